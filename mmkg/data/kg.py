@@ -1,0 +1,149 @@
+"""One knowledge graph: entities, relation triples, attribute triples, names, images."""
+
+import hashlib
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..errors import InputError
+from ..typing import BoolArray, FloatArray, IntArray
+
+
+@dataclass(frozen=True)
+class AttributeTriples:
+    """Attribute facts of one graph.
+
+    Args:
+        entity: entity row of each fact, int64 ``[A]``.
+        attribute: position in ``names`` of each fact, int64 ``[A]``.
+        names: attribute names (URIs or strings), unique.
+        values: text of each value, ``None`` where the source has none; length A.
+    """
+
+    entity: IntArray
+    attribute: IntArray
+    names: tuple[str, ...]
+    values: tuple[str | None, ...]
+
+    @staticmethod
+    def empty() -> "AttributeTriples":
+        """No facts."""
+        return AttributeTriples(np.empty(0, np.int64), np.empty(0, np.int64), (), ())
+
+    def __len__(self) -> int:
+        return len(self.entity)
+
+
+@dataclass(frozen=True)
+class ImageTable:
+    """Image features of the entities that have an image.
+
+    Args:
+        rows: entity rows that have an image, int64 ``[P]``, ascending and unique.
+        features: one vector per such row, float32 ``[P, d]``, finite.
+    """
+
+    rows: IntArray
+    features: FloatArray
+
+
+@dataclass(frozen=True)
+class KnowledgeGraph:
+    """A knowledge graph whose entities are the rows 0..n-1.
+
+    Args:
+        entities: entity labels (URIs or strings), unique; the row is the position.
+        relations: relation labels, unique. Equal labels in two graphs mean the same relation.
+        triples: (head row, relation, tail row), int64 ``[T, 3]``; a multigraph, self loops allowed.
+        attributes: attribute facts.
+        names: text a model may read, ``None`` where an entity has none; ``None`` for no names at all.
+        images: image features, ``None`` for no images at all.
+        display: text shown to people in place of the name; never given to a model.
+        source_ids: the file's own entity ids, int64 ``[n]``, if it has any.
+
+    Raises:
+        InputError: labels are not unique, a row or relation is out of range, a feature is not finite.
+    """
+
+    entities: tuple[str, ...]
+    relations: tuple[str, ...]
+    triples: IntArray
+    attributes: AttributeTriples = field(default_factory=AttributeTriples.empty)
+    names: tuple[str | None, ...] | None = None
+    images: ImageTable | None = None
+    display: tuple[str, ...] | None = None
+    source_ids: IntArray | None = None
+
+    def __post_init__(self) -> None:
+        n = len(self.entities)
+        if n == 0:
+            raise InputError("a graph needs at least one entity, got none")
+        for what, labels in (("entity", self.entities), ("relation", self.relations)):
+            if len(set(labels)) != len(labels):
+                seen: set[str] = set()
+                again = next(label for label in labels if label in seen or seen.add(label))  # type: ignore[func-returns-value]
+                raise InputError(f"{what} labels must be unique, {again!r} comes more than once")
+        if self.triples.ndim != 2 or self.triples.shape[1] != 3 or self.triples.dtype != np.int64:
+            raise InputError(f"expected int64 triples [T, 3], got {self.triples.dtype} {self.triples.shape}")
+        _check_range("triple head or tail", self.triples[:, ::2], n)
+        _check_range("triple relation", self.triples[:, 1], len(self.relations))
+        _check_range("attribute entity", self.attributes.entity, n)
+        _check_range("attribute name", self.attributes.attribute, len(self.attributes.names))
+        for what, column in (("names", self.names), ("display", self.display), ("source_ids", self.source_ids)):
+            if column is not None and len(column) != n:
+                raise InputError(f"expected one entry of {what} for each of {n} entities, got {len(column)}")
+        if self.images is not None:
+            rows, features = self.images.rows, self.images.features
+            _check_range("image row", rows, n)
+            if features.ndim != 2 or len(features) != len(rows) or features.dtype != np.float32:
+                raise InputError(
+                    f"expected float32 image features [{len(rows)}, d], got {features.dtype} {features.shape}"
+                )
+            if len(rows) > 1 and not (np.diff(rows) > 0).all():
+                raise InputError("image rows must be ascending and unique")
+            bad = ~np.isfinite(features).all(axis=1)
+            if bad.any():
+                label = self.entities[rows[int(bad.argmax())]]
+                raise InputError(
+                    f"image features must be finite; {int(bad.sum())} entities break this, first {label!r}"
+                )
+
+    @property
+    def num_entities(self) -> int:
+        """Number of entities, n."""
+        return len(self.entities)
+
+    @property
+    def has_triple(self) -> BoolArray:
+        """Whether an entity is head or tail of a triple that is not a self loop, ``[n]``."""
+        linked = np.zeros(self.num_entities, dtype=bool)
+        between = self.triples[self.triples[:, 0] != self.triples[:, 2]]
+        linked[between[:, 0]] = True
+        linked[between[:, 2]] = True
+        return linked
+
+    def label(self, row: int) -> str:
+        """What a person should see for an entity: display text, else its name, else its label."""
+        if self.display is not None:
+            return self.display[row]
+        name = None if self.names is None else self.names[row]
+        return name or self.entities[row]
+
+    def fingerprint(self) -> str:
+        """SHA-256 over everything a model or a search can see; changes when the data change."""
+        digest = hashlib.sha256()
+        for labels in (self.entities, self.relations, self.attributes.names, self.attributes.values, self.names or ()):
+            digest.update("\x1f".join(label or "" for label in labels).encode())
+            digest.update(b"\x1e")
+        arrays = [self.triples, self.attributes.entity, self.attributes.attribute]
+        if self.images is not None:
+            arrays += [self.images.rows, self.images.features]
+        for array in arrays:
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+
+def _check_range(what: str, values: IntArray, size: int) -> None:
+    if values.size and (int(values.min()) < 0 or int(values.max()) >= size):
+        bad = int(values.min()) if int(values.min()) < 0 else int(values.max())
+        raise InputError(f"{what} must be in 0..{size - 1}, got {bad}")

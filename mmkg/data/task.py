@@ -1,0 +1,104 @@
+"""A pair of graphs with known links: what an aligner is trained and judged on."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from ..errors import InputError
+from ..typing import IntArray
+from .kg import KnowledgeGraph
+
+Candidates = Literal["test", "all"]
+
+
+@dataclass(frozen=True)
+class LinkSplit:
+    """Known links, split once; every part is int64 ``[L, 2]`` of (left row, right row).
+
+    ``valid`` is carved out of the training links: nothing is ever selected on ``test``.
+    """
+
+    train: IntArray
+    valid: IntArray
+    test: IntArray
+
+    def all(self) -> IntArray:
+        """Train, valid and test links, in this order."""
+        return np.concatenate([self.train, self.valid, self.test])
+
+
+@dataclass(frozen=True)
+class AlignmentTask:
+    """Two graphs and the links between them.
+
+    Args:
+        left: the graph whose entities ask.
+        right: the graph that answers.
+        links: known links; a part may be empty.
+        name: what to call the task in messages and records.
+        candidates: whom a test entity is ranked among: the right entities of test links (``test``,
+            as published) or all right entities (``all``).
+        notes: what the reader counted: skipped lines, duplicates, ... shown by ``describe``.
+
+    Raises:
+        InputError: a link names a row that does not exist, comes twice, or contradicts another; test
+            and train links overlap.
+    """
+
+    left: KnowledgeGraph
+    right: KnowledgeGraph
+    links: LinkSplit
+    name: str = "task"
+    candidates: Candidates = "test"
+    notes: Mapping[str, int] = field(default_factory=dict)
+    one_to_one: bool = True
+
+    def __post_init__(self) -> None:
+        for part, links in (("train", self.links.train), ("valid", self.links.valid), ("test", self.links.test)):
+            if links.ndim != 2 or links.shape[1] != 2 or links.dtype != np.int64:
+                raise InputError(f"expected int64 {part} links [L, 2], got {links.dtype} {links.shape}")
+            for side, graph in ((0, self.left), (1, self.right)):
+                column = links[:, side]
+                if column.size and (column.min() < 0 or column.max() >= graph.num_entities):
+                    raise InputError(
+                        f"{part} links must name {'left' if side == 0 else 'right'} rows in "
+                        f"0..{graph.num_entities - 1}, got {int(column.min())}..{int(column.max())}"
+                    )
+        self._check_unique()
+
+    def _check_unique(self) -> None:
+        links = self.links.all()
+        parts = np.repeat(["train", "valid", "test"], [len(self.links.train), len(self.links.valid), len(self.links.test)])
+        pairs, first, counts = np.unique(links, axis=0, return_index=True, return_counts=True)
+        if (counts > 1).any():
+            pair = pairs[int((counts > 1).argmax())]
+            where = sorted(set(parts[(links == pair).all(axis=1)].tolist()))
+            raise InputError(
+                f"link {self.left.entities[pair[0]]!r} = {self.right.entities[pair[1]]!r} comes more than once "
+                f"(in {', '.join(where)}); links of different parts must not overlap"
+            )
+        for side, graph in ((0, self.left), (1, self.right)):
+            rows, inverse, counts = np.unique(links[:, side], return_inverse=True, return_counts=True)
+            if not (counts > 1).any():
+                continue
+            many = counts[inverse] > 1
+            for row in rows[counts > 1]:
+                where = sorted(set(parts[links[:, side] == row].tolist()))
+                if self.one_to_one or len(where) > 1:
+                    raise InputError(
+                        f"entity {graph.entities[row]!r} is linked to {int((links[:, side] == row).sum())} entities "
+                        f"(in {', '.join(where)}; {int(many.sum())} such links in all); "
+                        "drop the extra links, or pass one_to_one=False for links inside one part"
+                    )
+
+    def fingerprint(self) -> str:
+        """SHA-256 over both graphs and the split."""
+        digest = hashlib.sha256()
+        digest.update(self.left.fingerprint().encode())
+        digest.update(self.right.fingerprint().encode())
+        for part in (self.links.train, self.links.valid, self.links.test):
+            digest.update(np.ascontiguousarray(part).tobytes() + b"|")
+        return digest.hexdigest()

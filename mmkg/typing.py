@@ -1,0 +1,15 @@
+"""Array aliases and the modality names, in the order in which they are shown."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float32]
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
+
+STRUCTURE = "structure"
+RELATION = "relation"
+ATTRIBUTE = "attribute"
+IMAGE = "image"
+NAME = "name"
+MODALITIES = (STRUCTURE, RELATION, ATTRIBUTE, IMAGE, NAME)
