@@ -1,0 +1,147 @@
+"""Matches as files for others: TSV for people and tables, N-Triples ``owl:sameAs`` for triple stores."""
+
+import math
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote
+
+from ..errors import InputError
+from ..files import atomic_path
+
+COLUMNS = ("left", "right", "score", "confidence", "left_label", "right_label")
+SAME_AS = "<http://www.w3.org/2002/07/owl#sameAs>"
+
+_ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
+_UNESCAPES = {escaped: plain for plain, escaped in _ESCAPES.items()}
+# Schemes without an authority that occur as entity identifiers. A bare "word:" is not enough:
+# "Batman:Returns" is a title.
+_ABSOLUTE_IRI = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*://|(?:urn|tag|info|mailto|did|doi):).", re.DOTALL)
+# What an IRI must not hold: RFC 3987, ucschar and iprivate; N-Triples, production IRIREF.
+_NOT_IN_IRI = re.compile(
+    '[\x00-\x20<>"{}|^`\\\\\x7f-\x9f\ufdd0-\ufdef\ufff0-\uffff'
+    + "".join(f"{chr(plane + 0xFFFE)}{chr(plane + 0xFFFF)}" for plane in range(0x10000, 0x110000, 0x10000))
+    + "]"
+)
+
+
+class Link(NamedTuple):
+    """One match as it leaves the library.
+
+    ``left`` and ``right`` are entity labels (URIs or strings), ``score`` is larger-is-better,
+    ``confidence`` is in [0, 1]; ``left_label`` and ``right_label`` are what a person should see.
+    """
+
+    left: str
+    right: str
+    score: float
+    confidence: float
+    left_label: str = ""
+    right_label: str = ""
+
+
+def to_tsv(links: Iterable[Link]) -> Iterator[str]:
+    r"""Header and one line per link, each with its newline; columns as in ``COLUMNS``.
+
+    Backslash, tab, newline and carriage return inside a label become ``\\``, ``\t``, ``\n``, ``\r``;
+    quotes stay as they are (read with ``quoting=csv.QUOTE_NONE``). Numbers have nine significant
+    digits, which hold every float32.
+
+    Raises:
+        InputError: a score is not finite, or a confidence is not in [0, 1].
+    """
+    yield "\t".join(COLUMNS) + "\n"
+    for link in links:
+        _check(link)
+        texts = [_escape(text) for text in (link.left, link.right, link.left_label, link.right_label)]
+        yield "\t".join([*texts[:2], f"{link.score:.9g}", f"{link.confidence:.9g}", *texts[2:]]) + "\n"
+
+
+def to_ntriples(links: Iterable[Link]) -> Iterator[str]:
+    """One line ``<left> owl:sameAs <right> .`` per link, with its newline.
+
+    Labels that are no absolute IRI become ``urn:mmkg:`` and the percent-encoded label (see `to_iri`).
+
+    Source: RDF 1.1 N-Triples, https://www.w3.org/TR/n-triples/.
+    """
+    for link in links:
+        yield f"<{to_iri(link.left)}> {SAME_AS} <{to_iri(link.right)}> .\n"
+
+
+def to_iri(label: str) -> str:
+    """The label as an absolute IRI.
+
+    A label with ``scheme://`` (or ``urn:``, ``tag:``, ``info:``, ``mailto:``, ``did:``, ``doi:``) is taken
+    as an IRI; characters that no IRI may hold are percent-encoded, the rest, ``%`` and non-ASCII
+    letters included, stays. Any other label becomes ``urn:mmkg:<percent-encoded label>``, from which
+    ``urllib.parse.unquote`` restores it.
+    """
+    if _ABSOLUTE_IRI.match(label):
+        return _NOT_IN_IRI.sub(lambda found: quote(found[0], safe=""), label)
+    return "urn:mmkg:" + quote(label, safe="", errors="surrogatepass")
+
+
+def write_tsv(path: str | Path, links: Iterable[Link]) -> int:
+    """Write links as TSV, whole or not at all; returns their number. Raises as `to_tsv` does."""
+    return _write(path, to_tsv(links)) - 1
+
+
+def write_ntriples(path: str | Path, links: Iterable[Link]) -> int:
+    """Write links as N-Triples, whole or not at all; returns their number."""
+    return _write(path, to_ntriples(links))
+
+
+def read_tsv(path: str | Path) -> Iterator[Link]:
+    """Links of a file that `write_tsv` wrote, line by line.
+
+    Raises:
+        InputError: another header, a wrong number of fields, or a field that is no number, with its line.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError("expected a TSV file of matches, there is none", path)
+    with path.open(encoding="utf-8", newline="\n") as file:
+        header = tuple(file.readline().rstrip("\r\n").split("\t"))
+        if header != COLUMNS:
+            raise InputError(f"expected the columns {', '.join(COLUMNS)}, got {', '.join(header)}", path, 1)
+        for number, line in enumerate(file, start=2):
+            fields = line.rstrip("\r\n").split("\t")
+            if len(fields) != len(COLUMNS):
+                raise InputError(f"expected {len(COLUMNS)} fields separated by tabs, got {len(fields)}", path, number)
+            left, right, left_label, right_label = (_unescape(fields[place]) for place in (0, 1, 4, 5))
+            try:
+                score, confidence = float(fields[2]), float(fields[3])
+            except ValueError as error:
+                raise InputError(
+                    f"expected a score and a confidence, got {fields[2]!r} and {fields[3]!r}", path, number
+                ) from error
+            yield Link(left, right, score, confidence, left_label, right_label)
+
+
+def _write(path: str | Path, lines: Iterable[str]) -> int:
+    count = 0
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
+        for line in lines:
+            try:
+                file.write(line)
+            except UnicodeEncodeError as error:
+                raise InputError(f"expected labels that UTF-8 can hold, got {line.rstrip()!a}", path) from error
+            count += 1
+    return count
+
+
+def _check(link: Link) -> None:
+    if not math.isfinite(link.score) or not 0 <= link.confidence <= 1:
+        raise InputError(
+            f"expected a finite score and a confidence in [0, 1], got {link.score} and {link.confidence} "
+            f"for {link.left!r} = {link.right!r}"
+        )
+
+
+def _escape(text: str) -> str:
+    return re.sub(r"[\\\t\n\r]", lambda found: _ESCAPES[found[0]], text)
+
+
+def _unescape(text: str) -> str:
+    return re.sub(r"\\[\\tnr]", lambda found: _UNESCAPES[found[0]], text)
