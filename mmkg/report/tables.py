@@ -1,0 +1,156 @@
+"""Figures and matches as tables for people: plain text that lines up, or Markdown."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+from ..errors import UsageError
+
+Style = Literal["text", "markdown"]
+
+METRIC_COLUMNS = {"hits@1": "Hits@1", "hits@5": "Hits@5", "hits@10": "Hits@10", "mrr": "MRR", "mr": "MR"}
+MARKS = {True: "✓", False: "✗", None: ""}
+
+
+def metric_table(
+    metrics: Mapping[str, Mapping[str, float]], protocol: Mapping[str, Any], *, style: Style = "text"
+) -> str:
+    """One row per direction, one column per metric, and below it how the figures were taken.
+
+    Args:
+        metrics: per direction (``left_to_right``, ``right_to_left``) the figures by name: ``hits@1``,
+            ``hits@5``, ``hits@10`` and ``mrr`` in [0, 1], ``mr`` from 1 up. An absent figure shows as ``-``.
+        protocol: what the figures rest on, in the order to show; nested mappings are flattened.
+        style: ``text`` lines up in a terminal, ``markdown`` is a table of that language.
+    """
+    rows = [
+        [direction.replace("_", " "), *(format_metric(name, figures.get(name)) for name in METRIC_COLUMNS)]
+        for direction, figures in metrics.items()
+    ]
+    table = text_table(["", *METRIC_COLUMNS.values()], rows, left=[0], style=style)
+    note = protocol_line(protocol)
+    return table if not note else f"{table}\n{note}\n" if style == "text" else f"{table}\n*{escape_markdown(note)}*\n"
+
+
+def matches_table(matches: Iterable[Mapping[str, Any]], *, style: Style = "text", width: int = 32) -> str:
+    """One row per match: the two entities, whether it is right, how sure, and which modality says so.
+
+    Args:
+        matches: mappings with ``left`` and ``right`` (what a person should see; ``right`` is ``None`` for
+            "no counterpart"), ``score``, ``confidence`` in [0, 1] and, where known, ``correct``
+            (True, False, or None), ``gold`` (the right answer) and ``shares`` (modality name to its
+            fraction of the score; they sum to 1, one that speaks against the match is negative).
+        style: as in `metric_table`.
+        width: terminal cells after which a label is cut.
+    """
+    matches = list(matches)
+    names = list(dict.fromkeys(name for match in matches for name in match.get("shares") or ()))
+    judged = any(match.get("correct") is not None for match in matches)
+    header = ["left", "right", *(["ok"] if judged else []), "score", "conf.", *names]
+    rows = []
+    for match in matches:
+        shares = match.get("shares") or {}
+        right = "(none)" if match["right"] is None else str(match["right"])
+        if match.get("correct") is False and match.get("gold") is not None:
+            right = f"{shorten(right, width)} [{shorten(str(match['gold']), width)}]"
+        else:
+            right = shorten(right, width)
+        rows.append(
+            [
+                shorten(str(match["left"]), width),
+                right,
+                *([MARKS[match.get("correct")]] if judged else []),
+                f"{match['score']:.3f}",
+                f"{match['confidence']:.2f}",
+                *(f"{shares[name]:.0%}" if name in shares else "" for name in names),
+            ]
+        )
+    return text_table(header, rows, left=[0, 1], style=style)
+
+
+def text_table(
+    header: Sequence[str], rows: Sequence[Sequence[str]], *, left: Sequence[int] = (), style: Style = "text"
+) -> str:
+    """Cells in columns, counted in terminal cells, so that wide letters and emoji line up.
+
+    Args:
+        header: column titles.
+        rows: texts, one per column.
+        left: columns to set flush left; the others are flush right.
+        style: ``text`` or ``markdown``.
+
+    Returns:
+        The lines, each with its newline.
+
+    Raises:
+        UsageError: a style nobody knows.
+    """
+    if style not in ("text", "markdown"):
+        raise UsageError(f"expected the style 'text' or 'markdown', got {style!r}")
+    from rich.cells import cell_len
+
+    clean = escape_markdown if style == "markdown" else one_line
+    table = [[clean(cell) for cell in row] for row in (header, *rows)]
+    widths = [max(3, *(cell_len(row[column]) for row in table)) for column in range(len(header))]
+
+    def pad(cell: str, column: int) -> str:
+        space = " " * (widths[column] - cell_len(cell))
+        return cell + space if column in left else space + cell
+
+    lines = [[pad(cell, column) for column, cell in enumerate(row)] for row in table]
+    if style == "text":
+        return "".join("  ".join(cells).rstrip() + "\n" for cells in lines)
+    rule = [":" + "-" * (size - 1) if column in left else "-" * (size - 1) + ":" for column, size in enumerate(widths)]
+    return "".join("| " + " | ".join(cells) + " |\n" for cells in (lines[0], rule, *lines[1:]))
+
+
+def protocol_line(protocol: Mapping[str, Any]) -> str:
+    """The protocol as ``key: value`` parts on one line, nested mappings as ``outer.inner``."""
+    return " · ".join(f"{name.replace('_', ' ')}: {text}" for name, text in flatten(protocol))
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Pairs of name and readable text; nested mappings as ``outer.inner``, in the order given."""
+    pairs: list[tuple[str, str]] = []
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            pairs += flatten(value, f"{prefix}{name}.")
+        else:
+            pairs.append((f"{prefix}{name}", format_value(value)))
+    return pairs
+
+
+def format_value(value: Any) -> str:
+    """Text a person reads: yes/no, ``-`` for None, thousands marked, floats with four digits, lists by comma."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.1f}" if abs(value) >= 1000 else f"{value:.4g}"
+    if isinstance(value, list | tuple):
+        return ", ".join(format_value(each) for each in value)
+    return str(value)
+
+
+def format_metric(name: str, value: float | None) -> str:
+    """Three decimals for shares, one for the mean rank ``mr``, ``-`` for what is absent."""
+    return "-" if value is None else f"{value:,.1f}" if name == "mr" else f"{value:.3f}"
+
+
+def shorten(text: str, width: int) -> str:
+    """The text, cut to ``width`` terminal cells with an ellipsis as the last."""
+    from rich.cells import cell_len, set_cell_size
+
+    return text if cell_len(text) <= width else set_cell_size(text, width - 1).rstrip() + "…"
+
+
+def one_line(text: str) -> str:
+    """The text without line breaks, tabs and other control characters, a space for each."""
+    return "".join(" " if ord(letter) < 32 or 127 <= ord(letter) < 160 else letter for letter in text)
+
+
+def escape_markdown(text: str) -> str:
+    """The text on one line, with what Markdown or HTML would act upon escaped."""
+    return "".join("\\" + letter if letter in r"\|*_`<>[]" else letter for letter in one_line(text))

@@ -1,0 +1,95 @@
+import pytest
+from rich.cells import cell_len
+
+from mmkg.errors import UsageError
+from mmkg.report.tables import format_value, matches_table, metric_table, protocol_line, shorten, text_table
+
+METRICS = {
+    "left_to_right": {"hits@1": 0.91251, "hits@5": 0.95, "hits@10": 0.9618, "mrr": 0.9333, "mr": 1234.56},
+    "right_to_left": {"hits@1": 0.9, "hits@10": 1.0, "mrr": 0.5, "mr": 1.0},
+}
+PROTOCOL = {"candidates": "test", "num_candidates": 1045, "csls": {"k": 3}, "iterative": False}
+MATCH = {"left": "chat", "right": "cat", "score": 0.91, "confidence": 0.87}
+
+
+def test_metric_table_shows_both_directions_and_the_protocol():
+    assert metric_table(METRICS, PROTOCOL).splitlines() == [
+        "               Hits@1  Hits@5  Hits@10    MRR       MR",
+        "left to right   0.913   0.950    0.962  0.933  1,234.6",
+        "right to left   0.900       -    1.000  0.500      1.0",
+        "",
+        "candidates: test · num candidates: 1,045 · csls.k: 3 · iterative: no",
+    ]
+
+
+def test_metric_table_in_markdown_has_a_rule_with_the_alignment():
+    lines = metric_table(METRICS, PROTOCOL, style="markdown").splitlines()
+    assert lines[0] == "|               | Hits@1 | Hits@5 | Hits@10 |   MRR |      MR |"
+    assert lines[1] == "| :------------ | -----: | -----: | ------: | ----: | ------: |"
+    assert lines[3].startswith("| right to left |  0.900 |      - |")
+    assert lines[-1] == "*candidates: test · num candidates: 1,045 · csls.k: 3 · iterative: no*"
+
+
+def test_a_match_shows_mark_confidence_and_modality_shares():
+    right = MATCH | {"correct": True, "shares": {"name": 0.6, "image": 0.4}}
+    wrong = MATCH | {"correct": False, "right": "dog", "gold": "cat", "shares": {"name": 1.1, "image": -0.1}}
+    assert matches_table([right, wrong]).splitlines() == [
+        "left  right       ok  score  conf.  name  image",
+        "chat  cat          ✓  0.910   0.87   60%    40%",
+        "chat  dog [cat]    ✗  0.910   0.87  110%   -10%",
+    ]
+
+
+def test_matches_without_gold_or_shares_leave_those_columns_out():
+    assert matches_table([MATCH, MATCH | {"right": None}]).splitlines() == [
+        "left  right   score  conf.",
+        "chat  cat     0.910   0.87",
+        "chat  (none)  0.910   0.87",
+    ]
+
+
+def test_wide_letters_and_emoji_line_up():
+    lines = text_table(["left", "right"], [["日本", "x"], ["🐈", "x"], ["cat", "x"]], left=[0, 1]).splitlines()
+    assert {cell_len(line[: line.index("x")]) for line in lines[1:]} == {6}
+
+
+def test_control_characters_cannot_break_a_row_or_reach_the_terminal():
+    table = text_table(["a"], [["x\ny\x1b[31m\tz\r"]], left=[0])
+    assert table.splitlines() == ["a", "x y [31m z"]
+
+
+def test_markdown_escapes_what_would_break_the_table():
+    assert text_table(["a"], [["x|y<b>*"]], left=[0], style="markdown").splitlines()[2] == r"| x\|y\<b\>\* |"
+
+
+@pytest.mark.parametrize(
+    ("text", "short"), [("chat", "chat"), ("chats", "cha…"), ("日本", "日本"), ("日本語", "日…"), ("日x本", "日x…")]
+)
+def test_labels_are_cut_by_terminal_cells(text, short):
+    assert shorten(text, 4) == short
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "-"),
+        (True, "yes"),
+        (10500, "10,500"),
+        (0.05, "0.05"),
+        (12345.678, "12,345.7"),
+        (["a", 1], "a, 1"),
+        ("x", "x"),
+    ],
+)
+def test_values_are_shown_as_people_read_them(value, text):
+    assert format_value(value) == text
+
+
+def test_an_empty_protocol_leaves_the_table_alone():
+    assert protocol_line({}) == ""
+    assert len(metric_table(METRICS, {}).splitlines()) == 3
+
+
+def test_an_unknown_style_is_named():
+    with pytest.raises(UsageError, match="'text' or 'markdown', got 'latex'"):
+        text_table(["a"], [], style="latex")
