@@ -15,11 +15,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from .. import __version__
 from ..errors import InputError
 
 logger = logging.getLogger(__name__)
 
-PACKAGES = ("mmkg", "torch", "torch-geometric", "faiss-cpu", "faiss-gpu", "numpy", "scipy", "networkx", "safetensors")
+PACKAGES = ("torch", "torch-geometric", "faiss-cpu", "faiss-gpu", "numpy", "scipy", "networkx", "safetensors")
 
 
 class Stopwatch:
@@ -151,7 +152,7 @@ class RunRecord:
 
 
 def package_versions() -> dict[str, str]:
-    """Installed version of each of ``PACKAGES``; the absent ones are left out.
+    """Version of mmkg and of each of ``PACKAGES`` that is installed.
 
     Torch's is the one that is imported, with its build (``2.13.0+cpu``).
     """
@@ -163,9 +164,7 @@ def package_versions() -> dict[str, str]:
             continue
     if "torch" in sys.modules:
         versions["torch"] = str(sys.modules["torch"].__version__)
-    if "mmkg" not in versions:
-        versions = {"mmkg": str(sys.modules[__package__.partition(".")[0]].__version__), **versions}
-    return versions
+    return {"mmkg": __version__, **versions}
 
 
 def peak_rss_mb() -> float | None:

@@ -1,0 +1,95 @@
+"""The package files say what the folders hold."""
+
+import configparser
+import re
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def setup():
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / "setup.cfg", encoding="utf-8")
+    return parser
+
+
+def lines(text):
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def words(text):
+    return [word.strip() for word in re.split(r"[,\n]", text) if word.strip()]
+
+
+def pins():
+    found = {}
+    for line in lines((ROOT / "constraints.txt").read_text(encoding="utf-8")):
+        if not line.startswith("#"):
+            name, _, version = line.partition("==")
+            found[name] = version
+    return found
+
+
+def test_packages_are_the_folders_with_python_files(setup):
+    folders = {".".join(path.parent.relative_to(ROOT).parts) for path in (ROOT / "mmkg").rglob("*.py")}
+    assert set(lines(setup["options"]["packages"])) == folders | {"mmkg.datasets"}
+
+
+def test_every_package_data_pattern_matches_a_file(setup):
+    homes = {"mmkg.datasets": ROOT / "datasets"}
+    for package, patterns in setup["options.package_data"].items():
+        home = homes.get(package, ROOT.joinpath(*package.split(".")))
+        for pattern in words(patterns):
+            assert list(home.glob(pattern)), f"{package}: {pattern} matches nothing"
+
+
+def test_every_file_that_is_not_python_is_package_data(setup):
+    declared = {
+        path
+        for package, patterns in setup["options.package_data"].items()
+        if package != "mmkg.datasets"
+        for pattern in words(patterns)
+        for path in ROOT.joinpath(*package.split(".")).glob(pattern)
+    }
+    others = {path for path in (ROOT / "mmkg").rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")}
+    assert others == declared
+
+
+def test_licence_files_exist(setup):
+    for name in words(setup["metadata"]["license_files"]):
+        assert (ROOT / name).is_file(), name
+
+
+def test_constraints_pin_one_version_each_and_torch_first():
+    found = pins()
+    assert next(iter(found)) == "torch"
+    for name, version in found.items():
+        assert name == canonicalize_name(name)
+        assert re.fullmatch(r"[0-9][0-9a-z.]*", version), f"{name}=={version}"
+
+
+def test_the_pins_satisfy_what_setup_cfg_asks_for(setup):
+    extras = setup["options.extras_require"]
+    requirements = [setup["options"]["install_requires"], *(extras[name] for name in ("dev", "emoji"))]
+    found = pins()
+    for requirement in (Requirement(line) for text in requirements for line in lines(text)):
+        version = found[canonicalize_name(requirement.name)]
+        assert requirement.specifier.contains(Version(version)), f"{requirement} does not admit {version}"
+
+
+def test_the_base_install_leaves_the_faiss_build_to_the_user(setup):
+    """faiss-cpu and faiss-gpu put the same files in place: only one may ever be asked for."""
+    asked = [setup["options"]["install_requires"], *setup["options.extras_require"].values()]
+    names = {Requirement(line).name for text in asked for line in lines(text)}
+    assert {name for name in names if name.startswith("faiss")} == {"faiss-cpu"}
+
+
+def test_make_targets_of_the_documentation_exist():
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    assert {"demo", "test", "test-all", "lint", "bench"} <= targets
