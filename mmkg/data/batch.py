@@ -1,6 +1,6 @@
 """What the encoders read: values per modality, with masks that say what is there."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -34,6 +34,17 @@ class ModalityBatch:
     def names(self) -> tuple[str, ...]:
         """Modality names in the order given."""
         return tuple(self.values)
+
+    def select(self, names: Sequence[str]) -> "ModalityBatch":
+        """The named modalities alone, in the order given."""
+        missing = [name for name in names if name not in self.values]
+        if missing:
+            raise ValueError(f"expected modalities {tuple(names)}, the batch has {self.names}")
+        return ModalityBatch(
+            {name: self.values[name] for name in names},
+            {name: self.valid[name] for name in names},
+            {name: self.observed[name] for name in names},
+        )
 
     @property
     def num_items(self) -> int:

@@ -1,0 +1,18 @@
+"""Losses: pure functions of tensors that return scalar means."""
+
+from .contrastive import icl, icl_from_similarity, nca
+from .distribution import ial_from_similarity
+from .shared_contrast import shared_icl
+from .similarity import similarity, stack_normalized
+from .weighting import UncertaintyWeights
+
+__all__ = [
+    "UncertaintyWeights",
+    "ial_from_similarity",
+    "icl",
+    "icl_from_similarity",
+    "nca",
+    "shared_icl",
+    "similarity",
+    "stack_normalized",
+]

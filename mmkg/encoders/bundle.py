@@ -1,0 +1,37 @@
+"""One encoder per modality name."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from ..data.batch import ModalityBatch
+
+
+class EncoderBundle(nn.ModuleDict):
+    """Turns the values of each modality into tokens.
+
+    Args:
+        encoders: per modality name a module ``[B, T, d_m] -> [B, T, d]`` with an attribute ``dim`` (d).
+    """
+
+    def __init__(self, encoders: Mapping[str, nn.Module]) -> None:
+        super().__init__(dict(encoders))
+
+    @property
+    def dims(self) -> dict[str, int]:
+        """Width of the tokens of each modality."""
+        return {name: int(encoder.dim) for name, encoder in self.items()}  # type: ignore[arg-type]
+
+    def forward(self, batch: ModalityBatch) -> ModalityBatch:
+        """Tokens ``[B, T, d]`` under the same names and masks; what is not there becomes zero."""
+        tokens: dict[str, Tensor] = {}
+        for name, encoder in self.items():
+            here = (batch.valid[name] & batch.observed[name])[..., None]
+            values = batch.values[name]
+            if values.layout == torch.strided:  # so that nothing under the mask reaches a gradient
+                values = torch.where(here, values, 0.0)
+            tokens[name] = torch.where(here, encoder(values), 0.0)
+        return ModalityBatch(
+            tokens, {name: batch.valid[name] for name in tokens}, {name: batch.observed[name] for name in tokens}
+        )

@@ -1,0 +1,62 @@
+"""The two fusion heads: global weights (EVA, MCLEA) and meta-modality weights (MEAformer)."""
+
+from collections.abc import Sequence
+
+from torch import nn
+
+from ..data.batch import ModalityBatch
+from .attention import CrossModalBlock, stack_tokens
+from .combine import joint_scale, weighted_concat
+from .output import FusionOutput
+from .pool import mean_pool
+from .weights import GlobalWeights, meta_modality_weights
+
+
+class GlobalFusion(nn.Module):
+    """Weighted concatenation with one weight per modality for all items.
+
+    Args:
+        names: modality names; they set the order of the joint embedding's parts.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__()
+        self.names = tuple(names)
+        self.weights = GlobalWeights(len(self.names))
+
+    def forward(self, batch: ModalityBatch) -> FusionOutput:
+        """Tokens ``[B, T, d_m]`` per modality -> joint ``[B, sum of d_m]``."""
+        batch = batch.select(self.names)
+        pooled = {name: mean_pool(batch, name) for name in self.names}
+        present = batch.present
+        weights = self.weights(present)
+        joint = weighted_concat(pooled, joint_scale(weights, present), self.names)
+        return FusionOutput(joint, batch.values, pooled, weights, present, self.names)
+
+
+class MetaModalityFusion(nn.Module):
+    """Attention among modalities gives every item weights of its own; the unrefined tokens are joined.
+
+    The output's ``pooled`` are the embeddings before attention (early fusion, which makes the joint), its
+    ``tokens`` those after it (late fusion, which only a loss reads), ``[B, 1, d]``.
+
+    Args:
+        names: modality names.
+        block: attention among them, all of one width.
+    """
+
+    def __init__(self, names: Sequence[str], block: CrossModalBlock) -> None:
+        super().__init__()
+        self.names = tuple(names)
+        self.block = block
+
+    def forward(self, batch: ModalityBatch) -> FusionOutput:
+        """Tokens ``[B, T, d]`` per modality -> joint ``[B, M d]``."""
+        batch = batch.select(self.names)
+        pooled = {name: mean_pool(batch, name) for name in self.names}
+        present = batch.present
+        refined, attention = self.block(stack_tokens(pooled, self.names), present)
+        weights = meta_modality_weights(attention, present)
+        joint = weighted_concat(pooled, joint_scale(weights, present), self.names)
+        tokens = {name: refined[:, m, None, :] for m, name in enumerate(self.names)}
+        return FusionOutput(joint, tokens, pooled, weights, present, self.names)

@@ -1,0 +1,92 @@
+"""Contrastive losses over a batch of links: ICL (MCLEA, MEAformer) and the NCA loss of EVA."""
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .similarity import similarity
+
+Average = Literal["log", "probability"]
+
+
+def icl(
+    left: Tensor, right: Tensor, *, temperature: float = 0.1, average: Average = "log", present: Tensor | None = None
+) -> Tensor:
+    """Intra-modal contrastive loss: each entity has to find its counterpart among the 2B - 1 others.
+
+    ``q(a, b) = exp(a.b / τ) / sum over all others c in the batch of exp(a.c / τ)``.
+
+    Args:
+        left: embeddings of the left ends, ``[B, d]``; any length, cosines are taken.
+        right: embeddings of the right ends, ``[B, d]``.
+        temperature: τ1, positive.
+        average: ``log`` averages -log q of both directions, as the published codes do; ``probability``
+            takes -log of the average of q, as the paper has it. The first is never smaller (Jensen).
+        present: bool ``[2B]``, left ends first: entities that have this modality. Others are neither
+            asked nor offered; a link counts if both its ends are present.
+
+    Returns:
+        Scalar mean over the links that count, >= 0; zero if there are none.
+
+    Source: Lin et al., COLING 2022, Eq. 7 and 8. With ``average="log"`` and all present this is NT-Xent.
+    """
+    return icl_from_similarity(similarity(left, right), temperature=temperature, average=average, present=present)
+
+
+def icl_from_similarity(
+    scores: Tensor, *, temperature: float = 0.1, average: Average = "log", present: Tensor | None = None
+) -> Tensor:
+    """``icl`` where the cosines ``[2B, 2B]`` are at hand already."""
+    log_q, counts = _log_q(scores, temperature, present)
+    if not bool(counts.any()):
+        return scores.sum() * 0.0
+    both = log_q.view(2, -1)[:, counts]
+    if average == "log":
+        return -both.mean()
+    return -(torch.logsumexp(both, dim=0) - torch.log(torch.tensor(2.0))).mean()
+
+
+def _log_q(scores: Tensor, temperature: float, present: Tensor | None) -> tuple[Tensor, Tensor]:
+    """log q of each entity's counterpart, ``[2B]``, and which links count, bool ``[B]``."""
+    size = len(scores) // 2
+    logits = scores / temperature
+    itself = torch.eye(2 * size, dtype=torch.bool, device=scores.device)
+    absent = itself if present is None else itself | ~present[None, :]
+    mate = torch.cat([torch.arange(size, 2 * size), torch.arange(size)]).to(scores.device)
+    counts = torch.ones(size, dtype=torch.bool, device=scores.device)
+    if present is not None:
+        counts = present[:size] & present[size:]
+    logits = logits.masked_fill(absent, float("-inf"))
+    rows = torch.where(counts.repeat(2)[:, None], logits, 0.0)  # rows that do not count stay finite
+    return rows.log_softmax(dim=1).gather(1, mate[:, None]).squeeze(1), counts
+
+
+def nca(left: Tensor, right: Tensor, *, alpha: float, beta: float = 10.0, present: Tensor | None = None) -> Tensor:
+    """Neighbourhood component loss of EVA with in-batch negatives of the other graph.
+
+    ``1/α log(1 + sum_{j != i} exp(α s_ji)) + 1/α log(1 + sum_{j != i} exp(α s_ij)) - β log(1 + relu(s_ii))``.
+
+    Args:
+        left: embeddings ``[B, d]``.
+        right: embeddings ``[B, d]``.
+        alpha: α, 5 for structure and 15 for the rest in EVA.
+        beta: β, 10 in EVA.
+        present: bool ``[2B]``, left ends first; links with an absent end are left out.
+
+    Source: Liu et al., AAAI 2021, Eq. 8. The paper has -log(1 + β s_ii); the code multiplies outside,
+        and this follows the code.
+    """
+    size = len(left)
+    if present is not None:
+        both = present[:size] & present[size:]
+        left, right = left[both], right[both]
+        if len(left) == 0:
+            return (left.sum() + right.sum()) * 0.0
+    scores = F.normalize(left, dim=-1) @ F.normalize(right, dim=-1).t()
+    off = scores.masked_fill(torch.eye(len(scores), dtype=torch.bool, device=scores.device), float("-inf")) * alpha
+    zero = torch.zeros(len(scores), 1, device=scores.device)
+    rows = torch.logsumexp(torch.cat([off, zero], dim=1), dim=1)
+    columns = torch.logsumexp(torch.cat([off.t(), zero], dim=1), dim=1)
+    return ((rows + columns) / alpha - beta * torch.log1p(scores.diagonal().relu())).mean()
