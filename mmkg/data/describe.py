@@ -1,0 +1,162 @@
+"""What is in a task: counts, coverage, links, and what is missing."""
+
+from typing import Any
+
+import numpy as np
+
+from ..typing import ATTRIBUTE, IMAGE, MODALITIES, NAME, BoolArray, IntArray
+from .kg import KnowledgeGraph
+from .presence import has_modality
+from .task import AlignmentTask
+
+_QUANTILES = (0.0, 0.25, 0.5, 0.75, 0.95, 1.0)
+_HOW_TO_ADD = {
+    ATTRIBUTE: "add attr_triples_{k} (URI, attribute, value) or training_attrs_{k} (URI, attribute, ...)",
+    IMAGE: "pass images= with a pkl, npz or safetensors file of features by entity id",
+    NAME: "pass names= with a JSON list of [id, [word, ...]]",
+}
+
+
+def describe(task: AlignmentTask) -> dict[str, Any]:
+    """Count what is in a task; the result can be written as JSON.
+
+    Returns:
+        ``name``, ``candidates``, ``one_to_one``; ``left`` and ``right``, each with the numbers of
+        ``entities``, ``triples``, ``relations``, ``self_loops``, ``entities_without_triple``,
+        ``attribute_names``, ``attribute_facts``, ``attribute_values``, ``image_dim`` (or None), ``degree``
+        (quantiles and mean of the triples an entity is in, self loops left out) and ``modalities`` (per
+        name: how many ``entities`` have it, their ``share``, and the ``linked_share`` among entities
+        with a known link, None without links); ``links`` (``train``, ``valid``, ``test``, ``total``);
+        ``shared`` (``relations`` and ``attributes`` with the same label on both sides, and
+        ``equal_names``: share of all links whose two names are the same text, None unless both sides
+        have names); ``notes`` of the reader; ``missing``: sentences on what could be added.
+    """
+    links = task.links.all()
+    parts = {name: len(getattr(task.links, name)) for name in ("train", "valid", "test")}
+    left, right = task.left, task.right
+    return {
+        "name": task.name,
+        "candidates": task.candidates,
+        "one_to_one": task.one_to_one,
+        "left": _describe_graph(left, links[:, 0]),
+        "right": _describe_graph(right, links[:, 1]),
+        "links": {**parts, "total": len(links)},
+        "shared": {
+            "relations": len(set(left.relations) & set(right.relations)),
+            "attributes": len(set(left.attributes.names) & set(right.attributes.names)),
+            "equal_names": _equal_names(left, right, links),
+        },
+        "notes": dict(task.notes),
+        "missing": _missing(task),
+    }
+
+
+def describe_text(task: AlignmentTask) -> str:
+    """The same as plain text for people."""
+    facts = describe(task)
+    sides = [facts["left"], facts["right"]]
+    rows: list[tuple[str, ...]] = [("", "left", "right")]
+    for key in ("entities", "triples", "relations", "attribute_names", "attribute_facts", "attribute_values"):
+        rows.append((key.replace("_", " "), *(f"{side[key]:,}" for side in sides)))
+    rows.append(("image features", *(_or_none(side["image_dim"], " numbers") for side in sides)))
+    rows.append(("entities without a triple", *(f"{side['entities_without_triple']:,}" for side in sides)))
+    rows.append(("self loops", *(f"{side['self_loops']:,}" for side in sides)))
+    rows.append(("degree: median, mean, max", *(_degree(side["degree"]) for side in sides)))
+    rows.append(("entities that have (of linked ones)", "", ""))
+    for name in MODALITIES:
+        rows.append((f"  {name}", *(_coverage(side["modalities"][name]) for side in sides)))
+    links, shared = facts["links"], facts["shared"]
+    lines = [f"{facts['name']}", "", *_aligned(rows), ""]
+    lines.append(
+        f"links: {links['total']:,} (train {links['train']:,}, valid {links['valid']:,}, test {links['test']:,}); "
+        f"a test entity is ranked among {'the test' if facts['candidates'] == 'test' else 'all'} entities"
+    )
+    lines.append(f"same label on both sides: {shared['relations']:,} relations, {shared['attributes']:,} attributes")
+    if shared["equal_names"] is not None:
+        lines.append(f"links whose two names are equal: {shared['equal_names']:.1%}")
+    for title, items in (("noted", [f"{k}: {v:,}" for k, v in facts["notes"].items()]), ("missing", facts["missing"])):
+        lines += [f"{title}:", *(f"  {item}" for item in items)] if items else []
+    return "\n".join(lines) + "\n"
+
+
+def _describe_graph(graph: KnowledgeGraph, linked: IntArray) -> dict[str, Any]:
+    loops = graph.triples[:, 0] == graph.triples[:, 2]
+    ends = graph.triples[~loops][:, ::2].ravel()
+    degree = np.bincount(ends, minlength=graph.num_entities)
+    quantiles = np.quantile(degree, _QUANTILES, method="inverted_cdf")
+    linked = np.unique(linked)
+    return {
+        "entities": graph.num_entities,
+        "triples": len(graph.triples),
+        "relations": len(graph.relations),
+        "self_loops": int(loops.sum()),
+        "entities_without_triple": int((~graph.has_triple).sum()),
+        "attribute_names": len(graph.attributes.names),
+        "attribute_facts": len(graph.attributes),
+        "attribute_values": sum(value is not None for value in graph.attributes.values),
+        "image_dim": None if graph.images is None else int(graph.images.features.shape[1]),
+        "degree": {
+            **{f"{share:.0%}": int(value) for share, value in zip(_QUANTILES, quantiles, strict=True)},
+            "mean": float(degree.mean()),
+        },
+        "modalities": {name: _presence(has_modality(graph, name), linked) for name in MODALITIES},
+    }
+
+
+def _presence(there: BoolArray, linked: IntArray) -> dict[str, Any]:
+    return {
+        "entities": int(there.sum()),
+        "share": float(there.mean()),
+        "linked_share": float(there[linked].mean()) if len(linked) else None,
+    }
+
+
+def _equal_names(left: KnowledgeGraph, right: KnowledgeGraph, links: IntArray) -> float | None:
+    if left.names is None or right.names is None or len(links) == 0:
+        return None
+    pairs = [(left.names[i], right.names[j]) for i, j in links.tolist()]
+    return sum(a is not None and a == b for a, b in pairs) / len(pairs)
+
+
+def _missing(task: AlignmentTask) -> list[str]:
+    graphs = (task.left, task.right)
+    hints = []
+    for name, how in _HOW_TO_ADD.items():
+        without = [k for k, graph in enumerate(graphs, start=1) if not has_modality(graph, name).any()]
+        hints += _hint(f"no {name}", without, how)
+    facts = [graph.attributes for graph in graphs]
+    without = [k for k, some in enumerate(facts, start=1) if len(some) and all(value is None for value in some.values)]
+    hints += _hint("attributes without values", without, "add attr_triples_{k} (URI, attribute, value)")
+    for part in ("train", "valid", "test"):
+        if len(getattr(task.links, part)) == 0:
+            hints.append(f"no {part} links: give more links or another train_ratio or valid_ratio")
+    return hints
+
+
+def _hint(what: str, sides: list[int], how: str) -> list[str]:
+    if not sides:
+        return []
+    where = "either side" if len(sides) == 2 else ("the left", "the right")[sides[0] - 1]
+    return [f"{what} on {where}: {how.format(k='k' if len(sides) == 2 else sides[0])}"]
+
+
+def _degree(degree: dict[str, Any]) -> str:
+    return f"{degree['50%']:,}, {degree['mean']:.1f}, {degree['100%']:,}"
+
+
+def _coverage(facts: dict[str, Any]) -> str:
+    linked = "" if facts["linked_share"] is None else f" ({facts['linked_share']:.1%})"
+    return f"{facts['share']:.1%}{linked}"
+
+
+def _or_none(number: int | None, unit: str) -> str:
+    return "none" if number is None else f"{number:,}{unit}"
+
+
+def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = []
+    for first, *others in rows:
+        cells = [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))]
+        lines.append("  ".join(cells).rstrip())
+    return lines
