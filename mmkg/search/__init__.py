@@ -1,0 +1,51 @@
+"""SEARCH: nearest neighbours of anybody's vectors, arrays in, arrays out.
+
+Names are imported when they are first used, so that ``mmkg.search`` alone loads neither torch nor faiss.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .config import IndexConfig
+    from .csls import csls_augment, csls_neighbors, mean_top_k
+    from .exact import ExactIndex
+    from .index import INDEXES, build_index
+    from .neighbors import Neighbors, sort_neighbors
+    from .storage import StoredIndex, load_index, save_index
+
+_HOME = {
+    "INDEXES": "index",
+    "ExactIndex": "exact",
+    "IndexConfig": "config",
+    "Neighbors": "neighbors",
+    "StoredIndex": "storage",
+    "build_index": "index",
+    "csls_augment": "csls",
+    "csls_neighbors": "csls",
+    "load_index": "storage",
+    "mean_top_k": "csls",
+    "save_index": "storage",
+    "sort_neighbors": "neighbors",
+}
+
+__all__ = [
+    "INDEXES",
+    "ExactIndex",
+    "IndexConfig",
+    "Neighbors",
+    "StoredIndex",
+    "build_index",
+    "csls_augment",
+    "csls_neighbors",
+    "load_index",
+    "mean_top_k",
+    "save_index",
+    "sort_neighbors",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)

@@ -1,0 +1,74 @@
+"""Chooses a fast BLAS kernel for FAISS: the wheel's OpenBLAS is older than many CPUs and falls back to SSE3."""
+
+import logging
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+VARIABLE = "OPENBLAS_CORETYPE"
+CPUINFO = Path("/proc/cpuinfo")
+
+
+def best_kernel(cpu_flags: set[str]) -> str | None:
+    """Name of the newest OpenBLAS kernel that every OpenBLAS since 2019 has and this CPU can run."""
+    if {"avx512f", "avx512dq", "avx512bw", "avx512vl"} <= cpu_flags:
+        return "SkylakeX"
+    if {"avx2", "fma"} <= cpu_flags:
+        return "Haswell"
+    return None
+
+
+def read_cpu_flags() -> set[str]:
+    """Feature flags of an x86-64 CPU under Linux; empty on other systems."""
+    if platform.machine().lower() not in ("x86_64", "amd64") or not CPUINFO.is_file():
+        return set()
+    for line in CPUINFO.read_text(encoding="utf-8", errors="replace").splitlines():
+        name, _, value = line.partition(":")
+        if name.strip() == "flags":
+            return set(value.split())
+    return set()
+
+
+@contextmanager
+def fast_blas() -> Iterator[None]:
+    """Import FAISS inside this: its OpenBLAS, loaded here, then takes the right kernel for the CPU.
+
+    OpenBLAS reads ``OPENBLAS_CORETYPE`` once, when it is loaded. The variable is set for that moment only
+    and a value that the user has set is left alone. Flat search is about four times faster on an AVX-512
+    CPU with the FAISS 1.15 wheel. Does nothing on other processors and systems.
+    """
+    kernel = None if VARIABLE in os.environ else best_kernel(read_cpu_flags())
+    if kernel is None:
+        yield
+        return
+    logger.info("loading FAISS with %s=%s", VARIABLE, kernel)
+    os.environ[VARIABLE] = kernel
+    try:
+        yield
+    finally:
+        os.environ.pop(VARIABLE, None)
+
+
+def blas_kernels() -> list[dict[str, str]]:
+    """The BLAS libraries loaded so far: ``library`` (path), ``api``, ``version``, ``kernel``.
+
+    Empty when the optional package threadpoolctl is absent. MKL does not name its kernel: ``kernel`` is "".
+    """
+    try:
+        from threadpoolctl import threadpool_info  # type: ignore[import-not-found,import-untyped,unused-ignore]
+    except ImportError:
+        return []
+    return [
+        {
+            "library": str(info["filepath"]),
+            "api": str(info["internal_api"]),
+            "version": str(info.get("version") or ""),
+            "kernel": str(info.get("architecture") or ""),
+        }
+        for info in threadpool_info()
+        if info["user_api"] == "blas"
+    ]

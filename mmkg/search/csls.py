@@ -1,0 +1,117 @@
+"""Cross-domain similarity local scaling: takes from a score what hubs give to everybody."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import InputError
+from ..typing import FloatArray
+from .neighbors import Neighbors
+from .tiles import score_tiles, slice_rows, top_values
+from .vectors import Vectors, check_count, prepare, resolve_device
+
+
+def csls(scores: Tensor, row_mean: Tensor, col_mean: Tensor) -> Tensor:
+    """Cross-domain similarity local scaling: ``2 s - r_row - r_col``.
+
+    Args:
+        scores: cosine similarities, ``[Q, C]``, larger is better.
+        row_mean: mean similarity of each query to its k nearest candidates, ``[Q]``.
+        col_mean: mean similarity of each candidate to its k nearest queries, ``[C]``.
+
+    Returns:
+        Rescaled scores, ``[Q, C]``, in [-4, 4], larger is better. ``scores`` is left as it was.
+
+    Raises:
+        ValueError: a mean does not fit its axis of ``scores``.
+
+    Source:
+        Conneau et al., ICLR 2018, Sec. 2.3. EVA, MCLEA and MEAformer evaluate with k = 3.
+    """
+    if row_mean.shape != scores.shape[:1] or col_mean.shape != scores.shape[1:]:
+        raise ValueError(
+            f"expected means of shape {tuple(scores.shape[:1])} and {tuple(scores.shape[1:])}, "
+            f"got {tuple(row_mean.shape)} and {tuple(col_mean.shape)}"
+        )
+    return 2 * scores - row_mean[:, None] - col_mean[None, :]
+
+
+def mean_top_k(
+    queries: Vectors,
+    base: Vectors,
+    k: int,
+    *,
+    normalise: bool = True,
+    device: str | torch.device = "auto",
+    block_bytes: int | None = None,
+) -> FloatArray:
+    """Mean score of each query to its k nearest base rows, float32 ``[Q]``.
+
+    Args:
+        queries: ``[Q, d]``.
+        base: ``[N, d]``; with N < k the mean is over all N.
+        k: neighbourhood size, >= 1.
+        normalise: score by cosine; else by the inner product of the vectors as they are.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        block_bytes: memory for one block of scores.
+
+    Raises:
+        InputError: NaN, infinity, no rows, widths that differ.
+        UsageError: k < 1.
+    """
+    where = resolve_device(device)
+    base = prepare(base, "base vectors", normalise=normalise, device=where)
+    queries = prepare(queries, "queries", normalise=normalise, dim=base.shape[1], device=where)
+    return row_means(queries, base, k, block_bytes=block_bytes).cpu().numpy()
+
+
+def row_means(queries: Tensor, base: Tensor, k: int, *, block_bytes: int | None = None) -> Tensor:
+    """``mean_top_k`` of rows that are checked and normalised already; tensors in and out."""
+    k = min(check_count(k, "the CSLS neighbourhood k"), len(base))
+    means = torch.empty(len(queries), dtype=torch.float32, device=queries.device)
+    for start, tile in score_tiles(queries, base, block_bytes=block_bytes):
+        for part in tile.split(slice_rows(tile)):
+            means[start : start + len(part)] = top_values(part, k)[0].mean(dim=1)
+            start += len(part)
+    return means
+
+
+def csls_augment(
+    left: Vectors, right: Vectors, k: int, *, normalise: bool = True, device: str | torch.device = "auto"
+) -> tuple[FloatArray, FloatArray]:
+    """Vectors of one more column whose inner product is CSLS plus the row mean of the query.
+
+    With these, any index of metric ``ip`` searches by CSLS: ``<[2 x, 1], [y, -r(y)]> = 2 <x, y> - r(y)``.
+    The order of the candidates of one query is that of CSLS; ``csls_neighbors`` gives the true scores back.
+
+    Args:
+        left: the queries, ``[Q, d]``.
+        right: the base, ``[N, d]``.
+        k: neighbourhood size of CSLS, >= 1.
+        normalise: use cosine, as CSLS is defined.
+        device: where the neighbourhood means are computed.
+
+    Returns:
+        Queries ``[Q, d + 1]`` and base ``[N, d + 1]``, float32, new arrays.
+
+    Source:
+        Conneau et al., ICLR 2018, Sec. 2.3.
+    """
+    where = resolve_device(device)
+    left = prepare(left, "left vectors", normalise=normalise, device=where)
+    right = prepare(right, "right vectors", normalise=normalise, dim=left.shape[1], device=where)
+    col_mean = row_means(right, left, k)
+    queries = torch.cat([2 * left, left.new_ones(len(left), 1)], dim=1)
+    base = torch.cat([right, -col_mean[:, None]], dim=1)
+    return queries.cpu().numpy(), base.cpu().numpy()
+
+
+def csls_neighbors(found: Neighbors, row_mean: FloatArray) -> Neighbors:
+    """True CSLS scores of a search with ``csls_augment``: subtracts the mean of each query, ``[Q]``.
+
+    Raises:
+        InputError: ``row_mean`` does not have one value per query.
+    """
+    if row_mean.shape != found.ids.shape[:1]:
+        raise InputError(f"expected one row mean for each of {len(found)} queries, got shape {row_mean.shape}")
+    return Neighbors(found.ids, (found.scores - row_mean[:, None]).astype(np.float32))

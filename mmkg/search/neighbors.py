@@ -1,0 +1,55 @@
+"""The record that a search hands on."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..typing import FloatArray, IntArray
+
+
+@dataclass(frozen=True)
+class Neighbors:
+    """The nearest base rows of each query, best first, in the order (-score, id).
+
+    Args:
+        ids: base rows, int64 ``[Q, K]``; -1 = none.
+        scores: larger is better, float32 ``[Q, K]``; -inf where there is none.
+
+    Raises:
+        ValueError: the two do not fit each other.
+    """
+
+    ids: IntArray
+    scores: FloatArray
+
+    def __post_init__(self) -> None:
+        if self.ids.ndim != 2 or self.ids.shape != self.scores.shape:
+            raise ValueError(f"expected ids and scores of one shape [Q, K], got {self.ids.shape}, {self.scores.shape}")
+        if self.ids.dtype != np.int64 or self.scores.dtype != np.float32:
+            raise ValueError(f"expected int64 ids and float32 scores, got {self.ids.dtype}, {self.scores.dtype}")
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def sort_neighbors(ids: IntArray, scores: FloatArray) -> Neighbors:
+    """Put each row into the order (-score, id), what is missing (id < 0) last with id -1 and score -inf.
+
+    Args:
+        ids: ``[Q, K]``, any order; negative = none.
+        scores: ``[Q, K]``, larger is better. Neither argument is written to.
+    """
+    missing = ids < 0
+    ids = np.where(missing, -1, ids).astype(np.int64)
+    scores = np.where(missing, -np.inf, scores).astype(np.float32)
+    order = np.lexsort((ids, -scores, missing), axis=-1)
+    return Neighbors(np.take_along_axis(ids, order, axis=1), np.take_along_axis(scores, order, axis=1))
+
+
+def pad_neighbors(found: Neighbors, k: int) -> Neighbors:
+    """Widen to k columns with id -1 and score -inf."""
+    missing = k - found.ids.shape[1]
+    if missing <= 0:
+        return found
+    width = ((0, 0), (0, missing))
+    return Neighbors(np.pad(found.ids, width, constant_values=-1), np.pad(found.scores, width, constant_values=-np.inf))
