@@ -135,7 +135,7 @@ class KnowledgeGraph:
         for labels in (self.entities, self.relations, self.attributes.names, self.attributes.values, self.names or ()):
             digest.update("\x1f".join(label or "" for label in labels).encode())
             digest.update(b"\x1e")
-        arrays = [self.triples, self.attributes.entity, self.attributes.attribute]
+        arrays: list[np.ndarray] = [self.triples, self.attributes.entity, self.attributes.attribute]
         if self.images is not None:
             arrays += [self.images.rows, self.images.features]
         for array in arrays:

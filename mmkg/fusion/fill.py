@@ -6,7 +6,7 @@ The published codes fill the raw image feature with noise instead; that is ``Fea
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ..data.batch import ModalityBatch
 

@@ -1,0 +1,72 @@
+"""State of a training run in one file that is whole or refused."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from ..errors import InputError
+from ..files import atomic_path
+
+FORMAT = 1
+
+
+def save_checkpoint(path: str | Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
+    """Write tensors and JSON state with a SHA-256 over both; the file appears whole or not at all."""
+    copies = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    text = json.dumps({"format": FORMAT, **state}, sort_keys=True)
+    with atomic_path(path) as temporary:
+        save_file(copies, temporary, metadata={"state": text, "sha256": _digest(copies, text)})
+
+
+def load_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and state of ``save_checkpoint``.
+
+    Raises:
+        InputError: the file is missing, damaged, or of another format.
+    """
+    if not Path(path).is_file():
+        raise InputError("no checkpoint here; train first, or give the right folder", path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+        text = metadata["state"]
+        state = json.loads(text)
+    except (SafetensorError, KeyError, ValueError, OSError) as error:
+        raise InputError(f"damaged checkpoint ({error}); delete it to start afresh", path) from error
+    found = _digest(tensors, text)
+    if found != metadata.get("sha256"):
+        raise InputError(
+            f"damaged checkpoint: expected SHA-256 {metadata.get('sha256')}, found {found}; delete it to start afresh",
+            path,
+        )
+    if state.get("format") != FORMAT:
+        raise InputError(f"expected checkpoint format {FORMAT}, got {state.get('format')}", path)
+    return tensors, state
+
+
+def _digest(tensors: Mapping[str, Tensor], text: str) -> str:
+    digest = hashlib.sha256(text.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name}|{tensor.dtype}|{tuple(tensor.shape)}|".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data if tensor.numel() else b"")
+    return digest.hexdigest()
+
+
+def pack(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The same tensors under ``prefix/name``."""
+    return {f"{prefix}/{name}": tensor for name, tensor in tensors.items()}
+
+
+def unpack(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Undo ``pack``."""
+    start = f"{prefix}/"
+    return {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}

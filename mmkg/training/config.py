@@ -1,0 +1,35 @@
+"""How to train."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Schedule and optimiser; every choice among epochs is made on validation links.
+
+    Args:
+        epochs: passes over the training links; 250 in MEAformer, 500 in MCLEA and EVA.
+        batch_size: links per step; 0 = all in one step.
+        learning_rate: peak of AdamW's step (5e-4 in all three papers).
+        weight_decay: decoupled, on matrices only (0.01 in EVA and MCLEA, 1e-4 in MEAformer).
+        schedule: ``cosine`` (after warm-up down to zero) or ``constant``.
+        warmup: share of all steps during which the rate rises from zero.
+        clip_norm: largest gradient norm; 0 = none.
+        eval_every: epochs between validations.
+        patience: validations without a better MRR after which training stops; 0 = never.
+        checkpoint_seconds: least time between two checkpoints.
+        max_bad_steps: steps in a row with a loss or gradient that is not finite before giving up.
+    """
+
+    epochs: int = 250
+    batch_size: int = 3500
+    learning_rate: float = 5e-4
+    weight_decay: float = 1e-2
+    schedule: Literal["cosine", "constant"] = "cosine"
+    warmup: float = 0.15
+    clip_norm: float = 1.0
+    eval_every: int = 10
+    patience: int = 10
+    checkpoint_seconds: float = 30.0
+    max_bad_steps: int = 5

@@ -1,0 +1,234 @@
+"""The training loop."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..data.features import EntityInputs
+from ..errors import InputError, MmkgError
+from ..models.model import AlignmentModel
+from ..seeding import derive_seed
+from .checkpoint import load_checkpoint, pack, save_checkpoint, unpack
+from .config import TrainingConfig
+from .early_stop import EarlyStop
+from .optim import build_optimizer, rate_factor
+
+logger = logging.getLogger(__name__)
+
+Validate = Callable[[AlignmentModel], float]
+OnEpoch = Callable[[Mapping[str, Any]], None]
+
+
+class DivergedError(MmkgError, ArithmeticError):
+    """The loss or its gradient stayed infinite or NaN."""
+
+
+@dataclass
+class FitResult:
+    """How a training run went.
+
+    Args:
+        epochs: epochs run.
+        best_epoch: the epoch whose weights the model has now, 0-based; the last one without validation.
+        best_score: its validation score; -inf without validation.
+        history: one row per epoch: epoch, loss, every loss term, and validation score where there is one.
+        skipped_steps: steps left out because a loss or gradient was not finite.
+        skipped_in_a_row: how many of them were the latest steps.
+    """
+
+    epochs: int = 0
+    best_epoch: int = -1
+    best_score: float = float("-inf")
+    history: list[dict[str, Any]] = field(default_factory=list)
+    skipped_steps: int = 0
+    skipped_in_a_row: int = 0
+
+
+def fit(
+    model: AlignmentModel,
+    inputs: EntityInputs,
+    links: Tensor,
+    config: TrainingConfig,
+    *,
+    seed: int = 0,
+    validate: Validate | None = None,
+    on_epoch: OnEpoch | None = None,
+    checkpoint: str | Path | None = None,
+    identity: str = "",
+) -> FitResult:
+    """Train on links, keep the weights that do best on validation.
+
+    Args:
+        model: is trained in place and ends with the best weights.
+        inputs: of the task.
+        links: int64 ``[L, 2]`` of rows of ``inputs`` (right rows come after all left rows).
+        config: schedule and optimiser.
+        seed: of the order of links and of dropout; both depend on seed and epoch alone, so that a run
+            that is resumed sees what an uninterrupted one sees.
+        validate: score of the model, larger is better; called every ``eval_every`` epochs.
+        on_epoch: called with each row of the history.
+        checkpoint: file to resume from, if it is there, and to write to.
+        identity: hash of data and configuration; a checkpoint with another one is refused.
+
+    Raises:
+        InputError: no links, or the checkpoint is damaged or of another run.
+        DivergedError: too many steps in a row were not finite.
+    """
+    if len(links) == 0:
+        raise InputError("training needs at least one link, got none; give seed links")
+    optimizer = build_optimizer(model, config)
+    stop, result, start = EarlyStop(config.patience), FitResult(), 0
+    if checkpoint is not None and Path(checkpoint).is_file():
+        start = _resume(checkpoint, identity, model, optimizer, stop, result)
+        for row in result.history:
+            if on_epoch is not None:
+                on_epoch(row)
+    saved = time.monotonic()
+    with deterministic(next(model.parameters()).device):
+        for epoch in range(start, config.epochs):
+            if stop.stop:
+                break
+            row = train_epoch(model, inputs, links, optimizer, config, epoch=epoch, seed=seed, result=result)
+            last = epoch + 1 == config.epochs
+            if validate is not None and ((epoch + 1) % config.eval_every == 0 or last):
+                row["valid"] = validate(model)
+                stop.update(row["valid"], epoch, model)
+            result.history.append(row)
+            result.epochs = epoch + 1
+            if on_epoch is not None:
+                on_epoch(row)
+            due = time.monotonic() - saved >= config.checkpoint_seconds
+            if checkpoint is not None and (due or last or stop.stop):
+                _save(checkpoint, identity, model, optimizer, stop, result)
+                saved = time.monotonic()
+    result.best_epoch, result.best_score = result.epochs - 1, stop.best_score
+    if stop.weights:
+        model.load_state_dict(stop.weights)
+        result.best_epoch = stop.best_epoch
+    return result
+
+
+def train_epoch(
+    model: AlignmentModel,
+    inputs: EntityInputs,
+    links: Tensor,
+    optimizer: torch.optim.Optimizer,
+    config: TrainingConfig,
+    *,
+    epoch: int,
+    seed: int,
+    result: FitResult,
+) -> dict[str, Any]:
+    """One pass over the links in a seeded order; the row of the history that tells of it."""
+    torch.manual_seed(derive_seed(seed, f"dropout {epoch}"))
+    order = torch.randperm(len(links), generator=torch.Generator().manual_seed(derive_seed(seed, f"order {epoch}")))
+    batches = order.split(config.batch_size or len(links))
+    sums: dict[str, float] = {}
+    model.train()
+    for number, batch in enumerate(batches):
+        factor = rate_factor(epoch * len(batches) + number, config.epochs * len(batches), config)
+        for group in optimizer.param_groups:
+            group["lr"] = config.learning_rate * factor
+        terms = train_step(model, inputs, links.index_select(0, batch), optimizer, config.clip_norm)
+        if terms is None:
+            result.skipped_steps += 1
+            result.skipped_in_a_row += 1
+            logger.warning("epoch %d: loss or gradient is not finite, step skipped", epoch)
+            if result.skipped_in_a_row >= config.max_bad_steps:
+                count = result.skipped_in_a_row
+                raise DivergedError(f"{count} steps in a row were not finite; try a lower learning rate")
+            continue
+        result.skipped_in_a_row = 0
+        for name, value in terms.items():
+            sums[name] = sums.get(name, 0.0) + value * len(batch) / len(links)
+    return {"epoch": epoch, "loss": sum(sums.values()), "rate": optimizer.param_groups[0]["lr"], **sums}
+
+
+def train_step(
+    model: AlignmentModel, inputs: EntityInputs, links: Tensor, optimizer: torch.optim.Optimizer, clip_norm: float
+) -> dict[str, float] | None:
+    """One optimiser step on a batch of links; its loss terms, or ``None`` if they were not finite."""
+    optimizer.zero_grad(set_to_none=True)
+    output = model.fuse(inputs, links.t().flatten(), model.encode_structure(inputs))
+    terms = model.loss_terms(output)
+    loss = torch.stack(list(terms.values())).sum()
+    if not bool(torch.isfinite(loss)):
+        return None
+    loss.backward()
+    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), clip_norm or float("inf"))
+    if not bool(torch.isfinite(norm)):
+        return None
+    optimizer.step()
+    return {name: float(term.detach()) for name, term in terms.items()}
+
+
+@contextmanager
+def deterministic(device: torch.device) -> Iterator[None]:
+    """Deterministic kernels on a CPU and an untouched global generator afterwards."""
+    before, warn = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        try:
+            if device.type == "cpu":
+                torch.use_deterministic_algorithms(True)
+            yield
+        finally:
+            torch.use_deterministic_algorithms(before, warn_only=warn)
+
+
+def _save(
+    path: str | Path,
+    identity: str,
+    model: AlignmentModel,
+    optimizer: torch.optim.Optimizer,
+    stop: EarlyStop,
+    result: FitResult,
+) -> None:
+    tensors = pack("model", model.state_dict()) | pack("best", stop.weights)
+    for number, moments in optimizer.state_dict()["state"].items():
+        tensors |= pack(f"optimizer/{number}", moments)
+    state = {
+        "identity": identity,
+        "epochs": result.epochs,
+        "skipped_steps": result.skipped_steps,
+        "history": result.history,
+        "best_score": stop.best_score if stop.weights else None,
+        "best_epoch": stop.best_epoch,
+        "since_best": stop.since_best,
+    }
+    save_checkpoint(path, tensors, state)
+
+
+def _resume(
+    path: str | Path,
+    identity: str,
+    model: AlignmentModel,
+    optimizer: torch.optim.Optimizer,
+    stop: EarlyStop,
+    result: FitResult,
+) -> int:
+    tensors, state = load_checkpoint(path)
+    if state["identity"] != identity:
+        raise InputError(
+            "this checkpoint belongs to other data or another configuration; give another folder or delete it", path
+        )
+    model.load_state_dict(unpack("model", tensors))
+    template = optimizer.state_dict()
+    numbers = {name.split("/")[1] for name in tensors if name.startswith("optimizer/")}
+    template["state"] = {int(number): unpack(f"optimizer/{number}", tensors) for number in numbers}
+    optimizer.load_state_dict(template)
+    device = next(model.parameters()).device
+    stop.weights = {name: tensor.to(device) for name, tensor in unpack("best", tensors).items()}
+    if stop.weights:
+        stop.best_score = float(state["best_score"])
+    stop.best_epoch, stop.since_best = int(state["best_epoch"]), int(state["since_best"])
+    result.history, result.skipped_steps = list(state["history"]), int(state["skipped_steps"])
+    result.epochs = int(state["epochs"])
+    logger.info("resumed at epoch %d from %s", result.epochs, path)
+    return result.epochs
