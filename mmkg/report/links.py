@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
+from ..data.kg import KnowledgeGraph
 from ..errors import InputError
 from ..files import atomic_path
+from ..matching.matching import Matching
 
 COLUMNS = ("left", "right", "score", "confidence", "left_label", "right_label")
 SAME_AS = "<http://www.w3.org/2002/07/owl#sameAs>"
@@ -30,15 +32,25 @@ class Link(NamedTuple):
     """One match as it leaves the library.
 
     ``left`` and ``right`` are entity labels (URIs or strings), ``score`` is larger-is-better,
-    ``confidence`` is in [0, 1]; ``left_label`` and ``right_label`` are what a person should see.
+    ``confidence`` is in [0, 1], ``None`` where nobody calibrated it; ``left_label`` and ``right_label``
+    are what a person should see.
     """
 
     left: str
     right: str
     score: float
-    confidence: float
+    confidence: float | None
     left_label: str = ""
     right_label: str = ""
+
+
+def links_of(left: KnowledgeGraph, right: KnowledgeGraph, matching: Matching) -> Iterator[Link]:
+    """The pairs of a matching with the labels of their graphs, in its order."""
+    for place, (i, j) in enumerate(matching.pairs.tolist()):
+        confidence = None if matching.confidence is None else float(matching.confidence[place])
+        yield Link(
+            left.entities[i], right.entities[j], float(matching.score[place]), confidence, left.label(i), right.label(j)
+        )
 
 
 def to_tsv(links: Iterable[Link]) -> Iterator[str]:
@@ -46,7 +58,7 @@ def to_tsv(links: Iterable[Link]) -> Iterator[str]:
 
     Backslash, tab, newline and carriage return inside a label become ``\\``, ``\t``, ``\n``, ``\r``;
     quotes stay as they are (read with ``quoting=csv.QUOTE_NONE``). Numbers have nine significant
-    digits, which hold every float32.
+    digits, which hold every float32; a confidence that is ``None`` is an empty field.
 
     Raises:
         InputError: a score is not finite, or a confidence is not in [0, 1].
@@ -55,7 +67,8 @@ def to_tsv(links: Iterable[Link]) -> Iterator[str]:
     for link in links:
         _check(link)
         texts = [_escape(text) for text in (link.left, link.right, link.left_label, link.right_label)]
-        yield "\t".join([*texts[:2], f"{link.score:.9g}", f"{link.confidence:.9g}", *texts[2:]]) + "\n"
+        confidence = "" if link.confidence is None else f"{link.confidence:.9g}"
+        yield "\t".join([*texts[:2], f"{link.score:.9g}", confidence, *texts[2:]]) + "\n"
 
 
 def to_ntriples(links: Iterable[Link]) -> Iterator[str]:
@@ -111,7 +124,7 @@ def read_tsv(path: str | Path) -> Iterator[Link]:
                 raise InputError(f"expected {len(COLUMNS)} fields separated by tabs, got {len(fields)}", path, number)
             left, right, left_label, right_label = (_unescape(fields[place]) for place in (0, 1, 4, 5))
             try:
-                score, confidence = float(fields[2]), float(fields[3])
+                score, confidence = float(fields[2]), float(fields[3]) if fields[3] else None
             except ValueError as error:
                 raise InputError(
                     f"expected a score and a confidence, got {fields[2]!r} and {fields[3]!r}", path, number
@@ -132,7 +145,7 @@ def _write(path: str | Path, lines: Iterable[str]) -> int:
 
 
 def _check(link: Link) -> None:
-    if not math.isfinite(link.score) or not 0 <= link.confidence <= 1:
+    if not math.isfinite(link.score) or not (link.confidence is None or 0 <= link.confidence <= 1):
         raise InputError(
             f"expected a finite score and a confidence in [0, 1], got {link.score} and {link.confidence} "
             f"for {link.left!r} = {link.right!r}"

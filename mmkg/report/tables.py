@@ -36,9 +36,9 @@ def matches_table(matches: Iterable[Mapping[str, Any]], *, style: Style = "text"
 
     Args:
         matches: mappings with ``left`` and ``right`` (what a person should see; ``right`` is ``None`` for
-            "no counterpart"), ``score``, ``confidence`` in [0, 1] and, where known, ``correct``
-            (True, False, or None), ``gold`` (the right answer) and ``shares`` (modality name to its
-            fraction of the score; they sum to 1, one that speaks against the match is negative).
+            "no counterpart"), ``score``, ``confidence`` in [0, 1] (``None``: not calibrated) and, where
+            known, ``correct`` (True, False, or None), ``gold`` (the right answer) and ``shares`` (modality
+            name to its fraction of the score; they sum to 1, one that speaks against is negative).
         style: as in `metric_table`.
         width: terminal cells after which a label is cut.
     """
@@ -60,7 +60,7 @@ def matches_table(matches: Iterable[Mapping[str, Any]], *, style: Style = "text"
                 right,
                 *([MARKS[match.get("correct")]] if judged else []),
                 f"{match['score']:.3f}",
-                f"{match['confidence']:.2f}",
+                "-" if match["confidence"] is None else f"{match['confidence']:.2f}",
                 *(f"{shares[name]:.0%}" if name in shares else "" for name in names),
             ]
         )
@@ -115,7 +115,7 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]
         if isinstance(value, Mapping):
             pairs += flatten(value, f"{prefix}{name}.")
         else:
-            pairs.append((f"{prefix}{name}", format_value(value)))
+            pairs.append((f"{prefix}{name}", str(value) if name == "seed" else format_value(value)))
     return pairs
 
 

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mmkg.data.kg import KnowledgeGraph
 from mmkg.errors import InputError
-from mmkg.report.links import Link, read_tsv, to_iri, to_ntriples, to_tsv, write_ntriples, write_tsv
+from mmkg.matching.matching import Matching
+from mmkg.report.links import Link, links_of, read_tsv, to_iri, to_ntriples, to_tsv, write_ntriples, write_tsv
 
 LABELS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 LINKS = st.builds(
@@ -16,7 +18,7 @@ LINKS = st.builds(
     LABELS,
     LABELS,
     st.floats(width=32, allow_nan=False, allow_infinity=False),
-    st.floats(0, 1, width=32),
+    st.none() | st.floats(0, 1, width=32),
     LABELS,
     LABELS,
 )
@@ -26,7 +28,8 @@ CHAT = Link("http://a/chat", "http://b/cat", 0.5, 0.25, "chat", "cat")
 
 
 def as_float32(link):
-    return link._replace(score=np.float32(link.score), confidence=np.float32(link.confidence))
+    confidence = None if link.confidence is None else np.float32(link.confidence)
+    return link._replace(score=np.float32(link.score), confidence=confidence)
 
 
 def test_tsv_line_is_the_columns_in_order():
@@ -34,6 +37,22 @@ def test_tsv_line_is_the_columns_in_order():
         "left\tright\tscore\tconfidence\tleft_label\tright_label\n",
         "http://a/chat\thttp://b/cat\t0.5\t0.25\tchat\tcat\n",
     ]
+
+
+def test_a_confidence_nobody_calibrated_is_an_empty_field():
+    assert list(to_tsv([CHAT._replace(confidence=None)]))[1].split("\t")[3] == ""
+
+
+def test_links_of_a_matching_carry_labels_and_what_people_see():
+    none = np.empty((0, 3), np.int64)
+    left = KnowledgeGraph(("http://a/0", "http://a/1"), (), none, display=("zero", "one"))
+    right = KnowledgeGraph(("http://b/0", "http://b/1"), (), none, names=("nul", None))
+    rows = (np.array([0, 1]), np.array([1, 0]), np.array([0.5, 0.25], np.float32))
+    assert list(links_of(left, right, Matching(*rows, np.array([0.75, 1.0], np.float32)))) == [
+        Link("http://a/0", "http://b/1", 0.5, 0.75, "zero", "http://b/1"),
+        Link("http://a/1", "http://b/0", 0.25, 1.0, "one", "nul"),
+    ]
+    assert [link.confidence for link in links_of(left, right, Matching(*rows))] == [None, None]
 
 
 def test_tabs_newlines_and_backslashes_in_labels_are_escaped():

@@ -41,10 +41,10 @@ def test_a_match_shows_mark_confidence_and_modality_shares():
 
 
 def test_matches_without_gold_or_shares_leave_those_columns_out():
-    assert matches_table([MATCH, MATCH | {"right": None}]).splitlines() == [
+    assert matches_table([MATCH, MATCH | {"right": None, "confidence": None}]).splitlines() == [
         "left  right   score  conf.",
         "chat  cat     0.910   0.87",
-        "chat  (none)  0.910   0.87",
+        "chat  (none)  0.910      -",
     ]
 
 
@@ -83,6 +83,10 @@ def test_labels_are_cut_by_terminal_cells(text, short):
 )
 def test_values_are_shown_as_people_read_them(value, text):
     assert format_value(value) == text
+
+
+def test_a_seed_is_a_name_and_not_a_quantity():
+    assert protocol_line({"seed": 20240, "links": 20240}) == "seed: 20240 · links: 20,240"
 
 
 def test_an_empty_protocol_leaves_the_table_alone():

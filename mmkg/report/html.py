@@ -1,0 +1,96 @@
+"""One self-contained page per run: no scripts, no other files, nothing fetched."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import resources
+from typing import Any
+
+from ..typing import MODALITIES
+from .charts import line_chart
+from .tables import METRIC_COLUMNS, flatten, format_metric, format_value
+
+TEMPLATE = "report.html.jinja"
+
+
+def render_report(
+    *,
+    title: str,
+    protocol: Mapping[str, Any] | None = None,
+    metrics: Mapping[str, Mapping[str, float]] | None = None,
+    history: Iterable[Mapping[str, Any]] = (),
+    description: Mapping[str, Any] | None = None,
+    matches: Iterable[Mapping[str, Any]] = (),
+    record: Mapping[str, Any] | None = None,
+) -> str:
+    """The report of a run as one HTML page, for light and dark screens and for paper.
+
+    Whatever is absent is left out of the page. Every text is escaped.
+
+    Args:
+        title: heading, e.g. the name of the task and the model.
+        protocol: how the metrics were taken, shown beside them; see `tables.metric_table`.
+        metrics: per direction the figures by name; see `tables.metric_table`.
+        history: rows of ``metrics.jsonl``, each with ``epoch`` (or ``step``) and what was measured then:
+            ``loss``, ``valid`` (MRR on the validation links, where it was taken) and any key that ends in
+            ``mrr`` are drawn, each in a chart of its own.
+        description: what `mmkg.data.describe.describe` returns.
+        matches: what `tables.matches_table` takes.
+        record: what ``json.loads`` gives of ``record.json``; protocol and metrics in it are not repeated.
+
+    Returns:
+        The page, about 10 kB and 1 kB per match; write it with `mmkg.files.write_text`.
+    """
+    import jinja2
+
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    template = environment.from_string(resources.files(__package__).joinpath(TEMPLATE).read_text(encoding="utf-8"))
+    shown = [{"correct": None, "gold": None, "shares": {}, **match} for match in matches]
+    named = {name for match in shown for name in match["shares"]}
+    sides = {name: description[name] for name in ("left", "right") if name in description} if description else {}
+    record = record or {}
+    return template.render(
+        title=title,
+        protocol=protocol or {},
+        metrics=metrics or {},
+        metric_columns=METRIC_COLUMNS,
+        curves=[(label, _markup(chart)) for label, chart in _curves(list(history))],
+        sides=sides,
+        counts=_counts(list(sides.values())),
+        coverage=_coverage(list(sides.values())),
+        matches=shown,
+        modalities=[*(name for name in MODALITIES if name in named), *sorted(named - set(MODALITIES))],
+        record={"created": record.get("created", "")},
+        facts=flatten({name: value for name, value in record.items() if name not in ("protocol", "metrics")}),
+        flatten=flatten,
+        format_metric=format_metric,
+        format_value=format_value,
+        colour=lambda name: f"m-{name}" if name in MODALITIES else "m-other",
+    )
+
+
+def _markup(svg: str) -> Any:
+    from markupsafe import Markup
+
+    return Markup(svg)  # line_chart escapes the texts it is given
+
+
+def _curves(history: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    keys = dict.fromkeys(key for row in history for key in row if key in ("loss", "valid") or key.endswith("mrr"))
+    curves = []
+    for key in sorted(keys, key=lambda key: key != "loss"):
+        label = {"loss": "loss", "valid": "MRR on validation links"}.get(key, key.replace("_", " "))
+        axis = "step" if any("step" in row and "epoch" not in row for row in history) else "epoch"
+        points = [(row[axis], row[key]) for row in history if row.get(key) is not None and axis in row]
+        chart = line_chart(points, x_label=axis, y_label=label)
+        curves += [(label, chart)] if chart else []
+    return curves
+
+
+def _counts(sides: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[Any]]]:
+    """Rows of plain numbers that each graph has."""
+    names = dict.fromkeys(name for side in sides for name, value in side.items() if isinstance(value, int | float))
+    return [(name, [side.get(name) for side in sides]) for name in names]
+
+
+def _coverage(sides: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[float | None]]]:
+    names = dict.fromkeys(name for side in sides for name in side.get("modalities") or ())
+    return [(name, [(side.get("modalities") or {}).get(name, {}).get("share") for side in sides]) for name in names]
