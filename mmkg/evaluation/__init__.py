@@ -1,0 +1,19 @@
+"""EVALUATION: exact ranks, metrics, and the protocol that stands beside them."""
+
+from .evaluate import evaluate, link_ranks
+from .metrics import all_metrics, hits_at_k, mean_rank, mrr
+from .protocol import Protocol
+from .ranks import Ranks, both_directions, score_ranks
+
+__all__ = [
+    "Protocol",
+    "Ranks",
+    "all_metrics",
+    "both_directions",
+    "evaluate",
+    "hits_at_k",
+    "link_ranks",
+    "mean_rank",
+    "mrr",
+    "score_ranks",
+]

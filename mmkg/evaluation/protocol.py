@@ -1,0 +1,81 @@
+"""How a figure came about: stands beside every metric, so that figures are compared like with like."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ..errors import UsageError, nearest
+
+LEFT_TO_RIGHT = "left_to_right"
+RIGHT_TO_LEFT = "right_to_left"
+CANDIDATES = ("test", "all")
+SELECTIONS = ("validation", "none", "test")
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What was ranked among what, and what the model had seen.
+
+    Args:
+        candidates: ``test`` = the entities of the ranked links, as the published tables; ``all`` = every
+            entity of the graph, which is harder.
+        csls_k: neighbourhood size of CSLS; 0 = plain cosine. Published codes use 3.
+        modalities: names of the modalities used.
+        iterative: whether pseudo-links were added while training.
+        surface_names: whether a model read entity names ("w/ SF" in the tables).
+        selection: links on which the model was chosen: ``validation``, ``none`` (last weights), or ``test``,
+            as the official codes do.
+        num_train, num_valid, num_test: number of links of each part.
+        seed: of the run.
+        directions: directions that are reported.
+        ties: how equal scores count; always their mean rank.
+
+    Raises:
+        UsageError: an unknown candidate policy or selection, a negative ``csls_k``.
+    """
+
+    candidates: str = "test"
+    csls_k: int = 3
+    modalities: tuple[str, ...] = ()
+    iterative: bool = False
+    surface_names: bool = False
+    selection: str = "validation"
+    num_train: int = 0
+    num_valid: int = 0
+    num_test: int = 0
+    seed: int | None = None
+    directions: tuple[str, ...] = (LEFT_TO_RIGHT, RIGHT_TO_LEFT)
+    ties: str = "mean"
+
+    def __post_init__(self) -> None:
+        for what, value, known in (
+            ("candidates", self.candidates, CANDIDATES),
+            ("selection", self.selection, SELECTIONS),
+        ):
+            if value not in known:
+                raise UsageError(f"unknown {what} {value!r}; {nearest(str(value), known)}")
+        if self.csls_k < 0:
+            raise UsageError(f"csls_k must be >= 0, got {self.csls_k}")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Values that JSON can hold, tuples as lists."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+    def describe(self) -> str:
+        """The protocol in one line, for people."""
+        parts = [
+            "candidates: " + ("entities of the test links" if self.candidates == "test" else "all entities"),
+            f"CSLS k={self.csls_k}" if self.csls_k > 0 else "no CSLS",
+            "iterative" if self.iterative else "not iterative",
+            "with names" if self.surface_names else "without names",
+            "selected on "
+            + {"validation": "validation links", "none": "nothing (last weights)", "test": "TEST links"}[
+                self.selection
+            ],
+            f"links {self.num_train} train / {self.num_valid} valid / {self.num_test} test",
+            "ties at their mean rank",
+        ]
+        if self.modalities:
+            parts.insert(2, "modalities: " + ", ".join(self.modalities))
+        if self.seed is not None:
+            parts.append(f"seed {self.seed}")
+        return "; ".join(parts)
