@@ -1,0 +1,13 @@
+"""MATCHING: from two sets of embeddings to pairs, one-to-one."""
+
+from collections.abc import Callable
+
+from .confidence import Calibration
+from .greedy import greedy
+from .hungarian import hungarian
+from .matching import Matching
+from .mutual import mutual
+
+MATCHERS: dict[str, Callable[..., Matching]] = {"greedy": greedy, "mutual": mutual, "hungarian": hungarian}
+
+__all__ = ["MATCHERS", "Calibration", "Matching"]

@@ -1,0 +1,74 @@
+"""Candidate lists and pair scores that all matchers share."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..search.csls import row_means
+from ..search.index import build_index
+from ..search.neighbors import Neighbors
+from ..search.vectors import Vectors, check_count, prepare, resolve_device
+from ..typing import FloatArray, IntArray
+
+PAIR_BLOCK_BYTES = 64 << 20
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """Scores of pairs of left and right rows: cosine, or CSLS.
+
+    Args:
+        left: unit rows, ``[n1, d]``.
+        right: unit rows, ``[n2, d]``.
+        left_mean: CSLS mean of each left row, ``[n1]``; ``None`` = plain cosine.
+        right_mean: CSLS mean of each right row, ``[n2]``.
+    """
+
+    left: Tensor
+    right: Tensor
+    left_mean: Tensor | None
+    right_mean: Tensor | None
+
+    @staticmethod
+    def of(left: Vectors, right: Vectors, *, csls_k: int, device: str | torch.device) -> "Scorer":
+        """Check, normalise, and compute the neighbourhood means if ``csls_k`` > 0."""
+        check_count(csls_k, "csls_k", least=0)
+        where = resolve_device(device)
+        lefts = prepare(left, "left vectors", normalise=True, device=where)
+        rights = prepare(right, "right vectors", normalise=True, dim=lefts.shape[1], device=where)
+        if csls_k == 0:
+            return Scorer(lefts, rights, None, None)
+        return Scorer(lefts, rights, row_means(lefts, rights, csls_k), row_means(rights, lefts, csls_k))
+
+    def swapped(self) -> "Scorer":
+        """The same with left and right exchanged."""
+        return Scorer(self.right, self.left, self.right_mean, self.left_mean)
+
+    def pair_scores(self, left: IntArray, right: IntArray) -> FloatArray:
+        """Score of each pair (left row, right row), float32 ``[P]``; the same in whatever company it comes."""
+        scores = np.empty(len(left), dtype=np.float32)
+        step = max(1, PAIR_BLOCK_BYTES // (4 * self.left.shape[1]))
+        for start in range(0, len(left), step):
+            rows = torch.from_numpy(left[start : start + step]).to(self.left.device)
+            cols = torch.from_numpy(right[start : start + step]).to(self.left.device)
+            score = (self.left.index_select(0, rows) * self.right.index_select(0, cols)).sum(dim=1)
+            if self.left_mean is not None and self.right_mean is not None:
+                score = 2 * score - (self.left_mean[rows] + self.right_mean[cols])
+            scores[start : start + step] = score.cpu().numpy()
+        return scores
+
+    def nearest(self, k: int, *, kind: str) -> Neighbors:
+        """The k best right rows of each left row; scores lack the mean of the left row under CSLS."""
+        queries, base = self.left, self.right
+        if self.right_mean is not None:
+            queries = torch.cat([2 * queries, queries.new_ones(len(queries), 1)], dim=1)
+            base = torch.cat([base, -self.right_mean[:, None]], dim=1)
+        return build_index(base, kind=kind, metric="ip", device=self.left.device).search(queries, min(k, len(base)))
+
+
+def listed_pairs(found: Neighbors) -> tuple[IntArray, IntArray]:
+    """The (query row, base row) pairs of a search, without what is missing."""
+    rows, places = np.nonzero(found.ids >= 0)
+    return rows.astype(np.int64), found.ids[rows, places]

@@ -1,0 +1,99 @@
+"""From scores to probabilities that a match is right."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..typing import BoolArray, FloatArray
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """``P(right | score) = 1 / (1 + exp(-(slope score + intercept)))``; never falls as the score rises.
+
+    Args:
+        slope: >= 0.
+        intercept: the log-odds at score 0.
+
+    Raises:
+        InputError: a negative slope or a value that is not finite.
+
+    Source:
+        Platt, 1999, with his smoothed targets (N+ + 1) / (N+ + 2) and 1 / (N- + 2).
+    """
+
+    slope: float
+    intercept: float
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.slope) and math.isfinite(self.intercept) and self.slope >= 0):
+            raise InputError(f"expected a finite slope >= 0 and a finite intercept, got {self.slope}, {self.intercept}")
+
+    @staticmethod
+    def fit(scores: FloatArray, correct: BoolArray) -> "Calibration":
+        """Fit by maximum likelihood on validation pairs.
+
+        Where all pairs are right, or all wrong, or all scores are equal, the probability is constant.
+
+        Args:
+            scores: of the predicted pairs, ``[V]``, V >= 1, finite.
+            correct: whether each pair is right, bool ``[V]``.
+
+        Raises:
+            InputError: no pair, lengths that differ, a score that is not finite.
+        """
+        from scipy.optimize import minimize
+
+        values = np.asarray(scores, dtype=np.float64)
+        right = np.asarray(correct)
+        if values.ndim != 1 or len(values) == 0 or right.shape != values.shape or right.dtype != np.bool_:
+            raise InputError(
+                f"expected scores [V] and as many booleans, V >= 1, got {values.shape} and {right.dtype} {right.shape}"
+            )
+        if not np.isfinite(values).all():
+            raise InputError("scores to calibrate on must be finite")
+        num_right = int(right.sum())
+        num_wrong = len(right) - num_right
+        targets = np.where(right, (num_right + 1) / (num_right + 2), 1 / (num_wrong + 2))
+        centre, spread = float(values.mean()), float(values.std())
+        if num_right == 0 or num_wrong == 0 or spread < 1e-12:
+            share = float(targets.mean())
+            return Calibration(0.0, math.log(share / (1 - share)))
+        scaled = (values - centre) / spread
+
+        def loss(params: np.ndarray) -> tuple[float, np.ndarray]:
+            logits = params[0] * scaled + params[1]
+            residual = np.exp(-np.logaddexp(0, -logits)) - targets  # sigmoid - target
+            value = (np.logaddexp(0, logits) - targets * logits).mean()
+            return float(value), np.array([(residual * scaled).mean(), residual.mean()])
+
+        found = minimize(loss, np.zeros(2), jac=True, method="L-BFGS-B", bounds=[(0, None), (None, None)])
+        slope = float(found.x[0]) / spread
+        return Calibration(slope, float(found.x[1]) - slope * centre)
+
+    def predict(self, scores: FloatArray) -> FloatArray:
+        """Probability in [0, 1] that a pair of each score is right, float32, the shape of ``scores``."""
+        logits = self.slope * np.asarray(scores, dtype=np.float64) + self.intercept
+        return np.exp(-np.logaddexp(0, -logits)).astype(np.float32)
+
+    def as_dict(self) -> dict[str, float]:
+        """Values that JSON can hold."""
+        return asdict(self)
+
+    @staticmethod
+    def from_dict(values: Mapping[str, Any]) -> "Calibration":
+        """From what ``as_dict`` gave.
+
+        Raises:
+            InputError: other keys, or values that are no numbers.
+        """
+        if set(values) != {"slope", "intercept"}:
+            raise InputError(f"expected slope and intercept, got {', '.join(sorted(values)) or 'nothing'}")
+        try:
+            return Calibration(float(values["slope"]), float(values["intercept"]))
+        except (TypeError, ValueError) as error:
+            raise InputError(f"slope and intercept must be numbers: {error}") from None

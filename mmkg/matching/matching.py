@@ -1,0 +1,67 @@
+"""The record of who goes with whom."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..typing import FloatArray, IntArray
+
+
+@dataclass(frozen=True)
+class Matching:
+    """Pairs of rows, one-to-one, sorted by the left row; who has no partner is not in it.
+
+    Args:
+        left: left rows, int64 ``[M]``, ascending and unique.
+        right: their right rows, int64 ``[M]``, unique.
+        score: larger is better, float32 ``[M]``; cosine, or CSLS if the matcher was told so.
+        confidence: probability that the pair is right, float32 ``[M]`` in [0, 1]; ``None`` = not calibrated.
+
+    Raises:
+        ValueError: lengths or types differ, or a row comes twice.
+    """
+
+    left: IntArray
+    right: IntArray
+    score: FloatArray
+    confidence: FloatArray | None = None
+
+    def __post_init__(self) -> None:
+        columns: list[tuple[np.ndarray, type]] = [
+            (self.left, np.int64),
+            (self.right, np.int64),
+            (self.score, np.float32),
+        ]
+        if self.confidence is not None:
+            columns.append((self.confidence, np.float32))
+        if any(column.shape != (len(self.left),) for column, _ in columns):
+            raise ValueError(f"expected columns of one length, got {[column.shape for column, _ in columns]}")
+        if any(column.dtype != dtype for column, dtype in columns):
+            raise ValueError(
+                f"expected int64 rows and float32 scores, got {[str(column.dtype) for column, _ in columns]}"
+            )
+        if (np.diff(self.left) <= 0).any() or len(np.unique(self.right)) != len(self.right):
+            raise ValueError("expected ascending unique left rows and unique right rows")
+
+    def __len__(self) -> int:
+        return len(self.left)
+
+    @property
+    def pairs(self) -> IntArray:
+        """(left row, right row), int64 ``[M, 2]``."""
+        return np.stack([self.left, self.right], axis=1)
+
+    def with_confidence(self, confidence: FloatArray) -> "Matching":
+        """The same pairs with a probability each."""
+        return replace(self, confidence=confidence.astype(np.float32))
+
+    def keep(self, chosen: np.ndarray) -> "Matching":
+        """Only the pairs where ``chosen``, bool ``[M]``, is true."""
+        confidence = None if self.confidence is None else self.confidence[chosen]
+        return Matching(self.left[chosen], self.right[chosen], self.score[chosen], confidence)
+
+
+def matching_of(left: IntArray, right: IntArray, score: FloatArray) -> Matching:
+    """A matching from pairs in any order."""
+    order = np.argsort(left, kind="stable")
+    return Matching(left[order].astype(np.int64), right[order].astype(np.int64), score[order].astype(np.float32))
