@@ -1,3 +1,4 @@
+import ast
 import os
 import subprocess
 import sys
@@ -283,14 +284,17 @@ def test_no_loaded_blas_runs_a_kernel_from_before_avx():
     code = (
         "import os, numpy as np; from mmkg.search import build_index; from mmkg.search.blas import blas_kernels;"
         "build_index(np.eye(4), kind='flat'); assert 'OPENBLAS_CORETYPE' not in os.environ;"
-        "print(*[b['kernel'] for b in blas_kernels() if 'faiss' in b['library']])"
+        "print(*[('faiss' in b['library'], b['api'], b['kernel']) for b in blas_kernels()], sep='\\n')"
     )
     clean = {k: v for k, v in os.environ.items() if k != "OPENBLAS_CORETYPE"}
     out = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True, env=clean
     )
-    kernels = set(out.stdout.split())
-    assert not kernels & OLD_KERNELS, kernels
+    loaded = [ast.literal_eval(line) for line in out.stdout.splitlines()]
+    kernels = {kernel for _, api, kernel in loaded if api == "openblas"}
+    assert kernels and not kernels & OLD_KERNELS, loaded
+    of_faiss = {kernel for in_faiss, api, kernel in loaded if in_faiss and api == "openblas"}
+    assert of_faiss <= {best_kernel(read_cpu_flags())}, loaded
 
 
 @pytest.mark.parametrize(
