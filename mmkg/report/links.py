@@ -4,13 +4,15 @@ import math
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
-from ..data.kg import KnowledgeGraph
 from ..errors import InputError
 from ..files import atomic_path
-from ..matching.matching import Matching
+
+if TYPE_CHECKING:
+    from ..data.kg import KnowledgeGraph
+    from ..matching.matching import Matching
 
 COLUMNS = ("left", "right", "score", "confidence", "left_label", "right_label")
 SAME_AS = "<http://www.w3.org/2002/07/owl#sameAs>"
@@ -44,7 +46,7 @@ class Link(NamedTuple):
     right_label: str = ""
 
 
-def links_of(left: KnowledgeGraph, right: KnowledgeGraph, matching: Matching) -> Iterator[Link]:
+def links_of(left: "KnowledgeGraph", right: "KnowledgeGraph", matching: "Matching") -> Iterator[Link]:
     """The pairs of a matching with the labels of their graphs, in its order."""
     for place, (i, j) in enumerate(matching.pairs.tolist()):
         confidence = None if matching.confidence is None else float(matching.confidence[place])

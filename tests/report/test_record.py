@@ -133,3 +133,9 @@ def test_a_folder_inside_another_checkout_has_no_commit(checkout):
     folder, _ = checkout
     (folder / "site-packages").mkdir()
     assert git_commit(folder / "site-packages") is None
+
+
+def test_reports_need_no_torch():
+    code = "import sys, mmkg.report; print(sorted({'torch', 'faiss', 'scipy', 'jinja2'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
