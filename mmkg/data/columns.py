@@ -68,33 +68,6 @@ class IntegerTable:
         return IntegerTable(self.path, self.values[good], self.lines[good])
 
 
-class IdRows:
-    """Maps entity ids of a file to the rows 0..n-1, in the order given.
-
-    Args:
-        ids: unique ids >= 0, int64 ``[n]``.
-    """
-
-    def __init__(self, ids: IntArray) -> None:
-        self.ids = ids
-        self._table: IntArray | None = None
-        if len(ids) and int(ids.max()) < 8 * len(ids) + (1 << 20):
-            self._table = np.full(int(ids.max()) + 1, -1, np.int64)
-            self._table[ids] = np.arange(len(ids))
-        self._order = np.argsort(ids, kind="stable")
-        self._sorted = ids[self._order]
-
-    def __call__(self, ids: IntArray) -> IntArray:
-        """Row of each id, -1 where the id is unknown; the shape stays."""
-        if self._table is not None:
-            inside = (ids >= 0) & (ids < len(self._table))
-            return np.where(inside, self._table[np.where(inside, ids, 0)], -1)
-        if len(self._sorted) == 0:
-            return np.full(ids.shape, -1, np.int64)
-        place = np.minimum(np.searchsorted(self._sorted, ids), len(self._sorted) - 1)
-        return np.where(self._sorted[place] == ids, self._order[place], -1)
-
-
 def read_integers(path: str | Path, columns: int, faults: Faults) -> IntegerTable:
     """Read lines of ``columns`` integers >= 0, separated by one tab.
 
@@ -145,6 +118,8 @@ def read_strings(
 
 def parse_id(text: str) -> int | str:
     """The integer in 0..2**63-1 that a field holds, or a sentence on what it holds instead."""
+    if len(text) <= _SAFE_DIGITS and text.isascii() and text.isdigit():
+        return int(text)
     if not re.fullmatch(r"[0-9]+", text):
         if re.fullmatch(r"-[0-9]+", text):
             return f"expected an integer >= 0, got {_short(text)}"

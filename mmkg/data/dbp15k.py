@@ -7,7 +7,8 @@ import numpy as np
 
 from ..errors import InputError
 from ..typing import IntArray
-from .columns import Faults, IdRows, OnError, parse_id, read_integers, read_strings
+from .columns import Faults, OnError, parse_id, read_integers, read_strings
+from .id_rows import IdRows
 from .images import ImageFeatures, read_images
 from .kg import AttributeTriples, ImageTable, KnowledgeGraph
 from .links import link_rows, split_groups

@@ -7,7 +7,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from ..typing import IntArray
-from .columns import Faults, IdRows, IntegerTable
+from .columns import Faults, IntegerTable
+from .id_rows import IdRows
 from .split import split_links
 from .task import LinkSplit
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
-from .columns import MAX_ID, Faults, IdRows
+from .columns import MAX_ID, Faults
+from .id_rows import IdRows
 
 
 def read_names(path: str | Path, sides: Sequence[IdRows], faults: Faults) -> list[tuple[str | None, ...]]:

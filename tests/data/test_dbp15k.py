@@ -7,8 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mmkg.data.columns import Faults, IdRows, read_integers, read_strings
+from mmkg.data.columns import Faults, read_integers, read_strings
 from mmkg.data.dbp15k import read_dbp15k
+from mmkg.data.id_rows import IdRows
 from mmkg.errors import InputError, UsageError
 
 PAIR = {  # ids are not contiguous, and not in order
