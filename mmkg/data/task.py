@@ -71,7 +71,9 @@ class AlignmentTask:
 
     def _check_unique(self) -> None:
         links = self.links.all()
-        parts = np.repeat(["train", "valid", "test"], [len(self.links.train), len(self.links.valid), len(self.links.test)])
+        parts = np.repeat(
+            ["train", "valid", "test"], [len(self.links.train), len(self.links.valid), len(self.links.test)]
+        )
         pairs, first, counts = np.unique(links, axis=0, return_index=True, return_counts=True)
         if (counts > 1).any():
             pair = pairs[int((counts > 1).argmax())]
