@@ -173,15 +173,16 @@ def train_step(
 def deterministic(device: torch.device) -> Iterator[None]:
     """Deterministic kernels on a CPU and an untouched global generator afterwards."""
     before, warn = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
-    filled = torch.utils.deterministic.fill_uninitialized_memory
+    settings: Any = torch.utils.deterministic
+    filled = settings.fill_uninitialized_memory
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         try:
             if device.type == "cpu":
                 torch.use_deterministic_algorithms(True)
-                torch.utils.deterministic.fill_uninitialized_memory = False  # nothing here reads empty memory
+                settings.fill_uninitialized_memory = False  # nothing here reads empty memory
             yield
         finally:
-            torch.utils.deterministic.fill_uninitialized_memory = filled
+            settings.fill_uninitialized_memory = filled
             torch.use_deterministic_algorithms(before, warn_only=warn)
 
 

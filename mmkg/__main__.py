@@ -1,0 +1,5 @@
+"""python -m mmkg"""
+
+from .cli import main
+
+main()

@@ -1,0 +1,317 @@
+"""The command line: each sub-command reads options, calls the library and prints what it gives.
+
+Results go to stdout, progress to stderr; exit status 0 done, 1 failed, 2 wrong usage.
+"""
+
+import json
+import logging
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from . import __version__
+from .errors import MmkgError, UsageError
+
+if TYPE_CHECKING:
+    from .config import Experiment
+    from .result import AlignmentResult
+
+app = typer.Typer(
+    name="mmkg",
+    help="Which entity of one knowledge graph is which of the other? Load, train, search, match, evaluate.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+class Format(StrEnum):
+    """How links are written."""
+
+    tsv = "tsv"
+    nt = "nt"
+
+
+Pair = Annotated[
+    str, typer.Argument(metavar="PAIR", help="emoji-fr-en, emoji-zh-en, emoji-ja-en, or a folder in DBP15K layout.")
+]
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder that `mmkg align --out` wrote.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Seed = Annotated[int | None, typer.Option(help="Of everything random.", show_default="0")]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Config = Annotated[Path | None, typer.Option(help="TOML file of settings.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="One setting, e.g. training.epochs=50; repeatable."),
+]
+Modalities = Annotated[str, typer.Option(help="Comma-separated, e.g. structure,relation,name; default: all there are.")]
+
+
+@app.callback(invoke_without_command=True)
+def root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    """Options before a sub-command."""
+    if version:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.command(epilog="Example: mmkg describe emoji-fr-en")
+def describe(
+    pair: Pair,
+    as_json: Json = False,
+    seed: Seed = None,
+    device: Device = "auto",
+    config: Config = None,
+    settings: Settings = None,
+    modalities: Modalities = "",
+) -> None:
+    """Count entities, triples, links and modalities of a pair, and say what is missing."""
+    from .data.describe import describe as facts_of
+    from .data.describe import describe_text
+    from .pipeline import build_inputs, load, resolve_device
+
+    experiment = _experiment(None, seed, config, settings, modalities)
+    resolve_device(device)
+    task = load(pair, experiment.data, seed=experiment.seed)
+    if experiment.features.modalities:
+        build_inputs(task, experiment.features, seed=experiment.seed)
+    print(json.dumps(facts_of(task), ensure_ascii=False) if as_json else describe_text(task))
+
+
+@app.command(
+    epilog="Example: mmkg align emoji-fr-en --model mclea --modalities image,name --set training.epochs=20 --out RUN"
+)
+def align(
+    pair: Pair,
+    model: Annotated[str | None, typer.Option(help="meaformer, mclea or eva.", show_default="meaformer")] = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder; an interrupted run in it goes on.")] = None,
+    as_json: Json = False,
+    seed: Seed = None,
+    device: Device = "auto",
+    config: Config = None,
+    settings: Settings = None,
+    modalities: Modalities = "",
+) -> None:
+    """Train an aligner, index and match all entities, evaluate on the test links."""
+    from .pipeline import align as run
+    from .pipeline import load
+
+    experiment = _experiment(model, seed, config, settings, modalities)
+    if out is not None and (out / "manifest.json").is_file():
+        raise UsageError(f"{out} holds a finished run already; give another --out, or delete it")
+    task = load(pair, experiment.data, seed=experiment.seed)
+    result = run(task, experiment=experiment, device=device, out=out, progress=True)
+    _print_result(result, as_json)
+    if out is not None and not as_json:
+        print(f"\nrun folder: {out}   (open {out / 'report.html'}; ask with: mmkg search {out} --entity NAME)")
+
+
+@app.command(epilog="Example: mmkg evaluate RUN --candidates all")
+def evaluate(
+    run: Run,
+    candidates: Annotated[str | None, typer.Option(help="test or all.", show_default="as trained")] = None,
+    csls_k: Annotated[
+        int | None, typer.Option(help="Neighbourhood of CSLS, 0 = off.", show_default="as trained")
+    ] = None,
+    as_json: Json = False,
+    seed: Seed = None,
+    device: Device = "auto",
+    config: Config = None,
+    settings: Settings = None,
+    modalities: Modalities = "",
+) -> None:
+    """Rank the test links of a run again, e.g. among other candidates or by some modalities only."""
+    from dataclasses import replace
+
+    from .report import Stopwatch, peak_rss_mb
+
+    result = _load(run, seed, config, settings, modalities)
+    watch = Stopwatch()
+    with watch.phase("evaluate"):
+        metrics = result.evaluate(candidates=candidates, csls_k=csls_k, device=device)
+    protocol = replace(
+        result.protocol,
+        candidates=candidates or result.protocol.candidates,
+        csls_k=result.protocol.csls_k if csls_k is None else csls_k,
+    )
+    record = replace(result.record, seconds=watch.wall, peak_rss_mb=peak_rss_mb())
+    _print_result(replace(result, metrics=metrics, protocol=protocol, record=record), as_json, sample=0)
+
+
+@app.command(epilog="Example: mmkg search RUN --entity chat -k 3")
+def search(
+    run: Run,
+    entity: Annotated[str, typer.Option(help="Name or URI of an entity.")],
+    k: Annotated[int, typer.Option("-k", help="Number of answers.")] = 5,
+    side: Annotated[str, typer.Option(help="Graph of the entity: left or right.")] = "left",
+    as_json: Json = False,
+    seed: Seed = None,
+    device: Device = "auto",
+    config: Config = None,
+    settings: Settings = None,
+    modalities: Modalities = "",
+) -> None:
+    """Show the most likely counterparts of an entity, and which modality says so."""
+    from .report.tables import text_table
+
+    result = _load(run, seed, config, settings, modalities)
+    rows = result.find(entity, side=side)
+    hits = result.search(rows[0], k=k, side=side)
+    table = result.entities[0 if side == "left" else 1]
+    if as_json:
+        answers = [{f: getattr(hit, f) for f in ("label", "display", "score", "confidence", "shares")} for hit in hits]
+        query = {"label": table.labels[rows[0]], "display": table.display[rows[0]]}
+        print(json.dumps({"query": query, "answers": answers}, ensure_ascii=False))
+        return
+    print(f"{table.display[rows[0]]}   {table.labels[rows[0]]}")
+    for other in rows[1:4]:
+        print(f"  also of this name: {table.labels[other]}   (give this URI to ask for it)")
+    body = [
+        [
+            hit.display,
+            hit.label,
+            f"{hit.score:.3f}",
+            "-" if hit.confidence is None else f"{hit.confidence:.2f}",
+            *(f"{share:+.2f}" for share in hit.shares.values()),
+        ]
+        for hit in hits
+    ]
+    print(text_table(["answer", "URI", "score", "conf.", *result.widths], body, left=[0, 1]))
+
+
+@app.command(epilog="Example: mmkg match RUN --method mutual --format nt")
+def match(
+    run: Run,
+    method: Annotated[str | None, typer.Option(help="mutual, greedy or hungarian.", show_default="as trained")] = None,
+    form: Annotated[Format, typer.Option("--format", help="Tab-separated, or owl:sameAs N-Triples.")] = Format.tsv,
+    threshold: Annotated[float, typer.Option(help="Least confidence of a link.")] = 0.0,
+    out: Annotated[Path | None, typer.Option(help="File to write; default: stdout.")] = None,
+    as_json: Json = False,
+    seed: Seed = None,
+    device: Device = "auto",
+    config: Config = None,
+    settings: Settings = None,
+    modalities: Modalities = "",
+) -> None:
+    """Match all entities of both graphs one-to-one and write the links."""
+    from .report import to_ntriples, to_tsv, write_ntriples, write_tsv
+
+    result = _load(run, seed, config, settings, modalities)
+    matching = result.match(method, device=device)
+    if threshold > 0:
+        if matching.confidence is None:
+            raise UsageError(
+                "a threshold needs confidences, and this run had too few validation links to calibrate them"
+            )
+        matching = matching.keep(matching.confidence >= threshold)
+    links = result.export(matching)
+    if as_json:
+        print(json.dumps({"links": [link._asdict() for link in links]}, ensure_ascii=False))
+    elif out is not None:
+        number = write_tsv(out, links) if form is Format.tsv else write_ntriples(out, links)
+        print(f"{number} links written to {out}")
+    else:
+        for line in to_tsv(links) if form is Format.tsv else to_ntriples(links):
+            sys.stdout.write(line)
+
+
+@app.command(epilog="Example: mmkg doctor")
+def doctor(as_json: Json = False) -> None:
+    """Print versions, the torch build, which FAISS is active, BLAS kernels, threads."""
+    from .doctor import diagnose, diagnose_text
+
+    print(json.dumps(diagnose(), ensure_ascii=False) if as_json else diagnose_text())
+
+
+def main() -> None:
+    """Entry point: errors a user can mend are one line on stderr, without a traceback."""
+    logging.basicConfig(level=logging.WARNING, format="mmkg: %(message)s", stream=sys.stderr)
+    try:
+        app()
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+    except KeyboardInterrupt:
+        print("mmkg: interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
+        sys.exit(130)
+    except MmkgError as error:
+        print(f"mmkg: {error}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, UsageError) else 1)
+
+
+def _experiment(
+    model: str | None, seed: int | None, config: Path | None, settings: list[str] | None, modalities: str
+) -> "Experiment":
+    from .config import Experiment, read_toml, with_settings
+
+    values: dict[str, Any] = {} if config is None else read_toml(config)
+    values = with_settings(values, settings or [])
+    if model is not None:
+        values["model"] = model
+    if seed is not None:
+        values["seed"] = seed
+    if modalities:
+        values["features"] = {**values.get("features", {}), "modalities": _names(modalities)}
+    return Experiment.of(values)
+
+
+def _load(
+    run: Path, seed: int | None, config: Path | None, settings: list[str] | None, modalities: str
+) -> "AlignmentResult":
+    """A run, asked by some of its modalities or with other search settings."""
+    from dataclasses import replace
+
+    from .config import Experiment, read_toml, with_settings
+    from .result import AlignmentResult
+
+    result = AlignmentResult.load(run)
+    values = result.experiment.to_dict()
+    given = with_settings({} if config is None else read_toml(config), settings or [])
+    if given or seed is not None:
+        for key in given:
+            if key != "search":
+                raise UsageError(f"{key}: a finished run takes settings of the section search only")
+        search = {**values.get("search", {}), **given.get("search", {})}
+        experiment = Experiment.of(
+            {**values, "search": search, "seed": result.experiment.seed if seed is None else seed}
+        )
+        protocol = replace(result.protocol, csls_k=experiment.search.csls_k)
+        result = replace(result, experiment=experiment, protocol=protocol)
+    return result.restrict(_names(modalities)) if modalities else result
+
+
+def _names(modalities: str) -> list[str]:
+    return [name.strip() for name in modalities.split(",") if name.strip()]
+
+
+def _print_result(result: "AlignmentResult", as_json: bool, *, sample: int = 12) -> None:
+    from .report import matches_table, metric_table
+
+    seconds = {name: round(value, 3) for name, value in result.record.seconds.items()}
+    if as_json:
+        values = {
+            "protocol": result.protocol.as_dict(),
+            "test": dict(result.metrics),
+            "seconds": seconds,
+            "peak_rss_mb": result.record.peak_rss_mb,
+            "training": {
+                key: result.record.protocol[key] for key in ("epochs", "best_epoch") if key in result.record.protocol
+            },
+        }
+        print(json.dumps(values, ensure_ascii=False))
+        return
+    if sample and len(result.links.test):
+        print(
+            "A dozen test entities, and what the aligner makes of them (gold answer in brackets where it is wrong):\n"
+        )
+        print(matches_table(result.sample(sample)))
+    if result.metrics:
+        print(metric_table(result.metrics, {"protocol": result.protocol.describe()}))
+    else:
+        print("no test links, no metrics")
+    spent = "  ".join(f"{name} {value:.1f} s" for name, value in seconds.items())
+    print(f"{spent}   peak memory {result.record.peak_rss_mb} MB")

@@ -1,0 +1,223 @@
+"""One experiment = the configurations of its parts; TOML in, TOML out, misspelt keys refused."""
+
+import dataclasses
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import pydantic
+import tomli_w
+
+from .data.features import FeatureConfig
+from .errors import InputError, UsageError, nearest
+from .models import MODEL_CONFIGS
+from .search.config import IndexConfig
+from .training.config import TrainingConfig
+
+C = TypeVar("C")
+
+MEAFORMER_TRAINING = TrainingConfig(
+    epochs=250, batch_size=3500, weight_decay=1e-4, schedule="cosine", warmup=0.15, clip_norm=1.0
+)
+MCLEA_TRAINING = TrainingConfig(
+    epochs=500, batch_size=0, weight_decay=1e-2, schedule="constant", warmup=0.0, clip_norm=0.0
+)
+CUSTOM = "custom:"  # stands before the class name of a model that was given as an object
+TRAINING = {"meaformer": MEAFORMER_TRAINING, "mclea": MCLEA_TRAINING, "eva": MCLEA_TRAINING}
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """How a pair is read and split.
+
+    Args:
+        train_ratio: share of the links to learn from.
+        valid_ratio: share of those held out for selection.
+        split_seed: of the split; by default the seed of the experiment.
+        candidates: whom a test entity is ranked among, ``test`` or ``all``.
+        on_error: ``raise`` at the first bad line of a file, or ``skip`` and count.
+        one_to_one: whether an entity may have one counterpart only.
+        names: file of entity names, where it lies elsewhere.
+        images: file of image features, where it lies elsewhere.
+        neutral: embedded pairs: keep the facts that are the same in every language.
+        image_ratio: embedded pairs: share of images kept on each side.
+    """
+
+    train_ratio: float = 0.3
+    valid_ratio: float = 0.1
+    split_seed: int | None = None
+    candidates: Literal["test", "all"] = "test"
+    on_error: Literal["raise", "skip"] = "raise"
+    one_to_one: bool = True
+    names: str | None = None
+    images: str | None = None
+    neutral: bool = True
+    image_ratio: float = 1.0
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """How entities are ranked, indexed and matched.
+
+    Args:
+        csls_k: neighbourhood of CSLS in evaluation, search and matching; 3 in the papers, 0 = off.
+        index: kind of index, see ``mmkg.search.INDEXES``.
+        matcher: see ``mmkg.matching.MATCHERS``.
+        options: settings of the index kind.
+    """
+
+    csls_k: int = 3
+    index: str = "auto"
+    matcher: str = "mutual"
+    options: IndexConfig = field(default_factory=IndexConfig)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Everything that decides a run but the data themselves.
+
+    Args:
+        model: name in ``mmkg.models.MODELS``.
+        seed: of everything random.
+        data, features, training, search: configurations of the stages.
+        options: configuration of the model, an instance of its config class.
+    """
+
+    model: str = "meaformer"
+    seed: int = 0
+    data: DataConfig = field(default_factory=DataConfig)
+    features: FeatureConfig = field(default_factory=FeatureConfig)
+    options: Any = None
+    training: TrainingConfig | None = None
+    search: SearchConfig = field(default_factory=SearchConfig)
+
+    def __post_init__(self) -> None:
+        if self.model in MODEL_CONFIGS:
+            if self.options is None:
+                object.__setattr__(self, "options", MODEL_CONFIGS[self.model]())
+            if self.training is None:
+                object.__setattr__(self, "training", TRAINING[self.model])
+        elif self.training is None:
+            object.__setattr__(self, "training", TrainingConfig())
+
+    @property
+    def schedule(self) -> TrainingConfig:
+        """The training configuration; never ``None``."""
+        assert self.training is not None
+        return self.training
+
+    def to_dict(self) -> dict[str, Any]:
+        """Nested plain values, ``None`` left out; ``Experiment.of`` reads them back."""
+        options = {} if self.options is None else asdict(self.options)
+        sections = {
+            "data": asdict(self.data),
+            "features": asdict(self.features),
+            "options": options,
+            "training": asdict(self.schedule),
+            "search": asdict(self.search),
+        }
+        return {"model": self.model, "seed": self.seed, **{name: _plain(part) for name, part in sections.items()}}
+
+    def to_toml(self) -> str:
+        """The whole experiment as TOML."""
+        return tomli_w.dumps(self.to_dict())
+
+    @staticmethod
+    def of(values: Mapping[str, Any]) -> "Experiment":
+        """From nested plain values; what is not given keeps its default.
+
+        Raises:
+            UsageError: an unknown key, model or value; the message names the key and the nearest one.
+        """
+        known = [f.name for f in dataclasses.fields(Experiment)]
+        for key in values:
+            if key not in known:
+                raise UsageError(f"unknown configuration key {key!r}; {nearest(key, known)}")
+        model = str(values.get("model", "meaformer"))
+        if model not in MODEL_CONFIGS and not model.startswith(CUSTOM):
+            raise UsageError(f"unknown model {model!r}; {nearest(model, MODEL_CONFIGS)}")
+        try:
+            seed = int(values.get("seed", 0))
+        except (TypeError, ValueError):
+            raise UsageError(f"seed: expected a whole number, got {values['seed']!r}") from None
+        return Experiment(
+            model=model,
+            seed=seed,
+            data=_parse(DataConfig(), values.get("data", {}), "data"),
+            features=_parse(FeatureConfig(), values.get("features", {}), "features"),
+            options=_parse(MODEL_CONFIGS[model](), values.get("options", {}), "options")
+            if model in MODEL_CONFIGS
+            else None,
+            training=_parse(TRAINING.get(model, TrainingConfig()), values.get("training", {}), "training"),
+            search=_parse(SearchConfig(), values.get("search", {}), "search"),
+        )
+
+
+def read_toml(path: str | Path) -> dict[str, Any]:
+    """Nested values of a TOML file.
+
+    Raises:
+        InputError: no such file, or not TOML.
+    """
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError("no such configuration file", path) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"not a TOML file: {error}", path) from None
+
+
+def with_settings(values: Mapping[str, Any], settings: Iterable[str]) -> dict[str, Any]:
+    """Values with ``key=value`` settings on top, e.g. ``training.epochs=5``; a value is TOML or bare text."""
+    result = {key: dict(value) if isinstance(value, Mapping) else value for key, value in values.items()}
+    for setting in settings:
+        key, sign, text = setting.partition("=")
+        if not sign or not key:
+            raise UsageError(f"expected key=value, got {setting!r}")
+        try:
+            value = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            value = text
+        place: dict[str, Any] = result
+        *sections, last = key.strip().split(".")
+        for section in sections:
+            inner = place.get(section, {})
+            if not isinstance(inner, dict):
+                raise UsageError(f"{key!r} is no setting: {section!r} is a single value")
+            place[section] = dict(inner)
+            place = place[section]
+        place[last] = value
+    return result
+
+
+def _parse(default: C, values: Any, section: str) -> C:
+    if not isinstance(values, Mapping):
+        raise UsageError(f"{section} is a section of settings, got {values!r}")
+    cls = type(default)
+    known = [f.name for f in dataclasses.fields(default)]  # type: ignore[arg-type]
+    nested: dict[str, Any] = {}
+    for key, value in values.items():
+        if key not in known:
+            raise UsageError(f"unknown configuration key {section}.{key!s}; {nearest(str(key), known)}")
+        inner = getattr(default, key)
+        nested[key] = _parse(inner, value, f"{section}.{key}") if dataclasses.is_dataclass(inner) else value
+    merged = {name: getattr(default, name) for name in known} | nested
+    try:
+        parsed: C = pydantic.TypeAdapter(cls).validate_python(merged)
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join([section, *(str(part) for part in first["loc"])])
+        raise UsageError(f"{place}: {first['msg'][:1].lower()}{first['msg'][1:]}, got {first['input']!r}") from None
+    return parsed
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    plain: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            plain[key] = _plain(value)
+        elif value is not None:
+            plain[key] = list(value) if isinstance(value, tuple) else value
+    return plain

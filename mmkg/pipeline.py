@@ -1,0 +1,238 @@
+"""The only place where the stages meet: load, encode, train, embed, evaluate, match."""
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from .config import CUSTOM, DataConfig, Experiment
+from .data.dbp15k import read_dbp15k
+from .data.describe import describe
+from .data.emoji import EMOJI_PAIRS, load_emoji
+from .data.features import EntityInputs, build_inputs
+from .data.task import AlignmentTask
+from .errors import InputError, UsageError, nearest
+from .evaluation import Protocol, evaluate
+from .models import MODELS, AlignmentModel
+from .report import RunRecord, Stopwatch
+from .result import AlignmentResult, EntityTable
+from .seeding import derive_seed
+from .training import fit
+from .training.progress import TrainingProgress
+
+logger = logging.getLogger(__name__)
+
+EMBEDDED: dict[str, Callable[..., AlignmentTask]] = {
+    f"emoji-{pair}": (lambda pair=pair, **options: load_emoji(pair, **options)) for pair in EMOJI_PAIRS
+}
+
+
+def load(source: str | Path, config: DataConfig | None = None, *, seed: int = 0, **options: Any) -> AlignmentTask:
+    """Load a pair of graphs: an embedded one by name, or a folder in DBP15K layout.
+
+    Args:
+        source: ``emoji-fr-en``, ``emoji-zh-en``, ``emoji-ja-en``, or a path.
+        config: how to read and split; or give its fields as keywords, e.g. ``train_ratio=0.2``.
+        seed: of the split, unless the configuration has its own.
+
+    Raises:
+        UsageError: neither a known name nor a folder, or an unknown option.
+        InputError: the files break their format.
+    """
+    if config is None:
+        config = Experiment.of({"data": options}).data
+    elif options:
+        raise UsageError("give the data settings as config or as keywords, not as both")
+    seed = seed if config.split_seed is None else config.split_seed
+    shared = {"train_ratio": config.train_ratio, "valid_ratio": config.valid_ratio, "seed": seed}
+    if str(source) in EMBEDDED:
+        task = EMBEDDED[str(source)](neutral=config.neutral, image_ratio=config.image_ratio, **shared)
+        return replace(task, candidates=config.candidates)
+    if not Path(source).exists():
+        raise UsageError(f"{str(source)!r} is neither a folder nor an embedded pair; {nearest(str(source), EMBEDDED)}")
+    return read_dbp15k(
+        source,
+        images=config.images,
+        names=config.names,
+        on_error=config.on_error,
+        one_to_one=config.one_to_one,
+        candidates=config.candidates,
+        **shared,  # type: ignore[arg-type]
+    )
+
+
+def resolve_device(device: str) -> torch.device:
+    """``auto`` is CUDA where there is one; an unavailable device is a ``UsageError``."""
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if device.split(":")[0] not in ("cpu", "cuda"):
+        raise UsageError(f"unknown device {device!r}; {nearest(device, ('auto', 'cpu', 'cuda'))}")
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise UsageError("no CUDA device is there; use --device cpu, or see `mmkg doctor`")
+    return torch.device(device)
+
+
+def build_model(experiment: Experiment, inputs: EntityInputs) -> AlignmentModel:
+    """The experiment's model for these inputs, with seeded weights."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(experiment.seed, "weights"))
+        model: AlignmentModel = MODELS[experiment.model].build(experiment.options, inputs.dims)  # type: ignore[attr-defined]
+    return model
+
+
+def align(
+    task: AlignmentTask,
+    model: str | AlignmentModel | None = None,
+    *,
+    seed: int | None = None,
+    modalities: Sequence[str] = (),
+    experiment: Experiment | None = None,
+    device: str = "auto",
+    out: str | Path | None = None,
+    progress: bool | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> AlignmentResult:
+    """Train an aligner on a task and align all its entities.
+
+    Args:
+        task: two graphs and their links.
+        model: ``meaformer`` (default), ``mclea``, ``eva``, or a model object built for the task's inputs.
+        seed: of everything random but the split.
+        modalities: which to use; by default all that the data have.
+        experiment: full configuration; ``model``, ``seed``, ``modalities`` and ``settings`` go on top of it.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        out: run folder; an interrupted run in it goes on where it stopped.
+        progress: show a bar on stderr; ``None`` = if that is a terminal.
+        settings: nested settings as in a configuration file, e.g. ``{"training": {"epochs": 50}}``.
+
+    Returns:
+        Embeddings, metrics on the test links, matches.
+
+    Raises:
+        UsageError: an unknown model, modality, device or setting.
+        InputError: no training links; ``out`` holds a finished run, or one of other data or settings.
+    """
+    experiment = _experiment(experiment, model, seed, modalities, settings)
+    if out is not None and (Path(out) / "manifest.json").is_file():
+        raise InputError("a finished run lies here already; give another folder, or delete this one", out)
+    where = resolve_device(device)
+    watch = Stopwatch()
+    with watch.phase("features"):
+        inputs = build_inputs(task, experiment.features, seed=experiment.seed)
+        trained = model if isinstance(model, AlignmentModel) else build_model(experiment, inputs)
+        trained, inputs = trained.to(where), inputs.graph_to(where)
+    fingerprint = task.fingerprint()
+    with watch.phase("train"), TrainingProgress(experiment.schedule.epochs, enabled=progress) as bar:
+        result = fit(
+            trained,
+            inputs,
+            torch.from_numpy(task.links.train) + torch.tensor([0, inputs.num_left]),
+            experiment.schedule,
+            seed=experiment.seed,
+            validate=validator(task, inputs) if len(task.links.valid) else None,
+            on_epoch=bar.on_epoch,
+            checkpoint=None if out is None else Path(out) / "trainer.safetensors",
+            identity=_identity(fingerprint, experiment),
+        )
+    with watch.phase("embed"):
+        left, right = trained.embed(inputs).split([inputs.num_left, inputs.num_right])
+    protocol = Protocol(
+        candidates=task.candidates,
+        csls_k=experiment.search.csls_k,
+        modalities=tuple(trained.widths),
+        surface_names="name" in trained.widths,
+        selection="validation" if len(task.links.valid) else "none",
+        num_train=len(task.links.train),
+        num_valid=len(task.links.valid),
+        num_test=len(task.links.test),
+        seed=experiment.seed,
+    )
+    aligned = AlignmentResult(
+        left=left.numpy(),
+        right=right.numpy(),
+        widths=trained.widths,
+        entities=(EntityTable.of(task.left), EntityTable.of(task.right)),
+        links=task.links,
+        experiment=experiment,
+        protocol=protocol,
+        metrics={},
+        record=RunRecord.collect(seed=experiment.seed, device=str(where)),
+        history=result.history,
+        description=describe(task),
+        weights=trained.state_dict(),
+    )
+    with watch.phase("evaluate"):
+        metrics = aligned.evaluate()
+    with watch.phase("match"):
+        matching = aligned.matching
+    record = RunRecord.collect(
+        seed=experiment.seed,
+        device=str(where),
+        stopwatch=watch,
+        fingerprint=fingerprint,
+        protocol=protocol.as_dict() | {"best_epoch": result.best_epoch + 1, "epochs": result.epochs},
+        metrics=metrics,
+    )
+    aligned = replace(aligned, metrics=metrics, record=record)
+    aligned.__dict__["matching"] = matching
+    if out is not None:
+        aligned.save(out)
+        (Path(out) / "trainer.safetensors").unlink(missing_ok=True)
+    return aligned
+
+
+def validator(task: AlignmentTask, inputs: EntityInputs) -> Callable[[AlignmentModel], float]:
+    """Score of a model on the validation links: mean MRR of both directions, by cosine.
+
+    Candidates are all entities outside the training links, whether or not they have a counterpart, so
+    that no test link is read.
+    """
+    free = [
+        np.setdiff1d(np.arange(graph.num_entities), task.links.train[:, side])
+        for side, graph in enumerate((task.left, task.right))
+    ]
+    rows = torch.from_numpy(np.concatenate([free[0], free[1] + inputs.num_left]))
+    links = np.stack([np.searchsorted(free[side], task.links.valid[:, side]) for side in (0, 1)], axis=1)
+
+    def validate(model: AlignmentModel) -> float:
+        left, right = model.embed(inputs, rows=rows).split([len(free[0]), len(free[1])])
+        metrics = evaluate(left, right, links, candidates="all", csls_k=0, device=next(model.parameters()).device)
+        return (metrics["left_to_right"]["mrr"] + metrics["right_to_left"]["mrr"]) / 2
+
+    return validate
+
+
+def _experiment(
+    experiment: Experiment | None,
+    model: str | AlignmentModel | None,
+    seed: int | None,
+    modalities: Sequence[str],
+    settings: Mapping[str, Any] | None,
+) -> Experiment:
+    values: dict[str, Any] = {} if experiment is None else experiment.to_dict()
+    if isinstance(model, AlignmentModel):
+        config = getattr(model, "config", None)
+        experiment = Experiment(model=f"{CUSTOM}{type(model).__name__}", options=config)
+        values = {**values, "model": experiment.model, "options": {}}
+    elif model is not None:
+        if experiment is not None and model != experiment.model:
+            values = {key: value for key, value in values.items() if key not in ("options", "training")}
+        values["model"] = model
+    if seed is not None:
+        values["seed"] = seed
+    if modalities:
+        values["features"] = {**values.get("features", {}), "modalities": list(modalities)}
+    for key, value in (settings or {}).items():
+        values[key] = {**values.get(key, {}), **value} if isinstance(value, Mapping) else value
+    return Experiment.of(values)
+
+
+def _identity(fingerprint: str, experiment: Experiment) -> str:
+    text = json.dumps(experiment.to_dict(), sort_keys=True, default=str)
+    return hashlib.sha256(f"{fingerprint}|{text}".encode()).hexdigest()

@@ -1,0 +1,51 @@
+"""What a person sees while a model trains: a bar on a terminal, a line per validation elsewhere."""
+
+import sys
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any
+
+
+class TrainingProgress:
+    """Shows each epoch on stderr; pass its ``on_epoch`` to ``fit``.
+
+    Args:
+        epochs: how many there may be.
+        enabled: ``None`` = only if stderr is a terminal; ``True`` without one prints a line per validation.
+        title: shown before the bar.
+    """
+
+    def __init__(self, epochs: int, *, enabled: bool | None = None, title: str = "training") -> None:
+        self.terminal = sys.stderr.isatty()
+        self.enabled = self.terminal if enabled is None else enabled
+        self.epochs = epochs
+        self.title = title
+        self.best = 0.0
+        self._bar: Any = None
+        self._task: Any = None
+
+    def __enter__(self) -> "TrainingProgress":
+        if self.enabled and self.terminal:
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+            columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
+            self._bar = Progress(*columns, TextColumn("{task.fields[note]}"), console=Console(stderr=True))
+            self._bar.start()
+            self._task = self._bar.add_task(self.title, total=self.epochs, note="")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def on_epoch(self, row: Mapping[str, Any]) -> None:
+        """Take in one row of the history."""
+        self.best = max(self.best, row.get("valid", 0.0))
+        note = f"loss {row['loss']:.3f}" + (f"  best validation MRR {self.best:.3f}" if self.best else "")
+        if self._bar is not None:
+            self._bar.update(self._task, completed=row["epoch"] + 1, note=note)
+        elif self.enabled and "valid" in row:
+            print(f"{self.title}: epoch {row['epoch'] + 1}/{self.epochs}  {note}", file=sys.stderr, flush=True)
