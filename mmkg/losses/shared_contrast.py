@@ -26,7 +26,8 @@ class _SharedContrast(torch.autograd.Function):
         sums = units[0].new_zeros(terms, 2 * size)
         masked = ~present.all(dim=0)
         for rows, columns in _tiles(2 * size, tile):
-            for term, energy in enumerate(_energies(units, scale, present, masked, temperature, rows, columns)):
+            energies, _ = _energies(units, scale, present, masked, temperature, rows, columns)
+            for term, energy in enumerate(energies):
                 sums[term, rows] += energy.sum(dim=1)
                 if rows != columns:
                     sums[term, columns] += energy.sum(dim=0)
@@ -55,19 +56,16 @@ class _SharedContrast(torch.autograd.Function):
         grad_units = [torch.zeros_like(unit) for unit in units]
         grad_scale = None if scale is None else torch.zeros_like(scale)
         for rows, columns in _tiles(2 * size, ctx.tile):
-            energies = _energies(units, scale, present, masked, ctx.temperature, rows, columns)
+            energies, scores = _energies(units, scale, present, masked, ctx.temperature, rows, columns)
             slopes = [e.mul_(pull[t, rows, None] + pull[t, None, columns]) for t, e in enumerate(energies)]
             for m, unit in enumerate(units):
                 slope = slopes[m]
                 if scale is not None and grad_scale is not None:
-                    shared = slopes[-1] * scale[rows, m, None]
-                    score = unit[rows] @ unit[columns].t()
-                    grad_scale[columns, m] += (shared * score).sum(dim=0)
-                    shared *= scale[None, columns, m]
-                    slope = slope + shared
+                    weighed = scores[m].mul_(slopes[-1])
+                    grad_scale[columns, m] += scale[rows, m] @ weighed
                     if rows != columns:
-                        score *= slopes[-1]
-                        grad_scale[rows, m] += score @ scale[columns, m]
+                        grad_scale[rows, m] += weighed @ scale[columns, m]
+                    slope.addcmul_(slopes[-1] * scale[rows, m, None], scale[None, columns, m])
                 grad_units[m][rows] += slope @ unit[columns]
                 if rows != columns:
                     grad_units[m][columns] += slope.t() @ unit[rows]
@@ -90,14 +88,19 @@ def _energies(
     temperature: float,
     rows: slice,
     columns: slice,
-) -> list[Tensor]:
-    """``exp((s - 1) / τ)`` of one tile for each embedding, and last for their joint; absent pairs are 0."""
+) -> tuple[list[Tensor], list[Tensor]]:
+    """``exp((s - 1) / τ)`` of one tile for each embedding, and last for their joint; absent pairs are 0.
+
+    With a joint also the similarities s of each embedding, which its gradient needs.
+    """
     shift = units[0].new_tensor(-1 / temperature)
     logits = [torch.addmm(shift, unit[rows], unit[columns].t(), alpha=1 / temperature) for unit in units]
+    scores = []
     if scale is not None:
         joint = torch.addmm(shift, scale[rows], scale[columns].t(), alpha=1 / temperature)
         for m, logit in enumerate(logits):
             joint.addcmul_(logit * scale[rows, m, None], scale[None, columns, m])
+            scores.append(torch.add(1, logit, alpha=temperature))
         logits.append(joint)
     energies = [logit.exp_() for logit in logits]
     for term, energy in enumerate(energies):
@@ -106,7 +109,7 @@ def _energies(
             energy *= present[None, columns, term]
         if rows == columns:
             energy.fill_diagonal_(0.0)
-    return energies
+    return energies, scores
 
 
 def _counts(present: Tensor, size: int, joint: bool) -> Tensor:
