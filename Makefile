@@ -10,7 +10,7 @@ modern := import sys; sys.exit(sys.version_info < (3, 11))
 .PHONY: demo test test-all lint bench setup
 
 demo: setup
-	$(bin)/mmkg align emoji-fr-en --model meaformer --out runs/demo $(ARGS)
+	$(bin)/mmkg align emoji-fr-en --model meaformer --out runs/demo --overwrite $(ARGS)
 
 test: setup
 	$(bin)/python -m pytest $(ARGS)

@@ -89,6 +89,7 @@ def align(
     pair: Pair,
     model: Annotated[str | None, typer.Option(help="meaformer, mclea or eva.", show_default="meaformer")] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder; an interrupted run in it goes on.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a finished run in that folder.")] = False,
     as_json: Json = False,
     seed: Seed = None,
     device: Device = "auto",
@@ -101,10 +102,10 @@ def align(
     from .pipeline import load
 
     experiment = _experiment(model, seed, config, settings, modalities)
-    if out is not None and (out / "manifest.json").is_file():
-        raise UsageError(f"{out} holds a finished run already; give another --out, or delete it")
+    if out is not None and (out / "manifest.json").is_file() and not overwrite:
+        raise UsageError(f"{out} holds a finished run already; give another --out, or --overwrite")
     task = load(pair, experiment.data, seed=experiment.seed)
-    result = run(task, experiment=experiment, device=device, out=out, progress=True)
+    result = run(task, experiment=experiment, device=device, out=out, overwrite=overwrite, progress=True)
     _print_result(result, as_json)
     if out is not None and not as_json:
         print(f"\nrun folder: {out}   (open {out / 'report.html'}; ask with: mmkg search {out} --entity NAME)")

@@ -17,7 +17,7 @@ from .data.describe import describe
 from .data.emoji import EMOJI_PAIRS, load_emoji
 from .data.features import EntityInputs, build_inputs
 from .data.task import AlignmentTask
-from .errors import InputError, UsageError, nearest
+from .errors import UsageError, nearest
 from .evaluation import Protocol, evaluate
 from .models import MODELS, AlignmentModel
 from .report import RunRecord, Stopwatch
@@ -95,6 +95,7 @@ def align(
     experiment: Experiment | None = None,
     device: str = "auto",
     out: str | Path | None = None,
+    overwrite: bool = False,
     progress: bool | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> AlignmentResult:
@@ -108,6 +109,7 @@ def align(
         experiment: full configuration; ``model``, ``seed``, ``modalities`` and ``settings`` go on top of it.
         device: ``auto``, ``cpu`` or ``cuda``.
         out: run folder; an interrupted run in it goes on where it stopped.
+        overwrite: put the new run in the place of a finished one.
         progress: show a bar on stderr; ``None`` = if that is a terminal.
         settings: nested settings as in a configuration file, e.g. ``{"training": {"epochs": 50}}``.
 
@@ -115,12 +117,12 @@ def align(
         Embeddings, metrics on the test links, matches.
 
     Raises:
-        UsageError: an unknown model, modality, device or setting.
-        InputError: no training links; ``out`` holds a finished run, or one of other data or settings.
+        UsageError: an unknown model, modality, device or setting; ``out`` holds a finished run.
+        InputError: no training links, or ``out`` holds an unfinished run of other data or settings.
     """
     experiment = _experiment(experiment, model, seed, modalities, settings)
-    if out is not None and (Path(out) / "manifest.json").is_file():
-        raise InputError("a finished run lies here already; give another folder, or delete this one", out)
+    if out is not None and (Path(out) / "manifest.json").is_file() and not overwrite:
+        raise UsageError(f"{out} holds a finished run already; give another folder, or overwrite it")
     where = resolve_device(device)
     watch = Stopwatch()
     with watch.phase("features"):
