@@ -1,0 +1,1 @@
+"""LOAD: files become a pair of knowledge graphs, and these become features."""

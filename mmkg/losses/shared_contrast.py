@@ -154,7 +154,7 @@ def shared_icl(
         scale: u, ``[2B, M]``: the joint embedding of an entity is the concatenation of ``u_m * unit_m``
             and has length 1, i.e. the squares of u over the present modalities sum to 1. ``None``: no joint.
         present: bool ``[2B, M]``; absent embeddings are neither asked nor offered. ``None``: all present.
-        tile: edge of a tile; by default 1,024 on a CPU and 8,192 on a GPU.
+        tile: edge of a tile; by default 512 on a CPU and 8,192 on a GPU.
 
     Returns:
         ``[M]``, or ``[M + 1]`` with the joint loss last; equal to ``icl(..., average="log")`` of each.
@@ -169,6 +169,6 @@ def shared_icl(
     if present is None:
         present = torch.ones(len(units[0]), len(units), dtype=torch.bool, device=units[0].device)
     if tile is None:
-        tile = 1024 if units[0].device.type == "cpu" else 8192
+        tile = 512 if units[0].device.type == "cpu" else 8192
     losses: Tensor = _SharedContrast.apply(scale, temperature, present, tile, *units)
     return losses
