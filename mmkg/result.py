@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -326,7 +326,8 @@ class AlignmentResult:
         parts = json.loads((folder / "links.json").read_text(encoding="utf-8"))
         arrays = {name: np.array(rows, dtype=np.int64).reshape(-1, 2) for name, rows in parts.items()}
         values = read_toml(folder / "config.toml")
-        protocol = dict(record.protocol)
+        known = [f.name for f in fields(Protocol)]
+        protocol = {name: value for name, value in record.protocol.items() if name in known}
         protocol |= {name: tuple(protocol[name]) for name in ("modalities", "directions")}
         history = [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
         left, right = (EntityTable(*(tuple(t[key]) for key in ("labels", "names", "display"))) for t in tables)
@@ -412,7 +413,7 @@ def nearest_few(text: str, names: Sequence[str]) -> str:
     """The three names most like a text, for a message."""
     import difflib
 
-    close = difflib.get_close_matches(text, names[:50_000], n=3, cutoff=0.5)
+    close = difflib.get_close_matches(text, list(dict.fromkeys(names[:50_000])), n=3, cutoff=0.5)
     return f"near: {', '.join(map(repr, close))}" if close else "give its URI, its name, or its row"
 
 

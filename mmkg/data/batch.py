@@ -1,10 +1,18 @@
 """What the encoders read: values per modality, with masks that say what is there."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+
+def sparse_rows(offsets: Tensor, columns: Tensor, values: Tensor, shape: tuple[int, int]) -> Tensor:
+    """Sparse CSR tensor of parts that are known to be sound, without torch's note that CSR is in beta."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Sparse (CSR tensor support|invariant checks)")
+        return torch.sparse_csr_tensor(offsets, columns, values, shape, check_invariants=False)
 
 
 @dataclass(frozen=True)

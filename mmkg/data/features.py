@@ -13,7 +13,7 @@ from ..errors import InputError, UsageError, nearest
 from ..seeding import numpy_generator
 from ..typing import ATTRIBUTE, IMAGE, MODALITIES, NAME, RELATION, STRUCTURE, IntArray
 from .adjacency import adjacency
-from .batch import ModalityBatch
+from .batch import ModalityBatch, sparse_rows
 from .kg import KnowledgeGraph
 from .ngrams import ngram_matrix
 from .task import AlignmentTask
@@ -38,7 +38,7 @@ class SparseTable:
         offsets = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
         shift = (starts - offsets[:-1]).repeat_interleave(counts)
         picked = shift + torch.arange(int(offsets[-1]))
-        return torch.sparse_csr_tensor(
+        return sparse_rows(
             offsets, self.indices.index_select(0, picked), self.data.index_select(0, picked), (len(rows), self.dim)
         )
 

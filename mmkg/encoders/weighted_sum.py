@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch_geometric import EdgeIndex
 
+from ..data.batch import sparse_rows
+
 
 class _WeightedSum(torch.autograd.Function):
     """``out[t] = sum over edges (s -> t) of weight * x[s]``; the gradient of a weight is ``grad[t] . x[s]``."""
@@ -26,7 +28,7 @@ class _WeightedSum(torch.autograd.Function):
             flipped = weight.index_select(0, order)
             grad_x = F.embedding_bag(target, grad, back_offsets[:-1], mode="sum", per_sample_weights=flipped)
         if ctx.needs_input_grad[1]:
-            pattern = torch.sparse_csr_tensor(offsets, source, torch.zeros_like(weight), (len(grad), len(x)))
+            pattern = sparse_rows(offsets, source, torch.zeros_like(weight), (len(grad), len(x)))
             grad_weight = torch.sparse.sampled_addmm(pattern, grad, x.t(), beta=0.0).values()
         return grad_x, grad_weight, None, None
 
