@@ -14,8 +14,8 @@ from ..seeding import numpy_generator
 from ..typing import ATTRIBUTE, IMAGE, MODALITIES, NAME, RELATION, STRUCTURE, IntArray
 from .adjacency import adjacency
 from .batch import ModalityBatch, sparse_rows
-from .kg import KnowledgeGraph
 from .ngrams import ngram_matrix
+from .presence import has_modality
 from .task import AlignmentTask
 
 
@@ -231,14 +231,7 @@ class FeatureConfig:
 def available_modalities(task: AlignmentTask) -> tuple[str, ...]:
     """Modalities of which the pair holds anything, in the order of ``mmkg.typing.MODALITIES``."""
     graphs = (task.left, task.right)
-    has = {
-        STRUCTURE: any(len(graph.triples) for graph in graphs),
-        RELATION: any(len(graph.triples) for graph in graphs),
-        ATTRIBUTE: any(len(graph.attributes) for graph in graphs),
-        IMAGE: any(graph.images is not None and len(graph.images.rows) for graph in graphs),
-        NAME: any(graph.names is not None and any(graph.names) for graph in graphs),
-    }
-    return tuple(name for name in MODALITIES if has[name])
+    return tuple(name for name in MODALITIES if any(has_modality(graph, name).any() for graph in graphs))
 
 
 def build_inputs(task: AlignmentTask, config: FeatureConfig | None = None, *, seed: int = 0) -> EntityInputs:
@@ -323,9 +316,3 @@ def _bag(
     if binary:
         matrix.data[:] = 1
     return SparseTable(matrix, [labels[kind] for kind in order])
-
-
-def graph_names(graph: KnowledgeGraph) -> list[str]:
-    """Text by which a person may ask for an entity: its name, or its label where it has none."""
-    names = graph.names or [None] * graph.num_entities
-    return [name or label for name, label in zip(names, graph.entities, strict=True)]

@@ -14,7 +14,6 @@ from mmkg.data.features import (
     attribute_bag,
     available_modalities,
     build_inputs,
-    graph_names,
     image_table,
     name_table,
     relation_bag,
@@ -269,8 +268,3 @@ def test_taken_rows_are_those_of_the_dense_matrix(seed, rows):
     found = DenseTable(some, matrix[some], 8).take(picked)
     expected = np.where(np.isin(np.arange(8), some)[:, None], matrix, 0)[rows].reshape(-1, 1, 5)
     assert np.array_equal(found.numpy(), expected)
-
-
-def test_text_to_ask_by_is_the_name_else_the_label():
-    assert graph_names(graph(2, names=("Rome", None))) == ["Rome", "e1"]
-    assert graph_names(graph(1)) == ["e0"]
