@@ -230,9 +230,11 @@ def test_modality_the_data_lack_is_refused_and_those_at_hand_are_named():
 
 
 def test_self_loops_alone_are_no_structure_but_a_relation():
-    inputs = build_inputs(pair(graph(2, relations=["r"], triples=[(0, 0, 0)]), graph(1)))
-    assert inputs.observed("structure").tolist() == [False, False, False]
-    assert inputs.observed("relation").tolist() == [True, False, False]
+    loop = graph(2, relations=["r"], triples=[(0, 0, 0)])
+    inputs = build_inputs(pair(loop, graph(2, relations=["r"], triples=[(0, 0, 1)])))
+    assert inputs.observed("structure").tolist() == [False, False, True, True]
+    assert inputs.observed("relation").tolist() == [True, False, True, True]
+    assert build_inputs(pair(loop, graph(1))).names == ("relation",)
 
 
 def test_empty_bags_count_as_observed_on_request():
