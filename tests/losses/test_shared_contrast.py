@@ -103,7 +103,7 @@ def test_lowest_temperature_stays_finite_in_float32_and_a_lower_one_is_refused()
     loss = shared_icl([near], temperature=0.025)  # counterparts point away from each other: cosines near -1
     loss.sum().backward()
     expected = icl(near[:2].double(), near[2:].double(), temperature=0.025)
-    assert loss.item() == pytest.approx(float(expected), rel=1e-5)
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
     assert near.grad.isfinite().all()
     with pytest.raises(ValueError, match="at least 0.025, got 0.01"):
         shared_icl([near], temperature=0.01)

@@ -1,0 +1,125 @@
+from itertools import combinations
+
+import pytest
+import torch
+from small_models import link_rows, small_model
+
+from mmkg.data.features import FeatureConfig, build_inputs
+from mmkg.data.synthetic import twin_graphs
+from mmkg.models import MODELS
+
+ALL = ("structure", "relation", "attribute", "image", "name")
+EVERY_MODEL = pytest.mark.parametrize("name", sorted(MODELS))
+
+
+@pytest.fixture(scope="module")
+def task():
+    return twin_graphs(60, image_dim=6, missing={"image": 0.4, "attribute": 0.3, "name": 0.3}, seed=1)
+
+
+@pytest.fixture
+def inputs(task):
+    return build_inputs(task)
+
+
+def gappy_output(model, inputs, links):
+    """Fused links of which each modality is missing at some, and everything at the first two left ends."""
+    for m, name in enumerate(ALL):
+        observed = inputs.observed(name)
+        observed[links[2 + m :: 7, 0]] = False
+        observed[links[4 + m :: 7, 1]] = False
+        observed[links[:2, 0]] = False
+    output = model.fuse(inputs, links.t().flatten(), model.encode_structure(inputs))
+    assert not output.present.all(dim=0).any() and not output.present[:2].any()
+    return output
+
+
+@EVERY_MODEL
+@pytest.mark.parametrize("fill", ["none", "token"])
+def test_loss_and_gradients_are_finite_with_anything_missing(name, fill, task, inputs):
+    model = small_model(name, inputs.dims, fill=fill)
+    links = link_rows(inputs, task.links.train)
+    if fill == "token":
+        output = model.fuse(inputs, links.t().flatten(), model.encode_structure(inputs))
+        assert output.present.all()
+    else:
+        output = gappy_output(model, inputs, links)
+    terms = model.loss_terms(output)
+    assert all(term.shape == () and term.isfinite() for term in terms.values())
+    torch.stack(list(terms.values())).sum().backward()
+    grads = {key: p.grad for key, p in model.named_parameters() if p.grad is not None}
+    assert all(grad.isfinite().all() for grad in grads.values())
+    for encoder in ("structure", "encoders.image", "encoders.relation"):
+        assert any(grad.any() for key, grad in grads.items() if key.startswith(encoder))
+
+
+@EVERY_MODEL
+def test_embeddings_are_unit_rows_as_wide_as_their_parts(name, inputs):
+    model = small_model(name, inputs.dims)
+    joint = model.embed(inputs)
+    assert list(model.widths) == list(ALL)
+    assert joint.shape == (120, sum(model.widths.values())) and joint.dtype == torch.float32
+    assert torch.allclose(joint.norm(dim=1), torch.ones(120), atol=1e-5)
+
+
+@EVERY_MODEL
+def test_part_of_an_absent_modality_is_zero_and_lies_where_the_widths_say(name, inputs):
+    model = small_model(name, inputs.dims)
+    parts = dict(zip(model.widths, model.embed(inputs).split(list(model.widths.values()), dim=1), strict=True))
+    for modality, part in parts.items():
+        assert torch.equal(part.any(dim=1), inputs.observed(modality)), modality
+
+
+@EVERY_MODEL
+def test_rows_asked_for_are_the_rows_of_all(name, inputs):
+    model = small_model(name, inputs.dims)
+    everyone, rows = model.embed(inputs), torch.tensor([7, 119, 0, 7, 64])
+    assert torch.allclose(model.embed(inputs, rows=rows), everyone[rows], atol=1e-6)
+    assert model.embed(inputs, rows=rows[:0]).shape == (0, everyone.shape[1])
+
+
+@EVERY_MODEL
+def test_blocks_are_reported_and_change_nothing(name, inputs):
+    model, done = small_model(name, inputs.dims), []
+    blocks = model.embed(inputs, block=50, tick=done.append)
+    assert done == [50, 100, 120]
+    assert torch.allclose(blocks, model.embed(inputs), atol=1e-6)
+
+
+@EVERY_MODEL
+def test_embedding_leaves_the_mode_and_the_parameters_as_they_were(name, inputs):
+    model = small_model(name, inputs.dims)
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    for training in (True, False):
+        model.train(training)
+        assert torch.equal(model.embed(inputs), model.embed(inputs))  # no dropout
+        assert model.training is training and not torch.is_inference_mode_enabled()
+    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
+
+
+SUBSETS = [subset for size in (1, 2, 4) for subset in combinations(ALL, size)]
+
+
+@EVERY_MODEL
+@pytest.mark.parametrize("subset", SUBSETS, ids="+".join)
+def test_any_subset_of_modalities_works(name, subset, task):
+    inputs = build_inputs(task, FeatureConfig(modalities=subset))
+    model = small_model(name, inputs.dims)
+    links = link_rows(inputs, task.links.train)
+    terms = model.loss_terms(model.fuse(inputs, links.t().flatten(), model.encode_structure(inputs)))
+    loss = torch.stack(list(terms.values())).sum()
+    loss.backward()
+    assert loss.isfinite() and any(p.grad is not None and p.grad.any() for p in model.parameters())
+    joint = model.embed(inputs)
+    present = torch.stack([inputs.observed(modality) for modality in subset]).any(dim=0)
+    assert torch.allclose(joint.norm(dim=1), present.float(), atol=1e-5)
+
+
+@EVERY_MODEL
+def test_hidden_values_of_an_unobserved_entity_change_nothing(name, inputs):
+    model = small_model(name, inputs.dims)
+    row = int(inputs.observed("image").nonzero()[0])
+    inputs.tables["image"].observed[row] = False
+    expected = model.embed(inputs)
+    inputs.tables["image"].vectors[inputs.tables["image"].position[row]] = float("nan")
+    assert torch.equal(model.embed(inputs), expected) and expected.isfinite().all()
