@@ -86,7 +86,7 @@ class AlignmentModel(nn.Module, ABC):
         training = self.training
         self.eval()
         try:
-            with torch.inference_mode():
+            with torch.no_grad():  # not inference mode: the edge index caches what is computed here, training reads it
                 structure = self.encode_structure(inputs)
                 rows = torch.arange(inputs.num_entities) if rows is None else rows
                 out = torch.empty(len(rows), sum(self.widths.values()))
