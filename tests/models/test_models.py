@@ -123,3 +123,14 @@ def test_hidden_values_of_an_unobserved_entity_change_nothing(name, inputs):
     expected = model.embed(inputs)
     inputs.tables["image"].vectors[inputs.tables["image"].position[row]] = float("nan")
     assert torch.equal(model.embed(inputs), expected) and expected.isfinite().all()
+
+
+@EVERY_MODEL
+def test_a_model_can_be_trained_after_embedding(name, task, inputs):
+    model = small_model(name, inputs.dims)
+    joint = model.embed(inputs)  # fills the cache of the edge index
+    links = link_rows(inputs, task.links.train)
+    terms = model.loss_terms(model.fuse(inputs, links.t().flatten(), model.encode_structure(inputs)))
+    torch.stack(list(terms.values())).sum().backward()
+    assert any(p.grad.any() for p in model.structure.parameters())
+    assert not joint.is_inference() and not joint.requires_grad
