@@ -12,7 +12,9 @@ import tomli_w
 
 from .data.features import FeatureConfig
 from .errors import InputError, UsageError, nearest
+from .matching import MATCHERS
 from .models import MODEL_CONFIGS
+from .search import INDEXES
 from .search.config import IndexConfig
 from .training.config import TrainingConfig
 
@@ -66,12 +68,22 @@ class SearchConfig:
         index: kind of index, see ``mmkg.search.INDEXES``.
         matcher: see ``mmkg.matching.MATCHERS``.
         options: settings of the index kind.
+
+    Raises:
+        UsageError: an unknown index or matcher, a negative ``csls_k``.
     """
 
     csls_k: int = 3
     index: str = "auto"
     matcher: str = "mutual"
     options: IndexConfig = field(default_factory=IndexConfig)
+
+    def __post_init__(self) -> None:
+        for what, value, known in (("index", self.index, INDEXES), ("matcher", self.matcher, MATCHERS)):
+            if value not in known:
+                raise UsageError(f"unknown {what} {value!r}; {nearest(str(value), known)}")
+        if self.csls_k < 0:
+            raise UsageError(f"csls_k must be >= 0, got {self.csls_k}")
 
 
 @dataclass(frozen=True)
@@ -138,13 +150,9 @@ class Experiment:
         model = str(values.get("model", "meaformer"))
         if model not in MODEL_CONFIGS and not model.startswith(CUSTOM):
             raise UsageError(f"unknown model {model!r}; {nearest(model, MODEL_CONFIGS)}")
-        try:
-            seed = int(values.get("seed", 0))
-        except (TypeError, ValueError):
-            raise UsageError(f"seed: expected a whole number, got {values['seed']!r}") from None
         return Experiment(
             model=model,
-            seed=seed,
+            seed=check_seed(values.get("seed", 0)),
             data=_parse(DataConfig(), values.get("data", {}), "data"),
             features=_parse(FeatureConfig(), values.get("features", {}), "features"),
             options=_parse(MODEL_CONFIGS[model](), values.get("options", {}), "options")
@@ -155,16 +163,35 @@ class Experiment:
         )
 
 
+def check_seed(seed: Any) -> int:
+    """The seed, if NumPy and torch both take it."""
+    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**32:
+        raise UsageError(f"seed: expected a whole number in 0..{2**32 - 1}, got {seed!r}")
+    return seed
+
+
+def merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested values with nested changes on top; what the changes do not name stays."""
+    result = dict(values)
+    for key, value in changes.items():
+        before = result.get(key)
+        both = isinstance(before, Mapping) and isinstance(value, Mapping)
+        result[key] = merged(before, value) if both else value  # type: ignore[arg-type]
+    return result
+
+
 def read_toml(path: str | Path) -> dict[str, Any]:
     """Nested values of a TOML file.
 
     Raises:
-        InputError: no such file, or not TOML.
+        InputError: no such file, it cannot be read, or it is not TOML.
     """
     try:
         return tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError("no such configuration file", path) from None
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", path) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"not a TOML file: {error}", path) from None
 
@@ -208,6 +235,8 @@ def _parse(default: C, values: Any, section: str) -> C:
         parsed: C = pydantic.TypeAdapter(cls).validate_python(merged)
     except pydantic.ValidationError as error:
         first = error.errors()[0]
+        if isinstance(own := first.get("ctx", {}).get("error"), UsageError):  # raised by the config itself
+            raise UsageError(f"{section}: {own}") from None
         place = ".".join([section, *(str(part) for part in first["loc"])])
         raise UsageError(f"{place}: {first['msg'][:1].lower()}{first['msg'][1:]}, got {first['input']!r}") from None
     return parsed

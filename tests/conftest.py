@@ -3,6 +3,8 @@ from pathlib import Path
 
 import pytest
 
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # spinning threads make small runs six times slower
+
 
 def pytest_addoption(parser):
     parser.addoption("--slow", action="store_true", help="run the tests marked slow too")
@@ -24,3 +26,27 @@ def mmkg_data():
     if not folder.is_dir():
         pytest.skip(f"no real data in {folder}; set MMKG_DATA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def small_task():
+    """Noisy twins with every modality."""
+    from small import twins
+
+    return twins()
+
+
+@pytest.fixture(scope="session")
+def small_result(small_task):
+    """A short MEAformer run on them; nobody may change it."""
+    from small import SETTINGS
+
+    import mmkg
+
+    return mmkg.align(small_task, "meaformer", seed=0, settings=SETTINGS)
+
+
+@pytest.fixture(scope="session")
+def small_run(small_result, tmp_path_factory):
+    """Its run folder; nobody may write to it."""
+    return small_result.save(tmp_path_factory.mktemp("runs") / "small")

@@ -1,7 +1,10 @@
 """How to train."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
+
+from ..errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,9 @@ class TrainingConfig:
         patience: validations without a better MRR after which training stops; 0 = never.
         checkpoint_seconds: least time between two checkpoints.
         max_bad_steps: steps in a row with a loss or gradient that is not finite before giving up.
+
+    Raises:
+        UsageError: a value out of range.
     """
 
     epochs: int = 250
@@ -33,3 +39,20 @@ class TrainingConfig:
     patience: int = 10
     checkpoint_seconds: float = 30.0
     max_bad_steps: int = 5
+
+    def __post_init__(self) -> None:
+        for name, least, most in (
+            ("epochs", 0, math.inf),
+            ("batch_size", 0, math.inf),
+            ("learning_rate", 0, 1e3),
+            ("weight_decay", 0, 1e3),
+            ("warmup", 0, 1),
+            ("clip_norm", 0, math.inf),
+            ("eval_every", 1, math.inf),
+            ("patience", 0, math.inf),
+            ("checkpoint_seconds", 0, math.inf),
+            ("max_bad_steps", 1, math.inf),
+        ):
+            value = getattr(self, name)
+            if not least <= value <= most:
+                raise UsageError(f"{name} must be in {least}..{most}, got {value}")
