@@ -1,5 +1,6 @@
 """What an alignment run leaves behind: embeddings, figures, matches; to ask, to save, to load again."""
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -22,11 +23,24 @@ from .fusion import modality_shares
 from .matching import MATCHERS, Calibration, Matching
 from .report import Link, RunRecord, render_report, write_tsv
 from .search import Neighbors, build_index, csls_augment, csls_neighbors, load_index, mean_top_k, save_index
+from .search.vectors import unit_rows
 from .typing import FloatArray, IntArray
 
 FORMAT = 1
 LEAST_TO_CALIBRATE = 10
-FILES = ("config.toml", "entities.json", "links.json", "embeddings.safetensors", "record.json", "metrics.jsonl")
+FILES = (
+    "config.toml",
+    "entities.json",
+    "links.json",
+    "embeddings.safetensors",
+    "metrics.jsonl",
+    "record.json",
+    "index.faiss",
+    "index.faiss.json",
+    "alignment.tsv",
+    "report.html",
+)
+WEIGHTS = "model.safetensors"
 
 
 @dataclass(frozen=True)
@@ -168,11 +182,13 @@ class AlignmentResult:
         )
 
     def restrict(self, modalities: Sequence[str]) -> "AlignmentResult":
-        """The same run judged by some of its modalities only: their parts of the embeddings.
+        """The same run judged by some of its modalities only: their parts of the embeddings, of unit length.
 
         Raises:
-            UsageError: the run has no such modality.
+            UsageError: no modality, or one that the run does not have.
         """
+        if not modalities:
+            raise UsageError(f"name at least one modality; this run has {', '.join(self.widths)}")
         for name in modalities:
             if name not in self.widths:
                 raise UsageError(f"this run has no modality {name!r}; {nearest(name, self.widths)}")
@@ -182,9 +198,8 @@ class AlignmentResult:
         )
         widths = {name: width for name, width in self.widths.items() if name in modalities}
         protocol = replace(self.protocol, modalities=tuple(widths), surface_names="name" in widths)
-        restricted = replace(
-            self, left=self.left[:, columns], right=self.right[:, columns], widths=widths, protocol=protocol, metrics={}
-        )
+        left, right = (unit_rows(torch.from_numpy(side[:, columns])).numpy() for side in (self.left, self.right))
+        restricted = replace(self, left=left, right=right, widths=widths, protocol=protocol, metrics={})
         return replace(restricted, metrics=restricted.evaluate())
 
     def search(self, entity: str | int, *, k: int = 5, side: str = "left") -> list[Hit]:
@@ -271,17 +286,19 @@ class AlignmentResult:
         write_text(folder / "links.json", json.dumps(parts))
         embeddings = {"left": torch.from_numpy(self.left), "right": torch.from_numpy(self.right)}
         _write_tensors(folder / "embeddings.safetensors", embeddings, {"widths": json.dumps(dict(self.widths))})
+        (folder / WEIGHTS).unlink(missing_ok=True)
         if self.weights:
-            _write_tensors(folder / "model.safetensors", self.weights, {"model": self.experiment.model})
+            _write_tensors(folder / WEIGHTS, self.weights, {"model": self.experiment.model})
         write_text(folder / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in self.history))
         write_text(folder / "record.json", self.record.to_json())
         save_index(self._index("left"), folder / "index.faiss", about={"fingerprint": self.record.fingerprint})
         write_tsv(folder / "alignment.tsv", self.export())
         write_text(folder / "report.html", self.report())
-        names = sorted(path.name for path in folder.iterdir() if path.is_file() and not path.name.startswith("trainer"))
-        hashes = {name: sha256_file(folder / name) for name in names if not name.startswith(".")}
+        names = sorted([*FILES, *([WEIGHTS] if self.weights else [])])
+        hashes = {name: sha256_file(folder / name) for name in names}
         manifest = {"format": FORMAT, "description": self.description, "sha256": hashes}
-        write_text(folder / "manifest.json", json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
+        text = json.dumps(manifest | {"seal": _seal(manifest)}, indent=1, ensure_ascii=False)
+        write_text(folder / "manifest.json", text + "\n")
         return folder
 
     def report(self) -> str:
@@ -343,7 +360,7 @@ class AlignmentResult:
             record=record,
             history=history,
             description=manifest["description"],
-            weights=load_file(folder / "model.safetensors") if (folder / "model.safetensors").is_file() else {},
+            weights=load_file(folder / WEIGHTS) if WEIGHTS in manifest["sha256"] else {},
         )
         stored = load_index(folder / "index.faiss", expect={"fingerprint": record.fingerprint})
         result._indexes["left"] = stored.index
@@ -414,12 +431,17 @@ def nearest_few(text: str, names: Sequence[str]) -> str:
     import difflib
 
     close = difflib.get_close_matches(text, list(dict.fromkeys(names[:50_000])), n=3, cutoff=0.5)
-    return f"near: {', '.join(map(repr, close))}" if close else "give its URI, its name, or its row"
+    return f"near: {', '.join(map(repr, close))}" if close else "give its URI or its name"
 
 
 def _write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], metadata: dict[str, str]) -> None:
     with atomic_path(path) as temporary:
         save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary, metadata)
+
+
+def _seal(manifest: Mapping[str, Any]) -> str:
+    """SHA-256 of what a manifest says."""
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
@@ -429,11 +451,14 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         raise InputError(f"expected a finished run with a manifest, found {state}", folder)
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
+        seal = manifest.pop("seal")
         hashes = dict(manifest["sha256"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"damaged manifest ({error})", path) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"damaged manifest ({error!r}); run the alignment again", path) from error
     if manifest.get("format") != FORMAT:
         raise InputError(f"expected run format {FORMAT}, got {manifest.get('format')}", path)
+    if seal != _seal(manifest):
+        raise InputError("damaged manifest: it does not hash to its seal; run the alignment again", path)
     for name in sorted(set(FILES) | set(hashes)):
         if not (folder / name).is_file():
             raise InputError(f"{name} is missing from this run; run the alignment again", folder)
