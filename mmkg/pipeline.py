@@ -11,17 +11,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from .config import CUSTOM, DataConfig, Experiment
+from .config import CUSTOM, DataConfig, Experiment, check_seed, merged
 from .data.dbp15k import read_dbp15k
 from .data.describe import describe
 from .data.emoji import EMOJI_PAIRS, load_emoji
 from .data.features import EntityInputs, build_inputs
 from .data.task import AlignmentTask
-from .errors import UsageError, nearest
+from .errors import InputError, UsageError, nearest
 from .evaluation import Protocol, evaluate
 from .models import MODELS, AlignmentModel
 from .report import RunRecord, Stopwatch
 from .result import AlignmentResult, EntityTable
+from .search.vectors import resolve_device
 from .seeding import derive_seed
 from .training import fit
 from .training.progress import TrainingProgress
@@ -43,18 +44,20 @@ def load(source: str | Path, config: DataConfig | None = None, *, seed: int = 0,
 
     Raises:
         UsageError: neither a known name nor a folder, or an unknown option.
-        InputError: the files break their format.
+        InputError: there is no such folder, or the files break their format.
     """
     if config is None:
         config = Experiment.of({"data": options}).data
     elif options:
         raise UsageError("give the data settings as config or as keywords, not as both")
-    seed = seed if config.split_seed is None else config.split_seed
+    seed = check_seed(seed if config.split_seed is None else config.split_seed)
     shared = {"train_ratio": config.train_ratio, "valid_ratio": config.valid_ratio, "seed": seed}
     if str(source) in EMBEDDED:
         task = EMBEDDED[str(source)](neutral=config.neutral, image_ratio=config.image_ratio, **shared)
         return replace(task, candidates=config.candidates)
     if not Path(source).exists():
+        if isinstance(source, Path) or len(Path(source).parts) > 1:
+            raise InputError("no such folder; check the path", source)
         raise UsageError(f"{str(source)!r} is neither a folder nor an embedded pair; {nearest(str(source), EMBEDDED)}")
     return read_dbp15k(
         source,
@@ -67,19 +70,16 @@ def load(source: str | Path, config: DataConfig | None = None, *, seed: int = 0,
     )
 
 
-def resolve_device(device: str) -> torch.device:
-    """``auto`` is CUDA where there is one; an unavailable device is a ``UsageError``."""
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if device.split(":")[0] not in ("cpu", "cuda"):
-        raise UsageError(f"unknown device {device!r}; {nearest(device, ('auto', 'cpu', 'cuda'))}")
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise UsageError("no CUDA device is there; use --device cpu, or see `mmkg doctor`")
-    return torch.device(device)
-
-
 def build_model(experiment: Experiment, inputs: EntityInputs) -> AlignmentModel:
-    """The experiment's model for these inputs, with seeded weights."""
+    """The experiment's model for these inputs, with seeded weights.
+
+    Raises:
+        UsageError: the experiment is of a model that was given as an object.
+    """
+    if experiment.model not in MODELS:
+        raise UsageError(
+            f"the model of {experiment.model} was given as an object; give it again, or name one of mmkg's"
+        )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(experiment.seed, "weights"))
         model: AlignmentModel = MODELS[experiment.model].build(experiment.options, inputs.dims)  # type: ignore[attr-defined]
@@ -117,12 +117,14 @@ def align(
         Embeddings, metrics on the test links, matches.
 
     Raises:
-        UsageError: an unknown model, modality, device or setting; ``out`` holds a finished run.
+        UsageError: an unknown model, modality, device or setting; ``out`` holds a finished run, or is a file.
         InputError: no training links, or ``out`` holds an unfinished run of other data or settings.
     """
     experiment = _experiment(experiment, model, seed, modalities, settings)
     if out is not None and (Path(out) / "manifest.json").is_file() and not overwrite:
         raise UsageError(f"{out} holds a finished run already; give another folder, or overwrite it")
+    if out is not None and Path(out).exists() and not Path(out).is_dir():
+        raise UsageError(f"{out} is a file; give a folder for the run")
     where = resolve_device(device)
     watch = Stopwatch()
     with watch.phase("features"):
@@ -230,9 +232,7 @@ def _experiment(
         values["seed"] = seed
     if modalities:
         values["features"] = {**values.get("features", {}), "modalities": list(modalities)}
-    for key, value in (settings or {}).items():
-        values[key] = {**values.get(key, {}), **value} if isinstance(value, Mapping) else value
-    return Experiment.of(values)
+    return Experiment.of(merged(values, settings or {}))
 
 
 def _identity(fingerprint: str, experiment: Experiment) -> str:

@@ -1,0 +1,458 @@
+import dataclasses
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from small import FLAGS, OPTIONS, SETTINGS, twins, write_dbp15k
+
+import mmkg
+from mmkg.config import DataConfig, Experiment
+from mmkg.data.features import build_inputs
+from mmkg.data.kg import AttributeTriples, ImageTable
+from mmkg.errors import InputError, UsageError
+from mmkg.models import MCLEA, MCLEAConfig, MEAformer
+from mmkg.pipeline import build_model, resolve_device, validator
+from mmkg.result import AlignmentResult
+from mmkg.training.progress import TrainingProgress
+
+
+def same_bits(one, other):
+    return np.array_equal(one.left, other.left) and np.array_equal(one.right, other.right)
+
+
+def with_links(task, **parts):
+    return replace(task, links=replace(task.links, **parts))
+
+
+def fail_at(monkeypatch, epoch):
+    """Training stops with an error at the end of an epoch, before its checkpoint."""
+
+    class Stopped(Exception):
+        pass
+
+    def on_epoch(self, row):
+        if row["epoch"] == epoch:
+            raise Stopped
+
+    monkeypatch.setattr(TrainingProgress, "on_epoch", on_epoch)
+    return Stopped
+
+
+# --- load
+
+
+def test_an_embedded_pair_is_loaded_by_name():
+    task = mmkg.load("emoji-fr-en", train_ratio=0.2, candidates="all", seed=3)
+    assert task.left.num_entities == 3288 and task.right.num_entities == 3597
+    links = task.links
+    assert len(links.all()) == 1914 and len(links.train) + len(links.valid) == int(1914 * 0.2)
+    assert task.candidates == "all"
+
+
+def test_a_folder_is_loaded_by_path(small_task, tmp_path):
+    folder = write_dbp15k(small_task, tmp_path / "pair")
+    for source in (folder, str(folder)):
+        task = mmkg.load(source, train_ratio=0.5, valid_ratio=0.35, candidates="all")
+        assert task.left.entities == small_task.left.entities and task.candidates == "all"
+        assert {tuple(link) for link in task.links.all()} == {tuple(link) for link in small_task.links.all()}
+        assert task.right.names == small_task.right.names
+
+
+def test_the_split_follows_the_seed_unless_the_data_have_their_own(small_task, tmp_path):
+    folder = write_dbp15k(small_task, tmp_path / "pair")
+    train = {seed: mmkg.load(folder, seed=seed).links.train.tolist() for seed in (0, 1)}
+    assert train[0] != train[1]
+    assert mmkg.load(folder, seed=0, split_seed=1).links.train.tolist() == train[1]
+    assert mmkg.load(folder, DataConfig(split_seed=1)).links.train.tolist() == train[1]
+
+
+def test_an_unknown_source_is_refused():
+    with pytest.raises(UsageError, match=r"'emoji-fr-em' is neither .*did you mean 'emoji-fr-en'\?"):
+        mmkg.load("emoji-fr-em")
+
+
+def test_a_missing_folder_and_a_file_in_its_place_are_bad_input(tmp_path):
+    with pytest.raises(InputError, match="absent: no such folder"):
+        mmkg.load(tmp_path / "absent")
+    with pytest.raises(InputError, match="absent/pair: no such folder"):
+        mmkg.load(f"{tmp_path}/absent/pair")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="file: expected a folder"):
+        mmkg.load(tmp_path / "file")
+
+
+def test_unknown_and_double_data_settings_are_refused(small_task):
+    with pytest.raises(UsageError, match=r"data\.train_ration; did you mean 'train_ratio'"):
+        mmkg.load("emoji-fr-en", train_ration=0.2)
+    with pytest.raises(UsageError, match="not as both"):
+        mmkg.load("emoji-fr-en", DataConfig(), train_ratio=0.2)
+    with pytest.raises(UsageError, match="seed: expected a whole number"):
+        mmkg.load("emoji-fr-en", seed=-1)
+    with pytest.raises(UsageError, match=r"train_ratio must be in \(0, 1\], got 2"):
+        mmkg.load("emoji-fr-en", train_ratio=2)
+
+
+# --- devices and models
+
+
+def test_devices_that_are_not_there_are_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert resolve_device("auto") == resolve_device("cpu") == torch.device("cpu")
+    with pytest.raises(UsageError, match="sees no CUDA device; use device='cpu'"):
+        resolve_device("cuda")
+    for device in ("cdua", "cuda0", "meta", "cpu:x", ""):
+        with pytest.raises(UsageError, match="device"):
+            resolve_device(device)
+
+
+def test_the_weights_follow_the_seed_and_leave_the_global_generator(small_task):
+    inputs = build_inputs(small_task)
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    first, again, other = (build_model(Experiment.of({"seed": seed, "options": OPTIONS}), inputs) for seed in (1, 1, 2))
+    assert torch.equal(torch.rand(3), expected)
+    assert isinstance(first, MEAformer)
+    states = [torch.cat([t.flatten() for t in model.state_dict().values()]) for model in (first, again, other)]
+    assert torch.equal(states[0], states[1]) and not torch.equal(states[0], states[2])
+
+
+def test_a_model_by_object_is_trained_as_that_by_name(small_task, small_result):
+    experiment = small_result.experiment
+    model = build_model(experiment, build_inputs(small_task, experiment.features))
+    result = mmkg.align(small_task, model, experiment=experiment)
+    assert same_bits(result, small_result)
+    assert result.experiment.model == "custom:MEAformer"
+    assert result.experiment.schedule == experiment.schedule
+
+
+def test_a_model_by_object_may_use_fewer_modalities_than_there_are(small_task):
+    dims = {name: dim for name, dim in build_inputs(small_task).dims.items() if name in ("image", "name")}
+    model = MCLEA.build(MCLEAConfig(hidden_dim=16), dims)
+    result = mmkg.align(small_task, model, settings={"training": {"epochs": 1}})
+    assert result.protocol.modalities == ("image", "name") and result.left.shape == (90, 32)
+
+
+def test_the_configuration_of_a_run_by_object_does_not_make_its_model(small_task):
+    with pytest.raises(UsageError, match="custom:EVA was given as an object; give it again"):
+        mmkg.align(small_task, "custom:EVA")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"model": "meaformr"}, "unknown model 'meaformr'; did you mean 'meaformer'"),
+        ({"modalities": ["imag"]}, "unknown modality 'imag'; did you mean 'image'"),
+        ({"settings": {"training": {"epoch": 1}}}, r"training\.epoch; did you mean 'epochs'"),
+        ({"settings": {"training": 5}}, "training is a section"),
+        ({"device": "tpu"}, "device must be auto, cpu or cuda, got 'tpu'"),
+        ({"seed": -1}, "seed: expected"),
+    ],
+)
+def test_unknown_arguments_of_align_are_refused(small_task, arguments, message):
+    with pytest.raises(UsageError, match=message):
+        mmkg.align(small_task, **arguments)
+
+
+def test_settings_go_on_top_of_an_experiment_and_leave_the_rest(small_task):
+    base = Experiment.of(
+        {"model": "mclea", "search": {"options": {"hnsw_m": 8}}, **SETTINGS, "options": {"num_layers": 1}}
+    )
+    settings = {"training": {"epochs": 1}, "search": {"options": {"ef_search": 9}}}
+    result = mmkg.align(small_task, experiment=base, modalities=["image"], seed=4, settings=settings)
+    found = result.experiment
+    assert (found.model, found.seed, found.options.num_layers) == ("mclea", 4, 1)
+    assert found.features == replace(base.features, modalities=("image",))
+    assert found.schedule == replace(base.schedule, epochs=1)
+    assert (found.search.options.hnsw_m, found.search.options.ef_search) == (8, 9)
+
+
+def test_another_model_than_the_experiments_brings_its_own_options_and_schedule(small_task):
+    base = Experiment.of({"model": "mclea", "features": SETTINGS["features"], "options": {"structure_dim": 30}})
+    settings = {"training": {"epochs": 1}, "options": OPTIONS}
+    result = mmkg.align(small_task, "meaformer", experiment=base, settings=settings)
+    assert result.experiment.schedule == replace(Experiment(model="meaformer").schedule, epochs=1)
+    assert result.experiment.features == base.features
+
+
+# --- seeds and leaks
+
+
+@pytest.mark.parametrize("model", ["meaformer", "mclea", "eva"])
+def test_the_same_seed_gives_the_same_bits_and_another_does_not(small_task, model):
+    options = {"meaformer": OPTIONS, "mclea": {"hidden_dim": 8}, "eva": {"hidden_dim": 8, "structure_dims": (8, 8, 8)}}
+    settings = {**SETTINGS, "options": options[model], "training": {"epochs": 2, "batch_size": 10}}
+    first = mmkg.align(small_task, model, seed=5, settings=settings)
+    torch.manual_seed(99)  # the global generator has no part in it
+    again = mmkg.align(small_task, model, seed=5, settings=settings)
+    other = mmkg.align(small_task, model, seed=6, settings=settings)
+    assert same_bits(first, again) and first.metrics == again.metrics
+    assert not np.array_equal(first.left, other.left)
+
+
+def test_test_links_change_no_embedding(small_task, small_result):
+    test = small_task.links.test
+    shuffled = np.stack([test[:, 0], np.roll(test[:, 1], 7)], axis=1)
+    for links in (shuffled, test[:3]):
+        result = mmkg.align(with_links(small_task, test=links), seed=0, settings=SETTINGS)
+        assert same_bits(result, small_result)
+        assert [row.get("valid") for row in result.history] == [row.get("valid") for row in small_result.history]
+        assert result.metrics != small_result.metrics
+
+
+def test_the_validator_reads_no_test_link(small_task):
+    inputs = build_inputs(small_task)
+    model = build_model(Experiment.of({"options": OPTIONS}), inputs)
+    emptied = with_links(small_task, test=np.empty((0, 2), np.int64))
+    assert validator(emptied, inputs)(model) == validator(small_task, inputs)(model)
+
+
+def test_the_validator_is_the_mean_mrr_among_all_untrained_entities(small_task):
+    inputs = build_inputs(small_task)
+    model = build_model(Experiment.of({"options": OPTIONS}), inputs)
+    left, right = model.embed(inputs).double().split([inputs.num_left, inputs.num_right])
+    cosine = (left / left.norm(dim=1, keepdim=True).clamp_min(1e-12)) @ (
+        right / right.norm(dim=1, keepdim=True).clamp_min(1e-12)
+    ).T
+    trained = small_task.links.train
+    free_left = [row for row in range(inputs.num_left) if row not in trained[:, 0]]
+    free_right = [row for row in range(inputs.num_right) if row not in trained[:, 1]]
+    reciprocal = []
+    for i, j in small_task.links.valid.tolist():
+        reciprocal.append(1 / sum(float(cosine[i, c]) >= float(cosine[i, j]) for c in free_right))
+        reciprocal.append(1 / sum(float(cosine[r, j]) >= float(cosine[i, j]) for r in free_left))
+    assert validator(small_task, inputs)(model) == pytest.approx(np.mean(reciprocal), abs=1e-4)
+
+
+# --- selection and links
+
+
+def test_the_weights_are_those_of_the_best_validation(small_task):
+    """A learning rate that is far too high: later epochs are worse than an earlier one."""
+    settings = {**SETTINGS, "training": {"epochs": 6, "eval_every": 1, "learning_rate": 0.3, "warmup": 0.0}}
+    result = mmkg.align(small_task, settings=settings)
+    scores = [row["valid"] for row in result.history]
+    best = int(np.argmax(scores))
+    assert result.record.protocol["best_epoch"] == best + 1 and scores[best] > scores[-1]
+    inputs = build_inputs(small_task, result.experiment.features)
+    model = build_model(result.experiment, inputs)
+    model.load_state_dict(result.weights)
+    assert validator(small_task, inputs)(model) == scores[best]
+
+
+def test_without_validation_links_nothing_is_selected(small_task):
+    result = mmkg.align(with_links(small_task, valid=np.empty((0, 2), np.int64)), settings=SETTINGS)
+    assert result.protocol.selection == "none" and result.protocol.num_valid == 0
+    assert all("valid" not in row for row in result.history)
+    assert result.record.protocol["best_epoch"] == 4
+    assert result.metrics["left_to_right"]["mrr"] > 0.3 and result.matching.confidence is None
+
+
+def test_the_protocol_tells_the_run(small_result):
+    protocol = small_result.protocol
+    assert (protocol.num_train, protocol.num_valid, protocol.num_test) == (26, 14, 41)
+    assert (protocol.selection, protocol.candidates, protocol.csls_k, protocol.seed) == ("validation", "test", 3, 0)
+    assert protocol.modalities == ("structure", "relation", "attribute", "image", "name") and protocol.surface_names
+
+
+def test_without_training_links_there_is_nothing_to_learn(small_task):
+    with pytest.raises(InputError, match="at least one link"):
+        mmkg.align(with_links(small_task, train=np.empty((0, 2), np.int64)), settings=SETTINGS)
+
+
+def test_all_candidates_are_ranked_when_the_task_says_so(small_task, small_result):
+    task = replace(small_task, candidates="all")
+    result = mmkg.align(task, settings=SETTINGS)
+    assert result.protocol.candidates == "all" and same_bits(result, small_result)
+    expected = mmkg.evaluate(result.left, result.right, task.links.test, candidates="all")
+    assert result.metrics == expected != small_result.metrics
+
+
+# --- modalities
+
+
+@pytest.mark.parametrize("modalities", [("name",), ("structure", "relation"), ("image", "attribute")])
+def test_a_run_uses_the_modalities_asked_for(small_task, modalities):
+    result = mmkg.align(small_task, modalities=modalities, settings=SETTINGS)
+    assert set(result.widths) == set(modalities) == set(result.protocol.modalities)
+    assert result.left.shape == (90, 16 * len(modalities))
+    assert result.protocol.surface_names == ("name" in modalities)
+
+
+def test_the_order_of_the_modalities_does_not_matter(small_task):
+    one, other = (
+        mmkg.align(small_task, modalities=names, settings=SETTINGS)
+        for names in (("image", "attribute"), ("attribute", "image"))
+    )
+    assert same_bits(one, other) and list(one.widths) == list(other.widths) == ["attribute", "image"]
+
+
+def test_a_modality_the_data_lack_is_refused(small_task):
+    task = replace(small_task, left=replace(small_task.left, images=None), right=replace(small_task.right, images=None))
+    with pytest.raises(UsageError, match="has no image; it has structure, relation, attribute, name"):
+        mmkg.align(task, modalities=["image"])
+    assert "image" not in mmkg.align(task, settings=SETTINGS).widths
+
+
+def bare(graph, row, keep=()):
+    """The graph with one entity that has no triple, and nothing else but what is kept."""
+    facts, images = graph.attributes, graph.images
+    own = facts.entity != row if "attribute" not in keep else np.ones(len(facts), bool)
+    values = tuple(value for value, stays in zip(facts.values, own.tolist(), strict=True) if stays)
+    pictured = images.rows != row
+    return replace(
+        graph,
+        triples=graph.triples[(graph.triples[:, ::2] != row).all(axis=1)],
+        attributes=AttributeTriples(facts.entity[own], facts.attribute[own], facts.names, values),
+        images=ImageTable(images.rows[pictured], images.features[pictured]),
+        names=graph.names if "name" in keep else tuple(None if i == row else n for i, n in enumerate(graph.names)),
+    )
+
+
+def test_entities_without_triples_and_without_anything_are_aligned_too(small_task, tmp_path):
+    no_triple, nothing = (int(row) for row in small_task.links.test[1:3, 0])
+    trained = int(small_task.links.train[0, 0])
+    left = bare(bare(bare(small_task.left, no_triple, keep=("name", "attribute")), nothing), trained)
+    result = mmkg.align(replace(small_task, left=left), settings=SETTINGS)
+    assert np.isfinite(result.left).all()
+    assert not result.left[nothing].any() and not result.left[trained].any()
+    shares = result.search(no_triple, k=1)[0].shares
+    assert shares["structure"] == shares["relation"] == shares["image"] == 0 and shares["name"] != 0
+    hits = result.search(nothing, k=3)
+    assert len(hits) == 3 and all(set(hit.shares.values()) == {0.0} for hit in hits)
+    loaded = AlignmentResult.load(result.save(tmp_path / "run"))
+    assert loaded.search(nothing, k=3) == hits and loaded.metrics == result.metrics
+    assert 1 <= result.metrics["left_to_right"]["mr"] <= 41
+
+
+def test_entities_that_have_nothing_match_nobody(small_task):
+    nothing = int(small_task.links.test[2, 0])
+    result = mmkg.align(replace(small_task, left=bare(small_task.left, nothing)), settings=SETTINGS)
+    hits = {tuple(pair) for pair in result.match("mutual").pairs.tolist()}
+    assert nothing not in {left for left, _ in hits}
+
+
+# --- run folders
+
+
+def test_a_run_folder_holds_no_trainer_when_it_is_finished(small_task, small_result, tmp_path):
+    result = mmkg.align(small_task, out=tmp_path / "deep" / "run", settings=SETTINGS)
+    assert same_bits(result, small_result)
+    names = {path.name for path in (tmp_path / "deep" / "run").iterdir()}
+    assert "manifest.json" in names and not {name for name in names if "trainer" in name or name.startswith(".")}
+    assert AlignmentResult.load(tmp_path / "deep" / "run").metrics == result.metrics
+
+
+@pytest.mark.parametrize("epoch", [1, 3])
+def test_an_interrupted_run_goes_on_to_the_same_bits(small_task, tmp_path, monkeypatch, epoch):
+    settings = {**SETTINGS, "training": {"epochs": 5, "eval_every": 2, "batch_size": 10, "checkpoint_seconds": 0}}
+    whole = mmkg.align(small_task, settings=settings)
+    stopped = fail_at(monkeypatch, epoch)
+    with pytest.raises(stopped):
+        mmkg.align(small_task, settings=settings, out=tmp_path)
+    monkeypatch.undo()
+    assert {path.name for path in tmp_path.iterdir()} == {"trainer.safetensors"}
+    with pytest.raises(InputError, match="unfinished run"):
+        AlignmentResult.load(tmp_path)
+    rows = []
+    shown = TrainingProgress.on_epoch
+    monkeypatch.setattr(TrainingProgress, "on_epoch", lambda self, row: (rows.append(row["epoch"]), shown(self, row)))
+    resumed = mmkg.align(small_task, settings=settings, out=tmp_path)
+    assert same_bits(whole, resumed) and rows == [0, 1, 2, 3, 4]
+    assert list(resumed.history) == list(whole.history) and resumed.metrics == whole.metrics
+    for name, tensor in whole.weights.items():
+        assert torch.equal(resumed.weights[name], tensor), name
+
+
+def test_a_save_that_failed_is_made_good_by_the_same_command(small_task, small_result, tmp_path, monkeypatch):
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("mmkg.result.write_tsv", full)
+    with pytest.raises(OSError, match="No space"):
+        mmkg.align(small_task, settings=SETTINGS, out=tmp_path)
+    monkeypatch.undo()
+    assert (tmp_path / "trainer.safetensors").is_file()
+    monkeypatch.setattr("mmkg.training.loop.train_epoch", None)  # nothing is left to train
+    assert same_bits(mmkg.align(small_task, settings=SETTINGS, out=tmp_path), small_result)
+    assert not (tmp_path / "trainer.safetensors").exists()
+
+
+def test_an_unfinished_run_of_other_settings_or_data_is_refused(small_task, tmp_path, monkeypatch):
+    settings = {**SETTINGS, "training": {"epochs": 3, "checkpoint_seconds": 0}}
+    stopped = fail_at(monkeypatch, 1)
+    with pytest.raises(stopped):
+        mmkg.align(small_task, settings=settings, out=tmp_path)
+    monkeypatch.undo()
+    before = (tmp_path / "trainer.safetensors").read_bytes()
+    for task, changes in (
+        (small_task, {"seed": 1}),
+        (small_task, {"settings": {**settings, "training": {"epochs": 4, "checkpoint_seconds": 0}}}),
+        (small_task, {"modalities": ["name"]}),
+        (twins(seed=4), {}),
+    ):
+        with pytest.raises(InputError, match=r"trainer\.safetensors: .*other data or another configuration"):
+            mmkg.align(task, out=tmp_path, **{"settings": settings, **changes})
+    assert (tmp_path / "trainer.safetensors").read_bytes() == before
+
+
+def test_a_finished_run_is_not_overwritten_unless_told(small_task, small_result, tmp_path):
+    small_result.save(tmp_path)
+    before = (tmp_path / "manifest.json").read_bytes()
+    with pytest.raises(UsageError, match="holds a finished run already"):
+        mmkg.align(small_task, out=tmp_path, settings=SETTINGS)
+    assert (tmp_path / "manifest.json").read_bytes() == before
+    mmkg.align(small_task, out=tmp_path, overwrite=True, seed=1, settings=SETTINGS)
+    assert AlignmentResult.load(tmp_path).experiment.seed == 1
+
+
+def test_a_file_in_place_of_the_run_folder_is_refused_before_training(small_task, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("mine")
+    monkeypatch.setattr("mmkg.pipeline.fit", None)
+    with pytest.raises(UsageError, match="file is a file"):
+        mmkg.align(small_task, out=tmp_path / "file")
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_run_without_training_is_the_untrained_model(small_task, tmp_path):
+    settings = {**SETTINGS, "training": {"epochs": 0}}
+    result = mmkg.align(small_task, settings=settings, out=tmp_path)
+    inputs = build_inputs(small_task, result.experiment.features)
+    assert np.array_equal(
+        np.concatenate([result.left, result.right]), build_model(result.experiment, inputs).embed(inputs).numpy()
+    )
+    assert AlignmentResult.load(tmp_path).history == []
+
+
+def test_the_record_is_json_and_names_the_data(small_result, small_task):
+    record = json.loads(small_result.record.to_json())
+    assert record["fingerprint"] == small_task.fingerprint()
+    assert record["protocol"]["epochs"] == 4 and record["device"] == "cpu"
+    assert record["protocol"] | dataclasses.asdict(small_result.protocol) | {"modalities": 0, "directions": 0} == (
+        record["protocol"] | {"modalities": 0, "directions": 0}
+    )
+
+
+def test_the_flags_of_the_small_run_say_what_its_settings_say():
+    from mmkg.config import with_settings
+
+    assert with_settings({}, [flag.removeprefix("--set=") for flag in FLAGS]) == SETTINGS
+
+
+# --- progress
+
+
+def test_progress_goes_to_stderr_a_line_per_validation(small_task, capsys):
+    mmkg.align(small_task, settings=SETTINGS, progress=True)
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    lines = shown.err.splitlines()
+    assert [line.split("  ")[0] for line in lines] == ["training: epoch 2/4", "training: epoch 4/4"]
+    assert "loss" in lines[0] and "best validation MRR 0." in lines[1]
+
+
+def test_the_library_is_silent_by_default(small_task, capsys):
+    mmkg.align(small_task, settings=SETTINGS)
+    assert capsys.readouterr() == ("", "")
