@@ -10,7 +10,7 @@ import numpy as np
 from .data.task import AlignmentTask
 from .errors import InputError, UsageError, nearest
 from .pipeline import align
-from .result import AlignmentResult
+from .result import AlignmentResult, check_threshold
 from .typing import FloatArray
 
 
@@ -68,9 +68,10 @@ class Aligner:
 
     def set_params(self, **params: Any) -> "Aligner":
         """Change constructor arguments; an unknown one is a ``UsageError``."""
-        for name, value in params.items():
+        for name in params:
             if name not in self.get_params():
                 raise UsageError(f"unknown parameter {name!r}; {nearest(name, self.get_params())}")
+        for name, value in params.items():
             setattr(self, name, value)
         return self
 
@@ -109,9 +110,12 @@ class Aligner:
             threshold: least confidence, in [0, 1]; entities below it get no counterpart.
 
         Raises:
-            UsageError: a threshold, but no validation links to calibrate confidences on.
+            UsageError: k or the threshold is out of range, or there is a threshold, but no validation links to
+                calibrate confidences on.
         """
         result = self._fitted()
+        if threshold is not None:
+            check_threshold(threshold)
         found, confidence = result.neighbors(k)
         if threshold is not None and confidence is None:
             raise UsageError("a threshold needs validation links to calibrate confidences on; use valid_ratio > 0")

@@ -426,6 +426,13 @@ class AlignmentResult:
             )
 
 
+def check_threshold(threshold: float) -> float:
+    """A least confidence, if it is one; else a ``UsageError``."""
+    if not 0 <= threshold <= 1:
+        raise UsageError(f"threshold must be in 0..1, got {threshold}")
+    return threshold
+
+
 def nearest_few(text: str, names: Sequence[str]) -> str:
     """The three names most like a text, for a message."""
     import difflib
