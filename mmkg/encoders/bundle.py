@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from ..data.batch import ModalityBatch
+from ..data.batch import ModalityBatch, sparse_rows
 
 
 class EncoderBundle(nn.ModuleDict):
@@ -28,10 +28,17 @@ class EncoderBundle(nn.ModuleDict):
         tokens: dict[str, Tensor] = {}
         for name, encoder in self.items():
             here = (batch.valid[name] & batch.observed[name])[..., None]
-            values = batch.values[name]
-            if values.layout == torch.strided:  # so that nothing under the mask reaches a gradient
-                values = torch.where(here, values, 0.0)
-            tokens[name] = torch.where(here, encoder(values), 0.0)
+            tokens[name] = torch.where(here, encoder(_shown(batch.values[name], here)), 0.0)
         return ModalityBatch(
             tokens, {name: batch.valid[name] for name in tokens}, {name: batch.observed[name] for name in tokens}
         )
+
+
+def _shown(values: Tensor, here: Tensor) -> Tensor:
+    """Zero where ``here`` is false, so that nothing under the mask reaches a gradient."""
+    if values.layout == torch.strided:
+        return torch.where(here, values, 0.0)
+    offsets = values.crow_indices()
+    entries = here.flatten().repeat_interleave(offsets.diff(), output_size=len(values.values()))
+    kept = torch.where(entries, values.values(), 0.0)
+    return sparse_rows(offsets, values.col_indices(), kept, (values.shape[0], values.shape[1]))

@@ -45,6 +45,20 @@ def test_bias_does_not_reach_an_unobserved_sparse_row():
     assert out.values["relation"][0].any() and not out.values["relation"][1].any()
 
 
+def test_garbage_in_an_unobserved_sparse_row_reaches_no_gradient():
+    mask, results = {"relation": torch.tensor([[True], [False], [True]])}, []
+    for garbage in (1.0, float("nan"), float("inf")):
+        torch.manual_seed(0)
+        bundle = EncoderBundle({"relation": LinearEncoder(3, 2)})
+        values = torch.tensor([[1.0, 0, 2], [garbage, 1, 0], [0, 3, 0]]).to_sparse_csr()
+        tokens = bundle(ModalityBatch({"relation": values}, mask, mask)).values["relation"]
+        tokens.sum().backward()
+        results.append([tokens, *(parameter.grad for parameter in bundle.parameters())])
+    for other in results[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(results[0], other, strict=True))
+    assert results[0][1].tolist() == [[1.0, 1.0], [3.0, 3.0], [2.0, 2.0]]
+
+
 def test_modalities_the_bundle_does_not_know_are_left_out():
     bundle, batch = bundle_and_batch(0.0)
     del bundle["name"]
