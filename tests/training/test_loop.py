@@ -80,6 +80,14 @@ def test_the_same_seed_gives_the_same_bits(name, inputs, links):
     assert not same_bits(first.state_dict(), other.state_dict())
 
 
+def test_dropout_differs_between_epochs_and_between_seeds(inputs, links):
+    config, drawn = replace(QUICK, epochs=3, batch_size=0, learning_rate=0.0), []
+    for seed in (5, 6):
+        model = small_model("meaformer", inputs.dims, dropout=0.5)
+        drawn += [row["late.image"] for row in fit(model, inputs, links, config, seed=seed).history]
+    assert len({round(value, 3) for value in drawn}) == 6  # the weights stand still; only the masks move
+
+
 class Killed(Exception):
     pass
 
