@@ -30,8 +30,9 @@ ALLOWED = {
     "sentiment": {"data", "encoders", "fusion", "losses", "training", "evaluation", "report"},
 }
 STAGES = {*ALLOWED, "config"} - {""}
-ALLOWED |= {"config": STAGES, "pipeline": STAGES, "aligner": STAGES | {"pipeline"}}
-ALLOWED |= {"cli": EVERYTHING, "doctor": EVERYTHING}
+ALLOWED |= {"config": STAGES, "result": STAGES, "pipeline": STAGES | {"result"}}
+ALLOWED |= {"aligner": STAGES | {"result", "pipeline"}}
+ALLOWED |= {"cli": EVERYTHING, "doctor": EVERYTHING, "__main__": EVERYTHING}
 
 # package -> the only files or folders that may import it
 RESERVED = {

@@ -193,6 +193,8 @@ def image_table(task: AlignmentTask, *, fill: ImageFill = "mask", seed: int = 0)
         raise InputError(f"image features of both graphs must have one width, got {sorted(dims)}")
     rows = np.concatenate([images.rows + shift for images, shift in parts if images is not None])
     vectors = np.concatenate([images.features for images, _ in parts if images is not None])
+    shown = np.linalg.norm(vectors, axis=1) > 0  # a vector of zeros is no image
+    rows, vectors = rows[shown], vectors[shown]
     if fill == "gaussian":
         gaps = np.setdiff1d(np.arange(_num_entities(task)), rows)
         noise = numpy_generator(seed, "image noise").standard_normal((len(gaps), vectors.shape[1]), dtype=np.float32)

@@ -98,7 +98,7 @@ def fit(
             row = train_epoch(model, inputs, links, optimizer, config, epoch=epoch, seed=seed, result=result)
             last = epoch + 1 == config.epochs
             if validate is not None and ((epoch + 1) % config.eval_every == 0 or last):
-                row["valid"] = validate(model)
+                row["valid"] = float(validate(model))
                 stop.update(row["valid"], epoch, model)
             result.history.append(row)
             result.epochs = epoch + 1
@@ -148,7 +148,8 @@ def train_epoch(
         result.skipped_in_a_row = 0
         for name, value in terms.items():
             sums[name] = sums.get(name, 0.0) + value * len(batch) / len(links)
-    return {"epoch": epoch, "loss": sum(sums.values()), "rate": optimizer.param_groups[0]["lr"], **sums}
+    loss = sum(sums.values()) if sums else None  # no step of this epoch was finite
+    return {"epoch": epoch, "loss": loss, "rate": optimizer.param_groups[0]["lr"], **sums}
 
 
 def train_step(

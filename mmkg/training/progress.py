@@ -44,7 +44,8 @@ class TrainingProgress:
     def on_epoch(self, row: Mapping[str, Any]) -> None:
         """Take in one row of the history."""
         self.best = max(self.best, row.get("valid", 0.0))
-        note = f"loss {row['loss']:.3f}" + (f"  best validation MRR {self.best:.3f}" if self.best else "")
+        loss = "not finite" if row["loss"] is None else f"{row['loss']:.3f}"
+        note = f"loss {loss}" + (f"  best validation MRR {self.best:.3f}" if self.best else "")
         if self._bar is not None:
             self._bar.update(self._task, completed=row["epoch"] + 1, note=note)
         elif self.enabled and "valid" in row:
