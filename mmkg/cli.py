@@ -5,6 +5,7 @@ Results go to stdout, progress to stderr; exit status 0 done, 1 failed, 2 wrong 
 
 import json
 import logging
+import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -105,7 +106,12 @@ def align(
     if out is not None and (out / "manifest.json").is_file() and not overwrite:
         raise UsageError(f"{out} holds a finished run already; give another --out, or --overwrite")
     task = load(pair, experiment.data, seed=experiment.seed)
-    result = run(task, experiment=experiment, device=device, out=out, overwrite=overwrite, progress=True)
+    try:
+        result = run(task, experiment=experiment, device=device, out=out, overwrite=overwrite, progress=True)
+    except KeyboardInterrupt:
+        if out is not None and (out / "trainer.safetensors").is_file():
+            print("mmkg: the same command goes on from the last checkpoint", file=sys.stderr)
+        raise
     _print_result(result, as_json)
     if out is not None and not as_json:
         print(f"\nrun folder: {out}   (open {out / 'report.html'}; ask with: mmkg search {out} --entity NAME)")
@@ -130,7 +136,7 @@ def evaluate(
 
     from .report import Stopwatch, peak_rss_mb
 
-    result = _load(run, seed, config, settings, modalities)
+    result = _load(run, seed, device, config, settings, modalities)
     watch = Stopwatch()
     with watch.phase("evaluate"):
         metrics = result.evaluate(candidates=candidates, csls_k=csls_k, device=device)
@@ -159,7 +165,7 @@ def search(
     """Show the most likely counterparts of an entity, and which modality says so."""
     from .report.tables import text_table
 
-    result = _load(run, seed, config, settings, modalities)
+    result = _load(run, seed, device, config, settings, modalities)
     rows = result.find(entity, side=side)
     hits = result.search(rows[0], k=k, side=side)
     table = result.entities[0 if side == "left" else 1]
@@ -200,8 +206,10 @@ def match(
 ) -> None:
     """Match all entities of both graphs one-to-one and write the links."""
     from .report import to_ntriples, to_tsv, write_ntriples, write_tsv
+    from .result import check_threshold
 
-    result = _load(run, seed, config, settings, modalities)
+    result = _load(run, seed, device, config, settings, modalities)
+    check_threshold(threshold)
     matching = result.match(method, device=device)
     if threshold > 0:
         if matching.confidence is None:
@@ -209,11 +217,12 @@ def match(
                 "a threshold needs confidences, and this run had too few validation links to calibrate them"
             )
         matching = matching.keep(matching.confidence >= threshold)
-    links = result.export(matching)
+    links = list(result.export(matching))
+    if out is not None:
+        number = write_tsv(out, links) if form is Format.tsv else write_ntriples(out, links)
     if as_json:
         print(json.dumps({"links": [link._asdict() for link in links]}, ensure_ascii=False))
     elif out is not None:
-        number = write_tsv(out, links) if form is Format.tsv else write_ntriples(out, links)
         print(f"{number} links written to {out}")
     else:
         for line in to_tsv(links) if form is Format.tsv else to_ntriples(links):
@@ -231,17 +240,28 @@ def doctor(as_json: Json = False) -> None:
 def main() -> None:
     """Entry point: errors a user can mend are one line on stderr, without a traceback."""
     logging.basicConfig(level=logging.WARNING, format="mmkg: %(message)s", stream=sys.stderr)
+    sys.exit(_run())
+
+
+def _run() -> int:
     try:
-        app()
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
-    except KeyboardInterrupt:
-        print("mmkg: interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
-        sys.exit(130)
+        try:
+            app(prog_name="mmkg")
+        except SystemExit as stop:  # typer ends in one, with 130 after an interrupt and 1 after a broken pipe
+            if stop.code == 130:
+                print("mmkg: interrupted", file=sys.stderr)
+            sys.stdout.flush()
+            return int(stop.code or 0)
     except MmkgError as error:
         print(f"mmkg: {error}", file=sys.stderr)
-        sys.exit(2 if isinstance(error, UsageError) else 1)
+        return 2 if isinstance(error, UsageError) else 1
+    except BrokenPipeError:  # nobody reads any more: what is still to be written goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        print(f"mmkg: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def _experiment(
@@ -256,37 +276,40 @@ def _experiment(
     if seed is not None:
         values["seed"] = seed
     if modalities:
-        values["features"] = {**values.get("features", {}), "modalities": _names(modalities)}
+        values = with_settings(values, [f"features.modalities={json.dumps(_names(modalities))}"])
     return Experiment.of(values)
 
 
 def _load(
-    run: Path, seed: int | None, config: Path | None, settings: list[str] | None, modalities: str
+    run: Path, seed: int | None, device: str, config: Path | None, settings: list[str] | None, modalities: str
 ) -> "AlignmentResult":
     """A run, asked by some of its modalities or with other search settings."""
     from dataclasses import replace
 
-    from .config import Experiment, read_toml, with_settings
+    from .config import Experiment, merged, read_toml, with_settings
+    from .pipeline import resolve_device
     from .result import AlignmentResult
 
+    resolve_device(device)
     result = AlignmentResult.load(run)
-    values = result.experiment.to_dict()
     given = with_settings({} if config is None else read_toml(config), settings or [])
-    if given or seed is not None:
-        for key in given:
-            if key != "search":
-                raise UsageError(f"{key}: a finished run takes settings of the section search only")
-        search = {**values.get("search", {}), **given.get("search", {})}
-        experiment = Experiment.of(
-            {**values, "search": search, "seed": result.experiment.seed if seed is None else seed}
-        )
+    for key in given:
+        if key != "search":
+            raise UsageError(f"{key}: a finished run takes settings of the section search only")
+    if seed is not None:
+        given["seed"] = seed
+    if given:
+        experiment = Experiment.of(merged(result.experiment.to_dict(), given))
         protocol = replace(result.protocol, csls_k=experiment.search.csls_k)
         result = replace(result, experiment=experiment, protocol=protocol)
     return result.restrict(_names(modalities)) if modalities else result
 
 
 def _names(modalities: str) -> list[str]:
-    return [name.strip() for name in modalities.split(",") if name.strip()]
+    names = [name.strip() for name in modalities.split(",") if name.strip()]
+    if not names:
+        raise UsageError(f"expected at least one modality, got {modalities!r}")
+    return names
 
 
 def _print_result(result: "AlignmentResult", as_json: bool, *, sample: int = 12) -> None:
