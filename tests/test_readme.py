@@ -1,0 +1,66 @@
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language):
+    """Texts of the fenced blocks of a language, ``""`` for those that name none."""
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+    return [text for name, text in found if name == language]
+
+
+def test_there_is_an_example_and_it_is_short():
+    assert len(blocks("python")) == 1
+    lines = [line for line in blocks("python")[0].splitlines() if line.strip()]
+    assert len(lines) <= 15
+    compile(blocks("python")[0], "README.md", "exec")
+
+
+@pytest.mark.slow
+def test_the_example_runs_as_printed(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    for block in blocks("python"):
+        exec(compile(block, "README.md", "exec"), names)
+    assert names["result"].metrics["left_to_right"]["hits@1"] > 0.5
+    assert (tmp_path / "runs" / "chat" / "manifest.json").is_file()
+    assert names["sure"] and all(each.confidence >= 0.9 for each in names["sure"])
+    assert "one-to-one matches" in capsys.readouterr().out
+
+
+def test_the_commands_named_there_are_targets_of_the_makefile():
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
+    named = set(re.findall(r"\bmake ([a-z-]+)", "\n".join(blocks("") + re.findall(r"`(make [^`]+)`", README))))
+    assert {"demo", "test"} <= named <= targets
+
+
+def test_the_command_line_shown_there_is_the_one_there_is():
+    from typer.testing import CliRunner
+
+    from mmkg.cli import app
+
+    shown = [line.split("  ")[0] for block in blocks("") for line in block.splitlines() if line.startswith("mmkg ")]
+    assert {line.split()[1] for line in shown} == {"describe", "align", "evaluate", "search", "match", "doctor"}
+    for line in shown:
+        usage = CliRunner().invoke(app, [line.split()[1], "--help"]).stdout
+        for option in re.findall(r" (--?[a-z]+)", line):
+            assert f"{option} " in usage, line
+
+
+def test_every_local_link_leads_to_a_file():
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_the_run_folder_is_described_as_it_is(small_run):
+    section = README[README.index("A run folder holds") :].split("\n\n")[0]
+    for path in small_run.iterdir():
+        assert f"`{path.name}`" in section or path.name == "index.faiss.json", path.name
+
+
+def test_no_placeholder_is_left():
+    assert not re.findall(r"@@\w+@@|TODO|FIXME|XXX", README)
