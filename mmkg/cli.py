@@ -83,9 +83,7 @@ def describe(
     print(json.dumps(facts_of(task), ensure_ascii=False) if as_json else describe_text(task))
 
 
-@app.command(
-    epilog="Example: mmkg align emoji-fr-en --model mclea --modalities image,name --set training.epochs=20 --out RUN"
-)
+@app.command(epilog="Example: mmkg align emoji-fr-en --set training.epochs=20 --out RUN")
 def align(
     pair: Pair,
     model: Annotated[str | None, typer.Option(help="meaformer, mclea or eva.", show_default="meaformer")] = None,

@@ -52,7 +52,7 @@ def python(*arguments, **options):
 
 
 def example(command):
-    text = CliRunner().invoke(cli.app, [command, "--help"], env={"COLUMNS": "200"}).stdout
+    text = CliRunner().invoke(cli.app, [command, "--help"]).stdout  # 80 columns: an example must fit on one line
     last = text.rstrip().splitlines()[-1]
     assert last.strip().startswith("Example: mmkg "), text
     return shlex.split(last.strip().removeprefix("Example: mmkg "))
