@@ -237,6 +237,7 @@ def doctor(as_json: Json = False) -> None:
 
 def main() -> None:
     """Entry point: errors a user can mend are one line on stderr, without a traceback."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait must not spin: small steps run 4x longer
     logging.basicConfig(level=logging.WARNING, format="mmkg: %(message)s", stream=sys.stderr)
     sys.exit(_run())
 
