@@ -18,7 +18,7 @@ ALLOWED = {
     "errors": set(),
     "files": set(),
     "data": set(),
-    "encoders": {"data.batch"},
+    "encoders": {"data.batch", "data.neighborhood"},
     "fusion": {"data.batch"},
     "losses": set(),
     "search": set(),
@@ -37,7 +37,7 @@ ALLOWED |= {"cli": EVERYTHING, "doctor": EVERYTHING, "__main__": EVERYTHING}
 # package -> the only files or folders that may import it
 RESERVED = {
     "faiss": ("search/faiss_index.py", "doctor.py"),
-    "torch_geometric": ("encoders/", "data/adjacency.py", "doctor.py"),
+    "torch_geometric": ("encoders/", "data/adjacency.py", "data/neighborhood.py", "doctor.py"),
     "networkx": ("data/", "matching/", "doctor.py"),
     "scipy": ("data/", "matching/", "doctor.py"),
 }

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -14,6 +15,7 @@ from ..seeding import numpy_generator
 from ..typing import ATTRIBUTE, IMAGE, MODALITIES, NAME, RELATION, STRUCTURE, IntArray
 from .adjacency import adjacency
 from .batch import ModalityBatch, sparse_rows
+from .neighborhood import NeighborSampler
 from .ngrams import ngram_matrix
 from .presence import has_modality
 from .task import AlignmentTask
@@ -108,6 +110,13 @@ class EntityInputs:
             assert self.linked is not None
             return self.linked
         return self.tables[name].observed
+
+    @cached_property
+    def sampler(self) -> NeighborSampler:
+        """Cuts neighbourhoods out of the graph."""
+        if self.edge_index is None or self.edge_weight is None:
+            raise UsageError("these inputs have no structure")
+        return NeighborSampler(self.edge_index, self.edge_weight)
 
     def batch(self, rows: Tensor, device: str | torch.device = "cpu") -> ModalityBatch:
         """Values and masks of some entities, for every modality but structure."""

@@ -7,6 +7,8 @@ from torch_geometric import EdgeIndex
 from torch_geometric.nn import MessagePassing
 from torch_geometric.utils import softmax
 
+from ..data.neighborhood import Hop
+from .structure import StructureEncoder
 from .weighted_sum import weighted_sum
 
 
@@ -15,7 +17,7 @@ class DiagonalGATConv(MessagePassing):
 
     ``h = x * w_k``; ``e_ij = exp(-LeakyReLU(a_k . [h_i || h_j]))``, normalised over the neighbours j of i;
     ``out_i = mean_k sum_j e_ij h_j``. The score of an edge is the sum of one number per end, so nothing
-    of size edges x width is made.
+    of size edges x width is made; the diagonal is applied after the sum.
 
     Args:
         dim: width d of input and output.
@@ -29,7 +31,7 @@ class DiagonalGATConv(MessagePassing):
     SUPPORTS_FUSED_EDGE_INDEX = True
 
     def __init__(self, dim: int, num_heads: int = 2, negative_slope: float = 0.2) -> None:
-        super().__init__(aggr="add")
+        super().__init__(aggr="add", node_dim=0)
         self.negative_slope = negative_slope
         self.scale = nn.Parameter(torch.empty(num_heads, dim))
         self.attention = nn.Parameter(torch.empty(num_heads, 2, dim))
@@ -41,29 +43,37 @@ class DiagonalGATConv(MessagePassing):
         nn.init.ones_(self.scale)
         nn.init.uniform_(self.attention, -bound, bound)
 
-    def forward(self, x: Tensor, edge_index: EdgeIndex) -> Tensor:
-        """``x`` [N, d] and an edge index sorted by target -> [N, d]."""
+    def forward(self, x: Tensor | tuple[Tensor, Tensor], edge_index: EdgeIndex) -> Tensor:
+        """Messages along an edge index sorted by target.
+
+        Args:
+            x: ``[N, d]``, or sources ``[S, d]`` and targets ``[T, d]``.
+            edge_index: ``[2, E]``.
+
+        Returns:
+            ``[N, d]``, or ``[T, d]``.
+        """
+        sources, targets = (x, x) if isinstance(x, Tensor) else x
         (offsets, source), _ = edge_index.get_csc()
-        target = torch.arange(len(x), device=x.device).repeat_interleave(offsets.diff(), output_size=len(source))
-        ends = x @ (self.attention * self.scale[:, None, :]).flatten(0, 1).t()  # [N, 2 K]: target end, source end
-        logits = ends[:, 0::2].index_select(0, target) + ends[:, 1::2].index_select(0, source)
+        target = torch.arange(len(targets), device=targets.device)
+        target = target.repeat_interleave(offsets.diff(), output_size=len(source))
+        towards, away = (self.attention * self.scale[:, None, :]).unbind(dim=1)  # [K, d] each
+        asked = (targets @ towards.t()).index_select(0, target)
+        logits = asked + (sources @ away.t()).index_select(0, source)
         weights = softmax(-F.leaky_relu(logits, self.negative_slope), ptr=offsets)  # [E, K]
-        heads = [
-            self.propagate(edge_index, x=x * scale, weight=weight.contiguous())
-            for scale, weight in zip(self.scale, weights.unbind(dim=1), strict=True)
-        ]
-        return torch.stack(heads).mean(dim=0) if len(heads) > 1 else heads[0]
+        heads = self.propagate(edge_index, x=(sources, targets), weight=weights)  # [T, K, d]
+        return (heads * self.scale).mean(dim=1)
 
     def message(self, x_j: Tensor, weight: Tensor) -> Tensor:
-        """Weighted neighbour, for tools that look at single messages; training takes the fused path."""
-        return weight[:, None] * x_j
+        """Weighted neighbours, for tools that look at single messages; training takes the fused path."""
+        return weight[:, :, None] * x_j[:, None, :]
 
-    def message_and_aggregate(self, edge_index: EdgeIndex, x: Tensor, weight: Tensor) -> Tensor:
+    def message_and_aggregate(self, edge_index: EdgeIndex, x: tuple[Tensor, Tensor], weight: Tensor) -> Tensor:
         """Fused ``message`` and sum."""
-        return weighted_sum(x, edge_index, weight)
+        return weighted_sum(x[0], edge_index, weight)
 
 
-class GATEncoder(nn.Module):
+class GATEncoder(StructureEncoder):
     """Free entity embeddings passed through diagonal attention layers, ELU between them.
 
     Args:
@@ -76,16 +86,10 @@ class GATEncoder(nn.Module):
     """
 
     def __init__(self, num_entities: int, dim: int, num_layers: int = 2, num_heads: int = 2) -> None:
-        super().__init__()
-        self.dim = dim
-        self.embedding = nn.Parameter(torch.randn(num_entities, dim) * num_entities**-0.5)
+        super().__init__(nn.Parameter(torch.randn(num_entities, dim) * num_entities**-0.5), dim, num_layers)
         self.layers = nn.ModuleList(DiagonalGATConv(dim, num_heads) for _ in range(num_layers))
 
-    def forward(self, edge_index: EdgeIndex, edge_weight: Tensor | None = None) -> Tensor:
-        """All entities, ``[N, d]``; attention learns its own weights, ``edge_weight`` is not read."""
-        x: Tensor = self.embedding
-        for depth, layer in enumerate(self.layers):
-            x = layer(x, edge_index)
-            if depth + 1 < len(self.layers):
-                x = F.elu(x)
-        return x
+    def hop(self, number: int, x: Tensor, hop: Hop) -> Tensor:
+        """One layer; attention learns its own weights, those of the hop are not read."""
+        out: Tensor = self.layers[number]((x, hop.of_targets(x)), hop.edge_index)
+        return F.elu(out) if number + 1 < self.depth else out

@@ -5,6 +5,8 @@ from torch import Tensor, nn
 from torch_geometric import EdgeIndex
 from torch_geometric.nn import GCNConv
 
+from ..data.neighborhood import Hop
+from .structure import StructureEncoder
 from .weighted_sum import weighted_sum
 
 
@@ -28,7 +30,7 @@ class FusedGCNConv(GCNConv):
         return weighted_sum(x, edge_index, edge_weight)
 
 
-class GCNEncoder(nn.Module):
+class GCNEncoder(StructureEncoder):
     """Free entity embeddings passed through two graph convolutions, ReLU between them.
 
     Args:
@@ -39,16 +41,10 @@ class GCNEncoder(nn.Module):
     """
 
     def __init__(self, num_entities: int, dims: tuple[int, int, int] = (400, 400, 200)) -> None:
-        super().__init__()
-        self.dim = dims[-1]
-        self.embedding = nn.Parameter(torch.randn(num_entities, dims[0]) * num_entities**-0.5)
+        super().__init__(nn.Parameter(torch.randn(num_entities, dims[0]) * num_entities**-0.5), dims[-1], len(dims) - 1)
         self.layers = nn.ModuleList(FusedGCNConv(a, b) for a, b in zip(dims, dims[1:], strict=False))
 
-    def forward(self, edge_index: EdgeIndex, edge_weight: Tensor) -> Tensor:
-        """All entities, ``[N, dims[-1]]``."""
-        x: Tensor = self.embedding
-        for depth, layer in enumerate(self.layers):
-            x = layer(x, edge_index, edge_weight)
-            if depth + 1 < len(self.layers):
-                x = x.relu()
-        return x
+    def hop(self, number: int, x: Tensor, hop: Hop) -> Tensor:
+        """One convolution with the hop's weights."""
+        out: Tensor = self.layers[number](x, hop.edge_index, hop.edge_weight)
+        return out.relu() if number + 1 < self.depth else out

@@ -1,14 +1,16 @@
 """What every aligner does: encode, fuse, give its loss terms by name."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..data.features import EntityInputs
 from ..encoders.bundle import EncoderBundle
+from ..encoders.structure import StructureEncoder
 from ..fusion.output import FusionOutput
 from ..typing import STRUCTURE
 
@@ -26,7 +28,7 @@ class AlignmentModel(nn.Module, ABC):
     """
 
     def __init__(
-        self, encoders: EncoderBundle, fusion: nn.Module, fill: nn.Module, structure: nn.Module | None
+        self, encoders: EncoderBundle, fusion: nn.Module, fill: nn.Module, structure: StructureEncoder | None
     ) -> None:
         super().__init__()
         self.encoders = encoders
@@ -39,15 +41,35 @@ class AlignmentModel(nn.Module, ABC):
         """Width of each modality's part of the joint embedding, in its order."""
         dims = dict(self.encoders.dims)
         if self.structure is not None:
-            dims[STRUCTURE] = int(self.structure.dim)  # type: ignore[arg-type]
+            dims[STRUCTURE] = self.structure.dim
         return {name: dims[name] for name in self.fusion.names}  # type: ignore[union-attr]
 
-    def encode_structure(self, inputs: EntityInputs) -> Tensor | None:
-        """Structure tokens of all entities, ``[N, d]``."""
+    def encode_structure(
+        self,
+        inputs: EntityInputs,
+        rows: Tensor,
+        *,
+        fanout: Sequence[int] = (),
+        generator: torch.Generator | None = None,
+    ) -> Tensor | None:
+        """Structure tokens of some entities, ``[B, d]``; ``None`` if the model does not use structure.
+
+        Only what they depend on is computed; on CUDA, where that is cheaper than to find it, the whole graph is.
+
+        Args:
+            inputs: of the task.
+            rows: entity rows, int64 ``[B]``.
+            fanout: neighbours drawn per target, one number per layer, the last layer first; empty = all of them.
+            generator: of the draws.
+        """
         if self.structure is None:
             return None
-        encoded: Tensor = self.structure(inputs.edge_index, inputs.edge_weight)
-        return encoded
+        device = self.structure.embedding.device
+        sampler = inputs.sampler
+        if sampler.device.type == "cpu":
+            around = sampler.around(rows.cpu(), self.structure.depth, fanout=fanout, generator=generator)
+            return self.structure.encode(around.to(device), sparse_grad=bool(fanout))
+        return self.structure.encode(sampler.whole(self.structure.depth)).index_select(0, rows.to(device))
 
     def fuse(self, inputs: EntityInputs, rows: Tensor, structure: Tensor | None) -> FusionOutput:
         """Fused embeddings of some entities.
@@ -55,13 +77,13 @@ class AlignmentModel(nn.Module, ABC):
         Args:
             inputs: of the task.
             rows: entity rows, int64 ``[B]``.
-            structure: what ``encode_structure`` gave.
+            structure: their structure tokens, ``[B, d]``, as ``encode_structure`` gives them.
         """
         device = next(self.parameters()).device
         batch = self.encoders(inputs.batch(rows, device))
         if structure is not None:
             assert inputs.linked is not None
-            batch.values[STRUCTURE] = structure.index_select(0, rows.to(device))[:, None, :]
+            batch.values[STRUCTURE] = structure[:, None, :]
             batch.observed[STRUCTURE] = inputs.linked.index_select(0, rows.cpu())[:, None].to(device)
             batch.valid[STRUCTURE] = torch.ones_like(batch.observed[STRUCTURE])
         output: FusionOutput = self.fusion(self.fill(batch))
@@ -73,31 +95,67 @@ class AlignmentModel(nn.Module, ABC):
         *,
         rows: Tensor | None = None,
         block: int = 4096,
+        out: np.ndarray | None = None,
         tick: Callable[[int], None] | None = None,
     ) -> Tensor:
-        """Joint embeddings of entities, unit rows, float32 on the CPU.
+        """Joint embeddings of entities, unit rows, on the CPU.
+
+        Layer by layer, each in blocks, so that beside the result only the inputs of one layer are held for all
+        entities; exact whatever neighbours were drawn in training.
 
         Args:
             inputs: of the task.
             rows: which, int64 ``[B]``; all by default.
-            block: how many are fused at a time.
+            block: how many are computed at a time.
+            out: array ``[B, D]`` to write to, e.g. memory-mapped or float16; by default a new float32 one.
             tick: called with the number of entities done after each block.
+
+        Returns:
+            ``[B, D]``; shares its memory with ``out``.
         """
         training = self.training
         self.eval()
         try:
             with torch.no_grad():  # not inference mode: the edge index caches what is computed here, training reads it
-                structure = self.encode_structure(inputs)
                 rows = torch.arange(inputs.num_entities) if rows is None else rows
-                out = torch.empty(len(rows), sum(self.widths.values()))
+                shape = (len(rows), sum(self.widths.values()))
+                if out is not None and out.shape != shape:
+                    raise ValueError(f"expected an array of shape {shape} to write to, got {out.shape}")
+                found = torch.empty(shape) if out is None else torch.from_numpy(out)
+                below = self._layers_below(inputs, block)
                 for start in range(0, len(rows), block):
                     part = rows[start : start + block]
-                    out[start : start + len(part)] = self.fuse(inputs, part, structure).joint
+                    found[start : start + len(part)] = self.fuse(
+                        inputs, part, self._last_layer(inputs, part, below)
+                    ).joint
                     if tick is not None:
                         tick(start + len(part))
         finally:
             self.train(training)
-        return out
+        return found
+
+    def _layers_below(self, inputs: EntityInputs, block: int) -> Tensor | None:
+        """What goes into the last layer of the structure encoder, for all entities."""
+        if self.structure is None:
+            return None
+        x: Tensor = self.structure.embedding
+        for number in range(self.structure.depth - 1):
+            parts = torch.arange(inputs.num_entities, device=inputs.sampler.device).split(block)
+            layer = None
+            for part in parts:
+                found = self.structure.hop(number, x, inputs.sampler.into(part).to(x.device))
+                layer = found.new_empty(inputs.num_entities, found.shape[1]) if layer is None else layer
+                layer[part] = found
+            x = x if layer is None else layer
+        return x
+
+    def _last_layer(self, inputs: EntityInputs, rows: Tensor, below: Tensor | None) -> Tensor | None:
+        if self.structure is None or below is None:
+            return None
+        if self.structure.depth == 0:
+            return below.index_select(0, rows.to(below.device))
+        hop = inputs.sampler.into(rows.to(inputs.sampler.device))
+        return self.structure.hop(self.structure.depth - 1, below, hop.to(below.device))
 
     @abstractmethod
     def loss_terms(self, output: FusionOutput) -> dict[str, Tensor]:

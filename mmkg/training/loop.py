@@ -157,7 +157,8 @@ def train_step(
 ) -> dict[str, float] | None:
     """One optimiser step on a batch of links; its loss terms, or ``None`` if they were not finite."""
     optimizer.zero_grad(set_to_none=True)
-    output = model.fuse(inputs, links.t().flatten(), model.encode_structure(inputs))
+    rows = links.t().flatten()
+    output = model.fuse(inputs, rows, model.encode_structure(inputs, rows))
     terms = model.loss_terms(output)
     loss = torch.stack(list(terms.values())).sum()
     if not bool(torch.isfinite(loss)):

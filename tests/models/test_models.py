@@ -29,7 +29,7 @@ def gappy_output(model, inputs, links):
         observed[links[2 + m :: 7, 0]] = False
         observed[links[4 + m :: 7, 1]] = False
         observed[links[:2, 0]] = False
-    output = model.fuse(inputs, links.t().flatten(), model.encode_structure(inputs))
+    output = model.fuse(inputs, rows := links.t().flatten(), model.encode_structure(inputs, rows))
     assert not output.present.all(dim=0).any() and not output.present[:2].any()
     return output
 
@@ -40,7 +40,7 @@ def test_loss_and_gradients_are_finite_with_anything_missing(name, fill, task, i
     model = small_model(name, inputs.dims, fill=fill)
     links = link_rows(inputs, task.links.train)
     if fill == "token":
-        output = model.fuse(inputs, links.t().flatten(), model.encode_structure(inputs))
+        output = model.fuse(inputs, rows := links.t().flatten(), model.encode_structure(inputs, rows))
         assert output.present.all()
     else:
         output = gappy_output(model, inputs, links)
@@ -106,7 +106,7 @@ def test_any_subset_of_modalities_works(name, subset, task):
     inputs = build_inputs(task, FeatureConfig(modalities=subset))
     model = small_model(name, inputs.dims)
     links = link_rows(inputs, task.links.train)
-    terms = model.loss_terms(model.fuse(inputs, links.t().flatten(), model.encode_structure(inputs)))
+    terms = model.loss_terms(model.fuse(inputs, rows := links.t().flatten(), model.encode_structure(inputs, rows)))
     loss = torch.stack(list(terms.values())).sum()
     loss.backward()
     assert loss.isfinite() and any(p.grad is not None and p.grad.any() for p in model.parameters())
@@ -130,7 +130,7 @@ def test_a_model_can_be_trained_after_embedding(name, task, inputs):
     model = small_model(name, inputs.dims)
     joint = model.embed(inputs)  # fills the cache of the edge index
     links = link_rows(inputs, task.links.train)
-    terms = model.loss_terms(model.fuse(inputs, links.t().flatten(), model.encode_structure(inputs)))
+    terms = model.loss_terms(model.fuse(inputs, rows := links.t().flatten(), model.encode_structure(inputs, rows)))
     torch.stack(list(terms.values())).sum().backward()
     assert any(p.grad.any() for p in model.structure.parameters())
     assert not joint.is_inference() and not joint.requires_grad

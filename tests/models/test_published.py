@@ -24,7 +24,7 @@ def inputs(task):
 def fused(model, inputs, task):
     model.eval()
     links = link_rows(inputs, task.links.train)
-    return model.fuse(inputs, links.t().flatten(), model.encode_structure(inputs))
+    return model.fuse(inputs, rows := links.t().flatten(), model.encode_structure(inputs, rows))
 
 
 def sides(values):
