@@ -11,21 +11,24 @@ from typing import Any
 import numpy as np
 import torch
 
-from .config import CUSTOM, DataConfig, Experiment, check_seed, merged
+from .config import CUSTOM, DataConfig, Experiment, SearchConfig, check_seed, merged
 from .data.dbp15k import read_dbp15k
 from .data.describe import describe
 from .data.emoji import EMOJI_PAIRS, load_emoji
+from .data.entities import EntityTable
 from .data.features import EntityInputs, build_inputs
+from .data.split import sample_links
 from .data.task import AlignmentTask
 from .errors import InputError, UsageError, nearest
-from .evaluation import Protocol, evaluate
+from .evaluation import Protocol, evaluate_sample
 from .models import MODELS, AlignmentModel
 from .report import RunRecord, Stopwatch
-from .result import AlignmentResult, EntityTable
+from .result import AlignmentResult
 from .search.vectors import resolve_device
-from .seeding import derive_seed
+from .seeding import derive_seed, numpy_generator
 from .training import fit
 from .training.progress import TrainingProgress
+from .typing import BoolArray
 
 logger = logging.getLogger(__name__)
 
@@ -130,8 +133,12 @@ def align(
     with watch.phase("features"):
         inputs = build_inputs(task, experiment.features, seed=experiment.seed)
         trained = model if isinstance(model, AlignmentModel) else build_model(experiment, inputs)
-        trained, inputs = trained.to(where), inputs.graph_to(where)
+        trained = trained.to(where)
+        if not experiment.schedule.fanout:  # neighbours are drawn on the host
+            inputs = inputs.graph_to(where)
     fingerprint = task.fingerprint()
+    search = experiment.search
+    judge = validator(task, inputs, search, seed=experiment.seed) if len(task.links.valid) else None
     with watch.phase("train"), TrainingProgress(experiment.schedule.epochs, enabled=progress) as bar:
         result = fit(
             trained,
@@ -139,27 +146,32 @@ def align(
             torch.from_numpy(task.links.train) + torch.tensor([0, inputs.num_left]),
             experiment.schedule,
             seed=experiment.seed,
-            validate=validator(task, inputs) if len(task.links.valid) else None,
+            validate=judge,
             on_epoch=bar.on_epoch,
             checkpoint=None if out is None else Path(out) / "trainer.safetensors",
             identity=_identity(fingerprint, experiment),
         )
     with watch.phase("embed"):
-        left, right = trained.embed(inputs).split([inputs.num_left, inputs.num_right])
+        embeddings = np.empty((inputs.num_entities, sum(trained.widths.values())), search.store)
+        trained.embed(inputs, out=embeddings)
+    left, right = embeddings[: inputs.num_left], embeddings[inputs.num_left :]
+    num_valid, num_test = len(task.links.valid), len(task.links.test)
     protocol = Protocol(
         candidates=task.candidates,
-        csls_k=experiment.search.csls_k,
+        csls_k=search.csls_k,
         modalities=tuple(trained.widths),
         surface_names="name" in trained.widths,
-        selection="validation" if len(task.links.valid) else "none",
+        selection="validation" if num_valid else "none",
         num_train=len(task.links.train),
-        num_valid=len(task.links.valid),
-        num_test=len(task.links.test),
+        num_valid=num_valid,
+        num_test=num_test,
+        num_valid_ranked=search.valid_queries if 0 < search.valid_queries < num_valid else None,
+        valid_candidates=search.valid_candidates if _capped(task, search) else None,
         seed=experiment.seed,
     )
     aligned = AlignmentResult(
-        left=left.numpy(),
-        right=right.numpy(),
+        left=left,
+        right=right,
         widths=trained.widths,
         entities=(EntityTable.of(task.left), EntityTable.of(task.right)),
         links=task.links,
@@ -172,7 +184,9 @@ def align(
         weights=trained.state_dict(),
     )
     with watch.phase("evaluate"):
-        metrics = aligned.evaluate()
+        aligned = aligned.evaluated()
+    with watch.phase("index"):
+        aligned.index()
     with watch.phase("match"):
         matching = aligned.matching
     record = RunRecord.collect(
@@ -180,10 +194,12 @@ def align(
         device=str(where),
         stopwatch=watch,
         fingerprint=fingerprint,
-        protocol=protocol.as_dict() | {"best_epoch": result.best_epoch + 1, "epochs": result.epochs},
-        metrics=metrics,
+        protocol=aligned.protocol.as_dict() | {"best_epoch": result.best_epoch + 1, "epochs": result.epochs},
+        metrics=aligned.metrics,
     )
-    aligned = replace(aligned, metrics=metrics, record=record)
+    indexes = aligned.indexes
+    aligned = replace(aligned, record=record)
+    aligned.indexes.update(indexes)
     aligned.__dict__["matching"] = matching
     if out is not None:
         aligned.save(out)
@@ -191,25 +207,50 @@ def align(
     return aligned
 
 
-def validator(task: AlignmentTask, inputs: EntityInputs) -> Callable[[AlignmentModel], float]:
+def validator(
+    task: AlignmentTask, inputs: EntityInputs, config: SearchConfig | None = None, *, seed: int = 0
+) -> Callable[[AlignmentModel], float]:
     """Score of a model on the validation links: mean MRR of both directions, by cosine.
 
     Candidates are all entities outside the training links, whether or not they have a counterpart, so
-    that no test link is read.
+    that no test link is read. Of more links or candidates than ``valid_queries`` and ``valid_candidates``
+    a seeded sample is taken, once; only its entities are embedded.
     """
-    free = [
-        np.setdiff1d(np.arange(graph.num_entities), task.links.train[:, side])
-        for side, graph in enumerate((task.left, task.right))
-    ]
-    rows = torch.from_numpy(np.concatenate([free[0], free[1] + inputs.num_left]))
-    links = np.stack([np.searchsorted(free[side], task.links.valid[:, side]) for side in (0, 1)], axis=1)
+    config = config or SearchConfig()
+    links = sample_links(task.links.valid, config.valid_queries, seed=seed, label="validation links")
+    chosen = []
+    for side, free in enumerate(_untrained(task)):
+        most = config.valid_candidates
+        if most and int(free.sum()) > most:
+            free[links[:, side]] = False
+            others = numpy_generator(seed, f"validation candidates {side}").permutation(np.flatnonzero(free))
+            free[:] = False
+            free[links[:, side]] = True
+            free[others[: max(0, most - int(free.sum()))]] = True
+        chosen.append(np.flatnonzero(free))
+    rows = torch.from_numpy(np.concatenate([chosen[0], chosen[1] + inputs.num_left]))
+    pairs = np.stack([np.searchsorted(chosen[side], links[:, side]) for side in (0, 1)], axis=1)
 
     def validate(model: AlignmentModel) -> float:
-        left, right = model.embed(inputs, rows=rows).split([len(free[0]), len(free[1])])
-        metrics = evaluate(left, right, links, candidates="all", csls_k=0, device=next(model.parameters()).device)
+        left, right = model.embed(inputs, rows=rows).split([len(chosen[0]), len(chosen[1])])
+        device = next(model.parameters()).device
+        metrics = evaluate_sample(left, right, pairs, pairs, candidates="all", csls_k=0, device=device)
         return (metrics["left_to_right"]["mrr"] + metrics["right_to_left"]["mrr"]) / 2
 
     return validate
+
+
+def _untrained(task: AlignmentTask) -> list[BoolArray]:
+    """Which entities of each side stand outside the training links."""
+    free = [np.ones(graph.num_entities, bool) for graph in (task.left, task.right)]
+    for side, there in enumerate(free):
+        there[task.links.train[:, side]] = False
+    return free
+
+
+def _capped(task: AlignmentTask, config: SearchConfig) -> bool:
+    """Whether validation links are ranked among a sample of the candidates."""
+    return 0 < config.valid_candidates < max(int(free.sum()) for free in _untrained(task))
 
 
 def _experiment(

@@ -60,7 +60,7 @@ class DiagonalGATConv(MessagePassing):
         towards, away = (self.attention * self.scale[:, None, :]).unbind(dim=1)  # [K, d] each
         asked = (targets @ towards.t()).index_select(0, target)
         logits = asked + (sources @ away.t()).index_select(0, source)
-        weights = softmax(-F.leaky_relu(logits, self.negative_slope), ptr=offsets)  # [E, K]
+        weights = softmax(-F.leaky_relu(logits, self.negative_slope), target, num_nodes=len(targets))  # [E, K]
         heads = self.propagate(edge_index, x=(sources, targets), weight=weights)  # [T, K, d]
         return (heads * self.scale).mean(dim=1)
 

@@ -22,5 +22,6 @@ class LinearEncoder(nn.Module):
     def forward(self, values: Tensor) -> Tensor:
         """Tokens ``[B, T, d]``; T = 1 for sparse rows."""
         if values.layout == torch.sparse_csr:
-            return (torch.sparse.mm(values, self.weight) + self.bias)[:, None, :]
+            with torch.autocast(values.device.type, enabled=False):  # no sparse product in bfloat16
+                return (torch.sparse.mm(values, self.weight) + self.bias)[:, None, :]
         return values @ self.weight + self.bias

@@ -22,7 +22,14 @@ class TrainingConfig:
         eval_every: epochs between validations.
         patience: validations without a better MRR after which training stops; 0 = never.
         checkpoint_seconds: least time between two checkpoints.
-        max_bad_steps: steps in a row with a loss or gradient that is not finite before giving up.
+        max_bad_steps: steps in a row with a loss or gradient that is not finite before giving up, which
+            happens at the end of an epoch.
+        fanout: neighbours drawn per entity and step, one number per layer of the structure encoder, the
+            last layer first, e.g. 10,10; empty = all of them. With it, the free entity embeddings are stepped
+            row by row (SparseAdam: rows that a step does not see keep still, and none decays), so that
+            a step costs what its batch costs however large the graphs are.
+        precision: of encoders, fusion and products; ``bfloat16`` runs them under torch's autocast, worth it
+            on GPUs. Structure, sums and logarithms stay float32.
 
     Raises:
         UsageError: a value out of range.
@@ -39,6 +46,8 @@ class TrainingConfig:
     patience: int = 10
     checkpoint_seconds: float = 30.0
     max_bad_steps: int = 5
+    fanout: tuple[int, ...] = ()
+    precision: Literal["float32", "bfloat16"] = "float32"
 
     def __post_init__(self) -> None:
         for name, least, most in (
@@ -56,3 +65,5 @@ class TrainingConfig:
             value = getattr(self, name)
             if not least <= value <= most:
                 raise UsageError(f"{name} must be in {least}..{most}, got {value}")
+        if any(number < 1 for number in self.fanout):
+            raise UsageError(f"fanout must be numbers >= 1, one per layer, got {self.fanout}")

@@ -12,17 +12,19 @@ import torch
 from torch import Tensor
 
 from ..data.features import EntityInputs
+from ..data.neighborhood import check_fanout
 from ..errors import InputError, MmkgError
 from ..models.model import AlignmentModel
 from ..seeding import derive_seed
 from .checkpoint import load_checkpoint, pack, save_checkpoint, unpack
 from .config import TrainingConfig
 from .early_stop import EarlyStop
-from .optim import build_optimizer, rate_factor
+from .optim import Optimizers, build_optimizers, clip_, rate_factor, set_rate, step_if
 
 logger = logging.getLogger(__name__)
 
 Validate = Callable[[AlignmentModel], float]
+CHECKPOINT_SHARE = 20  # at most a twentieth of the time goes into checkpoints
 OnEpoch = Callable[[Mapping[str, Any]], None]
 
 
@@ -83,19 +85,21 @@ def fit(
     """
     if len(links) == 0:
         raise InputError("training needs at least one link, got none; give seed links")
-    optimizer = build_optimizer(model, config)
+    if config.fanout and model.structure is not None:
+        check_fanout(config.fanout, model.structure.depth)
+    optimizers = build_optimizers(model, config)
     stop, result, start = EarlyStop(config.patience), FitResult(), 0
     if checkpoint is not None and Path(checkpoint).is_file():
-        start = _resume(checkpoint, identity, model, optimizer, stop, result)
+        start = _resume(checkpoint, identity, model, optimizers, stop, result)
         for row in result.history:
             if on_epoch is not None:
                 on_epoch(row)
-    saved = time.monotonic()
+    saved, save_took = time.monotonic(), 0.0
     with deterministic(next(model.parameters()).device):
         for epoch in range(start, config.epochs):
             if stop.stop:
                 break
-            row = train_epoch(model, inputs, links, optimizer, config, epoch=epoch, seed=seed, result=result)
+            row = train_epoch(model, inputs, links, optimizers, config, epoch=epoch, seed=seed, result=result)
             last = epoch + 1 == config.epochs
             if validate is not None and ((epoch + 1) % config.eval_every == 0 or last):
                 row["valid"] = float(validate(model))
@@ -104,10 +108,12 @@ def fit(
             result.epochs = epoch + 1
             if on_epoch is not None:
                 on_epoch(row)
-            due = time.monotonic() - saved >= config.checkpoint_seconds
+            now = time.monotonic()
+            due = now - saved >= max(config.checkpoint_seconds, CHECKPOINT_SHARE * save_took)
             if checkpoint is not None and (due or last or stop.stop):
-                _save(checkpoint, identity, model, optimizer, stop, result)
+                _save(checkpoint, identity, model, optimizers, stop, result)
                 saved = time.monotonic()
+                save_took = saved - now
     result.best_epoch, result.best_score = result.epochs - 1, stop.best_score
     if stop.weights:
         model.load_state_dict(stop.weights)
@@ -119,7 +125,7 @@ def train_epoch(
     model: AlignmentModel,
     inputs: EntityInputs,
     links: Tensor,
-    optimizer: torch.optim.Optimizer,
+    optimizers: Optimizers,
     config: TrainingConfig,
     *,
     epoch: int,
@@ -130,45 +136,65 @@ def train_epoch(
     torch.manual_seed(derive_seed(seed, f"dropout {epoch}"))
     order = torch.randperm(len(links), generator=torch.Generator().manual_seed(derive_seed(seed, f"order {epoch}")))
     batches = order.split(config.batch_size or len(links))
-    sums: dict[str, float] = {}
+    drawn = torch.Generator().manual_seed(derive_seed(seed, f"neighbours {epoch}"))
+    steps, finite = [], []
     model.train()
     for number, batch in enumerate(batches):
-        factor = rate_factor(epoch * len(batches) + number, config.epochs * len(batches), config)
-        for group in optimizer.param_groups:
-            group["lr"] = config.learning_rate * factor
-        terms = train_step(model, inputs, links.index_select(0, batch), optimizer, config.clip_norm)
-        if terms is None:
-            result.skipped_steps += 1
-            result.skipped_in_a_row += 1
-            logger.warning("epoch %d: loss or gradient is not finite, step skipped", epoch)
-            if result.skipped_in_a_row >= config.max_bad_steps:
-                count = result.skipped_in_a_row
-                raise DivergedError(f"{count} steps in a row were not finite; try a lower learning rate")
-            continue
-        result.skipped_in_a_row = 0
-        for name, value in terms.items():
-            sums[name] = sums.get(name, 0.0) + value * len(batch) / len(links)
+        rate = config.learning_rate * rate_factor(epoch * len(batches) + number, config.epochs * len(batches), config)
+        set_rate(optimizers, rate)
+        terms, good = train_step(model, inputs, links.index_select(0, batch), optimizers, config, generator=drawn)
+        names = tuple(terms)
+        steps.append(torch.stack(list(terms.values())))
+        finite.append(good)
+    kept = torch.stack(finite).tolist()  # the host waits for the device here, once an epoch
+    for good in kept:
+        result.skipped_in_a_row = 0 if good else result.skipped_in_a_row + 1
+        result.skipped_steps += not good
+        if result.skipped_in_a_row >= config.max_bad_steps:
+            count = result.skipped_in_a_row
+            raise DivergedError(f"{count} steps in a row were not finite; try a lower learning rate")
+    if not all(kept):
+        logger.warning("epoch %d: loss or gradient is not finite, %d steps skipped", epoch, kept.count(False))
+    sums: dict[str, float] = {}
+    if any(kept):
+        shares = torch.tensor([good * len(batch) / len(links) for good, batch in zip(kept, batches, strict=True)])
+        values = torch.stack(steps).cpu().double()
+        values[~torch.tensor(kept)] = 0.0
+        sums = dict(zip(names, (shares.double() @ values).tolist(), strict=True))
     loss = sum(sums.values()) if sums else None  # no step of this epoch was finite
-    return {"epoch": epoch, "loss": loss, "rate": optimizer.param_groups[0]["lr"], **sums}
+    return {"epoch": epoch, "loss": loss, "rate": rate, **sums}
 
 
 def train_step(
-    model: AlignmentModel, inputs: EntityInputs, links: Tensor, optimizer: torch.optim.Optimizer, clip_norm: float
-) -> dict[str, float] | None:
-    """One optimiser step on a batch of links; its loss terms, or ``None`` if they were not finite."""
-    optimizer.zero_grad(set_to_none=True)
+    model: AlignmentModel,
+    inputs: EntityInputs,
+    links: Tensor,
+    optimizers: Optimizers,
+    config: TrainingConfig,
+    *,
+    generator: torch.Generator | None = None,
+) -> tuple[dict[str, Tensor], Tensor]:
+    """One optimiser step on a batch of links.
+
+    Args:
+        generator: of the neighbours drawn, if ``config.fanout`` asks for it.
+
+    Returns:
+        The loss terms, and whether loss and gradient were finite: else nothing was changed. All stay on the device.
+    """
+    for optimizer in optimizers:
+        optimizer.zero_grad(set_to_none=True)
     rows = links.t().flatten()
-    output = model.fuse(inputs, rows, model.encode_structure(inputs, rows))
-    terms = model.loss_terms(output)
+    structure = model.encode_structure(inputs, rows, fanout=config.fanout, generator=generator)
+    device = next(model.parameters()).device
+    with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
+        terms = model.loss_terms(model.fuse(inputs, rows, structure))
     loss = torch.stack(list(terms.values())).sum()
-    if not bool(torch.isfinite(loss)):
-        return None
     loss.backward()
-    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), clip_norm or float("inf"))
-    if not bool(torch.isfinite(norm)):
-        return None
-    optimizer.step()
-    return {name: float(term.detach()) for name, term in terms.items()}
+    norm = clip_(list(model.parameters()), config.clip_norm)
+    finite = torch.isfinite(loss.detach()) & torch.isfinite(norm)
+    step_if(finite, optimizers)
+    return {name: term.detach() for name, term in terms.items()}, finite
 
 
 @contextmanager
@@ -192,17 +218,20 @@ def _save(
     path: str | Path,
     identity: str,
     model: AlignmentModel,
-    optimizer: torch.optim.Optimizer,
+    optimizers: Optimizers,
     stop: EarlyStop,
     result: FitResult,
 ) -> None:
     tensors = pack("model", model.state_dict()) | pack("best", stop.weights)
-    for number, moments in optimizer.state_dict()["state"].items():
-        tensors |= pack(f"optimizer/{number}", moments)
+    for place, optimizer in enumerate(optimizers):
+        for number, moments in optimizer.state_dict()["state"].items():
+            values = {name: torch.as_tensor(value) for name, value in moments.items()}  # SparseAdam counts in int
+            tensors |= pack(f"optimizer{place}/{number}", values)
     state = {
         "identity": identity,
         "epochs": result.epochs,
         "skipped_steps": result.skipped_steps,
+        "skipped_in_a_row": result.skipped_in_a_row,
         "history": result.history,
         "best_score": stop.best_score if stop.weights else None,
         "best_epoch": stop.best_epoch,
@@ -215,7 +244,7 @@ def _resume(
     path: str | Path,
     identity: str,
     model: AlignmentModel,
-    optimizer: torch.optim.Optimizer,
+    optimizers: Optimizers,
     stop: EarlyStop,
     result: FitResult,
 ) -> int:
@@ -225,16 +254,23 @@ def _resume(
             "this checkpoint belongs to other data or another configuration; give another folder or delete it", path
         )
     model.load_state_dict(unpack("model", tensors))
-    template = optimizer.state_dict()
-    numbers = {name.split("/")[1] for name in tensors if name.startswith("optimizer/")}
-    template["state"] = {int(number): unpack(f"optimizer/{number}", tensors) for number in numbers}
-    optimizer.load_state_dict(template)
+    for place, optimizer in enumerate(optimizers):
+        template = optimizer.state_dict()
+        own = unpack(f"optimizer{place}", tensors)
+        numbers = {name.split("/")[0] for name in own}
+        template["state"] = {int(number): _moments(unpack(number, own)) for number in numbers}
+        optimizer.load_state_dict(template)
     device = next(model.parameters()).device
     stop.weights = {name: tensor.to(device) for name, tensor in unpack("best", tensors).items()}
     if stop.weights:
         stop.best_score = float(state["best_score"])
     stop.best_epoch, stop.since_best = int(state["best_epoch"]), int(state["since_best"])
     result.history, result.skipped_steps = list(state["history"]), int(state["skipped_steps"])
+    result.skipped_in_a_row = int(state["skipped_in_a_row"])
     result.epochs = int(state["epochs"])
     logger.info("resumed at epoch %d from %s", result.epochs, path)
     return result.epochs
+
+
+def _moments(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    return {name: value if value.is_floating_point() else int(value) for name, value in tensors.items()}

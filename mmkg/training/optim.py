@@ -1,19 +1,65 @@
-"""AdamW and its rate over time."""
+"""Optimisers, a step that leaves out what is not finite, and the rate over time."""
 
 import math
+from collections.abc import Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from ..models.model import AlignmentModel
 from .config import TrainingConfig
 
+Optimizers = Sequence[torch.optim.Optimizer]
 
-def build_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:
-    """AdamW; weights of one dimension (biases, norms, logits, log-variances) do not decay."""
-    matrices = [p for p in model.parameters() if p.requires_grad and p.ndim >= 2]
-    vectors = [p for p in model.parameters() if p.requires_grad and p.ndim < 2]
+
+def build_optimizers(model: nn.Module, config: TrainingConfig) -> list[torch.optim.Optimizer]:
+    """AdamW; weights of one dimension (biases, norms, logits, log-variances) do not decay.
+
+    With a fanout, the free entity embeddings have sparse gradients and a SparseAdam of their own, which touches
+    the rows of the step only.
+    """
+    rows: list[nn.Parameter] = []
+    if config.fanout and isinstance(model, AlignmentModel) and model.structure is not None:
+        rows = [model.structure.embedding]
+    others = [p for p in model.parameters() if p.requires_grad and not any(p is row for row in rows)]
+    matrices, vectors = [p for p in others if p.ndim >= 2], [p for p in others if p.ndim < 2]
     groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-    return torch.optim.AdamW([group for group in groups if group["params"]], lr=config.learning_rate)
+    found: list[torch.optim.Optimizer] = [
+        torch.optim.AdamW([group for group in groups if group["params"]], lr=config.learning_rate, fused=True)
+    ]
+    return [*found, torch.optim.SparseAdam(rows, lr=config.learning_rate)] if rows else found
+
+
+def set_rate(optimizers: Optimizers, rate: float) -> None:
+    """Learning rate of the next step."""
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+
+
+def clip_(parameters: Sequence[nn.Parameter], clip_norm: float) -> Tensor:
+    """Scale gradients, sparse ones too, to a norm of at most ``clip_norm`` (0 = any); their norm before, a scalar."""
+    for parameter in parameters:
+        if parameter.grad is not None and parameter.grad.is_sparse:
+            parameter.grad = parameter.grad.coalesce()
+    grads = [p.grad.values() if p.grad.is_sparse else p.grad for p in parameters if p.grad is not None]
+    norm = torch.nn.utils.get_total_norm(grads)
+    if clip_norm > 0:
+        torch._foreach_mul_(grads, (clip_norm / (norm + 1e-6)).clamp(max=1.0))
+    return norm
+
+
+def step_if(finite: Tensor, optimizers: Optimizers) -> None:
+    """One step of each optimiser, or none where ``finite``, a bool scalar, is false.
+
+    The fused AdamW reads the flag where it lies, so that a GPU need not wait for the host; SparseAdam cannot.
+    """
+    for optimizer in optimizers:
+        if optimizer.defaults.get("fused"):
+            optimizer.found_inf = (~finite).float()  # type: ignore[attr-defined]
+            optimizer.step()
+        elif bool(finite):
+            optimizer.step()
 
 
 def rate_factor(step: int, total_steps: int, config: TrainingConfig) -> float:

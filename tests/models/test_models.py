@@ -1,5 +1,6 @@
 from itertools import combinations
 
+import numpy as np
 import pytest
 import torch
 from small_models import link_rows, small_model
@@ -134,3 +135,21 @@ def test_a_model_can_be_trained_after_embedding(name, task, inputs):
     torch.stack(list(terms.values())).sum().backward()
     assert any(p.grad.any() for p in model.structure.parameters())
     assert not joint.is_inference() and not joint.requires_grad
+
+
+@EVERY_MODEL
+def test_embedding_does_not_depend_on_block_rows_or_target_array(name, inputs):
+    model = small_model(name, inputs.dims)
+    model.train()
+    whole = model.embed(inputs)
+    assert model.training
+    rows = torch.tensor([5, 119, 0, 64])
+    assert torch.allclose(model.embed(inputs, rows=rows), whole[rows], atol=1e-6)
+    seen = []
+    assert torch.allclose(model.embed(inputs, block=7, tick=seen.append), whole, atol=1e-6)
+    assert seen[:2] == [7, 14] and seen[-1] == 120
+    half = np.zeros(whole.shape, dtype=np.float16)
+    model.embed(inputs, out=half)
+    assert np.allclose(half, whole.numpy(), atol=1e-3)
+    with pytest.raises(ValueError, match="to write to"):
+        model.embed(inputs, out=half[1:])

@@ -13,7 +13,7 @@ from mmkg.data.kg import ImageTable
 from mmkg.data.split import split_links
 from mmkg.data.synthetic import twin_graphs
 from mmkg.data.task import LinkSplit
-from mmkg.errors import InputError
+from mmkg.errors import InputError, UsageError
 from mmkg.models import MODELS
 from mmkg.training import DivergedError, TrainingConfig, fit
 
@@ -325,3 +325,63 @@ def test_a_link_is_seen_once_an_epoch_whatever_the_batch(inputs, links):
         fit(model, inputs, links, replace(QUICK, epochs=1, batch_size=batch_size))
         assert sorted(seen) == sorted(links.tolist())
         assert seen != links.tolist()
+
+
+SAMPLED = replace(QUICK, fanout=(3, 3), batch_size=8, weight_decay=0.0)
+
+
+def test_drawn_neighbours_find_planted_twins_by_structure_alone():
+    task = twin_graphs(300, image_dim=0, mean_degree=8, missing={}, train_ratio=0.5, seed=3)
+    inputs = build_inputs(task, FeatureConfig(modalities=("structure",)))
+    model = small_model("mclea", inputs.dims)
+    config = replace(SAMPLED, epochs=40, batch_size=0, warmup=0.0, learning_rate=5e-3)
+    fit(model, inputs, link_rows(inputs, task.links.train), config)
+    assert hits_at_1(model, inputs, task.links.test) > 0.85  # chance: 1 in 150; all neighbours: 0.96
+
+
+def test_a_step_moves_the_embeddings_it_saw_and_no_others(inputs, links):
+    model = small_model("mclea", inputs.dims)
+    before = model.structure.embedding.detach().clone()
+    fit(model, inputs, links[:1], replace(SAMPLED, epochs=1, fanout=(1, 1)))
+    moved = (model.structure.embedding.detach() != before).any(dim=1)
+    assert moved[links[0]].all()
+    assert int(moved.sum()) <= 2 * (1 + 1) * (1 + 1)  # two entities, themselves and a neighbour, twice
+
+
+def test_drawn_neighbours_depend_on_the_seed_alone(inputs, links):
+    first, result = trained("meaformer", inputs, links, SAMPLED, seed=5)
+    again, repeated = trained("meaformer", inputs, links, SAMPLED, seed=5)
+    assert same_bits(first.state_dict(), again.state_dict()) and result.history == repeated.history
+    assert not same_bits(first.state_dict(), trained("meaformer", inputs, links, SAMPLED, seed=6)[0].state_dict())
+
+
+def test_a_run_with_drawn_neighbours_goes_on_bit_by_bit(inputs, links, tmp_path):
+    whole, _ = trained("mclea", inputs, links, SAMPLED, seed=1)
+    path = tmp_path / "c"
+
+    def stop_after_two(row):
+        if row["epoch"] == 1:
+            raise KeyboardInterrupt
+
+    eager = replace(SAMPLED, checkpoint_seconds=0.0)
+    model = small_model("mclea", inputs.dims)
+    with pytest.raises(KeyboardInterrupt):
+        fit(model, inputs, links, eager, seed=1, checkpoint=path, on_epoch=stop_after_two)
+    resumed, result = trained("mclea", inputs, links, eager, seed=1, checkpoint=path)
+    assert result.epochs == SAMPLED.epochs
+    assert same_bits(whole.state_dict(), resumed.state_dict())
+
+
+def test_a_fanout_that_does_not_fit_the_layers_is_refused_before_training(inputs, links):
+    with pytest.raises(UsageError, match="one per layer"):
+        trained("mclea", inputs, links, replace(QUICK, fanout=(3,)))
+
+
+@EVERY_MODEL
+def test_bfloat16_gives_nearly_the_same_loss(name, inputs, links):
+    losses = []
+    for precision in ("float32", "bfloat16"):
+        _, result = trained(name, inputs, links, replace(QUICK, epochs=1, batch_size=0, precision=precision))
+        losses.append(result.history[0]["loss"])
+    assert losses[0] != losses[1]
+    assert losses[1] == pytest.approx(losses[0], rel=0.02)

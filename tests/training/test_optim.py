@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from mmkg.training.config import TrainingConfig
-from mmkg.training.optim import build_optimizer, rate_factor
+from mmkg.training.optim import build_optimizers, clip_, rate_factor, step_if
 
 
 def test_rate_rises_linearly_then_follows_half_a_cosine():
@@ -40,7 +40,7 @@ def test_vectors_do_not_decay_and_matrices_do():
     for parameter in model.parameters():
         parameter.data.fill_(1.0)
         parameter.grad = torch.zeros_like(parameter)
-    optimizer = build_optimizer(model, TrainingConfig(learning_rate=0.1, weight_decay=0.5))
+    (optimizer,) = build_optimizers(model, TrainingConfig(learning_rate=0.1, weight_decay=0.5))
     optimizer.step()  # zero gradient: only the decay acts, by 1 - 0.1 * 0.5
     assert torch.allclose(model[0].weight, torch.full((2, 3), 0.95))
     for vector in (model[0].bias, model[1].weight, model[1].bias):
@@ -49,5 +49,45 @@ def test_vectors_do_not_decay_and_matrices_do():
 
 
 def test_model_of_vectors_alone_can_be_optimised():
-    optimizer = build_optimizer(nn.LayerNorm(3), TrainingConfig())
+    (optimizer,) = build_optimizers(nn.LayerNorm(3), TrainingConfig())
     assert [group["weight_decay"] for group in optimizer.param_groups] == [0.0]
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_clipping_scales_all_gradients_to_the_norm(sparse):
+    table, vector = nn.Parameter(torch.zeros(4, 2)), nn.Parameter(torch.zeros(2))
+    table.grad = torch.tensor([[0.0, 0.0], [3.0, 0.0], [0.0, 0.0], [0.0, 0.0]])
+    if sparse:  # row 1 named twice: 1 + 2
+        table.grad = torch.sparse_coo_tensor(torch.tensor([[1, 1]]), torch.tensor([[1.0, 0.0], [2.0, 0.0]]), (4, 2))
+    vector.grad = torch.tensor([0.0, 4.0])
+    assert float(clip_([table, vector], 0.0)) == pytest.approx(5)  # 3-4-5; 0 leaves them
+    assert float(clip_([table, vector], 1.0)) == pytest.approx(5)
+    dense = table.grad.to_dense() if sparse else table.grad
+    assert dense[1].tolist() == pytest.approx([0.6, 0.0], abs=1e-5)
+    assert vector.grad.tolist() == pytest.approx([0.0, 0.8], abs=1e-5)
+
+
+def test_a_step_that_is_not_finite_leaves_weights_and_moments():
+    layer = nn.Linear(2, 2)
+    optimizers = build_optimizers(layer, TrainingConfig())
+    for parameter in layer.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    step_if(torch.tensor(True), optimizers)
+    before = [p.detach().clone() for p in layer.parameters()], optimizers[0].state_dict()
+    moments = [value.clone() for state in before[1]["state"].values() for value in state.values()]
+    for parameter in layer.parameters():
+        parameter.grad = torch.full_like(parameter, float("nan"))
+    step_if(torch.tensor(False), optimizers)
+    assert all(torch.equal(p, old) for p, old in zip(layer.parameters(), before[0], strict=True))
+    after = [value for state in optimizers[0].state_dict()["state"].values() for value in state.values()]
+    assert all(torch.equal(a, b) for a, b in zip(moments, after, strict=True))
+
+
+def test_adamw_is_the_published_rule():
+    weight = nn.Parameter(torch.tensor([[2.0]]))
+    model = nn.ParameterList([weight])
+    optimizers = build_optimizers(model, TrainingConfig(learning_rate=0.1, weight_decay=0.5))
+    weight.grad = torch.tensor([[0.3]])
+    step_if(torch.tensor(True), optimizers)
+    # m = .03, v = .00009; bias-corrected .3 and .09; 2 (1 - .05) - .1 * .3 / .3
+    assert weight.item() == pytest.approx(1.8, abs=1e-6)
