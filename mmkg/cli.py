@@ -137,14 +137,9 @@ def evaluate(
     result = _load(run, seed, device, config, settings, modalities)
     watch = Stopwatch()
     with watch.phase("evaluate"):
-        metrics = result.evaluate(candidates=candidates, csls_k=csls_k, device=device)
-    protocol = replace(
-        result.protocol,
-        candidates=candidates or result.protocol.candidates,
-        csls_k=result.protocol.csls_k if csls_k is None else csls_k,
-    )
+        result = result.evaluated(candidates=candidates, csls_k=csls_k, device=device)
     record = replace(result.record, seconds=watch.wall, peak_rss_mb=peak_rss_mb())
-    _print_result(replace(result, metrics=metrics, protocol=protocol, record=record), as_json, sample=0)
+    _print_result(replace(result, record=record), as_json, sample=0)
 
 
 @app.command(epilog="Example: mmkg search RUN --entity chat -k 3")
@@ -301,7 +296,7 @@ def _load(
         experiment = Experiment.of(merged(result.experiment.to_dict(), given))
         protocol = replace(result.protocol, csls_k=experiment.search.csls_k)
         result = replace(result, experiment=experiment, protocol=protocol)
-    return result.restrict(_names(modalities)) if modalities else result
+    return result.restrict(_names(modalities), evaluate=False) if modalities else result
 
 
 def _names(modalities: str) -> list[str]:

@@ -26,6 +26,8 @@ MEAFORMER_TRAINING = TrainingConfig(
 MCLEA_TRAINING = TrainingConfig(
     epochs=500, batch_size=0, weight_decay=1e-2, schedule="constant", warmup=0.0, clip_norm=0.0
 )
+LARGEST_UNSAMPLED = 100_000  # test links that are all ranked, and how many are where there are more
+TEST_SAMPLE = 10_000
 CUSTOM = "custom:"  # stands before the class name of a model that was given as an object
 TRAINING = {"meaformer": MEAFORMER_TRAINING, "mclea": MCLEA_TRAINING, "eva": MCLEA_TRAINING}
 
@@ -68,22 +70,43 @@ class SearchConfig:
         index: kind of index, see ``mmkg.search.INDEXES``.
         matcher: see ``mmkg.matching.MATCHERS``.
         options: settings of the index kind.
+        test_queries: test links that are ranked, a seeded sample of them, among all candidates; ``None`` = all
+            up to 100,000, 10,000 of more; 0 = all.
+        valid_queries: validation links that are ranked at each validation and that confidences are calibrated
+            on, a seeded sample of them; 0 = all.
+        valid_candidates: entities of each side that a validation link is ranked among: its own ends, those of
+            the other ranked links, and a seeded sample of the entities outside the training links; 0 = all of
+            these.
+        store: type of the embeddings, in memory and in the run folder: ``float16`` takes half the room and
+            moves a cosine by less than 0.001.
 
     Raises:
-        UsageError: an unknown index or matcher, a negative ``csls_k``.
+        UsageError: an unknown index or matcher, a negative number.
     """
 
     csls_k: int = 3
     index: str = "auto"
     matcher: str = "mutual"
     options: IndexConfig = field(default_factory=IndexConfig)
+    test_queries: int | None = None
+    valid_queries: int = 1000
+    valid_candidates: int = 50_000
+    store: Literal["float32", "float16"] = "float32"
 
     def __post_init__(self) -> None:
         for what, value, known in (("index", self.index, INDEXES), ("matcher", self.matcher, MATCHERS)):
             if value not in known:
                 raise UsageError(f"unknown {what} {value!r}; {nearest(str(value), known)}")
-        if self.csls_k < 0:
-            raise UsageError(f"csls_k must be >= 0, got {self.csls_k}")
+        for name in ("csls_k", "test_queries", "valid_queries", "valid_candidates"):
+            value = getattr(self, name)
+            if value is not None and value < 0:
+                raise UsageError(f"{name} must be >= 0, got {value}")
+
+    def ranked(self, num_test: int) -> int:
+        """How many of so many test links are ranked."""
+        if self.test_queries is None:
+            return num_test if num_test <= LARGEST_UNSAMPLED else TEST_SAMPLE
+        return min(num_test, self.test_queries) or num_test
 
 
 @dataclass(frozen=True)

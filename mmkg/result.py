@@ -1,86 +1,31 @@
 """What an alignment run leaves behind: embeddings, figures, matches; to ask, to save, to load again."""
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 
-from .config import Experiment, read_toml
-from .data.kg import KnowledgeGraph
+from .config import Experiment
+from .data.entities import EntityTable
+from .data.split import sample_links
 from .data.task import LinkSplit
-from .errors import InputError, UsageError, nearest
-from .evaluation import Protocol, evaluate
-from .files import atomic_path, sha256_file, write_text
+from .errors import UsageError, nearest
+from .evaluation import Protocol, evaluate, evaluate_sample
 from .fusion import modality_shares
 from .matching import MATCHERS, Calibration, Matching
-from .report import Link, RunRecord, render_report, write_tsv
-from .search import Neighbors, build_index, csls_augment, csls_neighbors, load_index, mean_top_k, save_index
+from .report import Link, RunRecord, links_of, render_report
+from .search import Neighbors, build_index, csls_neighbors
+from .search.means import csls_means, mean_scores
 from .search.vectors import unit_rows
 from .typing import FloatArray, IntArray
 
-FORMAT = 1
 LEAST_TO_CALIBRATE = 10
-FILES = (
-    "config.toml",
-    "entities.json",
-    "links.json",
-    "embeddings.safetensors",
-    "metrics.jsonl",
-    "record.json",
-    "index.faiss",
-    "index.faiss.json",
-    "alignment.tsv",
-    "report.html",
-)
-WEIGHTS = "model.safetensors"
-
-
-@dataclass(frozen=True)
-class EntityTable:
-    """Labels of one graph's entities, what they are called, and what people see.
-
-    Args:
-        labels: URIs or strings, unique.
-        names: by which a person may ask; the label where there is no name.
-        display: what is shown.
-    """
-
-    labels: tuple[str, ...]
-    names: tuple[str, ...]
-    display: tuple[str, ...]
-
-    @staticmethod
-    def of(graph: KnowledgeGraph) -> "EntityTable":
-        """Of a graph."""
-        names = graph.names or (None,) * graph.num_entities
-        called = tuple(name or label for name, label in zip(names, graph.entities, strict=True))
-        return EntityTable(graph.entities, called, tuple(graph.label(row) for row in range(graph.num_entities)))
-
-    def find(self, text: str) -> list[int]:
-        """Rows of the entity with this label, else of all with this name (then: in any letter case).
-
-        Raises:
-            UsageError: there is none; the message names the nearest.
-        """
-        if text in self._rows:
-            return [self._rows[text]]
-        for fold in (str, str.casefold):
-            rows = [row for row, name in enumerate(self.names) if fold(name) == fold(text)]
-            if rows:
-                return rows
-        raise UsageError(f"no entity has the label or name {text!r}; {nearest_few(text, self.names)}")
-
-    @cached_property
-    def _rows(self) -> dict[str, int]:
-        return {label: row for row, label in enumerate(self.labels)}
+BLOCK_ROWS = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -109,7 +54,7 @@ class AlignmentResult:
     """Aligned embeddings of two graphs and all that can be asked of them.
 
     Args:
-        left, right: unit rows, float32 ``[n1, D]`` and ``[n2, D]``.
+        left, right: unit rows, float32 or float16 ``[n1, D]`` and ``[n2, D]``; may be mapped from a file.
         widths: per modality the width of its part of D, in order.
         entities: tables of the left and the right graph.
         links: the split that was used.
@@ -155,7 +100,7 @@ class AlignmentResult:
         if method not in MATCHERS:
             raise UsageError(f"unknown matcher {method!r}; {nearest(method, MATCHERS)}")
         csls_k = self.experiment.search.csls_k if csls_k is None else csls_k
-        found = MATCHERS[method](self.left, self.right, csls_k=csls_k, device=device)
+        found = MATCHERS[method](self.left, self.right, csls_k=csls_k, kind="auto", device=device)
         if self.calibration is None or csls_k != self.protocol.csls_k:
             return found
         return found.with_confidence(self.calibration.predict(found.score))
@@ -168,21 +113,42 @@ class AlignmentResult:
         links: IntArray | None = None,
         device: str = "auto",
     ) -> dict[str, dict[str, float]]:
-        """Metrics on the test links (or others), with the run's protocol unless told otherwise."""
+        """Metrics on the test links (or others), with the run's protocol unless told otherwise.
+
+        Of more links than ``search.test_queries`` a sample is ranked, among the candidates of all.
+        """
         links = self.links.test if links is None else links
         if len(links) == 0:
             return {}
-        return evaluate(
-            self.left,
-            self.right,
-            links,
+        candidates = candidates or self.protocol.candidates
+        csls_k = self.protocol.csls_k if csls_k is None else csls_k
+        asked = sample_links(
+            links, self.experiment.search.ranked(len(links)), seed=self.experiment.seed, label="ranked test links"
+        )
+        if len(asked) == len(links):
+            return evaluate(self.left, self.right, links, candidates=candidates, csls_k=csls_k, device=device)
+        return evaluate_sample(self.left, self.right, links, asked, candidates=candidates, csls_k=csls_k, device=device)
+
+    def evaluated(
+        self, *, candidates: str | None = None, csls_k: int | None = None, device: str = "auto"
+    ) -> "AlignmentResult":
+        """The same run with the metrics that ``evaluate`` gives, and the protocol that goes with them."""
+        metrics = self.evaluate(candidates=candidates, csls_k=csls_k, device=device)
+        ranked = self.experiment.search.ranked(len(self.links.test))
+        protocol = replace(
+            self.protocol,
             candidates=candidates or self.protocol.candidates,
             csls_k=self.protocol.csls_k if csls_k is None else csls_k,
-            device=device,
+            num_test_ranked=ranked if ranked < len(self.links.test) else None,
         )
+        return replace(self, metrics=metrics, protocol=protocol)
 
-    def restrict(self, modalities: Sequence[str]) -> "AlignmentResult":
+    def restrict(self, modalities: Sequence[str], *, evaluate: bool = True) -> "AlignmentResult":
         """The same run judged by some of its modalities only: their parts of the embeddings, of unit length.
+
+        Args:
+            modalities: names of some of ``widths``.
+            evaluate: whether to rank the test links; else ``metrics`` is empty.
 
         Raises:
             UsageError: no modality, or one that the run does not have.
@@ -193,14 +159,12 @@ class AlignmentResult:
             if name not in self.widths:
                 raise UsageError(f"this run has no modality {name!r}; {nearest(name, self.widths)}")
         starts = dict(zip(self.widths, np.cumsum([0, *self.widths.values()]).tolist(), strict=False))
-        columns = np.concatenate(
-            [np.arange(starts[n], starts[n] + self.widths[n]) for n in self.widths if n in modalities]
-        )
         widths = {name: width for name, width in self.widths.items() if name in modalities}
+        columns = np.concatenate([np.arange(starts[name], starts[name] + width) for name, width in widths.items()])
         protocol = replace(self.protocol, modalities=tuple(widths), surface_names="name" in widths)
-        left, right = (unit_rows(torch.from_numpy(side[:, columns])).numpy() for side in (self.left, self.right))
+        left, right = (_columns(side, columns) for side in (self.left, self.right))
         restricted = replace(self, left=left, right=right, widths=widths, protocol=protocol, metrics={})
-        return replace(restricted, metrics=restricted.evaluate())
+        return restricted.evaluated() if evaluate else restricted
 
     def search(self, entity: str | int, *, k: int = 5, side: str = "left") -> list[Hit]:
         """The k most likely counterparts of an entity, best first.
@@ -235,12 +199,17 @@ class AlignmentResult:
             return [int(entity)]
         column = 0 if side == "left" else 1
         rows = self.entities[column].find(entity)
-        linked = set(self.links.all()[:, column].tolist())
-        return sorted(rows, key=lambda row: (row not in linked, row))
+        if len(rows) == 1:
+            return rows
+        linked = np.isin(rows, self.links.all()[:, column])
+        return [row for _, row in sorted(zip((~linked).tolist(), rows, strict=True))]
 
     def shares(self, pairs: IntArray) -> dict[str, FloatArray]:
         """Part of each modality in the cosine of each pair, ``[M]``; they sum to the cosine."""
-        left, right = torch.from_numpy(self.left[pairs[:, 0]]), torch.from_numpy(self.right[pairs[:, 1]])
+        left, right = (
+            torch.from_numpy(side[pairs[:, place]].astype(np.float32, copy=False))
+            for place, side in enumerate((self.left, self.right))
+        )
         parts = modality_shares(left, right, list(self.widths.values())).numpy()
         return {name: parts[:, m] for m, name in enumerate(self.widths)}
 
@@ -248,9 +217,13 @@ class AlignmentResult:
         """A few test links with the answer the run gives, for ``report.matches_table``."""
         links = self.links.test if len(self.links.test) else self.matching.pairs
         rows = np.random.default_rng(seed).permutation(len(links))[:number]
+        asked = links[np.sort(rows)]
+        if len(asked) == 0:
+            return []
+        found = self._nearest(self.left[asked[:, 0]], 1, "left")
         chosen = []
-        for left, gold in links[np.sort(rows)].tolist():
-            hit = self.search(left, k=1)[0]
+        for (left, gold), ids, scores in zip(asked.tolist(), found.ids, found.scores, strict=True):
+            hit = next(self._hits(left, ids, scores, "left"))
             total = sum(hit.shares.values()) or 1.0
             chosen.append(
                 {
@@ -267,39 +240,13 @@ class AlignmentResult:
 
     def export(self, matching: Matching | None = None) -> Iterator[Link]:
         """Matches with labels, for ``report.write_tsv`` and ``report.write_ntriples``."""
-        matching = self.matching if matching is None else matching
-        left, right = self.entities
-        for place, (i, j) in enumerate(matching.pairs.tolist()):
-            confidence = None if matching.confidence is None else float(matching.confidence[place])
-            score = float(matching.score[place])
-            yield Link(left.labels[i], right.labels[j], score, confidence, left.display[i], right.display[j])
+        return links_of(*self.entities, self.matching if matching is None else matching)
 
     def save(self, folder: str | Path) -> Path:
         """Write the run folder; every file appears whole, and the manifest with their hashes comes last."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "manifest.json").unlink(missing_ok=True)
-        write_text(folder / "config.toml", self.experiment.to_toml())
-        tables = [{"labels": t.labels, "names": t.names, "display": t.display} for t in self.entities]
-        write_text(folder / "entities.json", json.dumps(tables, ensure_ascii=False))
-        parts = {name: getattr(self.links, name).tolist() for name in ("train", "valid", "test")}
-        write_text(folder / "links.json", json.dumps(parts))
-        embeddings = {"left": torch.from_numpy(self.left), "right": torch.from_numpy(self.right)}
-        _write_tensors(folder / "embeddings.safetensors", embeddings, {"widths": json.dumps(dict(self.widths))})
-        (folder / WEIGHTS).unlink(missing_ok=True)
-        if self.weights:
-            _write_tensors(folder / WEIGHTS, self.weights, {"model": self.experiment.model})
-        write_text(folder / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in self.history))
-        write_text(folder / "record.json", self.record.to_json())
-        save_index(self._index("left"), folder / "index.faiss", about={"fingerprint": self.record.fingerprint})
-        write_tsv(folder / "alignment.tsv", self.export())
-        write_text(folder / "report.html", self.report())
-        names = sorted([*FILES, *([WEIGHTS] if self.weights else [])])
-        hashes = {name: sha256_file(folder / name) for name in names}
-        manifest = {"format": FORMAT, "description": self.description, "sha256": hashes}
-        text = json.dumps(manifest | {"seal": _seal(manifest)}, indent=1, ensure_ascii=False)
-        write_text(folder / "manifest.json", text + "\n")
-        return folder
+        from .run_folder import write_run  # the folder knows the run, not the other way round
+
+        return write_run(self, folder)
 
     def report(self) -> str:
         """The run as one HTML page."""
@@ -315,7 +262,7 @@ class AlignmentResult:
 
     @staticmethod
     def load(folder: str | Path, *, fingerprint: str | None = None) -> "AlignmentResult":
-        """Read a run folder, after checking the hash of each file.
+        """Read a run folder, after checking the hash of each file; embeddings are mapped from the disk.
 
         Args:
             folder: written by ``save``.
@@ -324,87 +271,60 @@ class AlignmentResult:
         Raises:
             InputError: no run, a file is missing or damaged, or the run belongs to other data.
         """
-        folder = Path(folder)
-        manifest = _read_manifest(folder)
-        record = RunRecord.from_json((folder / "record.json").read_text(encoding="utf-8"), path=folder / "record.json")
-        if fingerprint is not None and record.fingerprint != fingerprint:
-            raise InputError(
-                f"this run belongs to other data: it has {record.fingerprint}, expected {fingerprint}", folder
-            )
-        try:
-            tensors = load_file(folder / "embeddings.safetensors")
-            from safetensors import safe_open
+        from .run_folder import read_run
 
-            with safe_open(folder / "embeddings.safetensors", framework="pt") as file:
-                widths = json.loads(file.metadata()["widths"])
-        except (SafetensorError, KeyError, ValueError) as error:
-            raise InputError(f"damaged embeddings ({error}); run the alignment again", folder) from error
-        tables = json.loads((folder / "entities.json").read_text(encoding="utf-8"))
-        parts = json.loads((folder / "links.json").read_text(encoding="utf-8"))
-        arrays = {name: np.array(rows, dtype=np.int64).reshape(-1, 2) for name, rows in parts.items()}
-        values = read_toml(folder / "config.toml")
-        known = [f.name for f in fields(Protocol)]
-        protocol = {name: value for name, value in record.protocol.items() if name in known}
-        protocol |= {name: tuple(protocol[name]) for name in ("modalities", "directions")}
-        history = [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
-        left, right = (EntityTable(*(tuple(t[key]) for key in ("labels", "names", "display"))) for t in tables)
-        result = AlignmentResult(
-            left=tensors["left"].numpy(),
-            right=tensors["right"].numpy(),
-            widths=widths,
-            entities=(left, right),
-            links=LinkSplit(**arrays),
-            experiment=Experiment.of(values),
-            protocol=Protocol(**protocol),
-            metrics=record.metrics,
-            record=record,
-            history=history,
-            description=manifest["description"],
-            weights=load_file(folder / WEIGHTS) if WEIGHTS in manifest["sha256"] else {},
-        )
-        stored = load_index(folder / "index.faiss", expect={"fingerprint": record.fingerprint})
-        result._indexes["left"] = stored.index
-        return result
+        return read_run(folder, fingerprint=fingerprint)
 
     @cached_property
-    def _indexes(self) -> dict[str, Any]:
+    def indexes(self) -> dict[str, Any]:
+        """Indexes at hand, by the side that asks."""
         return {}
+
+    def index(self, side: str = "left") -> Any:
+        """Index of the graph that answers ``side``; with CSLS over vectors of one more column, see ``csls_augment``."""
+        if side not in self.indexes:
+            asking, answering = self._sides(side)
+            csls_k, search = self.protocol.csls_k, self.experiment.search
+            base = np.empty((len(answering), answering.shape[1] + (csls_k > 0)), np.float32)
+            base[:, : answering.shape[1]] = answering
+            if csls_k:
+                base[:, -1] = -csls_means(answering, asking, csls_k)
+            self.indexes[side] = build_index(
+                base, kind=search.index, metric="ip" if csls_k else "cosine", device="cpu", config=search.options
+            )
+        return self.indexes[side]
 
     def _sides(self, side: str) -> tuple[FloatArray, FloatArray]:
         if side not in ("left", "right"):
             raise UsageError(f"unknown side {side!r}; {nearest(side, ('left', 'right'))}")
         return (self.left, self.right) if side == "left" else (self.right, self.left)
 
-    def _index(self, side: str) -> Any:
-        """Index of the answering graph; with CSLS over vectors of one more column."""
-        asking, answering = self._sides(side)
-        search, csls_k = self.experiment.search, self.protocol.csls_k
-        if side not in self._indexes:
-            base = csls_augment(asking, answering, csls_k)[1] if csls_k else answering
-            self._indexes[side] = build_index(
-                base, kind=search.index, metric="ip" if csls_k else "cosine", device="cpu", config=search.options
-            )
-        return self._indexes[side]
-
     def _nearest(self, queries: FloatArray, k: int, side: str) -> Neighbors:
         """The k best of the answering graph for unit rows ``[Q, D]``, by CSLS or cosine."""
-        csls_k = self.protocol.csls_k
-        if not csls_k:
-            return self._index(side).search(queries, k)
-        augmented = np.concatenate([2 * queries, np.ones((len(queries), 1), np.float32)], axis=1)
-        row_mean = mean_top_k(queries, self._sides(side)[1], csls_k)
-        return csls_neighbors(self._index(side).search(augmented, k), row_mean)
+        index, csls_k = self.index(side), self.protocol.csls_k
+        parts = []
+        for start in range(0, len(queries), BLOCK_ROWS):
+            block = queries[start : start + BLOCK_ROWS].astype(np.float32, copy=False)
+            if csls_k:
+                cosine = index.search(_with_column(block, 0), csls_k)
+                found = index.search(_with_column(2 * block, 1), k)
+                parts.append(csls_neighbors(found, mean_scores(cosine)))
+            else:
+                parts.append(index.search(block, k))
+        return Neighbors(np.concatenate([part.ids for part in parts]), np.concatenate([part.scores for part in parts]))
 
     @cached_property
     def calibration(self) -> Calibration | None:
         """From scores to the probability that a pair is right; ``None`` with fewer than ten validation links.
 
-        Fitted on the ten nearest right entities of every left entity with a validation link. Entities
-        without any counterpart are not among these, so where there are many of them it is too sure.
+        Fitted on the ten nearest right entities of every left entity with a validation link, or of a sample of
+        ``search.valid_queries`` of them. Entities without any counterpart are not among these, so where there
+        are many of them it is too sure.
         """
-        valid = self.links.valid
-        if len(valid) < LEAST_TO_CALIBRATE:
+        if len(self.links.valid) < LEAST_TO_CALIBRATE:
             return None
+        search, seed = self.experiment.search, self.experiment.seed
+        valid = sample_links(self.links.valid, search.valid_queries, seed=seed, label="validation links")
         found = self._nearest(self.left[valid[:, 0]], 10, "left")
         there = found.ids >= 0
         return Calibration.fit(found.scores[there], (found.ids == valid[:, 1:])[there])
@@ -433,44 +353,14 @@ def check_threshold(threshold: float) -> float:
     return threshold
 
 
-def nearest_few(text: str, names: Sequence[str]) -> str:
-    """The three names most like a text, for a message."""
-    import difflib
-
-    close = difflib.get_close_matches(text, list(dict.fromkeys(names[:50_000])), n=3, cutoff=0.5)
-    return f"near: {', '.join(map(repr, close))}" if close else "give its URI or its name"
-
-
-def _write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], metadata: dict[str, str]) -> None:
-    with atomic_path(path) as temporary:
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary, metadata)
+def _columns(rows: FloatArray, columns: IntArray) -> FloatArray:
+    """Some columns of the rows, each row of unit length again, in the type of ``rows``; block by block."""
+    out = np.empty((len(rows), len(columns)), rows.dtype)
+    for start in range(0, len(rows), BLOCK_ROWS):
+        part = rows[start : start + BLOCK_ROWS, columns].astype(np.float32, copy=False)
+        out[start : start + len(part)] = unit_rows(torch.from_numpy(part)).numpy()
+    return out
 
 
-def _seal(manifest: Mapping[str, Any]) -> str:
-    """SHA-256 of what a manifest says."""
-    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
-
-
-def _read_manifest(folder: Path) -> dict[str, Any]:
-    path = folder / "manifest.json"
-    if not path.is_file():
-        state = "an unfinished run; start the same command again to go on" if folder.is_dir() else "no such folder"
-        raise InputError(f"expected a finished run with a manifest, found {state}", folder)
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        seal = manifest.pop("seal")
-        hashes = dict(manifest["sha256"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"damaged manifest ({error!r}); run the alignment again", path) from error
-    if manifest.get("format") != FORMAT:
-        raise InputError(f"expected run format {FORMAT}, got {manifest.get('format')}", path)
-    if seal != _seal(manifest):
-        raise InputError("damaged manifest: it does not hash to its seal; run the alignment again", path)
-    for name in sorted(set(FILES) | set(hashes)):
-        if not (folder / name).is_file():
-            raise InputError(f"{name} is missing from this run; run the alignment again", folder)
-        if (found := sha256_file(folder / name)) != hashes.get(name):
-            raise InputError(
-                f"{name} is damaged or not of this run: SHA-256 {found}, the manifest says {hashes.get(name)}", folder
-            )
-    return dict(manifest)
+def _with_column(rows: FloatArray, value: float) -> FloatArray:
+    return np.concatenate([rows, np.full((len(rows), 1), value, np.float32)], axis=1)

@@ -30,7 +30,8 @@ ALLOWED = {
     "sentiment": {"data", "encoders", "fusion", "losses", "training", "evaluation", "report"},
 }
 STAGES = {*ALLOWED, "config"} - {""}
-ALLOWED |= {"config": STAGES, "result": STAGES, "pipeline": STAGES | {"result"}}
+ALLOWED |= {"config": STAGES, "result": STAGES | {"run_folder"}, "pipeline": STAGES | {"result"}}
+ALLOWED |= {"run_folder": STAGES | {"result"}}
 ALLOWED |= {"aligner": STAGES | {"result", "pipeline"}}
 ALLOWED |= {"cli": EVERYTHING, "doctor": EVERYTHING, "__main__": EVERYTHING}
 

@@ -1,4 +1,5 @@
 import dataclasses
+import itertools
 import json
 from dataclasses import replace
 
@@ -8,10 +9,12 @@ import torch
 from small import FLAGS, OPTIONS, SETTINGS, twins, write_dbp15k
 
 import mmkg
-from mmkg.config import DataConfig, Experiment
+from mmkg.config import DataConfig, Experiment, SearchConfig
 from mmkg.data.features import build_inputs
 from mmkg.data.kg import AttributeTriples, ImageTable
+from mmkg.data.split import sample_links
 from mmkg.errors import InputError, UsageError
+from mmkg.evaluation import link_ranks
 from mmkg.models import MCLEA, MCLEAConfig, MEAformer
 from mmkg.pipeline import build_model, resolve_device, validator
 from mmkg.result import AlignmentResult
@@ -370,7 +373,7 @@ def test_a_save_that_failed_is_made_good_by_the_same_command(small_task, small_r
     def full(*arguments):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("mmkg.result.write_tsv", full)
+    monkeypatch.setattr("mmkg.run_folder.write_tsv", full)
     with pytest.raises(OSError, match="No space"):
         mmkg.align(small_task, settings=SETTINGS, out=tmp_path)
     monkeypatch.undo()
@@ -456,3 +459,102 @@ def test_progress_goes_to_stderr_a_line_per_validation(small_task, capsys):
 def test_the_library_is_silent_by_default(small_task, capsys):
     mmkg.align(small_task, settings=SETTINGS)
     assert capsys.readouterr() == ("", "")
+
+
+# --- large graphs
+
+
+def small_model_of(task):
+    inputs = build_inputs(task)
+    return inputs, build_model(Experiment.of({"options": OPTIONS}), inputs)
+
+
+def watched(model, monkeypatch):
+    """Rows that the model is asked to embed."""
+    asked, embed = [], model.embed
+    monkeypatch.setattr(model, "embed", lambda inputs, rows: (asked.append(rows.numpy()), embed(inputs, rows=rows))[1])
+    return asked
+
+
+def test_a_capped_validator_ranks_a_sample_among_a_sample(small_task, monkeypatch):
+    inputs, model = small_model_of(small_task)
+    config = SearchConfig(valid_queries=6, valid_candidates=20)
+    both = model.embed(inputs).double().numpy()
+    asked = watched(model, monkeypatch)
+    score = validator(small_task, inputs, config, seed=4)(model)
+    rows = asked[0]
+    left, right = rows[rows < 90], rows[rows >= 90] - 90
+    assert len(left) == len(right) == 20
+    trained, valid = small_task.links.train, small_task.links.valid
+    assert not set(left) & set(trained[:, 0]) and not set(right) & set(trained[:, 1])
+    inside = [(i, j) for i, j in valid.tolist() if i in left and j in right]
+    assert len(inside) >= 6
+    cosine = both[:90] @ both[90:].T
+    reciprocal = {}
+    for i, j in inside:
+        there = sum(cosine[i, c] >= cosine[i, j] for c in right)
+        back = sum(cosine[r, j] >= cosine[i, j] for r in left)
+        reciprocal[i, j] = (1 / there + 1 / back) / 2
+    samples = [np.mean(values) for values in itertools.combinations(reciprocal.values(), 6)]
+    assert min(abs(score - mean) for mean in samples) < 1e-6
+    again = validator(small_task, inputs, config, seed=4)(model)
+    assert again == score and np.array_equal(asked[1], rows)
+    validator(small_task, inputs, config, seed=5)(model)
+    assert not np.array_equal(asked[2], rows)
+
+
+def test_caps_beyond_the_data_change_nothing(small_task):
+    inputs, model = small_model_of(small_task)
+    whole = validator(small_task, inputs)(model)
+    for config in (SearchConfig(valid_queries=0, valid_candidates=0), SearchConfig(valid_queries=14)):
+        assert validator(small_task, inputs, config)(model) == whole
+
+
+def test_the_ends_of_the_ranked_links_are_candidates_even_beyond_the_cap(small_task, monkeypatch):
+    inputs, model = small_model_of(small_task)
+    asked = watched(model, monkeypatch)
+    validator(small_task, inputs, SearchConfig(valid_candidates=3))(model)
+    valid = small_task.links.valid
+    assert asked[0].tolist() == sorted(valid[:, 0].tolist()) + sorted((valid[:, 1] + 90).tolist())
+
+
+def test_a_sample_of_the_test_links_is_ranked_among_all_of_them(small_task, tmp_path):
+    settings = {**SETTINGS, "search": {"test_queries": 10, "valid_queries": 12, "valid_candidates": 30}}
+    result = mmkg.align(small_task, settings=settings, out=tmp_path / "run")
+    text = result.protocol.describe()
+    assert "10 of 41 test links, sampled (seed 0)" in text
+    assert "12 of 14 validation links, sampled (seed 0) among 30 entities a side" in text
+    test = small_task.links.test
+    asked = sample_links(test, 10, seed=0, label="ranked test links")
+    chosen = [test.tolist().index(link) for link in asked.tolist()]
+    for direction, ranks in zip(
+        ("left_to_right", "right_to_left"), link_ranks(result.left, result.right, test), strict=True
+    ):
+        assert result.metrics[direction]["mrr"] == pytest.approx((1 / ranks.mean[chosen]).mean())
+    loaded = AlignmentResult.load(tmp_path / "run")
+    assert loaded.protocol == result.protocol and loaded.evaluate() == result.metrics
+
+
+def test_how_many_test_links_are_ranked():
+    assert [SearchConfig().ranked(number) for number in (0, 5, 100_000, 100_001)] == [0, 5, 100_000, 10_000]
+    assert [SearchConfig(test_queries=0).ranked(number) for number in (0, 10**6)] == [0, 10**6]
+    assert [SearchConfig(test_queries=50).ranked(number) for number in (0, 49, 51)] == [0, 49, 50]
+    for name in ("test_queries", "valid_queries", "valid_candidates"):
+        with pytest.raises(UsageError, match=f"{name} must be >= 0, got -1"):
+            SearchConfig(**{name: -1})
+
+
+def test_embeddings_stored_as_float16_answer_like_those_of_float32(small_task, small_result, tmp_path):
+    result = mmkg.align(small_task, settings={**SETTINGS, "search": {"store": "float16"}}, out=tmp_path / "run")
+    loaded = AlignmentResult.load(tmp_path / "run")
+    for found in (result, loaded):
+        assert found.left.dtype == found.right.dtype == np.float16
+        assert np.abs(found.left.astype(np.float32) - small_result.left).max() < 2**-11
+        hits, expected = found.search("Chat", k=3), small_result.search("Chat", k=3)
+        assert [hit.row for hit in hits] == [hit.row for hit in expected]
+        assert [hit.score for hit in hits] == pytest.approx([hit.score for hit in expected], abs=4e-3)
+        assert found.metrics["left_to_right"]["mrr"] == pytest.approx(
+            small_result.metrics["left_to_right"]["mrr"], abs=0.03
+        )
+        assert found.restrict(["name"]).left.dtype == np.float16
+    assert (tmp_path / "run" / "embeddings.safetensors").stat().st_size < 2 * 180 * 80 + 1000

@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +9,8 @@ import torch
 from small import SETTINGS, twins
 
 import mmkg
-import mmkg.result
+import mmkg.run_folder
+from mmkg.data.entities import EntityTable
 from mmkg.data.features import build_inputs
 from mmkg.errors import InputError, UsageError
 from mmkg.models import EVA, EVAConfig
@@ -111,7 +113,7 @@ def test_of_several_entities_of_one_name_the_linked_one_answers(small_result, sm
 
 
 def test_an_exact_name_goes_before_the_same_letters_in_another_case():
-    table = mmkg.result.EntityTable(("a", "b", "c"), ("Or", "or", "OR"), ("1", "2", "3"))
+    table = EntityTable(("a", "b", "c"), ("Or", "or", "OR"), ("1", "2", "3"))
     assert table.find("or") == [1]
     assert table.find("oR") == [0, 1, 2]
     assert table.find("c") == [2]
@@ -249,7 +251,7 @@ def test_a_saved_run_tells_its_history_links_and_record(small_run, small_result)
     assert len(lines) == 1 + len(small_result.matching.pairs)
     record = json.loads((small_run / "record.json").read_text())
     assert record["metrics"] == small_result.metrics and record["seed"] == 0
-    assert set(record["seconds"]) == {"features", "train", "embed", "evaluate", "match"}
+    assert set(record["seconds"]) == {"features", "train", "embed", "evaluate", "index", "match"}
     assert "left/" in lines[1] and "mmkg" in record["versions"]
     assert "<html" in (small_run / "report.html").read_text()
 
@@ -317,7 +319,7 @@ def test_a_folder_without_a_finished_run_is_refused(tmp_path, copy):
 
 
 def test_a_run_of_another_format_is_refused(small_result, tmp_path, monkeypatch):
-    monkeypatch.setattr(mmkg.result, "FORMAT", 99)
+    monkeypatch.setattr(mmkg.run_folder, "FORMAT", 99)
     small_result.save(tmp_path / "new")
     monkeypatch.undo()
     with pytest.raises(InputError, match="expected run format 1, got 99"):
@@ -334,25 +336,34 @@ def test_a_run_of_other_data_is_refused(small_run, small_task):
 def test_an_index_of_another_run_is_refused(small_result, tmp_path, monkeypatch):
     record = dataclasses.replace(small_result.record, fingerprint="0" * 64)
     other = dataclasses.replace(small_result, record=record).save(tmp_path / "other")
-    real = mmkg.result.save_index
+    real = mmkg.run_folder.save_index
 
     def save_other(index, path, **options):
         real(index, path, **options)
         for name in ("index.faiss", "index.faiss.json"):
             shutil.copy(other / name, path.parent / name)
 
-    monkeypatch.setattr(mmkg.result, "save_index", save_other)
+    monkeypatch.setattr(mmkg.run_folder, "save_index", save_other)
     small_result.save(tmp_path / "mixed")
     with pytest.raises(InputError, match="index belongs to other data: fingerprint"):
         AlignmentResult.load(tmp_path / "mixed")
 
 
-@pytest.mark.parametrize("writer", ["write_tsv", "save_index", "write_text", "save_file", "render_report"])
+@pytest.mark.parametrize(
+    "writer",
+    [
+        "run_folder.write_tsv",
+        "run_folder.save_index",
+        "run_folder.write_text",
+        "run_folder.save_file",
+        "result.render_report",
+    ],
+)
 def test_a_save_that_fails_leaves_no_run_and_no_half_written_file(small_result, small_run, copy, monkeypatch, writer):
     def full(*arguments, **options):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(mmkg.result, writer, full)
+    monkeypatch.setattr(f"mmkg.{writer}", full)
     with pytest.raises(OSError, match="No space"):
         small_result.save(copy)
     assert not (copy / "manifest.json").exists()
@@ -404,3 +415,26 @@ def test_few_validation_links_give_no_confidence(small_result):
     assert result.calibration is None and result.matching.confidence is None
     assert [hit.confidence for hit in result.search(0, k=2)] == [None, None]
     assert [link.confidence for link in result.export()][:2] == [None, None]
+
+
+def test_a_restricted_run_need_not_be_ranked(small_result, monkeypatch):
+    expected = small_result.restrict(["name"])
+    monkeypatch.setattr("mmkg.result.evaluate", None)  # would fail if it were called
+    unranked = small_result.restrict(["name"], evaluate=False)
+    assert unranked.metrics == {} and np.array_equal(unranked.left, expected.left)
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").is_file(), reason="needs /proc")
+def test_a_loaded_run_maps_its_embeddings_and_leaves_the_file_alone(copy):
+    before = (copy / "embeddings.safetensors").read_bytes()
+    loaded = AlignmentResult.load(copy)
+    assert str(copy / "embeddings.safetensors") in Path("/proc/self/maps").read_text()
+    loaded.left[0] = 0
+    assert (copy / "embeddings.safetensors").read_bytes() == before
+
+
+def test_a_loaded_table_keeps_equal_texts_once():
+    texts = [[text + "!" for text in texts] for texts in (["a", "b"], ["a", "x"], ["a", "y"])]
+    table = EntityTable.of_columns(*texts)
+    assert table.labels[0] is table.names[0] is table.display[0]
+    assert (table.labels, table.names, table.display) == (("a!", "b!"), ("a!", "x!"), ("a!", "y!"))

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..errors import UsageError
+from ..seeding import numpy_generator
 from ..typing import IntArray
 from .task import LinkSplit
 
@@ -34,3 +35,18 @@ def split_links(links: IntArray, *, train_ratio: float = 0.3, valid_ratio: float
     num_seeds = int(len(links) * train_ratio)
     num_train = num_seeds - round(num_seeds * valid_ratio)
     return LinkSplit(shuffled[:num_train], shuffled[num_train:num_seeds], shuffled[num_seeds:])
+
+
+def sample_links(links: IntArray, most: int, *, seed: int = 0, label: str = "sample") -> IntArray:
+    """At most ``most`` of the links, drawn without replacement, in their order; all of them if ``most`` is 0.
+
+    Args:
+        links: ``[L, 2]``.
+        most: >= 0.
+        seed: of the draw.
+        label: what the sample is for; samples of different labels are independent.
+    """
+    if most == 0 or len(links) <= most:
+        return links
+    chosen = numpy_generator(seed, label).choice(len(links), most, replace=False)
+    return links[np.sort(chosen)]

@@ -4,6 +4,7 @@ from .evaluate import evaluate, link_ranks
 from .metrics import all_metrics, hits_at_k, mean_rank, mrr
 from .protocol import Protocol
 from .ranks import Ranks, both_directions, score_ranks
+from .sampled import evaluate_sample, sampled_ranks
 
 __all__ = [
     "Protocol",
@@ -11,9 +12,11 @@ __all__ = [
     "all_metrics",
     "both_directions",
     "evaluate",
+    "evaluate_sample",
     "hits_at_k",
     "link_ranks",
     "mean_rank",
     "mrr",
+    "sampled_ranks",
     "score_ranks",
 ]

@@ -25,6 +25,9 @@ class Protocol:
         selection: links on which the model was chosen: ``validation``, ``none`` (last weights), or ``test``,
             as the official codes do.
         num_train, num_valid, num_test: number of links of each part.
+        num_valid_ranked, num_test_ranked: how many of them were ranked, a seeded sample; ``None`` = all.
+        valid_candidates: entities of each side that a validation link was ranked among; ``None`` = all outside
+            the training links.
         seed: of the run.
         directions: directions that are reported.
         ties: how equal scores count; always their mean rank.
@@ -42,6 +45,9 @@ class Protocol:
     num_train: int = 0
     num_valid: int = 0
     num_test: int = 0
+    num_valid_ranked: int | None = None
+    num_test_ranked: int | None = None
+    valid_candidates: int | None = None
     seed: int | None = None
     directions: tuple[str, ...] = (LEFT_TO_RIGHT, RIGHT_TO_LEFT)
     ties: str = "mean"
@@ -67,15 +73,26 @@ class Protocol:
             f"CSLS k={self.csls_k}" if self.csls_k > 0 else "no CSLS",
             "iterative" if self.iterative else "not iterative",
             "with names" if self.surface_names else "without names",
-            "selected on "
-            + {"validation": "validation links", "none": "nothing (last weights)", "test": "TEST links"}[
-                self.selection
-            ],
+            "selected on " + self._selected_on(),
             f"links {self.num_train} train / {self.num_valid} valid / {self.num_test} test",
             "ties at their mean rank",
         ]
+        if self.num_test_ranked is not None:
+            parts.insert(0, _sampled(self.num_test_ranked, self.num_test, "test links", self.seed))
         if self.modalities:
             parts.insert(2, "modalities: " + ", ".join(self.modalities))
         if self.seed is not None:
             parts.append(f"seed {self.seed}")
         return "; ".join(parts)
+
+    def _selected_on(self) -> str:
+        if self.selection != "validation":
+            return "nothing (last weights)" if self.selection == "none" else "TEST links"
+        text = "validation links"
+        if self.num_valid_ranked is not None:
+            text = _sampled(self.num_valid_ranked, self.num_valid, text, self.seed)
+        return text if self.valid_candidates is None else f"{text} among {self.valid_candidates:,} entities a side"
+
+
+def _sampled(number: int, total: int, what: str, seed: int | None) -> str:
+    return f"{number:,} of {total:,} {what}, sampled" + ("" if seed is None else f" (seed {seed})")

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Iterable, Iterator
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
@@ -11,13 +12,14 @@ from ..errors import InputError
 from ..files import atomic_path
 
 if TYPE_CHECKING:
-    from ..data.kg import KnowledgeGraph
+    from ..data.entities import EntityTable
     from ..matching.matching import Matching
 
 COLUMNS = ("left", "right", "score", "confidence", "left_label", "right_label")
 SAME_AS = "<http://www.w3.org/2002/07/owl#sameAs>"
 
 _ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
+_SPECIAL = re.compile(r"[\\\t\n\r]")
 _UNESCAPES = {escaped: plain for plain, escaped in _ESCAPES.items()}
 # Schemes without an authority that occur as entity identifiers. A bare "word:" is not enough:
 # "Batman:Returns" is a title.
@@ -46,13 +48,12 @@ class Link(NamedTuple):
     right_label: str = ""
 
 
-def links_of(left: "KnowledgeGraph", right: "KnowledgeGraph", matching: "Matching") -> Iterator[Link]:
-    """The pairs of a matching with the labels of their graphs, in its order."""
-    for place, (i, j) in enumerate(matching.pairs.tolist()):
-        confidence = None if matching.confidence is None else float(matching.confidence[place])
-        yield Link(
-            left.entities[i], right.entities[j], float(matching.score[place]), confidence, left.label(i), right.label(j)
-        )
+def links_of(left: "EntityTable", right: "EntityTable", matching: "Matching") -> Iterator[Link]:
+    """The pairs of a matching with the labels of their entities, in its order."""
+    confidences = repeat(None) if matching.confidence is None else matching.confidence.tolist()
+    columns = (matching.left.tolist(), matching.right.tolist(), matching.score.tolist())
+    for i, j, score, confidence in zip(*columns, confidences, strict=False):
+        yield Link(left.labels[i], right.labels[j], score, confidence, left.display[i], right.display[j])
 
 
 def to_tsv(links: Iterable[Link]) -> Iterator[str]:
@@ -68,7 +69,9 @@ def to_tsv(links: Iterable[Link]) -> Iterator[str]:
     yield "\t".join(COLUMNS) + "\n"
     for link in links:
         _check(link)
-        texts = [_escape(text) for text in (link.left, link.right, link.left_label, link.right_label)]
+        texts = (link.left, link.right, link.left_label, link.right_label)
+        if _SPECIAL.search("".join(texts)):
+            texts = tuple(_escape(text) for text in texts)  # type: ignore[assignment]
         confidence = "" if link.confidence is None else f"{link.confidence:.9g}"
         yield "\t".join([*texts[:2], f"{link.score:.9g}", confidence, *texts[2:]]) + "\n"
 
@@ -155,7 +158,7 @@ def _check(link: Link) -> None:
 
 
 def _escape(text: str) -> str:
-    return re.sub(r"[\\\t\n\r]", lambda found: _ESCAPES[found[0]], text)
+    return _SPECIAL.sub(lambda found: _ESCAPES[found[0]], text)
 
 
 def _unescape(text: str) -> str:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mmkg.data.split import split_links
+from mmkg.data.split import sample_links, split_links
 from mmkg.errors import UsageError
 
 
@@ -74,3 +74,24 @@ def test_validation_never_takes_test_links():
 def test_ratios_out_of_range_are_refused(options, message):
     with pytest.raises(UsageError, match=f"{message} must be in"):
         split_links(links(10), **options)
+
+
+def test_a_sample_is_some_of_the_links_in_their_order():
+    links = np.stack([np.arange(50), np.arange(50)[::-1]], axis=1)
+    sample = sample_links(links, 20, seed=1, label="a")
+    assert len(sample) == 20 and (np.diff(sample[:, 0]) > 0).all() and (sample.sum(axis=1) == 49).all()
+    assert np.array_equal(sample, sample_links(links, 20, seed=1, label="a"))
+    for seed, label in ((2, "a"), (1, "b")):
+        assert not np.array_equal(sample, sample_links(links, 20, seed=seed, label=label))
+
+
+def test_a_sample_of_more_links_than_there_are_is_all_of_them():
+    links = np.arange(20).reshape(10, 2)
+    for most in (0, 10, 11):
+        assert sample_links(links, most) is links
+
+
+def test_every_link_has_the_same_chance_to_be_sampled():
+    links = np.arange(40).reshape(20, 2)
+    drawn = np.concatenate([sample_links(links, 5, seed=seed)[:, 0] // 2 for seed in range(800)])
+    assert np.abs(np.bincount(drawn, minlength=20) - 200).max() < 60  # five standard deviations

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mmkg.data.entities import EntityTable
 from mmkg.data.kg import KnowledgeGraph
 from mmkg.errors import InputError
 from mmkg.matching.matching import Matching
@@ -47,12 +48,13 @@ def test_links_of_a_matching_carry_labels_and_what_people_see():
     none = np.empty((0, 3), np.int64)
     left = KnowledgeGraph(("http://a/0", "http://a/1"), (), none, display=("zero", "one"))
     right = KnowledgeGraph(("http://b/0", "http://b/1"), (), none, names=("nul", None))
+    tables = EntityTable.of(left), EntityTable.of(right)
     rows = (np.array([0, 1]), np.array([1, 0]), np.array([0.5, 0.25], np.float32))
-    assert list(links_of(left, right, Matching(*rows, np.array([0.75, 1.0], np.float32)))) == [
+    assert list(links_of(*tables, Matching(*rows, np.array([0.75, 1.0], np.float32)))) == [
         Link("http://a/0", "http://b/1", 0.5, 0.75, "zero", "http://b/1"),
         Link("http://a/1", "http://b/0", 0.25, 1.0, "one", "nul"),
     ]
-    assert [link.confidence for link in links_of(left, right, Matching(*rows))] == [None, None]
+    assert [link.confidence for link in links_of(*tables, Matching(*rows))] == [None, None]
 
 
 def test_tabs_newlines_and_backslashes_in_labels_are_escaped():

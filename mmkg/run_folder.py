@@ -1,0 +1,153 @@
+"""A run on disk: every file written whole, and a manifest with the SHA-256 of each, last."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+
+from .config import Experiment, read_toml
+from .data.entities import EntityTable
+from .data.task import LinkSplit
+from .errors import InputError
+from .evaluation import Protocol
+from .files import atomic_path, sha256_file, write_text
+from .report import RunRecord, write_tsv
+from .result import AlignmentResult
+from .search import load_index, save_index
+
+FORMAT = 1
+FILES = (
+    "config.toml",
+    "entities.json",
+    "links.json",
+    "embeddings.safetensors",
+    "metrics.jsonl",
+    "record.json",
+    "index.faiss",
+    "index.faiss.json",
+    "alignment.tsv",
+    "report.html",
+)
+WEIGHTS = "model.safetensors"
+
+
+def write_run(result: AlignmentResult, folder: str | Path) -> Path:
+    """Write a run folder.
+
+    Returns:
+        The folder.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "manifest.json").unlink(missing_ok=True)
+    write_text(folder / "config.toml", result.experiment.to_toml())
+    tables = [{"labels": t.labels, "names": t.names, "display": t.display} for t in result.entities]
+    write_text(folder / "entities.json", json.dumps(tables, ensure_ascii=False))
+    parts = {name: getattr(result.links, name).tolist() for name in ("train", "valid", "test")}
+    write_text(folder / "links.json", json.dumps(parts))
+    embeddings = {"left": torch.from_numpy(result.left), "right": torch.from_numpy(result.right)}
+    _write_tensors(folder / "embeddings.safetensors", embeddings, {"widths": json.dumps(dict(result.widths))})
+    (folder / WEIGHTS).unlink(missing_ok=True)
+    if result.weights:
+        _write_tensors(folder / WEIGHTS, result.weights, {"model": result.experiment.model})
+    write_text(folder / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in result.history))
+    write_text(folder / "record.json", result.record.to_json())
+    save_index(result.index(), folder / "index.faiss", about={"fingerprint": result.record.fingerprint})
+    write_tsv(folder / "alignment.tsv", result.export())
+    write_text(folder / "report.html", result.report())
+    names = sorted([*FILES, *([WEIGHTS] if result.weights else [])])
+    hashes = {name: sha256_file(folder / name) for name in names}
+    manifest = {"format": FORMAT, "description": result.description, "sha256": hashes}
+    text = json.dumps(manifest | {"seal": _seal(manifest)}, indent=1, ensure_ascii=False)
+    write_text(folder / "manifest.json", text + "\n")
+    return folder
+
+
+def read_run(folder: str | Path, *, fingerprint: str | None = None) -> AlignmentResult:
+    """Read a run folder, after checking the hash of each file.
+
+    Embeddings are mapped into memory, not read: what is not asked for stays on the disk.
+
+    Args:
+        folder: written by ``write_run``.
+        fingerprint: of the data it must belong to, if that matters.
+
+    Raises:
+        InputError: no run, a file is missing or damaged, or the run belongs to other data.
+    """
+    folder = Path(folder)
+    manifest = _read_manifest(folder)
+    record = RunRecord.from_json((folder / "record.json").read_text(encoding="utf-8"), path=folder / "record.json")
+    if fingerprint is not None and record.fingerprint != fingerprint:
+        raise InputError(f"this run belongs to other data: it has {record.fingerprint}, expected {fingerprint}", folder)
+    try:
+        tensors = load_file(folder / "embeddings.safetensors")  # safetensors maps the file
+        with safe_open(folder / "embeddings.safetensors", framework="pt") as file:
+            widths = json.loads(file.metadata()["widths"])
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise InputError(f"damaged embeddings ({error}); run the alignment again", folder) from error
+    tables = json.loads((folder / "entities.json").read_text(encoding="utf-8"))
+    left, right = (EntityTable.of_columns(t["labels"], t["names"], t["display"]) for t in tables)
+    parts = json.loads((folder / "links.json").read_text(encoding="utf-8"))
+    protocol = {f.name: record.protocol[f.name] for f in fields(Protocol) if f.name in record.protocol}
+    protocol |= {name: tuple(protocol[name]) for name in ("modalities", "directions")}
+    history = [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+    stored = load_index(folder / "index.faiss", expect={"fingerprint": record.fingerprint})
+    result = AlignmentResult(
+        left=tensors["left"].numpy(),
+        right=tensors["right"].numpy(),
+        widths=widths,
+        entities=(left, right),
+        links=LinkSplit(**{name: np.array(rows, dtype=np.int64).reshape(-1, 2) for name, rows in parts.items()}),
+        experiment=Experiment.of(read_toml(folder / "config.toml")),
+        protocol=Protocol(**protocol),
+        metrics=record.metrics,
+        record=record,
+        history=history,
+        description=manifest["description"],
+        weights=load_file(folder / WEIGHTS) if WEIGHTS in manifest["sha256"] else {},
+    )
+    result.indexes["left"] = stored.index
+    return result
+
+
+def _write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], metadata: dict[str, str]) -> None:
+    with atomic_path(path) as temporary:
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary, metadata)
+
+
+def _seal(manifest: Mapping[str, Any]) -> str:
+    """SHA-256 of what a manifest says."""
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    path = folder / "manifest.json"
+    if not path.is_file():
+        state = "an unfinished run; start the same command again to go on" if folder.is_dir() else "no such folder"
+        raise InputError(f"expected a finished run with a manifest, found {state}", folder)
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        seal = manifest.pop("seal")
+        hashes = dict(manifest["sha256"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"damaged manifest ({error!r}); run the alignment again", path) from error
+    if manifest.get("format") != FORMAT:
+        raise InputError(f"expected run format {FORMAT}, got {manifest.get('format')}", path)
+    if seal != _seal(manifest):
+        raise InputError("damaged manifest: it does not hash to its seal; run the alignment again", path)
+    for name in sorted(set(FILES) | set(hashes)):
+        if not (folder / name).is_file():
+            raise InputError(f"{name} is missing from this run; run the alignment again", folder)
+        if (found := sha256_file(folder / name)) != hashes.get(name):
+            raise InputError(
+                f"{name} is damaged or not of this run: SHA-256 {found}, the manifest says {hashes.get(name)}", folder
+            )
+    return dict(manifest)

@@ -1,0 +1,28 @@
+import pytest
+
+from mmkg.errors import UsageError
+from mmkg.evaluation import Protocol
+
+
+def test_a_whole_protocol_says_nothing_of_samples():
+    text = Protocol(num_train=5, num_valid=6, num_test=7, seed=1).describe()
+    assert "sampled" not in text and "a side" not in text
+    assert "selected on validation links; links 5 train / 6 valid / 7 test" in text
+
+
+def test_a_sample_is_told_with_its_size_and_seed():
+    text = Protocol(num_test=700_000, num_test_ranked=10_000, seed=0).describe()
+    assert text.startswith("10,000 of 700,000 test links, sampled (seed 0); candidates: ")
+    assert Protocol(num_test=20, num_test_ranked=10).describe().startswith("10 of 20 test links, sampled; ")
+
+
+def test_sampled_validation_is_told_with_its_candidates():
+    text = Protocol(num_valid=30_000, num_valid_ranked=1000, valid_candidates=50_000, seed=3).describe()
+    assert "selected on 1,000 of 30,000 validation links, sampled (seed 3) among 50,000 entities a side; " in text
+    assert "TEST links" in Protocol(selection="test", num_valid_ranked=5).describe()
+
+
+@pytest.mark.parametrize("options", [{"candidates": "tests"}, {"selection": "valid"}, {"csls_k": -1}])
+def test_what_is_no_protocol_is_refused(options):
+    with pytest.raises(UsageError):
+        Protocol(**options)
