@@ -26,7 +26,7 @@ class TrainingConfig:
             happens at the end of an epoch.
         fanout: neighbours drawn per entity and step, one number per layer of the structure encoder, the
             last layer first, e.g. 10,10; empty = all of them. With it, the free entity embeddings are stepped
-            row by row (SparseAdam: rows that a step does not see keep still, and none decays), so that
+            row by row (``RowAdam``: rows that a step does not see keep still, and none decays), so that
             a step costs what its batch costs however large the graphs are.
         precision: of encoders, fusion and products; ``bfloat16`` runs them under torch's autocast, worth it
             on GPUs. Structure, sums and logarithms stay float32.

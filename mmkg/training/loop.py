@@ -225,7 +225,7 @@ def _save(
     tensors = pack("model", model.state_dict()) | pack("best", stop.weights)
     for place, optimizer in enumerate(optimizers):
         for number, moments in optimizer.state_dict()["state"].items():
-            values = {name: torch.as_tensor(value) for name, value in moments.items()}  # SparseAdam counts in int
+            values = {name: torch.as_tensor(value) for name, value in moments.items()}  # RowAdam counts in int
             tensors |= pack(f"optimizer{place}/{number}", values)
     state = {
         "identity": identity,

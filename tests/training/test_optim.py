@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from mmkg.training.config import TrainingConfig
-from mmkg.training.optim import build_optimizers, clip_, rate_factor, step_if
+from mmkg.training.optim import RowAdam, build_optimizers, clip_, rate_factor, step_if
 
 
 def test_rate_rises_linearly_then_follows_half_a_cosine():
@@ -91,3 +91,17 @@ def test_adamw_is_the_published_rule():
     step_if(torch.tensor(True), optimizers)
     # m = .03, v = .00009; bias-corrected .3 and .09; 2 (1 - .05) - .1 * .3 / .3
     assert weight.item() == pytest.approx(1.8, abs=1e-6)
+
+
+def test_row_adam_is_torchs_sparse_adam():
+    generator = torch.Generator().manual_seed(0)
+    start = torch.randn(6, 3, generator=generator)
+    tables = [nn.Parameter(start.clone()) for _ in range(2)]
+    optimizers = [RowAdam([tables[0]], lr=0.03), torch.optim.SparseAdam([tables[1]], lr=0.03)]
+    for rows in ([0, 2], [2, 5], [1], [0, 1, 2, 5]):
+        values = torch.randn(len(rows), 3, generator=generator)
+        for table, optimizer in zip(tables, optimizers, strict=True):
+            table.grad = torch.sparse_coo_tensor(torch.tensor([rows]), values, (6, 3), is_coalesced=True)
+            optimizer.step()
+    assert torch.allclose(tables[0], tables[1], atol=1e-6)
+    assert torch.equal(tables[0][3:5], start[3:5])
