@@ -74,14 +74,25 @@ def sgemm_rate(device: str | torch.device = "cpu", *, size: int = 2048, repeats:
     return 2 * size**3 / spent["cpu_s" if torch.device(device).type == "cpu" else "wall_s"]
 
 
-def gather_rate(*, rows: int = 40_000, width: int = 300, number: int = 300_000, repeats: int = 3) -> float:
-    """Bytes per CPU-second at which rows of a float32 matrix are read in random order, and written."""
+def gather_rate(picked: torch.Tensor | None = None, *, rows: int = 40_000, width: int = 300) -> float:
+    """Bytes per CPU-second at which the picked rows of a float32 matrix are read, eight rows summed into one."""
     generator = torch.Generator().manual_seed(0)
     table = torch.randn(rows, width, generator=generator)
-    picked = torch.randint(rows, (number,), generator=generator)
-    out = torch.empty(number, width)
-    _, spent = measure(lambda: torch.index_select(table, 0, picked, out=out), repeats=repeats, warmup=1)
-    return 4 * number * width / spent["cpu_s"]
+    if picked is None:
+        picked = torch.randint(rows, (8 * rows,), generator=generator)
+    starts = torch.arange(0, len(picked), 8)
+    _, spent = measure(
+        lambda: torch.nn.functional.embedding_bag(picked, table, starts, mode="sum"), repeats=5, warmup=1
+    )
+    return 4 * len(picked) * width / spent["cpu_s"]
+
+
+def stream_rate(*, megabytes: int = 200) -> float:
+    """Bytes per CPU-second read and written by adding one large array to another."""
+    array = torch.zeros(megabytes * 250_000)
+    total = torch.zeros_like(array)
+    _, spent = measure(lambda: total.add_(array), repeats=5, warmup=1)
+    return 3 * 4 * len(array) / spent["cpu_s"]
 
 
 def measure(
@@ -131,7 +142,8 @@ def row(
         stage: what was measured, the same words in every run.
         size: how much of it.
         spent: what ``measure`` gave.
-        floor_cpu_s: the least CPU-seconds possible: operations over ``sgemm_rate``, bytes over ``gather_rate``.
+        floor_cpu_s: the least CPU-seconds possible: operations over ``sgemm_rate``, bytes over ``gather_rate``
+            or ``stream_rate``.
         columns: anything else that JSON can hold. ``headline=True`` puts the row into README's table, ``note``
             is shown there too.
     """

@@ -13,7 +13,7 @@ In both, every loss term makes its own four similarity products: left with right
 
 import copy
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -32,7 +32,8 @@ class _EdgeProduct(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, values: Tensor, dense: Tensor, edges: Tensor, through_dense: bool) -> Tensor:
-        matrix = torch.sparse_coo_tensor(edges, values, (len(dense), len(dense)), is_coalesced=True)
+        shape = (len(dense), len(dense))
+        matrix = torch.sparse_coo_tensor(edges, values, shape, check_invariants=False, is_coalesced=True)
         ctx.save_for_backward(matrix, dense, edges)
         ctx.through_dense = through_dense
         return torch.sparse.mm(matrix, dense)
@@ -87,27 +88,37 @@ class PublishedStep:
         joint = torch.cat([weights[:, m, None] * F.normalize(early[name]) for m, name in enumerate(self.names)], dim=1)
         return early, late, joint, places
 
-    def groups(self, links: Tensor) -> Iterator[dict[str, Tensor]]:
-        """Loss terms of each group of links, as ``loss_terms`` of the model names them, after one forward pass."""
+    def losses(self, links: Tensor) -> list[dict[str, Tensor]]:
+        """Per group of links the terms, named as ``loss_terms`` of the model names them; they sum to the mean loss."""
         early, late, joint, places = self.forward(links)
-        for pick in places.split(self.model.config.group_size, dim=1):
-            yield self._terms(
-                {name: each[pick] for name, each in early.items()},
-                {name: each[pick] for name, each in late.items()},
-                joint[pick],
-            )
+        picks = places.split(self.model.config.group_size, dim=1)
+        return [
+            {
+                name: term / len(picks)
+                for name, term in self._terms(
+                    {name: each[pick] for name, each in early.items()},
+                    {name: each[pick] for name, each in late.items()},
+                    joint[pick],
+                ).items()
+            }
+            for pick in picks
+        ]
 
-    def loss_and_backward(self, links: Tensor) -> dict[str, float]:
-        """The terms, means over groups; their gradients are added to those of the model's parameters."""
-        number = -(-len(links) // self.model.config.group_size)
-        groups = [{name: term / number for name, term in terms.items()} for terms in self.groups(links)]
+    def backward(self, groups: Sequence[Mapping[str, Tensor]], *, at_most: int | None = None) -> int:
+        """Add the gradients to those of the model's parameters.
+
+        Args:
+            groups: what ``losses`` gave.
+            at_most: how many backward passes to make, to time them; by default all.
+
+        Returns:
+            How many passes all gradients take.
+        """
         losses = [torch.stack(list(terms.values())).sum() for terms in groups]
-        if self.repaired:
-            torch.stack(losses).sum().backward()
-        else:
-            for loss in losses:
-                loss.backward(retain_graph=loss is not losses[-1])
-        return {name: sum(float(terms[name].detach()) for terms in groups) for name in groups[0]}
+        passes = [torch.stack(losses).sum()] if self.repaired else losses
+        for number, loss in enumerate(passes[:at_most]):
+            loss.backward(retain_graph=number + 1 < len(passes))
+        return len(passes)
 
     def _structure(self) -> Tensor:
         encoder: Any = self.model.structure
