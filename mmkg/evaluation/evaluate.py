@@ -4,8 +4,9 @@ import numpy as np
 import torch
 
 from ..errors import InputError, UsageError, nearest
-from ..search.csls import mean_top_k
-from ..search.vectors import Vectors, as_rows, resolve_device
+from ..search.csls import pair_means
+from ..search.tiles import ScorePasses
+from ..search.vectors import Vectors, as_rows, check_count, resolve_device, unit_rows
 from ..typing import IntArray
 from .metrics import all_metrics
 from .protocol import CANDIDATES, LEFT_TO_RIGHT, RIGHT_TO_LEFT
@@ -22,6 +23,7 @@ def evaluate(
     right_candidates: IntArray | None = None,
     csls_k: int = 3,
     device: str | torch.device = "auto",
+    memory_bytes: int | None = None,
 ) -> dict[str, dict[str, float]]:
     """Metrics of known links by cosine (CSLS) ranking, both directions.
 
@@ -36,6 +38,8 @@ def evaluate(
         csls_k: neighbourhood size of CSLS, 0 = off. The neighbourhood of a candidate is made of the
             candidates of the other side.
         device: ``auto``, ``cpu`` or ``cuda``.
+        memory_bytes: for scores, besides the vectors and their copies; ``None`` = 512 MiB, 1 GiB on CUDA.
+            All scores are kept if they fit, else computed twice; the answer is the same.
 
     Returns:
         ``{"left_to_right": {"hits@1", "hits@5", "hits@10", "mrr", "mr"}, "right_to_left": {...}}``.
@@ -54,6 +58,7 @@ def evaluate(
         right_candidates=right_candidates,
         csls_k=csls_k,
         device=device,
+        memory_bytes=memory_bytes,
     )
     return {LEFT_TO_RIGHT: all_metrics(there), RIGHT_TO_LEFT: all_metrics(back)}
 
@@ -68,10 +73,12 @@ def link_ranks(
     right_candidates: IntArray | None = None,
     csls_k: int = 3,
     device: str | torch.device = "auto",
+    memory_bytes: int | None = None,
 ) -> tuple[Ranks, Ranks]:
     """The ranks behind ``evaluate``, one per link and direction, in the order of ``links``."""
     if candidates not in CANDIDATES:
         raise UsageError(f"unknown candidates {candidates!r}; {nearest(str(candidates), CANDIDATES)}")
+    check_count(csls_k, "csls_k", least=0)
     where = resolve_device(device)
     lefts = as_rows(left, "left embeddings", device=where)
     rights = as_rows(right, "right embeddings", dim=lefts.shape[1], device=where)
@@ -93,28 +100,41 @@ def link_ranks(
             raise InputError(f"{name} row {int(asked[missing][0])} is linked but not among the {name} candidates")
         sides.append((asked, pool))
     (left_rows, left_pool), (right_rows, right_pool) = sides
-    if len(left_pool) == len(right_pool) == len(links):  # one-to-one, and nobody else is a candidate
-        return both_directions(_take(lefts, left_rows), _take(rights, right_rows), csls_k=csls_k, device=where)
-    left_vectors, right_vectors = _take(lefts, left_pool), _take(rights, right_pool)
+    if len(np.unique(left_rows)) == len(np.unique(right_rows)) == len(links):  # one-to-one
+        return both_directions(
+            _take(lefts, np.concatenate([left_rows, np.setdiff1d(left_pool, left_rows)])),
+            _take(rights, np.concatenate([right_rows, np.setdiff1d(right_pool, right_rows)])),
+            pairs=len(links),
+            csls_k=csls_k,
+            device=where,
+            memory_bytes=memory_bytes,
+        )
+    left_vectors, right_vectors = unit_rows(_take(lefts, left_pool)), unit_rows(_take(rights, right_pool))
     left_mean = right_mean = None
     if csls_k > 0:
-        left_mean = mean_top_k(left_vectors, right_vectors, csls_k, device=where)
-        right_mean = mean_top_k(right_vectors, left_vectors, csls_k, device=where)
+        means = pair_means(ScorePasses(left_vectors, right_vectors, memory_bytes=memory_bytes), csls_k)
+        left_mean, right_mean = (mean.cpu().numpy() for mean in means)
+    left_places = np.searchsorted(left_pool, left_rows)
+    right_places = np.searchsorted(right_pool, right_rows)
     there = ranks(
-        _take(lefts, left_rows),
+        _take(left_vectors, left_places),
         right_vectors,
-        np.searchsorted(right_pool, right_rows),
+        right_places,
         csls_k=csls_k,
         col_mean=right_mean,
+        normalise=False,
         device=where,
+        memory_bytes=memory_bytes,
     )
     back = ranks(
-        _take(rights, right_rows),
+        _take(right_vectors, right_places),
         left_vectors,
-        np.searchsorted(left_pool, left_rows),
+        left_places,
         csls_k=csls_k,
         col_mean=left_mean,
+        normalise=False,
         device=where,
+        memory_bytes=memory_bytes,
     )
     return there, back
 

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..search.csls import row_means
-from ..search.tiles import score_tiles, slice_rows, top_values
+from ..search.csls import pair_means, row_means
+from ..search.tiles import ScorePasses, score_tiles, slice_rows
 from ..search.vectors import Vectors, check_count, prepare, resolve_device
 from ..typing import FloatArray, IntArray
 
@@ -52,7 +52,7 @@ def ranks(
     col_mean: FloatArray | None = None,
     normalise: bool = True,
     device: str | torch.device = "auto",
-    block_bytes: int | None = None,
+    memory_bytes: int | None = None,
 ) -> Ranks:
     """Rank the right candidate of each query among all candidates, exactly.
 
@@ -69,7 +69,7 @@ def ranks(
             nearest among ``queries``.
         normalise: rank by cosine; else by the inner product of the vectors as they are.
         device: ``auto``, ``cpu`` or ``cuda``.
-        block_bytes: memory for one block of scores; ``None`` = 64 MiB, on CUDA 1 GiB.
+        memory_bytes: for one block of scores; ``None`` = 64 MiB, on CUDA 1 GiB.
 
     Raises:
         InputError: NaN, infinity, widths that differ, a gold position that is not there.
@@ -86,71 +86,84 @@ def ranks(
     means: Tensor | None = None
     if csls_k > 0:
         if col_mean is None:
-            means = row_means(right, left, csls_k, block_bytes=block_bytes)
+            means = row_means(right, left, csls_k, memory_bytes=memory_bytes)
         else:
             if col_mean.shape != (len(right),):
                 raise InputError(f"expected one column mean for each of {len(right)} candidates, got {col_mean.shape}")
             means = torch.as_tensor(col_mean, dtype=torch.float32, device=where)
-    better = torch.empty(len(left), dtype=torch.int64, device=where)
-    equal = torch.empty_like(better)
-    for start, tile in score_tiles(left, right, block_bytes=block_bytes):
+    counts = torch.empty(2, len(left), dtype=torch.int64, device=where)
+    for start, tile in score_tiles(left, right, memory_bytes=memory_bytes):
         for part in tile.split(slice_rows(tile)):
             rows = slice(start, start + len(part))
-            better[rows], equal[rows] = _count(part, columns[rows], means)
+            counts[:, rows] = _row_counts(part, columns[rows], means, part.new_empty(2, *part.shape))
             start += len(part)
-    return Ranks(better.cpu().numpy(), equal.cpu().numpy())
+    numbers = counts.cpu().numpy()
+    return Ranks(numbers[0], numbers[1])
 
 
 def both_directions(
     left: Vectors,
     right: Vectors,
     *,
+    pairs: int | None = None,
     csls_k: int = 0,
     normalise: bool = True,
     device: str | torch.device = "auto",
-    block_bytes: int | None = None,
+    memory_bytes: int | None = None,
 ) -> tuple[Ranks, Ranks]:
     """Ranks of row i of ``right`` for row i of ``left`` among all rows of ``right``, and the other way round.
 
-    The same as calling ``ranks`` twice; with CSLS, two passes of products instead of four.
+    The same as calling ``ranks`` twice, with one pass of products where all scores fit the memory, else two.
 
     Args:
-        left: ``[L, d]``.
-        right: ``[L, d]``, row i is the right answer of row i of ``left``.
+        left: ``[n1, d]``.
+        right: ``[n2, d]``, row i is the right answer of row i of ``left``.
+        pairs: this many first rows are pairs, the others of either side candidates only; ``None`` = all,
+            and n1 = n2.
         csls_k: neighbourhood size of CSLS; 0 = plain scores.
         normalise: rank by cosine; else by the inner product of the vectors as they are.
         device: ``auto``, ``cpu`` or ``cuda``.
-        block_bytes: memory for one block of scores.
+        memory_bytes: for scores; ``None`` = 512 MiB, 1 GiB on CUDA. The answer does not depend on it.
 
     Raises:
-        InputError: NaN, infinity, shapes that differ.
+        InputError: NaN, infinity, shapes that differ, more pairs than rows.
         UsageError: ``csls_k`` < 0.
     """
     check_count(csls_k, "csls_k", least=0)
     where = resolve_device(device)
     lefts = prepare(left, "left vectors", normalise=normalise, device=where)
     rights = prepare(right, "right vectors", normalise=normalise, dim=lefts.shape[1], device=where)
-    count = len(lefts)
-    if len(rights) != count:
-        raise InputError(f"expected as many left as right vectors, got {count} and {len(rights)}")
-    diagonal = torch.arange(count, device=where)
-    if csls_k == 0:
-        there = ranks(lefts, rights, diagonal, normalise=False, device=where, block_bytes=block_bytes)
-        back = ranks(rights, lefts, diagonal, normalise=False, device=where, block_bytes=block_bytes)
-        return there, back
-    row_mean, col_mean, gold = _pair_means(lefts, rights, csls_k, block_bytes)
-    gold_back = 2 * gold - row_mean  # the score of each right answer, less the mean of its own query
+    if pairs is None and len(rights) != len(lefts):
+        raise InputError(f"expected as many left as right vectors, got {len(lefts)} and {len(rights)}")
+    count = len(lefts) if pairs is None else check_count(pairs, "pairs", least=0)
+    if count > min(len(lefts), len(rights)):
+        raise InputError(f"expected at most {min(len(lefts), len(rights))} pairs, got {count}")
+    passes = ScorePasses(lefts, rights, memory_bytes=memory_bytes)
+    row_mean = col_mean = None
+    if csls_k > 0:
+        row_mean, col_mean = pair_means(passes, csls_k)
+    gold = lefts.new_empty(count)
+    for start, tile in passes:
+        gold[start : start + len(tile)] = tile[:, start:count].diagonal()
+    gold_back = gold if row_mean is None else 2 * gold - row_mean[:count]  # less the mean of its own query
     counts = torch.zeros(4, count, dtype=torch.int64, device=where)
-    for start, tile in score_tiles(lefts, rights, block_bytes=block_bytes):
+    diagonal = torch.arange(count, device=where)
+    for start, tile in passes:
+        spare = torch.empty(2, *tile[: slice_rows(tile)].shape, device=where)
         for part in tile.split(slice_rows(tile)):
-            rows = slice(start, start + len(part))
-            # right to left first: `_count` writes to its argument
-            scores = 2 * part - row_mean[rows, None]
-            here = torch.arange(len(part), device=where)
-            scores[here, here + start] = -torch.inf
-            counts[2] += (scores > gold_back).sum(dim=0)
-            counts[3] += (scores == gold_back).sum(dim=0)
-            counts[0, rows], counts[1, rows] = _count(part, diagonal[rows], col_mean)
+            scratch = spare[:, : len(part)]
+            here = min(len(part), max(0, count - start))  # rows of the slice that are asked for
+            rows = slice(start, start + here)
+            if here:
+                counts[:2, rows] = _row_counts(part[:here], diagonal[rows], col_mean, scratch[:, :here])
+            back, scratch = part[:, :count], scratch[:, :, :count]
+            if row_mean is not None:
+                back = torch.add(-row_mean[start : start + len(part), None], back, alpha=2, out=scratch[0])
+            elif here:
+                back = scratch[0].copy_(back)
+            if here:
+                back.diagonal(start).fill_(-torch.inf)  # the right answers
+            counts[2:] += _counts(back, gold_back, 0, scratch[1])
             start += len(part)
     numbers = counts.cpu().numpy()
     return Ranks(numbers[0], numbers[1]), Ranks(numbers[2], numbers[3])
@@ -171,31 +184,27 @@ def score_ranks(scores: Vectors, gold: Gold) -> Ranks:
     return Ranks(better.cpu().numpy(), equal.cpu().numpy())
 
 
-def _count(scores: Tensor, gold: Tensor, col_mean: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Candidates above and (but for the right one) at the score of the right one; writes to ``scores``."""
+def _row_counts(scores: Tensor, gold: Tensor, col_mean: Tensor | None, scratch: Tensor) -> Tensor:
+    """Candidates above and (but for the right one) at the score of the right one, ``[2, R]``.
+
+    ``scores`` is left as it was; ``scratch`` is float32 ``[2, R, N]``.
+    """
     if col_mean is not None:
-        scores.mul_(2).sub_(col_mean)
-    own = scores.gather(1, gold[:, None])
-    at_least = (scores >= own).sum(dim=1)
-    better = (scores > own).sum(dim=1)
-    return better, at_least - better - 1
+        scores = torch.add(-col_mean, scores, alpha=2, out=scratch[0])
+    counts = _counts(scores, scores.gather(1, gold[:, None]), 1, scratch[1])
+    counts[1] -= 1
+    return counts
 
 
-def _pair_means(left: Tensor, right: Tensor, k: int, block_bytes: int | None) -> tuple[Tensor, Tensor, Tensor]:
-    """CSLS means of the rows and of the columns and the diagonal of the scores, in one pass; ``[L]`` each."""
-    count = len(left)
-    k = min(k, count)
-    row_mean, gold = left.new_empty(count), left.new_empty(count)
-    best = left.new_empty(count, 0)  # of each column, the k largest so far
-    for start, tile in score_tiles(left, right, block_bytes=block_bytes):
-        stop = start + len(tile)
-        for first, part in zip(range(start, stop, slice_rows(tile)), tile.split(slice_rows(tile)), strict=True):
-            row_mean[first : first + len(part)] = top_values(part, k)[0].mean(dim=1)
-        gold[start:stop] = tile[:, start:stop].diagonal()
-        found = top_values(tile.T, min(k, len(tile)))[0]
-        best = torch.cat([best, found], dim=1)
-        best = best.topk(min(k, best.shape[1]), dim=1).values
-    return row_mean, best.mean(dim=1), gold
+def _counts(scores: Tensor, own: Tensor, dim: int, scratch: Tensor) -> Tensor:
+    """How many scores along ``dim`` are above ``own``, and how many equal it, int64 ``[2, ...]``.
+
+    Comparisons are written as float32, whose sums are several times faster than those of bool on a CPU and
+    exact up to 2^24 scores.
+    """
+    better = torch.gt(scores, own, out=scratch).sum(dim=dim)
+    at_least = torch.ge(scores, own, out=scratch).sum(dim=dim)
+    return torch.stack([better, at_least - better]).to(torch.int64)
 
 
 def _gold_columns(gold: Gold, num_queries: int, num_candidates: int) -> Tensor:

@@ -20,7 +20,7 @@ class IndexConfig:
         hnsw_m: hnsw: links per vector and layer.
         ef_construction: hnsw: width of the search while building.
         ef_search: hnsw: width of a search; at least k is used.
-        block_bytes: exact: memory for one block of scores; ``None`` = 64 MiB, on CUDA 1 GiB.
+        memory_bytes: exact: for one block of scores; ``None`` = 64 MiB, on CUDA 1 GiB.
 
     Raises:
         UsageError: a value is not a whole number in its range.
@@ -32,7 +32,7 @@ class IndexConfig:
     hnsw_m: int = 32
     ef_construction: int = 200
     ef_search: int = 128
-    block_bytes: int | None = None
+    memory_bytes: int | None = None
 
     def __post_init__(self) -> None:
         least = {"seed": 0, "hnsw_m": 2}

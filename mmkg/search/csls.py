@@ -7,7 +7,7 @@ from torch import Tensor
 from ..errors import InputError
 from ..typing import FloatArray
 from .neighbors import Neighbors
-from .tiles import score_tiles, slice_rows, top_values
+from .tiles import ScorePasses, merge_column_tops, score_tiles, slice_rows, top_values
 from .vectors import Vectors, check_count, prepare, resolve_device
 
 
@@ -43,7 +43,7 @@ def mean_top_k(
     *,
     normalise: bool = True,
     device: str | torch.device = "auto",
-    block_bytes: int | None = None,
+    memory_bytes: int | None = None,
 ) -> FloatArray:
     """Mean score of each query to its k nearest base rows, float32 ``[Q]``.
 
@@ -53,7 +53,7 @@ def mean_top_k(
         k: neighbourhood size, >= 1.
         normalise: score by cosine; else by the inner product of the vectors as they are.
         device: ``auto``, ``cpu`` or ``cuda``.
-        block_bytes: memory for one block of scores.
+        memory_bytes: for one block of scores; ``None`` = 64 MiB, 1 GiB on CUDA.
 
     Raises:
         InputError: NaN, infinity, no rows, widths that differ.
@@ -62,18 +62,31 @@ def mean_top_k(
     where = resolve_device(device)
     base = prepare(base, "base vectors", normalise=normalise, device=where)
     queries = prepare(queries, "queries", normalise=normalise, dim=base.shape[1], device=where)
-    return row_means(queries, base, k, block_bytes=block_bytes).cpu().numpy()
+    return row_means(queries, base, k, memory_bytes=memory_bytes).cpu().numpy()
 
 
-def row_means(queries: Tensor, base: Tensor, k: int, *, block_bytes: int | None = None) -> Tensor:
+def row_means(queries: Tensor, base: Tensor, k: int, *, memory_bytes: int | None = None) -> Tensor:
     """``mean_top_k`` of rows that are checked and normalised already; tensors in and out."""
     k = min(check_count(k, "the CSLS neighbourhood k"), len(base))
     means = torch.empty(len(queries), dtype=torch.float32, device=queries.device)
-    for start, tile in score_tiles(queries, base, block_bytes=block_bytes):
+    for start, tile in score_tiles(queries, base, memory_bytes=memory_bytes):
         for part in tile.split(slice_rows(tile)):
             means[start : start + len(part)] = top_values(part, k)[0].mean(dim=1)
             start += len(part)
     return means
+
+
+def pair_means(passes: ScorePasses, k: int) -> tuple[Tensor, Tensor]:
+    """CSLS means of the rows ``[Q]`` and of the columns ``[N]`` of the scores, both from one pass."""
+    rows, cols = len(passes.queries), passes.size
+    row_mean = torch.empty(rows, dtype=torch.float32, device=passes.base.device)
+    best = torch.full((cols, min(k, rows)), -torch.inf, device=row_mean.device)
+    for start, tile in passes:
+        merge_column_tops(best, tile)
+        for part in tile.split(slice_rows(tile)):
+            row_mean[start : start + len(part)] = top_values(part, min(k, cols))[0].mean(dim=1)
+            start += len(part)
+    return row_mean, best.mean(dim=1)
 
 
 def csls_augment(

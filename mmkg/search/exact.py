@@ -21,7 +21,7 @@ class ExactIndex:
         vectors: base ``[N, d]``; copied.
         metric: ``cosine``, or ``ip`` for the plain inner product. A row of zeros has cosine 0 to all.
         device: ``auto``, ``cpu`` or ``cuda``.
-        block_bytes: memory for one block of scores; ``None`` = 64 MiB, on CUDA 1 GiB.
+        memory_bytes: for one block of scores; ``None`` = 64 MiB, on CUDA 1 GiB.
 
     Raises:
         InputError: NaN, infinity, no rows, not a matrix.
@@ -36,13 +36,13 @@ class ExactIndex:
         *,
         metric: Metric = "cosine",
         device: str | torch.device = "auto",
-        block_bytes: int | None = None,
+        memory_bytes: int | None = None,
     ) -> None:
         self.metric: Metric = metric
         self.device = resolve_device(device)
         rows = prepare(vectors, "base vectors", normalise=metric == "cosine", device=self.device)
         self._set(rows if metric == "cosine" else rows.clone())
-        self.block_bytes = None if block_bytes is None else check_count(block_bytes, "block_bytes")
+        self.memory_bytes = None if memory_bytes is None else check_count(memory_bytes, "memory_bytes")
 
     def _set(self, rows: Tensor) -> None:
         self.size, self.dim = len(rows), rows.shape[1]
@@ -52,7 +52,7 @@ class ExactIndex:
     def from_stored(cls, rows: Tensor, *, metric: Metric, device: str | torch.device = "auto") -> "ExactIndex":
         """An index over rows that ``stored`` gave, taken as they are."""
         index = cls.__new__(cls)
-        index.metric, index.device, index.block_bytes = metric, resolve_device(device), None
+        index.metric, index.device, index.memory_bytes = metric, resolve_device(device), None
         index._set(rows.to(index.device))
         return index
 
@@ -73,7 +73,7 @@ class ExactIndex:
         width = min(k, self.size)
         ids = np.empty((len(rows), width), dtype=np.int64)
         scores = np.empty((len(rows), width), dtype=np.float32)
-        for start, tile in score_tiles(rows, self._base, self.size, block_bytes=self.block_bytes):
+        for start, tile in score_tiles(rows, self._base, self.size, memory_bytes=self.memory_bytes):
             for part in tile.split(slice_rows(tile)):
                 best, columns = best_columns(part, width)
                 stop = start + len(part)

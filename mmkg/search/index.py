@@ -25,7 +25,7 @@ class Index(Protocol):
 
 
 def _exact(vectors: Vectors, metric: Metric, device: str | torch.device, config: IndexConfig) -> ExactIndex:
-    return ExactIndex(vectors, metric=metric, device=device, block_bytes=config.block_bytes)
+    return ExactIndex(vectors, metric=metric, device=device, memory_bytes=config.memory_bytes)
 
 
 def _faiss(

@@ -13,8 +13,10 @@ their blocks in another order, so that equal rows would get scores that differ i
 had such a false difference without padding and none with it."""
 
 CPU_BLOCK_BYTES = 64 << 20
+CPU_KEPT_BYTES = 512 << 20
 CUDA_BLOCK_BYTES = 1 << 30
 SLICE_BYTES = 1 << 20
+MERGED_ROWS = 32
 
 
 def pad_rows(rows: Tensor) -> Tensor:
@@ -24,7 +26,7 @@ def pad_rows(rows: Tensor) -> Tensor:
 
 
 def score_tiles(
-    queries: Tensor, base: Tensor, size: int | None = None, *, block_bytes: int | None = None
+    queries: Tensor, base: Tensor, size: int | None = None, *, memory_bytes: int | None = None
 ) -> Iterator[tuple[int, Tensor]]:
     """Inner products of blocks of queries with the whole base.
 
@@ -32,8 +34,8 @@ def score_tiles(
         queries: ``[Q, d]``, float32.
         base: ``[N, d]``, float32; already padded by ``pad_rows`` if ``size`` is given.
         size: number of rows of ``base`` that count.
-        block_bytes: budget of one block of scores; at least 16 queries are taken at a time. ``None``
-            stands for 64 MiB, 1 GiB on CUDA.
+        memory_bytes: for one block of scores, used up to 64 MiB, 1 GiB on CUDA, which is the default; at
+            least 16 queries are taken at a time.
 
     Yields:
         The first query row of the block and its scores ``[rows, N]``. The scores may be written to; the
@@ -41,18 +43,58 @@ def score_tiles(
     """
     padded = pad_rows(base)
     size = len(base) if size is None else size
-    if block_bytes is None:
-        block_bytes = CUDA_BLOCK_BYTES if base.is_cuda else CPU_BLOCK_BYTES
-    height = max(GRAIN, block_bytes // (4 * len(padded)) // GRAIN * GRAIN)
-    height = min(height, math.ceil(len(queries) / GRAIN) * GRAIN)
+    height = _height(queries, padded, memory_bytes)
     buffer = torch.empty(height, len(padded), dtype=torch.float32, device=base.device)
     for start in range(0, len(queries), height):
-        block = queries[start : start + height]
-        count = len(block)
-        block = pad_rows(block)
-        tile = buffer[: len(block)]
-        torch.mm(block, padded.T, out=tile)
-        yield start, tile[:count, :size]
+        yield start, _fill(buffer, queries[start : start + height], padded)[:, :size]
+
+
+class ScorePasses:
+    """The tiles of ``score_tiles`` for several passes: kept where all fit the memory, else computed again.
+
+    Either way each pass sees the same bits. Nobody may write to a tile.
+
+    Args:
+        queries: ``[Q, d]``, float32.
+        base: ``[N, d]``, float32.
+        memory_bytes: for scores; ``None`` = 512 MiB, 1 GiB on CUDA.
+    """
+
+    def __init__(self, queries: Tensor, base: Tensor, *, memory_bytes: int | None = None) -> None:
+        self.queries, self.base, self.size = queries, pad_rows(base), len(base)
+        self.memory_bytes = memory_bytes
+        rows = math.ceil(len(queries) / GRAIN) * GRAIN
+        budget = (CUDA_BLOCK_BYTES if base.is_cuda else CPU_KEPT_BYTES) if memory_bytes is None else memory_bytes
+        self._buffer: Tensor | None = None
+        if 4 * rows * len(self.base) <= budget:
+            self._buffer = torch.empty(rows, len(self.base), dtype=torch.float32, device=base.device)
+        self._filled = 0
+
+    def __iter__(self) -> Iterator[tuple[int, Tensor]]:
+        if self._buffer is None:
+            yield from score_tiles(self.queries, self.base, self.size, memory_bytes=self.memory_bytes)
+            return
+        height = _height(self.queries, self.base, self.memory_bytes)
+        for start in range(0, len(self.queries), height):
+            rows = self.queries[start : start + height]
+            if start == self._filled:
+                _fill(self._buffer[start:], rows, self.base)
+                self._filled += len(rows)
+            yield start, self._buffer[start : start + len(rows), : self.size]
+
+
+def _height(queries: Tensor, base: Tensor, memory_bytes: int | None) -> int:
+    """Queries in a tile, a multiple of ``GRAIN``."""
+    most = CUDA_BLOCK_BYTES if base.is_cuda else CPU_BLOCK_BYTES
+    block_bytes = most if memory_bytes is None else min(memory_bytes, most)
+    height = max(GRAIN, block_bytes // (4 * len(base)) // GRAIN * GRAIN)
+    return min(height, math.ceil(len(queries) / GRAIN) * GRAIN)
+
+
+def _fill(buffer: Tensor, queries: Tensor, base: Tensor) -> Tensor:
+    """Scores of the queries, written to the top of ``buffer``; ``base`` is padded."""
+    padded = pad_rows(queries)
+    return torch.mm(padded, base.T, out=buffer[: len(padded)])[: len(queries)]
 
 
 def slice_rows(tile: Tensor) -> int:
@@ -82,3 +124,15 @@ def top_values(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
         columns = torch.cat([columns, tail], dim=1)
     best = scores.gather(1, columns).topk(k, dim=1)
     return best.values, columns.gather(1, best.indices)
+
+
+def merge_column_tops(best: Tensor, scores: Tensor) -> None:
+    """Take a tile into the k largest of each column so far; writes to ``best``, ``[N, k]``, largest first.
+
+    Only columns whose maximum in a slice beats their k-th place are looked at: few after the first slices.
+    """
+    for part in scores.split(max(slice_rows(scores), MERGED_ROWS)):
+        columns = (part.amax(dim=0) > best[:, -1]).nonzero()[:, 0]
+        if len(columns):
+            found = torch.cat([best[columns], part[:, columns].T], dim=1)
+            best[columns] = found.topk(best.shape[1], dim=1).values

@@ -36,6 +36,21 @@ def test_link_ranks_equal_the_naive_protocol(candidates, csls_k):
     assert back.mean.tolist() == naive_ranks(right, left, links[:, ::-1], *pools[::-1], csls_k)
 
 
+@pytest.mark.parametrize("memory_bytes", [1, 3000])
+@pytest.mark.parametrize("links", ["one to one", "many to many"])
+def test_the_memory_for_scores_does_not_change_a_rank(links, memory_bytes):
+    left, right = unit(8, 60, 4), unit(9, 70, 4)
+    left[7], right[9], right[50] = left[8], right[10], right[10]  # ties
+    rng = np.random.default_rng(1)
+    pairs = np.stack([rng.permutation(60)[:30], rng.permutation(70)[:30]], 1)
+    pairs = pairs if links == "one to one" else np.concatenate([pairs, pairs[:5, :1] + np.array([[0, 0]])])
+    for candidates in ("test", "all"):
+        wanted = link_ranks(left, right, pairs, candidates=candidates, device="cpu")
+        got = link_ranks(left, right, pairs, candidates=candidates, device="cpu", memory_bytes=memory_bytes)
+        for a, b in zip(wanted, got, strict=True):
+            assert (a.better == b.better).all() and (a.equal == b.equal).all()
+
+
 def test_metrics_of_known_ranks():
     right = np.eye(4)
     left = np.array([[1, 0.2, 0, 0], [1, 0.9, 0, 0], [0, 0, 1, 0.3], [0.1, 0, 0, 1]])

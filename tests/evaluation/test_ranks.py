@@ -82,12 +82,12 @@ def test_ranks_of_tied_and_copied_vectors_equal_counting(seed, num_queries, num_
 @given(
     st.integers(0, 10**6), st.integers(1, 60), st.integers(1, 9), st.integers(0, 5), st.sampled_from([1, 4000, None])
 )
-def test_ranks_equal_sorting_of_the_whole_matrix(seed, count, dim, csls_k, block_bytes):
+def test_ranks_equal_sorting_of_the_whole_matrix(seed, count, dim, csls_k, memory_bytes):
     left, right = normal(seed, count, dim + 1), normal(seed + 1, count, dim + 1)
     scores = cosine(left, right)
     scores = naive_csls(scores, csls_k) if csls_k else scores
     gaps = np.abs(scores - np.diag(scores)[:, None]) + np.eye(count), np.abs(scores - np.diag(scores)) + np.eye(count)
-    there, back = both_directions(left, right, csls_k=csls_k, device="cpu", block_bytes=block_bytes)
+    there, back = both_directions(left, right, csls_k=csls_k, device="cpu", memory_bytes=memory_bytes)
     for got, matrix, gap in ((there, scores, gaps[0]), (back, scores.T, gaps[1].T)):
         clear = gap.min(axis=1) > 1e-5  # closer than float32 can tell apart: either order is right
         place = (np.argsort(-matrix, axis=1) == np.arange(count)[:, None]).argmax(axis=1) + 1
@@ -98,7 +98,7 @@ def test_ranks_equal_sorting_of_the_whole_matrix(seed, count, dim, csls_k, block
 def test_both_directions_equal_two_single_ones(csls_k):
     left, right = normal(0, 83, 11), normal(1, 83, 11)
     left[5], right[7], right[60] = left[6], right[8], right[8]  # ties
-    there, back = both_directions(left, right, csls_k=csls_k, device="cpu", block_bytes=6000)
+    there, back = both_directions(left, right, csls_k=csls_k, device="cpu", memory_bytes=6000)
     gold = np.arange(83)
     one, two = (
         ranks(left, right, gold, csls_k=csls_k, device="cpu"),
@@ -107,6 +107,22 @@ def test_both_directions_equal_two_single_ones(csls_k):
     assert (there.better == one.better).all() and (there.equal == one.equal).all()
     assert (back.better == two.better).all() and (back.equal == two.equal).all()
     assert there.equal.sum() > 0 or csls_k == 1
+
+
+@pytest.mark.parametrize("csls_k", [0, 2])
+@pytest.mark.parametrize("memory_bytes", [1, 7000, None])
+def test_rows_beyond_the_pairs_are_candidates_only(csls_k, memory_bytes):
+    rng = np.random.default_rng(0)  # small whole numbers: many ties, and exact products
+    left, right = rng.integers(-2, 3, (70, 3)).astype(np.float32), rng.integers(-2, 3, (53, 3)).astype(np.float32)
+    scores = (left @ right.T).astype(np.float64)
+    scores = naive_csls(scores, csls_k) if csls_k else scores
+    there, back = both_directions(
+        left, right, pairs=40, csls_k=csls_k, normalise=False, device="cpu", memory_bytes=memory_bytes
+    )
+    assert there.mean.tolist() == naive_mean_rank(scores[:40], np.arange(40))
+    assert back.mean.tolist() == naive_mean_rank(scores.T[:40], np.arange(40))
+    with pytest.raises(InputError, match="at most 53 pairs"):
+        both_directions(left, right, pairs=54, device="cpu")
 
 
 @pytest.mark.parametrize("csls_k", [0, 3])
@@ -211,7 +227,7 @@ def test_memory_stays_at_a_block_and_not_the_matrix():
         "import resource, sys, torch; from mmkg.evaluation import both_directions;"
         "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss;"
         "left = torch.randn(12000, 16); both_directions(left[:500], left[:500], csls_k=3); before = peak();"
-        "there, back = both_directions(left, left, csls_k=3, block_bytes=8 << 20);"
+        "there, back = both_directions(left, left, csls_k=3, memory_bytes=8 << 20);"
         "print(there.mean.max(), back.mean.max(), peak() - before)"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from mmkg.errors import InputError, UsageError
 from mmkg.search import Neighbors, build_index, csls_augment, csls_neighbors, mean_top_k, sort_neighbors
-from mmkg.search.csls import csls
-from mmkg.search.tiles import score_tiles, top_values
+from mmkg.search.csls import csls, pair_means
+from mmkg.search.tiles import ScorePasses, merge_column_tops, score_tiles, top_values
 
 
 def naive_csls(s, k):  # Conneau et al., Sec. 2.3 as printed
@@ -80,8 +80,8 @@ def test_the_mean_of_few_neighbours_is_over_all_there_are():
 def test_mean_top_k_does_not_depend_on_the_block():
     left, right = unit(4, 90, 7), unit(5, 500, 7)
     naive = np.sort((left.double() @ right.double().T).numpy(), axis=1)[:, -3:].mean(axis=1)
-    for block_bytes in (1, 50_000, None):
-        got = mean_top_k(left, right, 3, device="cpu", block_bytes=block_bytes)
+    for memory_bytes in (1, 50_000, None):
+        got = mean_top_k(left, right, 3, device="cpu", memory_bytes=memory_bytes)
         np.testing.assert_allclose(got, naive, atol=1e-6)
 
 
@@ -118,7 +118,7 @@ def test_tiles_hold_all_scores_once_and_equal_vectors_score_equally(n, q, d):
     rng = torch.Generator().manual_seed(n)
     queries, base = torch.randn(q, d, generator=rng), torch.randn(1, d, generator=rng).repeat(n, 1)
     seen = []
-    for start, tile in score_tiles(queries, base, block_bytes=1):
+    for start, tile in score_tiles(queries, base, memory_bytes=1):
         assert (tile == tile[:, :1]).all()
         torch.testing.assert_close(tile, (queries[start : start + len(tile)].double() @ base.double().T).float())
         seen += range(start, start + len(tile))
@@ -138,3 +138,35 @@ def test_neighbors_refuses_other_types_and_shapes():
         Neighbors(np.zeros((2, 1), np.int64), np.zeros((2, 2), np.float32))
     with pytest.raises(ValueError, match="int64 ids"):
         Neighbors(np.zeros((2, 1), np.int32), np.zeros((2, 1), np.float32))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 150), st.integers(1, 30), st.integers(1, 5), st.booleans())
+def test_merged_tiles_hold_the_largest_of_each_column(seed, rows, width, k, tied):
+    k = min(k, rows)
+    rng = np.random.default_rng(seed)
+    scores = rng.integers(0, 5, (rows, width)) if tied else rng.normal(size=(rows, width))
+    scores = scores.astype(np.float32)
+    best = torch.full((width, k), -torch.inf)
+    for tile in torch.from_numpy(scores).split(int(rng.integers(1, rows + 1))):
+        merge_column_tops(best, tile)
+    assert (best.numpy().T == -np.sort(-scores, axis=0)[:k]).all()
+
+
+@pytest.mark.parametrize("memory_bytes", [1, 9000, None])
+def test_passes_give_the_same_scores_each_time_kept_or_not(memory_bytes):
+    left, right = unit(6, 50, 7), unit(7, 41, 7)
+    passes = ScorePasses(left, right, memory_bytes=memory_bytes)
+    seen = [torch.cat([tile.clone() for _, tile in passes]) for _ in range(3)]
+    torch.testing.assert_close(seen[0], (left.double() @ right.double().T).float())
+    assert (seen[0] == seen[1]).all() and (seen[0] == seen[2]).all()
+
+
+@pytest.mark.parametrize("memory_bytes", [1, 9000, None])
+@pytest.mark.parametrize("k", [1, 3, 100])
+def test_pair_means_are_those_of_both_axes_of_the_matrix(k, memory_bytes):
+    left, right = unit(8, 60, 5), unit(9, 43, 5)
+    scores = (left.double() @ right.double().T).numpy()
+    rows, cols = pair_means(ScorePasses(left, right, memory_bytes=memory_bytes), k)
+    np.testing.assert_allclose(rows, np.sort(scores, axis=1)[:, -k:].mean(axis=1), atol=1e-6)
+    np.testing.assert_allclose(cols, np.sort(scores, axis=0)[-k:].mean(axis=0), atol=1e-6)

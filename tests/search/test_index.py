@@ -256,8 +256,8 @@ def test_ivf_that_reads_one_list_finds_less_than_one_that_reads_all():
 def test_block_size_does_not_change_a_bit():
     base, queries = spread_vectors(14, 333, 17), spread_vectors(15, 77, 17)
     wanted = ExactIndex(base, device="cpu").search(queries, 9)
-    for block_bytes in (1, 30_000, 10**9):
-        found = ExactIndex(base, device="cpu", block_bytes=block_bytes).search(queries, 9)
+    for memory_bytes in (1, 30_000, 10**9):
+        found = ExactIndex(base, device="cpu", memory_bytes=memory_bytes).search(queries, 9)
         assert (found.ids == wanted.ids).all() and (found.scores == wanted.scores).all()
 
 
