@@ -93,7 +93,7 @@ def _describe_graph(graph: KnowledgeGraph, linked: IntArray) -> dict[str, Any]:
         "entities_without_triple": int((~graph.has_triple).sum()),
         "attribute_names": len(graph.attributes.names),
         "attribute_facts": len(graph.attributes),
-        "attribute_values": sum(value is not None for value in graph.attributes.values),
+        "attribute_values": len(graph.attributes) - graph.attributes.values.count(None),
         "image_dim": None if graph.images is None else int(graph.images.features.shape[1]),
         "degree": {
             **{f"{share:.0%}": int(value) for share, value in zip(_QUANTILES, quantiles, strict=True)},
@@ -125,7 +125,7 @@ def _missing(task: AlignmentTask) -> list[str]:
         without = [k for k, graph in enumerate(graphs, start=1) if not has_modality(graph, name).any()]
         hints += _hint(f"no {name}", without, how)
     facts = [graph.attributes for graph in graphs]
-    without = [k for k, some in enumerate(facts, start=1) if len(some) and all(value is None for value in some.values)]
+    without = [k for k, some in enumerate(facts, start=1) if len(some) and some.values.count(None) == len(some)]
     hints += _hint("attributes without values", without, "add attr_triples_{k} (URI, attribute, value)")
     for part in ("train", "valid", "test"):
         if len(getattr(task.links, part)) == 0:

@@ -12,9 +12,10 @@ from torch import Tensor
 
 from ..errors import InputError, UsageError, nearest
 from ..seeding import numpy_generator
-from ..typing import ATTRIBUTE, IMAGE, MODALITIES, NAME, RELATION, STRUCTURE, IntArray
+from ..typing import ATTRIBUTE, IMAGE, MODALITIES, NAME, RELATION, STRUCTURE, FloatArray, IntArray
 from .adjacency import adjacency
 from .batch import ModalityBatch, sparse_rows
+from .kg import BLOCK_ROWS
 from .neighborhood import NeighborSampler
 from .ngrams import ngram_matrix
 from .presence import has_modality
@@ -46,22 +47,45 @@ class SparseTable:
 
 
 class DenseTable:
-    """Vectors of those of N entities that have one; the others read as zero and are not observed."""
+    """Vectors of those of N entities that have one; the others read as zero and are not observed.
 
-    def __init__(self, rows: IntArray, vectors: np.ndarray, num_entities: int) -> None:
-        self.vectors = torch.from_numpy(np.ascontiguousarray(vectors, dtype=np.float32))
+    The vectors stay where they are, in memory or mapped from a file: only the rows taken are read.
+
+    Args:
+        rows: entity row of each vector, ``[P]``.
+        vectors: ``[P, d]``, or several such arrays one after the other.
+        num_entities: N.
+        divisor: what each vector is divided by when it is taken, ``[P]``; ``None`` = nothing.
+    """
+
+    def __init__(
+        self,
+        rows: IntArray,
+        vectors: np.ndarray | Sequence[np.ndarray],
+        num_entities: int,
+        *,
+        divisor: FloatArray | None = None,
+    ) -> None:
+        self.parts = (vectors,) if isinstance(vectors, np.ndarray) else tuple(vectors)
+        self.divisor = divisor
         self.position = torch.full((num_entities,), -1, dtype=torch.int64)
         self.position[torch.from_numpy(rows)] = torch.arange(len(rows))
-        self.dim = self.vectors.shape[1]
+        self.dim = self.parts[0].shape[1]
         self.observed = self.position >= 0
 
     def take(self, rows: Tensor) -> Tensor:
         """The given rows, float32 ``[B, 1, d]``."""
-        position = self.position.index_select(0, rows)
-        out = torch.zeros(len(rows), self.dim)
-        here = position >= 0
-        out[here] = self.vectors.index_select(0, position[here])
-        return out[:, None, :]
+        position = self.position.index_select(0, rows).numpy()
+        out = np.zeros((len(rows), self.dim), np.float32)
+        start = 0
+        for part in self.parts:
+            here = np.flatnonzero((position >= start) & (position < start + len(part)))
+            out[here] = part[position[here] - start]
+            start += len(part)
+        if self.divisor is not None:
+            here = np.flatnonzero(position >= 0)
+            out[here] /= self.divisor[position[here], None]
+        return torch.from_numpy(out)[:, None, :]
 
 
 Table = SparseTable | DenseTable
@@ -174,9 +198,8 @@ def attribute_bag(task: AlignmentTask, *, top: int = 1000, values: bool = True) 
     rows = np.concatenate([facts.entity + shift for facts, _, shift in sides])
     kinds = np.concatenate([column[facts.attribute] for facts, column, _ in sides])
     if values:
-        side = np.repeat([0, 1], [len(left), len(right)])
-        texts = [*left.values, *right.values]
-        value_labels, value_rows, value_kinds = _shared_values(rows, kinds, side, texts, labels)
+        texts = (*left.values, *right.values)
+        value_labels, value_rows, value_kinds = _shared_values(rows, kinds, task.left.num_entities, texts, labels)
         rows = np.concatenate([rows, value_rows])
         kinds = np.concatenate([kinds, value_kinds + len(labels)])
         labels = [*labels, *value_labels]
@@ -190,27 +213,39 @@ def name_table(task: AlignmentTask, *, sizes: Sequence[int] = (1, 2, 3), top: in
 
 
 def image_table(task: AlignmentTask, *, fill: ImageFill = "mask", seed: int = 0) -> DenseTable:
-    """Image vectors of both graphs, each of unit length; the two must have one width.
+    """Image vectors of both graphs, each of unit length when it is taken; the two must have one width.
 
     ``fill="gaussian"`` gives every entity without an image a random vector with the mean and deviation,
     per dimension, of those that have one, and passes it off as observed, as the published codes do. It
     makes a model worse than no images at all while fewer than about 60 % of the entities have one.
     """
-    parts = [(graph.images, shift) for graph, shift in ((task.left, 0), (task.right, task.left.num_entities))]
-    dims = {images.features.shape[1] for images, _ in parts if images is not None}
+    sides = [(graph.images, shift) for graph, shift in ((task.left, 0), (task.right, task.left.num_entities))]
+    parts = [images.features for images, _ in sides if images is not None]
+    dims = {part.shape[1] for part in parts}
     if len(dims) > 1:
         raise InputError(f"image features of both graphs must have one width, got {sorted(dims)}")
-    rows = np.concatenate([images.rows + shift for images, shift in parts if images is not None])
-    vectors = np.concatenate([images.features for images, _ in parts if images is not None])
-    shown = np.linalg.norm(vectors, axis=1) > 0  # a vector of zeros is no image
-    rows, vectors = rows[shown], vectors[shown]
+    rows = np.concatenate([images.rows + shift for images, shift in sides if images is not None])
+    norms = np.concatenate([_norms(part) for part in parts])
+    shown = norms > 0  # a vector of zeros is no image
     if fill == "gaussian":
-        gaps = np.setdiff1d(np.arange(_num_entities(task)), rows)
+        vectors = np.concatenate(parts)[shown]
+        gaps = np.setdiff1d(np.arange(_num_entities(task)), rows[shown])
         noise = numpy_generator(seed, "image noise").standard_normal((len(gaps), vectors.shape[1]), dtype=np.float32)
-        vectors = np.concatenate([vectors, vectors.mean(axis=0) + vectors.std(axis=0) * noise])
-        rows = np.concatenate([rows, gaps])
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return DenseTable(rows, vectors / np.maximum(norms, 1e-12), _num_entities(task))
+        parts = [vectors, vectors.mean(axis=0) + vectors.std(axis=0) * noise]
+        rows, norms = np.concatenate([rows[shown], gaps]), np.concatenate([norms[shown], _norms(parts[1])])
+        shown = np.ones(len(rows), bool)
+    table = DenseTable(rows, parts, _num_entities(task), divisor=np.maximum(norms, np.float32(1e-12)))
+    table.position[torch.from_numpy(rows[~shown])] = -1
+    table.observed = table.position >= 0
+    return table
+
+
+def _norms(vectors: FloatArray) -> FloatArray:
+    """Lengths of the rows, block by block."""
+    blocks = range(0, len(vectors), BLOCK_ROWS)
+    return np.concatenate(
+        [np.empty(0, np.float32), *(np.linalg.norm(vectors[start : start + BLOCK_ROWS], axis=1) for start in blocks)]
+    )
 
 
 @dataclass(frozen=True)
@@ -291,25 +326,32 @@ def _merge(left: Sequence[str], right: Sequence[str]) -> tuple[list[str], tuple[
 
 
 def _shared_values(
-    rows: IntArray, kinds: IntArray, side: IntArray, texts: Sequence[str | None], labels: Sequence[str]
+    rows: IntArray, kinds: IntArray, num_left: int, texts: Sequence[str | None], labels: Sequence[str]
 ) -> tuple[list[str], IntArray, IntArray]:
-    """Labels, entity rows and columns of the name=value pairs that two entities of each side share."""
-    code: dict[tuple[int, str], int] = {}
-    tokens = np.fromiter(
-        (
-            -1 if text is None else code.setdefault((kind, text), len(code))
-            for kind, text in zip(kinds.tolist(), texts, strict=True)
-        ),
-        dtype=np.int64,
-        count=len(texts),
+    """Labels, entity rows and columns of the name=value pairs that two entities of each side share.
+
+    Labels are in the order in which the pairs first come.
+    """
+    distinct = {text: number for number, text in enumerate(dict.fromkeys(texts))}
+    if not distinct.keys() - {None}:
+        return [], np.empty(0, np.int64), np.empty(0, np.int64)
+    codes = np.fromiter(map(distinct.__getitem__, texts), np.int64, len(texts))
+    there = np.flatnonzero(codes != distinct[None]) if None in distinct else np.arange(len(texts))
+    pairs, first, tokens = np.unique(
+        kinds[there] * len(distinct) + codes[there], return_index=True, return_inverse=True
     )
-    facts = np.unique(np.stack([tokens, rows, side])[:, tokens >= 0], axis=1)
-    counts = [np.bincount(facts[0, facts[2] == s], minlength=len(code)) for s in (0, 1)]
-    keep = (counts[0] >= 2) & (counts[1] >= 2)
-    column = np.cumsum(keep) - 1
-    kept = facts[:, keep[facts[0]]]
-    names = [f"{labels[kind]}={text}" for (kind, text), yes in zip(code, keep.tolist(), strict=True) if yes]
-    return names, kept[1], column[kept[0]]
+    size = int(rows.max()) + 1
+    facts = np.unique(tokens * size + rows[there])
+    tokens, owners = np.divmod(facts, size)
+    counts = [np.bincount(tokens[side], minlength=len(pairs)) for side in (owners < num_left, owners >= num_left)]
+    kept = np.flatnonzero((counts[0] >= 2) & (counts[1] >= 2))
+    kept = kept[np.argsort(first[kept])]
+    column = np.full(len(pairs), -1)
+    column[kept] = np.arange(len(kept))
+    chosen = column[tokens] >= 0
+    places = there[first[kept]].tolist()
+    names = [f"{labels[kinds[place]]}={texts[place]}" for place in places]
+    return names, owners[chosen], column[tokens[chosen]]
 
 
 def _bag(

@@ -8,6 +8,8 @@ import numpy as np
 from ..errors import InputError
 from ..typing import BoolArray, FloatArray, IntArray
 
+BLOCK_ROWS = 1 << 14
+
 
 @dataclass(frozen=True)
 class AttributeTriples:
@@ -40,7 +42,7 @@ class ImageTable:
 
     Args:
         rows: entity rows that have an image, int64 ``[P]``, ascending and unique.
-        features: one vector per such row, float32 ``[P, d]``, finite.
+        features: one vector per such row, float32 ``[P, d]``, finite; may be mapped from a file.
     """
 
     rows: IntArray
@@ -101,12 +103,10 @@ class KnowledgeGraph:
                 )
             if len(rows) > 1 and not (np.diff(rows) > 0).all():
                 raise InputError("image rows must be ascending and unique")
-            bad = ~np.isfinite(features).all(axis=1)
-            if bad.any():
-                label = self.entities[rows[int(bad.argmax())]]
-                raise InputError(
-                    f"image features must be finite; {int(bad.sum())} entities break this, first {label!r}"
-                )
+            bad = rows_not_finite(features)
+            if len(bad):
+                label = self.entities[rows[bad[0]]]
+                raise InputError(f"image features must be finite; {len(bad)} entities break this, first {label!r}")
 
     @property
     def num_entities(self) -> int:
@@ -139,8 +139,17 @@ class KnowledgeGraph:
         if self.images is not None:
             arrays += [self.images.rows, self.images.features]
         for array in arrays:
-            digest.update(np.ascontiguousarray(array).tobytes())
+            digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
+
+
+def rows_not_finite(vectors: FloatArray) -> IntArray:
+    """Rows ``[n]`` that hold a NaN or an infinity, ascending; block by block, so that a mapped file is not copied."""
+    bad = []
+    for start in range(0, len(vectors), BLOCK_ROWS):
+        finite = np.isfinite(vectors[start : start + BLOCK_ROWS]).all(axis=1)
+        bad.append(np.flatnonzero(~finite) + start)
+    return np.concatenate(bad) if bad else np.empty(0, np.int64)
 
 
 def _check_range(what: str, values: IntArray, size: int) -> None:

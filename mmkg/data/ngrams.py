@@ -9,6 +9,7 @@ from ..errors import UsageError
 from ..typing import IntArray
 
 SPACE = ord(" ")
+BLOCK_TEXTS = 1 << 16
 
 
 def ngram_matrix(
@@ -33,13 +34,35 @@ def ngram_matrix(
     """
     if not sizes or min(sizes) < 1 or max(sizes) > 3:
         raise UsageError(f"n-gram sizes must be 1, 2 or 3, got {tuple(sizes)}")
+    blocks = [_count(texts[start : start + BLOCK_TEXTS], sizes) for start in range(0, len(texts), BLOCK_TEXTS)]
+    vocabulary, place = np.unique(np.concatenate([keys for keys, _ in blocks]), return_inverse=True)
+    places = np.split(place, np.cumsum([len(keys) for keys, _ in blocks[:-1]]))
+    holders = np.zeros(len(vocabulary), np.int64)
+    for (_, counts), here in zip(blocks, places, strict=True):
+        holders[here] += np.bincount(counts.indices, minlength=len(here))
+    order = np.argsort(-holders, kind="stable")
+    order = order[holders[order] >= 2][:top]
+    if len(order) == 0:
+        return sparse.csr_matrix((len(texts), 1), dtype=np.float32)
+    column = np.full(len(vocabulary), -1)
+    column[order] = np.arange(len(order))
+    inverse_frequency = np.log(len(texts) / holders[order]) + 1e-6  # an n-gram that all texts hold keeps a trace
+    parts = [_weigh(counts, column[here], inverse_frequency) for (_, counts), here in zip(blocks, places, strict=True)]
+    return sparse.csr_matrix(sparse.vstack(parts, format="csr"))
+
+
+def _count(texts: Sequence[str | None], sizes: Sequence[int]) -> tuple[IntArray, sparse.csr_matrix]:
+    """Keys of the n-grams of some texts, ascending, and how often each text holds each."""
     framed = [f" {' '.join((text or '').lower().split())} " for text in texts]
     lengths = np.fromiter(map(len, framed), np.int64, count=len(framed))
     points = np.frombuffer("".join(framed).encode("utf-32-le", "surrogatepass"), dtype=np.uint32).astype(np.int64)
     row = np.repeat(np.arange(len(framed)), lengths)
     windows = [_windows(points, row, size) for size in sorted(set(sizes))]
-    keys = np.concatenate([key for key, _ in windows])
-    return _weigh(keys, np.concatenate([owner for _, owner in windows]), len(texts), top)
+    keys, column = np.unique(np.concatenate([key for key, _ in windows]), return_inverse=True)
+    rows = np.concatenate([owner for _, owner in windows])
+    ones = np.ones(len(rows), np.float32)
+    counts = sparse.csr_matrix((ones, (rows, column)), shape=(len(texts), max(len(keys), 1)))  # adds up repetitions
+    return keys, counts
 
 
 def _windows(points: IntArray, row: IntArray, size: int) -> tuple[IntArray, IntArray]:
@@ -58,18 +81,15 @@ def _windows(points: IntArray, row: IntArray, size: int) -> tuple[IntArray, IntA
     return key[keep], row[:count][keep]
 
 
-def _weigh(keys: IntArray, rows: IntArray, num_texts: int, top: int) -> sparse.csr_matrix:
-    vocabulary, column = np.unique(keys, return_inverse=True)
-    counts = sparse.coo_matrix((np.ones(len(rows)), (rows, column)), shape=(num_texts, max(len(vocabulary), 1))).tocsr()
-    counts.sum_duplicates()
-    holders = np.bincount(counts.indices, minlength=counts.shape[1])
-    order = np.argsort(-holders, kind="stable")
-    order = order[holders[order] >= 2][:top]
-    if len(order) == 0:
-        return sparse.csr_matrix((num_texts, 1), dtype=np.float32)
-    matrix = counts[:, order]
-    matrix.data = 1 + np.log(matrix.data)
-    inverse_frequency = np.log(num_texts / holders[order]) + 1e-6  # an n-gram that all texts hold keeps a trace
-    matrix = matrix @ sparse.diags_array(inverse_frequency)
-    norms = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
-    return sparse.csr_matrix(sparse.diags_array(1 / np.maximum(norms, 1e-12)) @ matrix, dtype=np.float32)
+def _weigh(counts: sparse.csr_matrix, column: IntArray, inverse_frequency: np.ndarray) -> sparse.csr_matrix:
+    """TF-IDF weights in rows of unit length; ``column`` is the new place of each column, -1 = left out."""
+    columns = column[counts.indices]
+    kept = columns >= 0
+    rows = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))[kept]
+    columns = columns[kept]
+    weights = (1 + np.log(counts.data[kept].astype(np.float64))) * inverse_frequency[columns]
+    norms = np.sqrt(np.bincount(rows, weights=weights * weights, minlength=counts.shape[0]))
+    weights /= np.maximum(norms, 1e-12)[rows]
+    return sparse.csr_matrix(
+        (weights.astype(np.float32), (rows, columns)), shape=(counts.shape[0], len(inverse_frequency))
+    )

@@ -71,30 +71,30 @@ class AlignmentTask:
 
     def _check_unique(self) -> None:
         links = self.links.all()
-        parts = np.repeat(
-            ["train", "valid", "test"], [len(self.links.train), len(self.links.valid), len(self.links.test)]
-        )
-        pairs, first, counts = np.unique(links, axis=0, return_index=True, return_counts=True)
+        if len(links) == 0 or all(int(np.bincount(links[:, side]).max()) == 1 for side in (0, 1)):
+            return
+        part = np.repeat(np.arange(3), [len(self.links.train), len(self.links.valid), len(self.links.test)])
+        pairs, counts = np.unique(links, axis=0, return_counts=True)
         if (counts > 1).any():
             pair = pairs[int((counts > 1).argmax())]
-            where = sorted(set(parts[(links == pair).all(axis=1)].tolist()))
             raise InputError(
                 f"link {self.left.entities[pair[0]]!r} = {self.right.entities[pair[1]]!r} comes more than once "
-                f"(in {', '.join(where)}); links of different parts must not overlap"
+                f"(in {_parts(part[(links == pair).all(axis=1)])}); links of different parts must not overlap"
             )
         for side, graph in ((0, self.left), (1, self.right)):
-            rows, inverse, counts = np.unique(links[:, side], return_inverse=True, return_counts=True)
-            if not (counts > 1).any():
-                continue
-            many = counts[inverse] > 1
-            for row in rows[counts > 1]:
-                where = sorted(set(parts[links[:, side] == row].tolist()))
-                if self.one_to_one or len(where) > 1:
-                    raise InputError(
-                        f"entity {graph.entities[row]!r} is linked to {int((links[:, side] == row).sum())} entities "
-                        f"(in {', '.join(where)}; {int(many.sum())} such links in all); "
-                        "drop the extra links, or pass one_to_one=False for links inside one part"
-                    )
+            column = links[:, side]
+            counts = np.bincount(column, minlength=graph.num_entities)
+            first, last = np.full(len(counts), 3), np.full(len(counts), -1)
+            np.minimum.at(first, column, part)
+            np.maximum.at(last, column, part)
+            refused = np.flatnonzero((counts > 1) if self.one_to_one else (counts > 1) & (first != last))
+            if len(refused):
+                row = int(refused[0])
+                raise InputError(
+                    f"entity {graph.entities[row]!r} is linked to {int(counts[row])} entities "
+                    f"(in {_parts(part[column == row])}; {int(counts[counts > 1].sum())} such links in all); "
+                    "drop the extra links, or pass one_to_one=False for links inside one part"
+                )
 
     def fingerprint(self) -> str:
         """SHA-256 over both graphs and the split."""
@@ -104,3 +104,8 @@ class AlignmentTask:
         for part in (self.links.train, self.links.valid, self.links.test):
             digest.update(np.ascontiguousarray(part).tobytes() + b"|")
         return digest.hexdigest()
+
+
+def _parts(numbers: IntArray) -> str:
+    """Names of the parts of a split, for a message."""
+    return ", ".join(sorted({("train", "valid", "test")[number] for number in numbers.tolist()}))

@@ -1,4 +1,5 @@
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from mmkg.data.features import (
     relation_bag,
 )
 from mmkg.data.kg import AttributeTriples, ImageTable, KnowledgeGraph
+from mmkg.data.synthetic import twin_graphs
 from mmkg.data.task import AlignmentTask, LinkSplit
 from mmkg.errors import InputError, UsageError
 
@@ -270,3 +272,59 @@ def test_taken_rows_are_those_of_the_dense_matrix(seed, rows):
     found = DenseTable(some, matrix[some], 8).take(picked)
     expected = np.where(np.isin(np.arange(8), some)[:, None], matrix, 0)[rows].reshape(-1, 1, 5)
     assert np.array_equal(found.numpy(), expected)
+
+
+def test_image_vectors_mapped_from_a_file_are_those_in_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr("mmkg.data.features.BLOCK_ROWS", 7)
+    monkeypatch.setattr("mmkg.data.kg.BLOCK_ROWS", 7)
+    task = twin_graphs(40, noise=0.2, seed=1)
+    mapped = []
+    for graph in (task.left, task.right):
+        path = tmp_path / f"{len(mapped)}.npy"
+        np.save(path, graph.images.features)
+        images = ImageTable(graph.images.rows, np.load(path, mmap_mode="r"))
+        mapped.append(replace(graph, images=images))
+    other = replace(task, left=mapped[0], right=mapped[1])
+    table, expected = image_table(other), image_table(task)
+    assert all(isinstance(part, np.memmap) for part in table.parts)  # not copied
+    rows = torch.randperm(80)
+    assert torch.equal(table.take(rows), expected.take(rows)) and other.fingerprint() == task.fingerprint()
+    vectors = np.zeros((80, 32))
+    for graph, shift in ((task.left, 0), (task.right, 40)):
+        for row, vector in zip(graph.images.rows.tolist(), graph.images.features.astype(float), strict=True):
+            vectors[row + shift] = vector / np.sqrt((vector * vector).sum())
+    np.testing.assert_allclose(table.take(torch.arange(80))[:, 0], vectors, atol=1e-6)
+    assert np.array_equal(table.observed.numpy(), vectors.any(axis=1))
+
+
+def test_a_mapped_image_that_is_not_finite_is_refused_with_its_entity(tmp_path, monkeypatch):
+    monkeypatch.setattr("mmkg.data.kg.BLOCK_ROWS", 7)
+    graph = twin_graphs(40, missing={}).left
+    features = graph.images.features.copy()
+    features[[19, 30], 3] = np.nan, np.inf
+    np.save(tmp_path / "x.npy", features)
+    with pytest.raises(InputError, match="2 entities break this, first 'left/19'"):
+        replace(graph, images=ImageTable(graph.images.rows, np.load(tmp_path / "x.npy", mmap_mode="r")))
+
+
+def test_shared_values_are_those_a_loop_finds():
+    rng = np.random.default_rng(5)
+    texts = ["red", "blue", "7", None, "=", ""]
+    sides = [
+        [(int(rng.integers(9)), f"a{rng.integers(3)}", texts[rng.integers(6)]) for _ in range(60)] for _ in range(2)
+    ]
+    owners = [{}, {}]
+    for holders, facts in zip(owners, sides, strict=True):
+        for entity, name, text in facts:
+            if text is not None:
+                holders.setdefault((name, text), set()).add(entity)
+    shared = [pair for pair in owners[0] if all(len(holders.get(pair, ())) >= 2 for holders in owners)]
+    task = AlignmentTask(graph(9, facts=sides[0]), graph(9, facts=sides[1]), NO_LINKS)
+    table = attribute_bag(task)
+    found = [column for column in table.columns if "=" in column]
+    assert sorted(found) == sorted(f"{name}={text}" for name, text in shared) and len(found) > 5
+    dense = table.take(torch.arange(18)).to_dense().numpy()
+    for name, text in shared:
+        column = dense[:, table.columns.index(f"{name}={text}")]
+        expected = {row + shift for holders, shift in zip(owners, (0, 9), strict=True) for row in holders[name, text]}
+        assert set(np.flatnonzero(column).tolist()) == expected

@@ -116,3 +116,11 @@ def test_rows_move_with_their_texts():
 def test_other_sizes_are_refused(sizes):
     with pytest.raises(UsageError, match="1, 2 or 3"):
         ngram_matrix(["ab"], sizes=sizes)
+
+
+def test_the_matrix_does_not_depend_on_the_size_of_the_blocks(monkeypatch):
+    texts = ["anna banana", None, "ananas", "", "nana", "ban an", "x", "banana banana"]
+    whole = ngram_matrix(texts).toarray()
+    for size in (1, 3):
+        monkeypatch.setattr("mmkg.data.ngrams.BLOCK_TEXTS", size)
+        assert np.array_equal(ngram_matrix(texts).toarray(), whole)
