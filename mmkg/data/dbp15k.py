@@ -244,7 +244,9 @@ def _image_tables(path: Path, sides: tuple[_Entities, _Entities], faults: Faults
         rows = entities.rows(features.ids)
         order = np.argsort(rows, kind="stable")[int((rows < 0).sum()) :]
         known += len(order)
-        tables.append(ImageTable(rows[order], features.features[order]))
+        in_file_order = len(order) > 0 and bool((np.diff(order) == 1).all())
+        part = slice(order[0], order[-1] + 1) if in_file_order else order  # a slice stays mapped
+        tables.append(ImageTable(rows[order], features.features[part]))
     faults.count(f"{path.name}: images of unknown entities", len(features.ids) - known)
     return tables
 

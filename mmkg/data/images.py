@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import InputError, UsageError
 from ..files import atomic_path, sha256_file
 from ..typing import FloatArray, IntArray
+from .kg import rows_not_finite
 from .pickled import read_vectors
 
 MAX_BYTES = 8 << 30
@@ -32,7 +33,8 @@ def read_images(path: str | Path, *, label: Callable[[int], str] = str, max_byte
         max_bytes: refuse larger files, and files whose features would take more.
 
     Returns:
-        Ids ascending. float32 input comes back bit-identical, float16 and float64 are converted.
+        Ids ascending. float32 input comes back bit-identical, float16 and float64 are converted. float32
+        features of a safetensors file whose ids ascend are mapped from it, not read.
 
     Raises:
         InputError: the file is missing, too large, of another layout or hostile; vectors differ in length
@@ -116,11 +118,11 @@ def _read_npz(path: Path, max_bytes: int) -> tuple[IntArray, FloatArray]:
 
 def _read_safetensors(path: Path, max_bytes: int) -> tuple[IntArray, FloatArray]:
     from safetensors import SafetensorError
-    from safetensors.numpy import load_file
+    from safetensors.torch import load_file
 
     try:
-        tensors = load_file(path)
-    except SafetensorError as error:
+        tensors = {name: tensor.numpy() for name, tensor in load_file(path).items()}  # mapped, not read
+    except (SafetensorError, TypeError) as error:
         raise InputError(f"expected a safetensors file, got {error}", path) from None
     missing = {"ids", "features"} - tensors.keys()
     if missing:
@@ -144,8 +146,9 @@ def _checked(path: Path, ids: np.ndarray, features: np.ndarray, label: Callable[
         ids, features = ids.astype(np.int64), features.astype(np.float32, copy=False)
     if len(ids) and (int(ids[0]) < 0 or (ids[1:] == ids[:-1]).any()):
         raise InputError("expected unique ids >= 0, got a negative or repeated one", path)
-    bad = ~np.isfinite(features).all(axis=1)
-    if bad.any():
-        first = label(int(ids[int(bad.argmax())]))
-        raise InputError(f"expected finite features, {int(bad.sum())} entities break this, first {first}", path)
+    bad = rows_not_finite(features)
+    if len(bad):
+        raise InputError(
+            f"expected finite features, {len(bad)} entities break this, first {label(int(ids[bad[0]]))}", path
+        )
     return ImageFeatures(ids, features)

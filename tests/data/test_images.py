@@ -334,3 +334,13 @@ def test_converting_writes_safetensors_once_and_whole(tmp_path):
     with pytest.raises(UsageError, match=r"ends in \.safetensors"):
         convert_images(source, tmp_path / "a.pkl")
     assert sorted(os.listdir(tmp_path)) == ["a.safetensors", "b.pkl", "images.pkl"]
+
+
+@pytest.mark.skipif(not os.path.isfile("/proc/self/maps"), reason="needs /proc")
+def test_features_of_a_safetensors_file_are_mapped(tmp_path):
+    features = np.arange(4000, dtype=np.float32).reshape(1000, 4)
+    save_file({"ids": np.arange(1000), "features": features}, tmp_path / "mapped.safetensors")
+    images = read_images(tmp_path / "mapped.safetensors")
+    with open("/proc/self/maps", encoding="utf-8") as maps:
+        assert "mapped.safetensors" in maps.read()
+    assert np.array_equal(images.features, features)
