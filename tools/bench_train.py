@@ -24,6 +24,7 @@ from torch import Tensor
 from mmkg.config import Experiment
 from mmkg.data.batch import ModalityBatch
 from mmkg.data.features import EntityInputs, build_inputs
+from mmkg.data.synthetic import twin_graphs
 from mmkg.fusion import FusionOutput
 from mmkg.models import AlignmentModel
 from mmkg.pipeline import build_model, load
@@ -42,8 +43,9 @@ Lap = Callable[[str], None]
 def main() -> None:
     options = parser(__doc__)
     options.add_argument(
-        "pair", nargs="?", default="emoji-fr-en", help="an embedded pair, or a folder in DBP15K layout"
+        "pair", nargs="?", help="an embedded pair (default: emoji-fr-en), or a folder in DBP15K layout"
     )
+    options.add_argument("--entities", type=int, default=0, help="of each graph of a synthetic pair instead")
     options.add_argument("--model", default="meaformer,mclea", help="comma-separated")
     options.add_argument("--modalities", default="", help="comma-separated; default: all")
     options.add_argument("--repeats", type=int, default=5, help="steps to take the median of")
@@ -52,7 +54,11 @@ def main() -> None:
     ways = [way for way in args.compare.split(",") if way]
     if unknown := set(ways) - set(GOALS):
         options.error(f"--compare: expected repaired or published, got {', '.join(sorted(unknown))}")
-    task = load(args.pair, seed=42, valid_ratio=0.0)
+    entities = args.entities or (500 if args.small and args.pair is None else 0)
+    if entities:
+        task = twin_graphs(entities, mean_degree=8, noise=0.1, train_ratio=0.3, valid_ratio=0.0)
+    else:
+        task = load(args.pair or "emoji-fr-en", seed=42, valid_ratio=0.0)
     rows = []
     for name in args.model.split(","):
         features = {"modalities": [each for each in args.modalities.split(",") if each]}
@@ -254,17 +260,17 @@ def compare(
 
     with deterministic(torch.device("cpu")):
         _, spent = measure(own, repeats=repeats, warmup=1)
-    rows = [row("mmkg", size, spent, model=experiment.model, loss=losses[0])]
+    rows = [row("same step, mmkg", size, spent, model=experiment.model, loss=losses[0], headline=True)]
     for way in ways:
         model = copy.deepcopy(first)
         step, optimizers = PublishedStep(model, inputs, repaired=way == "repaired"), build_optimizers(model, schedule)
         spent, loss, passes = naive(step, links, optimizers, schedule.clip_norm, repeats=repeats)
         times = spent["cpu_s"] / rows[0]["cpu_s"]
-        columns = {"model": experiment.model, "loss": loss, "times_mmkg": times, "goal": GOALS[way]}
+        columns = {"model": experiment.model, "way": way, "loss": loss, "times_mmkg": times, "goal": GOALS[way]}
         note = f"{times:.1f} times mmkg's"
         if passes > 1:
             columns["backward_passes"], note = passes, f"{note}; 1 of {passes} backward passes timed"
-        rows.append(row(way, size, spent, **columns, note=note, headline=True))
+        rows.append(row(f"same step, {way}", size, spent, **columns, note=note, headline=True))
     return rows
 
 
@@ -304,11 +310,11 @@ def total(terms: Mapping[str, Any]) -> float:
 
 def verdict(rows: list[dict[str, Any]]) -> None:
     """The goals, and whether all losses are one; a loss that differs is an error of the benchmark."""
-    for own in (each for each in rows if each["stage"] == "mmkg"):
+    for own in (each for each in rows if "way" not in each):
         for each in rows:
-            if each["model"] == own["model"] and "goal" in each:
+            if each["model"] == own["model"] and "way" in each:
                 met = "met" if each["times_mmkg"] >= each["goal"] else "missed"
-                ratio = f"mmkg / {each['stage']} = 1/{each['times_mmkg']:.1f}, goal 1/{each['goal']}: {met}"
+                ratio = f"mmkg / {each['way']} = 1/{each['times_mmkg']:.1f}, goal 1/{each['goal']}: {met}"
                 print(f"{own['model']}: {ratio}; losses {own['loss']:.5f} and {each['loss']:.5f}")
                 if abs(own["loss"] - each["loss"]) > TOLERANCE:
                     raise SystemExit(f"the losses differ by more than {TOLERANCE}")

@@ -107,9 +107,9 @@ def test_floors_are_work_over_rate(bench_train, task, monkeypatch, name):
 
 def test_a_loss_that_differs_stops_the_comparison(bench_train, capsys):
     rows = [
-        {"stage": "mmkg", "model": "mclea", "loss": 3.0},
-        {"stage": "repaired", "model": "mclea", "loss": 3.00005, "times_mmkg": 5.0, "goal": 4},
-        {"stage": "published", "model": "mclea", "loss": 3.1, "times_mmkg": 10.0, "goal": 20},
+        {"model": "mclea", "loss": 3.0},
+        {"way": "repaired", "model": "mclea", "loss": 3.00005, "times_mmkg": 5.0, "goal": 4},
+        {"way": "published", "model": "mclea", "loss": 3.1, "times_mmkg": 10.0, "goal": 20},
     ]
     bench_train.verdict(rows[:2])
     assert capsys.readouterr().out == "mclea: mmkg / repaired = 1/5.0, goal 1/4: met; losses 3.00000 and 3.00005\n"
