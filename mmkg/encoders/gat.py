@@ -61,16 +61,16 @@ class DiagonalGATConv(MessagePassing):
         asked = (targets @ towards.t()).index_select(0, target)
         logits = asked + (sources @ away.t()).index_select(0, source)
         weights = softmax(-F.leaky_relu(logits, self.negative_slope), target, num_nodes=len(targets))  # [E, K]
-        heads = self.propagate(edge_index, x=(sources, targets), weight=weights)  # [T, K, d]
-        return (heads * self.scale).mean(dim=1)
+        out: Tensor = self.propagate(edge_index, x=(sources, targets), weight=weights)
+        return out
 
     def message(self, x_j: Tensor, weight: Tensor) -> Tensor:
         """Weighted neighbours, for tools that look at single messages; training takes the fused path."""
-        return weight[:, :, None] * x_j[:, None, :]
+        return (weight[:, :, None] * self.scale * x_j[:, None, :]).mean(dim=1)
 
     def message_and_aggregate(self, edge_index: EdgeIndex, x: tuple[Tensor, Tensor], weight: Tensor) -> Tensor:
         """Fused ``message`` and sum."""
-        return weighted_sum(x[0], edge_index, weight)
+        return weighted_sum(x[0], edge_index, weight, self.scale / len(self.scale))
 
 
 class GATEncoder(StructureEncoder):

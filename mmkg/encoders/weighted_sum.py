@@ -11,43 +11,57 @@ from ..data.batch import sparse_rows
 
 
 class _WeightedSum(torch.autograd.Function):
-    """``out[t, k] = sum over edges (s -> t) of weight[k] * x[s]``; the gradient of a weight is ``grad[t, k] . x[s]``.
+    """``out[t] = sum over heads k and edges (s -> t) of scale[k] * weight[k] * x[s]``.
 
-    The K sums of a target are bags that stand one after the other, so that the second reads its rows of x from a cache.
+    The K sums of a target are bags that stand one after the other, so that the second reads its rows of x from a
+    cache. Kept for the backward pass are x and the weights; with ``back[s, k] = sum over edges (s -> t) of weight[k] *
+    grad[t]`` the gradient of x is ``sum_k scale[k] * back[s, k]``, that of the scale ``sum_s x[s] * back[s, k]``,
+    and that of a weight ``(grad[t] * scale[k]) . x[s]``.
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, into: tuple[Tensor, Tensor], out_of: tuple[Tensor, ...]) -> Tensor:
-        ctx.save_for_backward(x, weight, *into, *out_of)
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, scale: Tensor, into: tuple[Tensor, Tensor], out_of: tuple[Tensor, ...]
+    ) -> Tensor:
+        ctx.save_for_backward(x, weight, scale, *into, *out_of)
         offsets, source = into
-        bags, edges, places = _bags(offsets, weight.shape[1], len(source))
-        out = F.embedding_bag(
-            source.index_select(0, edges),
-            x,
-            bags[:-1],
-            mode="sum",
-            per_sample_weights=weight.flatten().index_select(0, places),
-        )
-        return out.view(len(offsets) - 1, weight.shape[1], x.shape[1])
+        return _combine(_bag_sums(offsets, source, x, weight), scale)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
-        x, weight, offsets, source, back_offsets, target, order = ctx.saved_tensors
-        heads = weight.shape[1]
-        grad = grads[0].flatten(0, 1)  # [T K, d]
-        grad_x = grad_weight = None
-        if ctx.needs_input_grad[0]:
-            head = torch.arange(heads, device=x.device)
-            askers = (target[:, None] * heads + head).flatten()  # every edge out of a source, head after head
-            flipped = weight.index_select(0, order).flatten()
-            grad_x = F.embedding_bag(askers, grad, back_offsets[:-1] * heads, mode="sum", per_sample_weights=flipped)
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, scale, offsets, source, back_offsets, target, order = ctx.saved_tensors
+        grad, heads = grads[0].contiguous(), weight.shape[1]
+        grad_x = grad_weight = grad_scale = None
+        if ctx.needs_input_grad[0] or ctx.needs_input_grad[2]:
+            back = _bag_sums(back_offsets, target, grad, weight.index_select(0, order))
+            grad_scale = torch.stack([(x * part).sum(dim=0) for part in back.unbind(dim=1)])
+            grad_x = _combine(back, scale)
         if ctx.needs_input_grad[1]:
             bags, edges, places = _bags(offsets, heads, len(source))
-            zeros = weight.new_zeros(len(edges))
-            pattern = sparse_rows(bags, source.index_select(0, edges), zeros, (len(grad), len(x)))
-            found = torch.sparse.sampled_addmm(pattern, grad, x.t(), beta=0.0).values()
+            pattern = sparse_rows(
+                bags, source.index_select(0, edges), weight.new_zeros(len(edges)), (len(bags) - 1, len(x))
+            )
+            scaled = (grad[:, None, :] * scale).flatten(0, 1)
+            found = torch.sparse.sampled_addmm(pattern, scaled, x.t(), beta=0.0).values()
             grad_weight = torch.empty_like(weight).flatten().index_copy_(0, places, found).view_as(weight)
-        return grad_x, grad_weight, None, None
+        return grad_x, grad_weight, grad_scale, None, None
+
+
+def _bag_sums(offsets: Tensor, source: Tensor, x: Tensor, weight: Tensor) -> Tensor:
+    """``[T, K, d]``."""
+    heads = weight.shape[1]
+    bags, edges, places = _bags(offsets, heads, len(source))
+    weights = weight.flatten().index_select(0, places)
+    sums = F.embedding_bag(source.index_select(0, edges), x, bags[:-1], mode="sum", per_sample_weights=weights)
+    return sums.view(len(offsets) - 1, heads, x.shape[1])
+
+
+def _combine(sums: Tensor, scale: Tensor) -> Tensor:
+    """``sum_k scale[k] * sums[:, k]``, ``[T, d]``."""
+    out = sums[:, 0] * scale[0]
+    for head in range(1, len(scale)):
+        out.addcmul_(sums[:, head], scale[head])
+    return out
 
 
 def _bags(offsets: Tensor, heads: int, num_edges: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -64,21 +78,23 @@ def _bags(offsets: Tensor, heads: int, num_edges: int) -> tuple[Tensor, Tensor, 
     return bags, torch.div(places, heads, rounding_mode="floor"), places
 
 
-def weighted_sum(x: Tensor, edge_index: EdgeIndex, weight: Tensor) -> Tensor:
-    """Sum of the neighbours' rows of ``x``, each times the weight of its edge.
+def weighted_sum(x: Tensor, edge_index: EdgeIndex, weight: Tensor, scale: Tensor | None = None) -> Tensor:
+    """Sum of the neighbours' rows of ``x``, each times the weight of its edge; of several heads, the scaled sum of all.
 
     Args:
         x: float32 ``[S, d]``, one row per source.
         edge_index: ``[2, E]`` from source to target, sorted by target, each pair at most once.
         weight: per edge one number ``[E]``, or one per head ``[E, K]``, in the order of ``edge_index``.
+        scale: factor of each head's sum, ``[K, d]``; ``None`` = 1.
 
     Returns:
-        ``[T, d]``, or ``[T, K, d]``. Forward and backward need O((S + T K) d + E K) memory.
+        ``[T, d]``. Forward and backward need O((S + T) K d + E K) memory.
     """
     (offsets, source), _ = edge_index.get_csc()
     (back_offsets, target), order = edge_index.get_csr()
     if order is None:  # sorted both ways only if there is at most one edge per node
         order = torch.arange(len(weight), device=weight.device)
     heads = weight[:, None] if weight.ndim == 1 else weight
-    out: Tensor = _WeightedSum.apply(x, heads, (offsets, source), (back_offsets, target, order))
-    return out.squeeze(1) if weight.ndim == 1 else out
+    factors = x.new_ones(heads.shape[1], x.shape[1]) if scale is None else scale
+    out: Tensor = _WeightedSum.apply(x, heads, factors, (offsets, source), (back_offsets, target, order))
+    return out

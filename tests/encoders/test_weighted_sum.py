@@ -68,3 +68,17 @@ def test_self_loops_alone_scale_the_rows():
     out.sum().backward()
     assert torch.allclose(x.grad, weight.detach()[:, None].expand(3, 2))
     assert torch.allclose(weight.grad, x.detach().sum(dim=1))
+
+
+def test_heads_are_scaled_and_summed_and_so_are_their_gradients():
+    edge_index = random_graph()
+    generator = torch.Generator().manual_seed(2)
+    x, weight, scale = (
+        torch.randn(shape, dtype=torch.float64, generator=generator, requires_grad=True)
+        for shape in ((7, 4), (edge_index.shape[1], 3), (3, 4))
+    )
+    expected = sum(scale[k] * (as_matrix(edge_index, weight[:, k], 7) @ x) for k in range(3))
+    assert torch.allclose(weighted_sum(x, edge_index, weight, scale), expected)
+    assert torch.autograd.gradcheck(
+        lambda *inputs: weighted_sum(inputs[0], edge_index, *inputs[1:]), (x, weight, scale)
+    )
