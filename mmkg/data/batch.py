@@ -15,6 +15,17 @@ def sparse_rows(offsets: Tensor, columns: Tensor, values: Tensor, shape: tuple[i
         return torch.sparse_csr_tensor(offsets, columns, values, shape, check_invariants=False)
 
 
+def ship(tensor: Tensor, device: str | torch.device) -> Tensor:
+    """A tensor of the host on ``device``; on CUDA out of pinned memory, so that the host need not wait for it."""
+    if torch.device(device).type != "cuda":
+        return tensor.to(device)
+    if tensor.layout == torch.sparse_csr:
+        parts = (tensor.crow_indices(), tensor.col_indices(), tensor.values())
+        offsets, columns, values = (ship(part, device) for part in parts)
+        return sparse_rows(offsets, columns, values, (tensor.shape[0], tensor.shape[1]))
+    return tensor.pin_memory().to(device, non_blocking=True)
+
+
 @dataclass(frozen=True)
 class ModalityBatch:
     """B items with values per modality; modalities are looked up by name, never by position.

@@ -14,7 +14,7 @@ from ..errors import InputError, UsageError, nearest
 from ..seeding import numpy_generator
 from ..typing import ATTRIBUTE, IMAGE, MODALITIES, NAME, RELATION, STRUCTURE, FloatArray, IntArray
 from .adjacency import adjacency
-from .batch import ModalityBatch, sparse_rows
+from .batch import ModalityBatch, ship, sparse_rows
 from .kg import BLOCK_ROWS
 from .neighborhood import NeighborSampler
 from .ngrams import ngram_matrix
@@ -147,8 +147,8 @@ class EntityInputs:
         rows = rows.cpu()
         values, valid, observed = {}, {}, {}
         for name, table in self.tables.items():
-            values[name] = table.take(rows).to(device)
-            observed[name] = table.observed.index_select(0, rows)[:, None].to(device)
+            values[name] = ship(table.take(rows), device)
+            observed[name] = ship(table.observed.index_select(0, rows)[:, None], device)
             valid[name] = torch.ones_like(observed[name])
         return ModalityBatch(values, valid, observed)
 

@@ -16,6 +16,8 @@ from mmkg.data.task import LinkSplit
 from mmkg.errors import InputError, UsageError
 from mmkg.models import MODELS
 from mmkg.training import DivergedError, TrainingConfig, fit
+from mmkg.training.loop import train_step
+from mmkg.training.optim import build_optimizers
 
 EVERY_MODEL = pytest.mark.parametrize("name", sorted(MODELS))
 QUICK = TrainingConfig(epochs=4, batch_size=8, learning_rate=1e-2, eval_every=1, patience=0)
@@ -385,3 +387,20 @@ def test_bfloat16_gives_nearly_the_same_loss(name, inputs, links):
         losses.append(result.history[0]["loss"])
     assert losses[0] != losses[1]
     assert losses[1] == pytest.approx(losses[0], rel=0.02)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA")
+@EVERY_MODEL
+def test_a_step_on_cuda_never_waits_for_the_device_and_gives_the_loss_of_the_cpu(name, inputs, links):
+    losses = []
+    for device in ("cpu", "cuda"):
+        model, there = small_model(name, inputs.dims).to(device).eval(), inputs.graph_to(device)
+        optimizers = build_optimizers(model, QUICK)
+        train_step(model, there, links, optimizers, QUICK)  # makes what is kept
+        torch.cuda.set_sync_debug_mode("error" if device == "cuda" else "default")
+        try:
+            terms, _ = train_step(model, there, links, optimizers, QUICK)
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+        losses.append(float(sum(terms.values())))
+    assert losses[1] == pytest.approx(losses[0], abs=1e-4)
