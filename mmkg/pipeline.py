@@ -183,12 +183,12 @@ def align(
         description=describe(task),
         weights=trained.state_dict(),
     )
-    with watch.phase("evaluate"):
-        aligned = aligned.evaluated()
     with watch.phase("index"):
         aligned.index()
+    with watch.phase("evaluate"):
+        aligned = aligned.evaluated()
     with watch.phase("match"):
-        matching = aligned.matching
+        _ = aligned.matching
     record = RunRecord.collect(
         seed=experiment.seed,
         device=str(where),
@@ -197,10 +197,7 @@ def align(
         protocol=aligned.protocol.as_dict() | {"best_epoch": result.best_epoch + 1, "epochs": result.epochs},
         metrics=aligned.metrics,
     )
-    indexes = aligned.indexes
-    aligned = replace(aligned, record=record)
-    aligned.indexes.update(indexes)
-    aligned.__dict__["matching"] = matching
+    aligned = aligned.annotated(record=record)
     if out is not None:
         aligned.save(out)
         (Path(out) / "trainer.safetensors").unlink(missing_ok=True)

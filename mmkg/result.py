@@ -20,12 +20,18 @@ from .fusion import modality_shares
 from .matching import MATCHERS, Calibration, Matching
 from .report import Link, RunRecord, links_of, render_report
 from .search import Neighbors, build_index, csls_neighbors
-from .search.means import csls_means, mean_scores
+from .search.means import csls_pair_means
 from .search.vectors import unit_rows
 from .typing import FloatArray, IntArray
 
 LEAST_TO_CALIBRATE = 10
 BLOCK_ROWS = 1 << 16
+KEPT = (
+    "matching",
+    "csls_means",
+    "indexes",
+    "calibration",
+)  # computed once, from the embeddings and the protocol's CSLS
 
 
 @dataclass(frozen=True)
@@ -100,7 +106,8 @@ class AlignmentResult:
         if method not in MATCHERS:
             raise UsageError(f"unknown matcher {method!r}; {nearest(method, MATCHERS)}")
         csls_k = self.experiment.search.csls_k if csls_k is None else csls_k
-        found = MATCHERS[method](self.left, self.right, csls_k=csls_k, kind="auto", device=device)
+        means = self.csls_means if csls_k and csls_k == self.protocol.csls_k else None
+        found = MATCHERS[method](self.left, self.right, csls_k=csls_k, kind="auto", device=device, means=means)
         if self.calibration is None or csls_k != self.protocol.csls_k:
             return found
         return found.with_confidence(self.calibration.predict(found.score))
@@ -141,7 +148,15 @@ class AlignmentResult:
             csls_k=self.protocol.csls_k if csls_k is None else csls_k,
             num_test_ranked=ranked if ranked < len(self.links.test) else None,
         )
-        return replace(self, metrics=metrics, protocol=protocol)
+        if protocol.csls_k != self.protocol.csls_k:
+            return replace(self, metrics=metrics, protocol=protocol)
+        return self.annotated(metrics=metrics, protocol=protocol)
+
+    def annotated(self, **changes: Any) -> "AlignmentResult":
+        """The same run with other ``metrics``, ``record`` or notes; what was found out about the embeddings is kept."""
+        other = replace(self, **changes)
+        other.__dict__.update({name: value for name, value in vars(self).items() if name in KEPT})
+        return other
 
     def restrict(self, modalities: Sequence[str], *, evaluate: bool = True) -> "AlignmentResult":
         """The same run judged by some of its modalities only: their parts of the embeddings, of unit length.
@@ -181,12 +196,12 @@ class AlignmentResult:
         row = self.find(entity, side=side)[0]
         if not 0 <= row < len(asking):
             raise UsageError(f"row must be in 0..{len(asking) - 1}, got {row}")
-        found = self._nearest(asking[row : row + 1], k, side)
+        found = self._nearest(np.array([row]), k, side)
         return list(self._hits(row, found.ids[0], found.scores[0], side))
 
     def neighbors(self, k: int = 1, *, side: str = "left") -> tuple[Neighbors, FloatArray | None]:
         """The k best counterparts of every entity of one side, with scores and confidences ``[n, k]``."""
-        found = self._nearest(self._sides(side)[0], k, side)
+        found = self._nearest(np.arange(len(self._sides(side)[0])), k, side)
         if self.calibration is None:
             return found, None
         scores = np.where(found.ids >= 0, found.scores, np.float32(-9))
@@ -220,7 +235,7 @@ class AlignmentResult:
         asked = links[np.sort(rows)]
         if len(asked) == 0:
             return []
-        found = self._nearest(self.left[asked[:, 0]], 1, "left")
+        found = self._nearest(asked[:, 0], 1, "left")
         chosen = []
         for (left, gold), ids, scores in zip(asked.tolist(), found.ids, found.scores, strict=True):
             hit = next(self._hits(left, ids, scores, "left"))
@@ -276,6 +291,11 @@ class AlignmentResult:
         return read_run(folder, fingerprint=fingerprint)
 
     @cached_property
+    def csls_means(self) -> tuple[FloatArray, FloatArray]:
+        """Mean cosine of each left entity to its nearest right ones, and of each right entity to its left ones."""
+        return csls_pair_means(self.left, self.right, self.protocol.csls_k)
+
+    @cached_property
     def indexes(self) -> dict[str, Any]:
         """Indexes at hand, by the side that asks."""
         return {}
@@ -283,12 +303,12 @@ class AlignmentResult:
     def index(self, side: str = "left") -> Any:
         """Index of the graph that answers ``side``; with CSLS over vectors of one more column, see ``csls_augment``."""
         if side not in self.indexes:
-            asking, answering = self._sides(side)
+            answering = self._sides(side)[1]
             csls_k, search = self.protocol.csls_k, self.experiment.search
             base = np.empty((len(answering), answering.shape[1] + (csls_k > 0)), np.float32)
             base[:, : answering.shape[1]] = answering
             if csls_k:
-                base[:, -1] = -csls_means(answering, asking, csls_k)
+                base[:, -1] = -self.csls_means[1 if side == "left" else 0]
             self.indexes[side] = build_index(
                 base, kind=search.index, metric="ip" if csls_k else "cosine", device="cpu", config=search.options
             )
@@ -299,19 +319,19 @@ class AlignmentResult:
             raise UsageError(f"unknown side {side!r}; {nearest(side, ('left', 'right'))}")
         return (self.left, self.right) if side == "left" else (self.right, self.left)
 
-    def _nearest(self, queries: FloatArray, k: int, side: str) -> Neighbors:
-        """The k best of the answering graph for unit rows ``[Q, D]``, by CSLS or cosine."""
-        index, csls_k = self.index(side), self.protocol.csls_k
+    def _nearest(self, rows: IntArray, k: int, side: str) -> Neighbors:
+        """The k best of the answering graph for some entities of ``side``, by CSLS or cosine."""
+        index, vectors = self.index(side), self._sides(side)[0]
         parts = []
-        for start in range(0, len(queries), BLOCK_ROWS):
-            block = queries[start : start + BLOCK_ROWS].astype(np.float32, copy=False)
-            if csls_k:
-                cosine = index.search(_with_column(block, 0), csls_k)
-                found = index.search(_with_column(2 * block, 1), k)
-                parts.append(csls_neighbors(found, mean_scores(cosine)))
-            else:
-                parts.append(index.search(block, k))
-        return Neighbors(np.concatenate([part.ids for part in parts]), np.concatenate([part.scores for part in parts]))
+        for chosen in np.split(rows, range(BLOCK_ROWS, len(rows), BLOCK_ROWS)):
+            block = vectors[chosen].astype(np.float32, copy=False)
+            if self.protocol.csls_k:
+                block = np.concatenate([2 * block, np.ones((len(block), 1), np.float32)], axis=1)
+            parts.append(index.search(block, k))
+        found = Neighbors(np.concatenate([part.ids for part in parts]), np.concatenate([part.scores for part in parts]))
+        return (
+            csls_neighbors(found, self.csls_means[0 if side == "left" else 1][rows]) if self.protocol.csls_k else found
+        )
 
     @cached_property
     def calibration(self) -> Calibration | None:
@@ -325,7 +345,7 @@ class AlignmentResult:
             return None
         search, seed = self.experiment.search, self.experiment.seed
         valid = sample_links(self.links.valid, search.valid_queries, seed=seed, label="validation links")
-        found = self._nearest(self.left[valid[:, 0]], 10, "left")
+        found = self._nearest(valid[:, 0], 10, "left")
         there = found.ids >= 0
         return Calibration.fit(found.scores[there], (found.ids == valid[:, 1:])[there])
 
@@ -360,7 +380,3 @@ def _columns(rows: FloatArray, columns: IntArray) -> FloatArray:
         part = rows[start : start + BLOCK_ROWS, columns].astype(np.float32, copy=False)
         out[start : start + len(part)] = unit_rows(torch.from_numpy(part)).numpy()
     return out
-
-
-def _with_column(rows: FloatArray, value: float) -> FloatArray:
-    return np.concatenate([rows, np.full((len(rows), 1), value, np.float32)], axis=1)

@@ -53,6 +53,9 @@ def write_run(result: AlignmentResult, folder: str | Path) -> Path:
     parts = {name: getattr(result.links, name).tolist() for name in ("train", "valid", "test")}
     write_text(folder / "links.json", json.dumps(parts))
     embeddings = {"left": torch.from_numpy(result.left), "right": torch.from_numpy(result.right)}
+    if result.protocol.csls_k:
+        means = zip(("left_mean", "right_mean"), result.csls_means, strict=True)
+        embeddings |= {name: torch.from_numpy(mean) for name, mean in means}
     _write_tensors(folder / "embeddings.safetensors", embeddings, {"widths": json.dumps(dict(result.widths))})
     (folder / WEIGHTS).unlink(missing_ok=True)
     if result.weights:
@@ -115,6 +118,8 @@ def read_run(folder: str | Path, *, fingerprint: str | None = None) -> Alignment
         weights=load_file(folder / WEIGHTS) if WEIGHTS in manifest["sha256"] else {},
     )
     result.indexes["left"] = stored.index
+    if "left_mean" in tensors:
+        result.__dict__["csls_means"] = (tensors["left_mean"].numpy(), tensors["right_mean"].numpy())
     return result
 
 

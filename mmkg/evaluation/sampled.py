@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from ..errors import UsageError, nearest
-from ..search.means import csls_means
+from ..search.means import csls_pair_means
 from ..search.vectors import Vectors, resolve_device
 from ..typing import FloatArray, IntArray
 from .metrics import all_metrics
@@ -21,6 +21,7 @@ def evaluate_sample(
     candidates: str = "test",
     csls_k: int = 3,
     kind: str = "auto",
+    means: tuple[FloatArray, FloatArray] | None = None,
     device: str | torch.device = "auto",
 ) -> dict[str, dict[str, float]]:
     """As ``evaluate``, for some of the links; who is a candidate follows from all of them.
@@ -36,13 +37,14 @@ def evaluate_sample(
         candidates: ``test`` = whom ``links`` name; ``all`` = every row.
         csls_k: neighbourhood size of CSLS, 0 = off.
         kind: index that finds the neighbourhoods, see ``build_index``.
+        means: CSLS means of all left rows and all right rows, where they are known already; for candidates ``all``.
         device: ``auto``, ``cpu`` or ``cuda``.
 
     Raises:
         UsageError: unknown ``candidates``, index kind or device.
     """
     there, back = sampled_ranks(
-        left, right, links, asked, candidates=candidates, csls_k=csls_k, kind=kind, device=device
+        left, right, links, asked, candidates=candidates, csls_k=csls_k, kind=kind, means=means, device=device
     )
     return {LEFT_TO_RIGHT: all_metrics(there), RIGHT_TO_LEFT: all_metrics(back)}
 
@@ -56,6 +58,7 @@ def sampled_ranks(
     candidates: str = "test",
     csls_k: int = 3,
     kind: str = "auto",
+    means: tuple[FloatArray, FloatArray] | None = None,
     device: str | torch.device = "auto",
 ) -> tuple[Ranks, Ranks]:
     """The ranks behind ``evaluate_sample``, one per asked link and direction, in their order."""
@@ -69,16 +72,14 @@ def sampled_ranks(
     places = [
         asked[:, side] if pool is None else np.searchsorted(pool, asked[:, side]) for side, pool in enumerate(pools)
     ]
-    found = []
-    for queries, base, own, gold in (
-        (lefts, rights, places[0], places[1]),
-        (rights, lefts, places[1], places[0]),
-    ):
-        means: FloatArray | None = None
-        if csls_k > 0:
-            means = csls_means(base, queries, csls_k, kind=kind, device=where)
-        found.append(ranks(_take(queries, own), base, gold, csls_k=csls_k, col_mean=means, device=where))
-    return found[0], found[1]
+    if csls_k == 0:
+        left_means = right_means = None
+    else:
+        known = means if means is not None and candidates == "all" else None
+        left_means, right_means = known or csls_pair_means(lefts, rights, csls_k, kind=kind, device=where)
+    there = ranks(_take(lefts, places[0]), rights, places[1], csls_k=csls_k, col_mean=right_means, device=where)
+    back = ranks(_take(rights, places[1]), lefts, places[0], csls_k=csls_k, col_mean=left_means, device=where)
+    return there, back
 
 
 def _take(rows: Vectors, which: IntArray) -> Vectors:

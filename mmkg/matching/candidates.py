@@ -6,13 +6,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..search.csls import row_means
+from ..errors import InputError
 from ..search.index import build_index
+from ..search.means import csls_pair_means
 from ..search.neighbors import Neighbors
 from ..search.vectors import Vectors, check_count, prepare, resolve_device
 from ..typing import FloatArray, IntArray
 
 PAIR_BLOCK_BYTES = 64 << 20
+Means = tuple[FloatArray, FloatArray]
 
 
 @dataclass(frozen=True)
@@ -32,15 +34,31 @@ class Scorer:
     right_mean: Tensor | None
 
     @staticmethod
-    def of(left: Vectors, right: Vectors, *, csls_k: int, device: str | torch.device) -> "Scorer":
-        """Check, normalise, and compute the neighbourhood means if ``csls_k`` > 0."""
+    def of(
+        left: Vectors,
+        right: Vectors,
+        *,
+        csls_k: int,
+        device: str | torch.device,
+        kind: str = "exact",
+        means: Means | None = None,
+    ) -> "Scorer":
+        """Check, normalise, and compute the neighbourhood means if ``csls_k`` > 0 and they are not given."""
         check_count(csls_k, "csls_k", least=0)
         where = resolve_device(device)
         lefts = prepare(left, "left vectors", normalise=True, device=where)
         rights = prepare(right, "right vectors", normalise=True, dim=lefts.shape[1], device=where)
         if csls_k == 0:
             return Scorer(lefts, rights, None, None)
-        return Scorer(lefts, rights, row_means(lefts, rights, csls_k), row_means(rights, lefts, csls_k))
+        if means is None:
+            means = csls_pair_means(lefts, rights, csls_k, kind=kind, device=where)
+        elif means[0].shape != lefts.shape[:1] or means[1].shape != rights.shape[:1]:
+            raise InputError(
+                f"expected means of {len(lefts)} left and {len(rights)} right rows, "
+                f"got {means[0].shape} and {means[1].shape}"
+            )
+        left_mean, right_mean = (torch.as_tensor(mean, dtype=torch.float32, device=where) for mean in means)
+        return Scorer(lefts, rights, left_mean, right_mean)
 
     def swapped(self) -> "Scorer":
         """The same with left and right exchanged."""

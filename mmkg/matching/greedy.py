@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from ..search.vectors import Vectors, check_count
-from .candidates import Scorer, listed_pairs
+from .candidates import Means, Scorer, listed_pairs
 from .matching import Matching, matching_of
 
 
@@ -16,6 +16,7 @@ def greedy(
     csls_k: int = 3,
     kind: str = "exact",
     device: str | torch.device = "auto",
+    means: Means | None = None,
 ) -> Matching:
     """Take the best-scoring pair, drop both rows, and so on, over each row's k nearest on the other side.
 
@@ -29,6 +30,8 @@ def greedy(
         csls_k: neighbourhood size of CSLS, 0 = off.
         kind: index kind that makes the candidate lists, as for ``build_index``.
         device: ``auto``, ``cpu`` or ``cuda``.
+        means: CSLS means of the left rows ``[n1]`` and the right rows ``[n2]``, as ``csls_pair_means`` gives them,
+            where they are known already.
 
     Returns:
         Pairs with their cosine or CSLS score; among equal scores the lower left row, then the lower right
@@ -39,7 +42,7 @@ def greedy(
         UsageError: k < 1, ``csls_k`` < 0, unknown kind or device.
     """
     check_count(k, "k")
-    scorer = Scorer.of(left, right, csls_k=csls_k, device=device)
+    scorer = Scorer.of(left, right, csls_k=csls_k, device=device, kind=kind, means=means)
     rows, cols = listed_pairs(scorer.nearest(k, kind=kind))
     back_cols, back_rows = listed_pairs(scorer.swapped().nearest(k, kind=kind))
     size = len(scorer.right)

@@ -6,7 +6,7 @@ import torch
 from ..errors import UsageError
 from ..search.tiles import score_tiles
 from ..search.vectors import Vectors, check_count
-from .candidates import Scorer
+from .candidates import Means, Scorer
 from .matching import Matching, matching_of
 
 DENSE_BUDGET = 4 << 30
@@ -20,6 +20,7 @@ def hungarian(
     csls_k: int = 3,
     kind: str = "exact",
     device: str | torch.device = "auto",
+    means: Means | None = None,
     budget_bytes: int = DENSE_BUDGET,
 ) -> Matching:
     """Match min(n1, n2) pairs so that the sum of their scores is largest (linear sum assignment).
@@ -31,6 +32,7 @@ def hungarian(
         csls_k: neighbourhood size of CSLS, 0 = off.
         kind: accepted as every matcher does; the scores are exact.
         device: where the scores are computed: ``auto``, ``cpu`` or ``cuda``.
+        means: CSLS means of the left rows ``[n1]`` and the right rows ``[n2]``, where they are known already.
         budget_bytes: memory for the dense score matrix, 8 bytes a pair; the default of 4 GiB holds
             23,000 x 23,000.
 
@@ -42,7 +44,7 @@ def hungarian(
 
     if k is not None:
         check_count(k, "k")
-    scorer = Scorer.of(left, right, csls_k=csls_k, device=device)
+    scorer = Scorer.of(left, right, csls_k=csls_k, device=device, means=means)
     rows, cols = len(scorer.left), len(scorer.right)
     if 8 * rows * cols > budget_bytes:
         raise UsageError(

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from ..search.vectors import Vectors, check_count
-from .candidates import Scorer
+from .candidates import Means, Scorer
 from .matching import Matching, matching_of
 
 
@@ -16,6 +16,7 @@ def mutual(
     csls_k: int = 3,
     kind: str = "exact",
     device: str | torch.device = "auto",
+    means: Means | None = None,
 ) -> Matching:
     """Keep the pairs whose best right row has the left row as its best: few, and mostly right.
 
@@ -26,6 +27,8 @@ def mutual(
         csls_k: neighbourhood size of CSLS, 0 = off.
         kind: index kind that finds the neighbours, as for ``build_index``.
         device: ``auto``, ``cpu`` or ``cuda``.
+        means: CSLS means of the left rows ``[n1]`` and the right rows ``[n2]``, as ``csls_pair_means`` gives them,
+            where they are known already.
 
     Returns:
         Pairs with their cosine or CSLS score. Among equal scores the lower row is the nearest.
@@ -35,7 +38,7 @@ def mutual(
         UsageError: k < 1, ``csls_k`` < 0, unknown kind or device.
     """
     check_count(k, "k")
-    scorer = Scorer.of(left, right, csls_k=csls_k, device=device)
+    scorer = Scorer.of(left, right, csls_k=csls_k, device=device, kind=kind, means=means)
     best_right = scorer.nearest(1, kind=kind).ids[:, 0]
     best_left = scorer.swapped().nearest(1, kind=kind).ids[:, 0]
     rows = np.flatnonzero(best_right >= 0)

@@ -183,3 +183,19 @@ def test_a_matching_can_be_thinned_by_confidence():
     kept = sure.keep(sure.confidence > 0.5)
     assert kept.pairs.tolist() == [[2, 1]] and kept.confidence.tolist() == [np.float32(0.8)]
     assert whole.confidence is None and len(whole.keep(np.array([False, False]))) == 0
+
+
+@pytest.mark.parametrize("name", MATCHERS)
+def test_given_means_take_the_place_of_those_of_csls(name):
+    left, right = normal(7, 12, 5), normal(8, 14, 5)
+    cosine = unit(left) @ unit(right).T
+    means = (
+        np.sort(cosine, axis=1)[:, -3:].mean(axis=1).astype(np.float32),
+        np.sort(cosine, axis=0)[-3:].mean(axis=0).astype(np.float32),
+    )
+    given, found = (MATCHERS[name](left, right, k=14, csls_k=3, means=some) for some in (means, None))
+    assert np.array_equal(given.pairs, found.pairs) and given.score == pytest.approx(found.score, abs=1e-5)
+    shifted = MATCHERS[name](left, right, k=14, csls_k=3, means=(means[0] + 1, means[1] + 2))
+    assert np.array_equal(shifted.pairs, found.pairs) and shifted.score == pytest.approx(found.score - 3, abs=1e-5)
+    with pytest.raises(InputError, match="expected means of 12 left and 14 right rows"):
+        MATCHERS[name](left, right, csls_k=3, means=means[::-1])
