@@ -1,12 +1,14 @@
 # make demo | test | test-all | lint | bench, on a fresh machine too: each sets up VENV first.
 # VENV=DIR chooses the virtual environment, PYTHON=COMMAND the Python (>= 3.11) that creates it.
 # make bench PAIR=FOLDER measures training and loading on a pair in DBP15K layout, COMPARE=repaired,published
-# the published code's way too (11 GB on DBP15K); make bench-table puts what was measured into README.
+# the published code's way too (11 GB on DBP15K), TRAIN=OPTIONS is for bench_train.py; make bench-table puts what
+# was measured into README.
 
 VENV ?= .venv
 ARGS ?=
 BENCH ?= build/bench
 PAIR ?=
+TRAIN ?=
 comma := ,
 COMPARE ?= repaired$(if $(PAIR),,$(comma)published)
 bin := $(VENV)/bin
@@ -33,10 +35,10 @@ bench: setup
 	@rm -f $(BENCH)/*.json; set -e; \
 	for script in $(filter-out tools/bench_table.py,$(wildcard tools/bench_*.py)); do \
 	  name=$$(basename $$script .py); pair=; echo "== $$script"; \
-	  case $$name in bench_train) pair="$(PAIR)";; bench_load) pair="$(wildcard $(PAIR))";; esac; \
+	  case $$name in bench_train) pair="$(PAIR) $(TRAIN)";; bench_load) pair="$(wildcard $(PAIR))";; esac; \
 	  $(bin)/python $$script $$pair $(ARGS) --json $(BENCH)/$$name.json; \
 	done
-	$(bin)/python tools/bench_train.py $(PAIR) $(ARGS) --threads 1 --compare $(COMPARE) --json $(BENCH)/compare.json
+	$(bin)/python tools/bench_train.py $(PAIR) $(TRAIN) $(ARGS) --threads 1 --compare $(COMPARE) --json $(BENCH)/compare.json
 	$(bin)/python tools/bench_table.py $(BENCH)
 
 bench-table: setup

@@ -33,7 +33,7 @@ from mmkg.training.optim import Optimizers, build_optimizers, clip_
 from mmkg.typing import STRUCTURE
 
 # Terms that come out of the same similarity products stand together: one backward pass serves them.
-FAMILIES = {"meaformer": (("icl", "early"), ("late",)), "mclea": (("icl",), ("ial",)), "eva": (("nca",),)}
+FAMILIES = {"meaformer": (("icl", "early"), ("late",)), "mclea": (("icl", "ial"),), "eva": (("nca",),)}
 GOALS = {"published": 20, "repaired": 4}
 TOLERANCE = 1e-4
 

@@ -74,7 +74,7 @@ def test_flops_by_hand(bench_train, task):
         "encoders forward": 2 * entries * 8,
         "encoders backward": 2 * entries * 8,
         "losses forward": (16**2 + 4**2) * 24,  # groups of 8 and 2 links: half of 2 n^2 d, n = 16 and 4
-        "losses backward: icl": 2 * (16**2 + 4**2) * 24,
+        "losses backward: icl, ial": 2 * (16**2 + 4**2) * 24,
     }
     meaformer = small_model("meaformer", inputs.dims)  # width 16, inner width 16
     flops = bench_train.step_flops("meaformer", meaformer, inputs, links)
