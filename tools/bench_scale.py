@@ -23,7 +23,6 @@ SETTINGS = (
     "options.structure_dim=100",
     "options.hidden_dim=50",
 )
-PHASES = ("twins", "features", "train", "embed", "index", "search", "match", "evaluate")
 
 
 def main() -> None:
@@ -74,7 +73,7 @@ def run(size: int, args: argparse.Namespace) -> dict[str, dict[str, float]]:
     from mmkg.config import Experiment, with_settings
     from mmkg.data.entities import EntityTable
     from mmkg.data.features import build_inputs
-    from mmkg.data.synthetic import twin_graphs
+    from mmkg.data.synthetic import LIKE_DBP15K, twin_graphs
     from mmkg.evaluation import Protocol
     from mmkg.pipeline import build_model
     from mmkg.report import RunRecord
@@ -83,18 +82,19 @@ def run(size: int, args: argparse.Namespace) -> dict[str, dict[str, float]]:
 
     phases: dict[str, dict[str, float]] = {}
 
-    def phase(name: str, work: Any) -> Any:
-        result, phases[name] = measure(work)
+    def phase(name: str, work: Any, *values: Any, **options: Any) -> Any:
+        result, phases[name] = measure(lambda: work(*values, **options))
         print(f"{size:,} per side: {name} {phases[name]['cpu_s']:.1f} CPU-s", file=sys.stderr, flush=True)
         return result
 
     experiment = Experiment.of(with_settings({"model": args.model}, [*SETTINGS, *args.set]))
-    task = phase("twins", lambda: twin_graphs(size, mean_degree=args.degree, noise=args.noise, image_dim=64))
-    inputs = phase("features", lambda: build_inputs(task, experiment.features))
+    options = {**LIKE_DBP15K, "mean_degree": args.degree, "noise": args.noise, "image_dim": 64}
+    task = phase("twins", twin_graphs, size, **options)
+    inputs = phase("features", build_inputs, task, experiment.features)
     model = build_model(experiment, inputs)
     links = torch.from_numpy(task.links.train) + torch.tensor([0, inputs.num_left])
-    phase("train", lambda: fit(model, inputs, links, experiment.schedule))
-    embeddings = phase("embed", lambda: model.embed(inputs).numpy())
+    phase("train", fit, model, inputs, links, experiment.schedule)
+    embeddings = phase("embed", model.embed, inputs).numpy()
     search = experiment.search
     result = AlignmentResult(
         left=embeddings[: inputs.num_left],
@@ -109,8 +109,8 @@ def run(size: int, args: argparse.Namespace) -> dict[str, dict[str, float]]:
     )
     del inputs, model, task, embeddings
     phase("index", result.index)
-    phase("search", lambda: result.neighbors(10))
-    phase("match", lambda: result.matching)
+    phase("search", result.neighbors, 10)
+    phase("match", result.match)
     metrics = phase("evaluate", result.evaluate)
     phases["all"] = {
         "cpu_s": sum(spent["cpu_s"] for spent in phases.values()),

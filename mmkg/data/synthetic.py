@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,19 @@ from .split import split_links
 from .task import AlignmentTask
 
 SOME_IMAGES_MISSING: Mapping[str, float] = MappingProxyType({"image": 0.3})
+LIKE_DBP15K: Mapping[str, Any] = MappingProxyType(
+    {
+        "num_relations": 1500,
+        "mean_degree": 8.5,
+        "habit": 0.9,
+        "attribute_names": 7500,
+        "mean_attributes": 20,
+        "missing": MappingProxyType({"image": 0.3, "attribute": 0.23}),
+    }
+)
+"""Options of ``twin_graphs`` that come near DBP15K zh_en; `tools/twin_facts.py` prints both side by side."""
 _CONSONANTS, _VOWELS = "bdfghklmnprstvz", "aeiou"
+SIGMA = 0.75
 _SCRAMBLE = 1_000_000_007
 _SYLLABLES = np.array([c + v for c in _CONSONANTS for v in _VOWELS])
 
@@ -25,9 +38,11 @@ def twin_graphs(
     overlap: float = 1.0,
     num_relations: int = 20,
     mean_degree: float = 6,
+    habit: float = 0.0,
     noise: float = 0.0,
     image_dim: int = 32,
     attribute_names: int = 50,
+    mean_attributes: float | None = None,
     names: bool = True,
     missing: Mapping[str, float] = SOME_IMAGES_MISSING,
     train_ratio: float = 0.3,
@@ -45,11 +60,15 @@ def twin_graphs(
         overlap: share of a side's entities that the other side has too, in (0, 1].
         num_relations: relation labels.
         mean_degree: mean number of triples that an entity of the base graph is in.
+        habit: share of triples, in [0, 1], with the one relation that their tail is usually in, so that an
+            entity has fewer relations than triples.
         noise: in [0, 1]. Each side replaces this share of its triples, attribute facts and names by
             random ones, and adds normal noise of this standard deviation to image features of unit
             variance.
         image_dim: width of the image features; 0 for no images.
-        attribute_names: attribute labels, about three facts an entity; 0 for no attributes.
+        attribute_names: attribute labels; 0 for no attributes.
+        mean_attributes: mean number of facts drawn for an entity, log-normal with sigma 0.75 (the same fact
+            drawn twice counts once); ``None`` = one to five each.
         names: whether entities have names.
         missing: share of entities that lack a modality, by name, as ``hide`` makes it.
         train_ratio: as in ``split_links``.
@@ -67,13 +86,15 @@ def twin_graphs(
             "expected num_entities >= 2, num_relations >= 1 and mean_degree, image_dim, attribute_names >= 0, got "
             f"{num_entities}, {num_relations}, {mean_degree}, {image_dim}, {attribute_names}"
         )
-    if not 0 < overlap <= 1 or not 0 <= noise <= 1:
-        raise UsageError(f"expected overlap in (0, 1] and noise in [0, 1], got {overlap} and {noise}")
+    if not 0 < overlap <= 1 or not 0 <= noise <= 1 or not 0 <= habit <= 1:
+        raise UsageError(f"expected overlap in (0, 1], noise and habit in [0, 1], got {overlap}, {noise} and {habit}")
+    if mean_attributes is not None and mean_attributes <= 0:
+        raise UsageError(f"mean_attributes must be > 0, got {mean_attributes}")
     shared = max(1, round(overlap * num_entities))
     base_size = 2 * num_entities - shared
     rng = numpy_generator(seed, "twin base")
-    triples = _triples(rng, base_size, num_relations, round(base_size * mean_degree / 2))
-    facts = _facts(rng, base_size, attribute_names)
+    triples = _triples(rng, base_size, num_relations, round(base_size * mean_degree / 2), habit)
+    facts = _facts(rng, base_size, attribute_names, mean_attributes)
     images = rng.standard_normal((base_size, image_dim), dtype=np.float32) if image_dim else None
     graphs, row_of = [], []
     for side in ("left", "right"):
@@ -108,18 +129,25 @@ def _zipf(rng: np.random.Generator, size: int, number: int, exponent: float = 1.
     return np.minimum(np.searchsorted(total, rng.random(number) * total[-1], side="right"), size - 1).astype(np.int64)
 
 
-def _triples(rng: np.random.Generator, size: int, num_relations: int, number: int) -> IntArray:
+def _triples(rng: np.random.Generator, size: int, num_relations: int, number: int, habit: float) -> IntArray:
     place = rng.permutation(size)
     head, tail = (place[_zipf(rng, size, number, 0.5)] for _ in range(2))
     tail = np.where(head == tail, (tail + 1) % size, tail)
-    return np.stack([head, _zipf(rng, num_relations, number), tail], axis=1)
+    relation = _zipf(rng, num_relations, number)
+    if habit > 0:
+        usual = _zipf(rng, num_relations, size)
+        relation = np.where(rng.random(number) < habit, usual[tail], relation)
+    return np.stack([head, relation, tail], axis=1)
 
 
-def _facts(rng: np.random.Generator, size: int, attribute_names: int) -> IntArray:
+def _facts(rng: np.random.Generator, size: int, attribute_names: int, mean: float | None) -> IntArray:
     """(base entity, attribute), without repetitions, ``[A, 2]``."""
     if attribute_names == 0:
         return np.empty((0, 2), np.int64)
-    entity = np.repeat(np.arange(size, dtype=np.int64), rng.integers(1, 6, size))
+    number = rng.integers(1, 6, size)
+    if mean is not None:
+        number = np.rint(rng.lognormal(np.log(mean) - SIGMA**2 / 2, SIGMA, size)).astype(np.int64)
+    entity = np.repeat(np.arange(size, dtype=np.int64), number)
     key = np.unique(entity * attribute_names + _zipf(rng, attribute_names, len(entity)))
     return np.stack([key // attribute_names, key % attribute_names], axis=1)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mmkg.data.presence import has_modality
-from mmkg.data.synthetic import twin_graphs
+from mmkg.data.synthetic import LIKE_DBP15K, twin_graphs
 from mmkg.errors import UsageError
 
 
@@ -96,6 +96,8 @@ def test_the_smallest_pair_works():
         {"overlap": 0},
         {"overlap": 1.5},
         {"noise": -0.1},
+        {"habit": 1.1},
+        {"mean_attributes": 0},
         {"noise": 1.1},
         {"train_ratio": 2},
         {"missing": {"image": 2}},
@@ -105,3 +107,30 @@ def test_the_smallest_pair_works():
 def test_numbers_out_of_range_are_refused(options):
     with pytest.raises(UsageError):
         twin_graphs(**{"num_entities": 10, **options})
+
+
+def test_a_habit_gives_triples_the_relation_their_tail_is_usually_in():
+    graph = twin_graphs(2000, num_relations=200, mean_degree=20, habit=1.0, missing={}).left
+    relations = {}
+    for _, relation, tail in graph.triples.tolist():
+        relations.setdefault(tail, set()).add(relation)
+    assert {len(some) for some in relations.values()} == {1}
+    mixed = twin_graphs(2000, num_relations=200, mean_degree=20, habit=0.5, missing={}).left
+    usual = {}
+    for _, relation, tail in mixed.triples.tolist():
+        usual.setdefault(tail, Counter())[relation] += 1
+    busy = [counts for counts in usual.values() if counts.total() >= 50]
+    assert np.mean([counts.most_common(1)[0][1] / counts.total() for counts in busy]) == pytest.approx(0.55, abs=0.05)
+
+
+def test_attributes_per_entity_are_log_normal_around_their_mean():
+    graph = twin_graphs(20_000, attribute_names=10**6, mean_attributes=10, missing={}, image_dim=0, names=False).left
+    number = np.bincount(graph.attributes.entity, minlength=20_000)
+    assert number.mean() == pytest.approx(9.6, abs=0.5)  # some of ten come twice
+    assert np.quantile(number, 0.95) == pytest.approx(10 * np.exp(0.75 * 1.645 - 0.75**2 / 2), rel=0.1)
+
+
+def test_twins_like_dbp15k_come_near_its_published_sizes():
+    graph = twin_graphs(3000, image_dim=0, **{**LIKE_DBP15K, "missing": {"attribute": 0.23}}).left
+    assert len(graph.triples) == round(3000 * 8.5 / 2)
+    assert 1 - len(np.unique(graph.attributes.entity)) / 3000 == pytest.approx(0.23, abs=0.01)
