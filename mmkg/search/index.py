@@ -24,22 +24,24 @@ class Index(Protocol):
         """The k best base rows of each query, ``[Q, d]``."""
 
 
-def _exact(vectors: Vectors, metric: Metric, device: str | torch.device, config: IndexConfig) -> ExactIndex:
+def _exact(
+    vectors: Vectors, metric: Metric, device: str | torch.device, config: IndexConfig, progress: bool
+) -> ExactIndex:
     return ExactIndex(vectors, metric=metric, device=device, memory_bytes=config.memory_bytes)
 
 
 def _faiss(
-    kind: str, vectors: Vectors, metric: Metric, device: str | torch.device, config: IndexConfig
+    kind: str, vectors: Vectors, metric: Metric, device: str | torch.device, config: IndexConfig, progress: bool
 ) -> ExactIndex | FaissIndex:
     if str(device) == "cpu" or (str(device) == "auto" and (kind == "hnsw" or not torch.cuda.is_available())):
-        return build_faiss(vectors, kind=kind, metric=metric, config=config)
+        return build_faiss(vectors, kind=kind, metric=metric, config=config, progress=progress)
     if faiss_sees_gpu():
         gpu = 0 if str(device) == "auto" else torch.device(device).index or 0
-        return build_faiss(vectors, kind=kind, metric=metric, config=config, gpu=gpu)
+        return build_faiss(vectors, kind=kind, metric=metric, config=config, gpu=gpu, progress=progress)
     if kind == "flat":
-        return _exact(vectors, metric, device, config)
+        return _exact(vectors, metric, device, config, progress)
     if str(device) == "auto":
-        return build_faiss(vectors, kind=kind, metric=metric, config=config)
+        return build_faiss(vectors, kind=kind, metric=metric, config=config, progress=progress)
     resolve_device(device)  # a device that is not there has its own message
     raise UsageError(
         f"kind {kind!r} on {str(device)!r} needs a FAISS that sees a GPU, and this one does not. "
@@ -47,13 +49,20 @@ def _faiss(
     )
 
 
-def _auto(vectors: Vectors, metric: Metric, device: str | torch.device, config: IndexConfig) -> ExactIndex | FaissIndex:
-    on_cpu = str(device) == "cpu" or (str(device) == "auto" and not torch.cuda.is_available())
-    kind = "ivf" if len(vectors) > LARGEST_FLAT and on_cpu else "flat"
-    return _faiss(kind, vectors, metric, device, config)
+def is_exact(kind: str, size: int, device: str | torch.device) -> bool:
+    """Whether an index of this kind over so many rows finds the true nearest neighbours."""
+    on_cpu = str(device).startswith("cpu") or (str(device) == "auto" and not torch.cuda.is_available())
+    return kind in ("exact", "flat") or (kind == "auto" and not (size > LARGEST_FLAT and on_cpu))
 
 
-INDEXES: dict[str, Callable[[Vectors, Metric, str | torch.device, IndexConfig], ExactIndex | FaissIndex]] = {
+def _auto(
+    vectors: Vectors, metric: Metric, device: str | torch.device, config: IndexConfig, progress: bool
+) -> ExactIndex | FaissIndex:
+    kind = "flat" if is_exact("auto", len(vectors), device) else "ivf"
+    return _faiss(kind, vectors, metric, device, config, progress)
+
+
+INDEXES: dict[str, Callable[[Vectors, Metric, str | torch.device, IndexConfig, bool], ExactIndex | FaissIndex]] = {
     "auto": _auto,
     "exact": _exact,
     "flat": partial(_faiss, "flat"),
@@ -69,6 +78,7 @@ def build_index(
     metric: Metric = "cosine",
     device: str | torch.device = "auto",
     config: IndexConfig | None = None,
+    progress: bool = False,
     **options: Any,
 ) -> Any:
     """Index vectors for nearest-neighbour search; scores are larger-is-better, whatever the kind.
@@ -82,6 +92,7 @@ def build_index(
         device: ``auto``, ``cpu`` or ``cuda``. On CUDA, ``flat`` is the exact search in torch unless the
             installed FAISS is a GPU build.
         config: settings of the kind; or give its fields as keywords, e.g. ``nprobe=16``.
+        progress: show a bar while FAISS takes the rows in, on a terminal only.
 
     Returns:
         An index with ``search(queries, k) -> Neighbors``, ``save(path)``, ``size``, ``dim``, ``kind``, ``metric``.
@@ -103,4 +114,4 @@ def build_index(
         raise UsageError("give the index settings as config or as keywords, not as both")
     if str(device) != "auto":
         torch_device(device)  # an unknown name is refused whatever the kind
-    return INDEXES[kind](vectors, metric, device, IndexConfig.of(options) if config is None else config)
+    return INDEXES[kind](vectors, metric, device, IndexConfig.of(options) if config is None else config, progress)

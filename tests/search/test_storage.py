@@ -34,8 +34,18 @@ def test_a_loaded_index_answers_as_the_saved_one(kind, metric, tmp_path):
 
 def test_settings_and_notes_come_back(tmp_path):
     stored = load_index(saved(tmp_path, "ivf", nlist=10, nprobe=3), device="cpu")
-    assert stored.index.config.nprobe == 3 and stored.index._index.nprobe == 3
+    assert stored.index.config.nprobe == 3
+    few = build_index(vectors(), kind="ivf", nlist=10, nprobe=3, device="cpu").search(vectors(1, 9), 60)
+    assert (few.ids == -1).any() and (stored.index.search(vectors(1, 9), 60).ids == few.ids).all()
     assert stored.about == {"fingerprint": "abc"}
+
+
+def test_the_tuned_number_of_lists_is_saved(tmp_path):
+    index = build_index(vectors(), kind="ivf", nlist=10, device="cpu")
+    assert index.config.nprobe is None
+    nprobe = index.tune(vectors(1, 30))
+    index.save(tmp_path / "index.bin")
+    assert load_index(tmp_path / "index.bin", device="cpu").index.config.nprobe == nprobe == index.config.nprobe
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,0 +1,64 @@
+"""Search of many queries in lists of vectors: queries that read the same list are multiplied with it at once."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..typing import FloatArray, IntArray
+
+BLOCK_BYTES = 16 << 20
+
+
+def search_lists(
+    queries: Tensor, probes: IntArray, read_list: Callable[[int], tuple[Tensor, Tensor]], k: int
+) -> tuple[IntArray, FloatArray]:
+    """The k best of the lists that each query reads.
+
+    The nearest list of each query comes first: after it, few of the other lists hold anything that enters
+    the k best, and only those rows are looked at.
+
+    Args:
+        queries: ``[Q, d]``, float32.
+        probes: lists to read for each query, the nearest first and none twice, whole numbers ``[Q, P]``.
+        read_list: ids int64 ``[n]`` and vectors ``[n, d]`` of a list.
+        k: >= 1.
+
+    Returns:
+        Ids ``[Q, k]`` (-1 = none) and inner products ``[Q, k]``, largest first.
+    """
+    places = np.argsort(probes[:, 0], kind="stable")  # neighbours in space become neighbours in memory
+    queries, probes = queries.index_select(0, torch.from_numpy(places)), probes[places]
+    best = torch.full((len(queries), k), -torch.inf)
+    ids = torch.full((len(queries), k), -1, dtype=torch.int64)
+    for part in (probes[:, :1], probes[:, 1:]):
+        if part.size == 0:
+            continue
+        asked = part.ravel().astype(np.uint16 if part.max() < 1 << 16 else np.int32)  # 16 bits sort by radix
+        order = np.argsort(asked, kind="stable")
+        lists, starts = np.unique(asked[order], return_index=True)
+        order //= part.shape[1]
+        rows = torch.from_numpy(order)
+        for number, start, stop in zip(lists.tolist(), starts, [*starts[1:], len(order)], strict=True):
+            names, vectors = read_list(number)
+            if len(names):
+                for some in rows[start:stop].split(max(1, BLOCK_BYTES // (4 * len(names)))):
+                    _merge(best, ids, some, queries.index_select(0, some) @ vectors.T, names)
+    back = np.argsort(places)
+    return ids.numpy()[back], best.numpy()[back]
+
+
+def _merge(best: Tensor, ids: Tensor, rows: Tensor, scores: Tensor, names: Tensor) -> None:
+    """Take scores ``[R, n]`` into the k best of some rows; writes to ``best`` and ``ids``."""
+    k = best.shape[1]
+    least = best.index_select(0, rows)[:, -1]
+    changed = (scores.amax(dim=1) > least).nonzero()[:, 0]
+    rows, scores, least = rows[changed], scores.index_select(0, changed), least[changed]
+    most = int((scores > least[:, None]).sum(dim=1, dtype=torch.int32).amax()) if len(rows) else 0
+    if most == 0:
+        return
+    found = scores.topk(min(k, most), dim=1)
+    merged = torch.cat([best.index_select(0, rows), found.values], dim=1).topk(k, dim=1)
+    best[rows] = merged.values
+    ids[rows] = torch.cat([ids.index_select(0, rows), names[found.indices]], dim=1).gather(1, merged.indices)
