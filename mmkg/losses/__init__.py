@@ -2,7 +2,7 @@
 
 from .contrastive import icl, icl_from_similarity, nca
 from .distribution import ial_from_similarity
-from .shared_contrast import shared_icl
+from .shared_contrast import shared_icl, shared_icl_ial
 from .similarity import similarity, stack_normalized
 from .weighting import UncertaintyWeights
 
@@ -13,6 +13,7 @@ __all__ = [
     "icl_from_similarity",
     "nca",
     "shared_icl",
+    "shared_icl_ial",
     "similarity",
     "stack_normalized",
 ]

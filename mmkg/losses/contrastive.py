@@ -1,5 +1,6 @@
 """Contrastive losses over a batch of links: ICL (MCLEA, MEAformer) and the NCA loss of EVA."""
 
+import math
 from typing import Literal
 
 import torch
@@ -40,12 +41,9 @@ def icl_from_similarity(
 ) -> Tensor:
     """``icl`` where the cosines ``[2B, 2B]`` are at hand already."""
     log_q, counts = _log_q(scores, temperature, present)
-    if not bool(counts.any()):
-        return scores.sum() * 0.0
-    both = log_q.view(2, -1)[:, counts]
-    if average == "log":
-        return -both.mean()
-    return -(torch.logsumexp(both, dim=0) - torch.log(torch.tensor(2.0))).mean()
+    both = log_q.view(2, -1)
+    each = both.mean(dim=0) if average == "log" else torch.logsumexp(both, dim=0) - math.log(2)
+    return -torch.where(counts, each, 0.0).sum() / counts.sum().clamp(min=1)
 
 
 def _log_q(scores: Tensor, temperature: float, present: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -54,7 +52,7 @@ def _log_q(scores: Tensor, temperature: float, present: Tensor | None) -> tuple[
     logits = scores / temperature
     itself = torch.eye(2 * size, dtype=torch.bool, device=scores.device)
     absent = itself if present is None else itself | ~present[None, :]
-    mate = torch.cat([torch.arange(size, 2 * size), torch.arange(size)]).to(scores.device)
+    mate = torch.arange(2 * size, device=scores.device).roll(size)
     counts = torch.ones(size, dtype=torch.bool, device=scores.device)
     if present is not None:
         counts = present[:size] & present[size:]
@@ -79,14 +77,16 @@ def nca(left: Tensor, right: Tensor, *, alpha: float, beta: float = 10.0, presen
         and this follows the code.
     """
     size = len(left)
+    counts = torch.ones(size, dtype=torch.bool, device=left.device)
     if present is not None:
-        both = present[:size] & present[size:]
-        left, right = left[both], right[both]
-        if len(left) == 0:
-            return (left.sum() + right.sum()) * 0.0
-    scores = F.normalize(left, dim=-1) @ F.normalize(right, dim=-1).t()
-    off = scores.masked_fill(torch.eye(len(scores), dtype=torch.bool, device=scores.device), float("-inf")) * alpha
-    zero = torch.zeros(len(scores), 1, device=scores.device)
+        counts = present[:size] & present[size:]
+    dtype = torch.promote_types(left.dtype, torch.float32)
+    with torch.autocast(left.device.type, enabled=False):
+        scores = F.normalize(left.to(dtype), dim=-1) @ F.normalize(right.to(dtype), dim=-1).t()
+    others = (counts[:, None] & counts[None, :]).fill_diagonal_(False)
+    off = scores.masked_fill(~others, float("-inf")) * alpha
+    zero = torch.zeros(size, 1, dtype=dtype, device=off.device)
     rows = torch.logsumexp(torch.cat([off, zero], dim=1), dim=1)
     columns = torch.logsumexp(torch.cat([off.t(), zero], dim=1), dim=1)
-    return ((rows + columns) / alpha - beta * torch.log1p(scores.diagonal().relu())).mean()
+    each = (rows + columns) / alpha - beta * torch.log1p(scores.diagonal().relu())
+    return torch.where(counts, each, 0.0).sum() / counts.sum().clamp(min=1)

@@ -30,13 +30,11 @@ def ial_from_similarity(
     asked = torch.ones(size, dtype=torch.bool, device=teacher.device)
     if present is not None:
         keep = keep & present[None, :]
-        asked = present & (keep.sum(dim=1) > 0)
-    if not bool(asked.any()):
-        return student.sum() * 0.0
-    keep = keep[asked]
-    log_p = _log_softmax(teacher.detach()[asked], keep, temperature)
-    log_q = _log_softmax(student[asked], keep, temperature)
-    return F.kl_div(log_q, log_p, log_target=True, reduction="none").masked_fill(~keep, 0.0).sum(dim=1).mean()
+        asked = present & keep.any(dim=1)
+    log_p = _log_softmax(teacher.detach(), keep, temperature)
+    log_q = _log_softmax(student, keep, temperature)
+    each = F.kl_div(log_q, log_p, log_target=True, reduction="none").masked_fill(~keep, 0.0).sum(dim=1)
+    return torch.where(asked, each, 0.0).sum() / asked.sum().clamp(min=1)
 
 
 def _log_softmax(scores: Tensor, keep: Tensor, temperature: float) -> Tensor:

@@ -1,174 +1,305 @@
-"""ICL of several embeddings and of their weighted concatenation, from one similarity product each."""
+"""ICL of several embeddings and of their weighted concatenation, and IAL, from one similarity product each."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-LOWEST_TEMPERATURE = 0.025  # exp(-2 / temperature) is still a normal float32
+from ..errors import UsageError
+from .contrast_tiles import LN2, Tiles, add_sums, area, cover, fill_energy, fill_joint, fill_logits, pair_sums, views
+
+LOWEST_TEMPERATURE = 0.025  # exp(1 / temperature) times any number of entities is a float32
 
 
 class _SharedContrast(torch.autograd.Function):
-    """Forward and backward go over the upper triangle of 2B x 2B tiles; nothing larger than a tile is kept.
+    """log q of every entity's counterpart, ``[terms, 2B]``, and KL(joint || embedding) of every entity, ``[M, 2B]``.
 
-    ``E_m = exp((s_m - 1) / τ)`` is symmetric, so one tile serves the rows and the columns; with row sums r
-    the loss is ``mean(log r_i + (1 - s_i,mate) / τ)`` and its gradient with respect to ``s_ij`` is
-    ``E_ij (1/r_i + 1/r_j)``. The joint similarity is ``sum_m u_im u_jm s_m``, without a product of its own.
+    Forward and backward go over the upper triangle of each group's similarities tile by tile. ``E = exp(s / τ1)``
+    is symmetric, so one tile serves its rows and its columns: with ``r_i = sum over present j of E_ij`` and g the
+    gradient of log q, that of ``s_ij / τ1`` is ``-E_ij (g_i / r_i + g_j / r_j)``. Absent embeddings have zero rows,
+    so that they pass nothing on; what lands on them is cleared at the end. The joint similarity is
+    ``sum_m u_im u_jm s_m``, without a product of its own. IAL's energies ``exp(s / τ2)``, P of the joint, which is
+    taken as given, and Q of an embedding, are symmetric too: the gradient of ``s_ij / τ2`` is
+    ``Q_ij (g_i / zq_i + g_j / zq_j) - P_ij (g_i / zp_i + g_j / zp_j)``. No operation waits for a value.
     """
 
     @staticmethod
     def forward(
-        ctx: Any, scale: Tensor | None, temperature: float, present: Tensor, tile: int, *units: Tensor
-    ) -> Tensor:
-        size = len(units[0]) // 2
-        terms = len(units) + (scale is not None)
-        sums = units[0].new_zeros(terms, 2 * size)
-        masked = ~present.all(dim=0)
-        for rows, columns in _tiles(2 * size, tile):
-            energies, _ = _energies(units, scale, present, masked, temperature, rows, columns)
-            for term, energy in enumerate(energies):
-                sums[term, rows] += energy.sum(dim=1)
-                if rows != columns:
-                    sums[term, columns] += energy.sum(dim=0)
-        counts = _counts(present, size, scale is not None)
-        mates = [(unit[:size] * unit[size:]).sum(dim=1) for unit in units]
-        if scale is not None:
-            shares = scale[:size] * scale[size:]
-            mates.append((shares * torch.stack(mates, dim=1)).sum(dim=1))
-        losses = []
-        for term, mate in enumerate(mates):
-            both = counts[:, term]
-            total = torch.log(sums[term].view(2, -1)[:, both]).sum() + 2 * ((1 - mate[both]) / temperature).sum()
-            losses.append(total / (2 * both.sum()).clamp(min=1))
-        ctx.save_for_backward(present, counts, sums, *units, *([scale] if scale is not None else []))
-        ctx.temperature, ctx.tile, ctx.num_units = temperature, tile, len(units)
-        return torch.stack(losses)
+        ctx: Any,
+        scale: Tensor | None,
+        present: Tensor,
+        temperature: float,
+        ratio: float | None,
+        tiles: Tiles,
+        keep_bytes: int,
+        *embeddings: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        there = present.t().to(embeddings[0].dtype).contiguous()  # [M, 2B]
+        lengths = [torch.linalg.vector_norm(embedding, dim=1) for embedding in embeddings]
+        inverses = [_inverse(length) * here for length, here in zip(lengths, there, strict=True)]
+        units = [embedding * inverse[:, None] for embedding, inverse in zip(embeddings, inverses, strict=True)]
+        shares = None if scale is None else scale.t().contiguous()  # [M, 2B]
+        if shares is not None:
+            there = torch.cat([there, torch.ones_like(there[:1])])
+        number, largest = len(units), area(tiles)
+        fits = min(len(tiles), keep_bytes // (number * largest * there.element_size()))
+        kept = there.new_empty(fits, number, largest)
+        buffers = there.new_empty(number + 3, largest)
+        sums = torch.zeros_like(there)
+        sums_p, sums_q, gaps = there.new_zeros(3, 0 if ratio is None else number, there.shape[1])
+        for place, (rows, columns) in enumerate(tiles):
+            joint, energy, spare, *logits = views(buffers, rows, columns)
+            if place < fits:
+                logits = views(kept[place], rows, columns)
+            fill_logits(logits, units, temperature, rows, columns)
+            if shares is not None:
+                fill_joint(joint, spare, logits, shares, rows, columns)
+            for term, logit in enumerate(logits if shares is None else [*logits, joint]):
+                fill_energy(energy, logit, rows, columns)
+                add_sums(sums[term], energy, there[term], rows, columns)
+            if ratio is None:
+                continue
+            for m, logit in enumerate(logits):
+                fill_energy(energy, torch.mul(logit, ratio, out=spare), rows, columns)
+                add_sums(sums_q[m], energy, there[m], rows, columns)
+            fill_energy(energy, torch.mul(joint, ratio, out=spare), rows, columns)
+            for m, logit in enumerate(logits):
+                add_sums(sums_p[m], energy, there[m], rows, columns)
+                torch.sub(joint, logit, out=spare).mul_(energy)
+                add_sums(gaps[m], spare, there[m], rows, columns)
+        tiny = torch.finfo(sums.dtype).tiny
+        log_q = _mate_logits(units, shares, temperature).repeat(1, 2) - sums.clamp(min=tiny).log()
+        inverse_p, inverse_q = _inverse(sums_p), _inverse(sums_q)
+        divergence = gaps * inverse_p * ((ratio or 0.0) * LN2)
+        divergence += (sums_q.clamp(min=tiny) / sums_p.clamp(min=tiny)).log()
+        ctx.save_for_backward(there, kept, _inverse(sums), inverse_p, inverse_q, *inverses, *units, shares)
+        ctx.number, ctx.temperature, ctx.ratio, ctx.tiles = number, temperature, ratio, tiles
+        return log_q, divergence
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        present, counts, sums, *rest = ctx.saved_tensors
-        units, scale = rest[: ctx.num_units], (rest[ctx.num_units] if len(rest) > ctx.num_units else None)
-        size = len(units[0]) // 2
-        coefficient = grads[0] / (2 * counts.sum(dim=0)).clamp(min=1) / ctx.temperature  # [terms]
-        pull = torch.where(counts.repeat(2, 1).t(), coefficient[:, None] / sums, 0.0)  # dL / dE, per asking row
-        masked = ~present.all(dim=0)
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad_log_q: Tensor, grad_divergence: Tensor) -> tuple[Tensor | None, ...]:
+        with torch.autocast(grad_log_q.device.type, enabled=False):
+            return _SharedContrast._gradients(ctx, grad_log_q, grad_divergence)
+
+    @staticmethod
+    def _gradients(ctx: Any, grad_log_q: Tensor, grad_divergence: Tensor) -> tuple[Tensor | None, ...]:
+        there, kept, inverse, inverse_p, inverse_q, *rest = ctx.saved_tensors
+        inverses, units, shares = rest[: ctx.number], rest[ctx.number : -1], rest[-1]
+        pull = -grad_log_q * inverse * there  # per asking row, so that the slope is E_ij (pull_i + pull_j)
+        pull_p = grad_divergence * inverse_p * there[: len(inverse_p)]
+        pull_q = grad_divergence * inverse_q * there[: len(inverse_q)]
         grad_units = [torch.zeros_like(unit) for unit in units]
-        grad_scale = None if scale is None else torch.zeros_like(scale)
-        for rows, columns in _tiles(2 * size, ctx.tile):
-            energies, scores = _energies(units, scale, present, masked, ctx.temperature, rows, columns)
-            slopes = [e.mul_(pull[t, rows, None] + pull[t, None, columns]) for t, e in enumerate(energies)]
-            for m, unit in enumerate(units):
-                slope = slopes[m]
-                if scale is not None and grad_scale is not None:
-                    weighed = scores[m].mul_(slopes[-1])
-                    grad_scale[columns, m] += scale[rows, m] @ weighed
-                    if rows != columns:
-                        grad_scale[rows, m] += weighed @ scale[columns, m]
-                    slope.addcmul_(slopes[-1] * scale[rows, m, None], scale[None, columns, m])
-                grad_units[m][rows] += slope @ unit[columns]
+        grad_shares = None if shares is None else torch.zeros_like(shares)
+        buffers = there.new_empty(ctx.number + 5, area(ctx.tiles))
+        for place, (rows, columns) in enumerate(ctx.tiles):
+            joint, teacher, slope, spare, energy, *logits = views(buffers, rows, columns)
+            if place < len(kept):
+                logits = views(kept[place], rows, columns)
+            else:
+                fill_logits(logits, units, ctx.temperature, rows, columns)
+            if shares is not None:
+                fill_joint(joint, spare, logits, shares, rows, columns)
+                if ctx.ratio is not None:
+                    fill_energy(teacher, torch.mul(joint, ctx.ratio, out=spare), rows, columns)
+                fill_energy(joint, joint, rows, columns)
+                joint.mul_(pair_sums(pull[-1], rows, columns, out=spare))
+            for m, logit in enumerate(logits):
+                fill_energy(slope, logit, rows, columns)
+                slope.mul_(pair_sums(pull[m], rows, columns, out=spare))
+                if ctx.ratio is not None:
+                    fill_energy(energy, torch.mul(logit, ctx.ratio, out=spare), rows, columns)
+                    slope.addcmul_(energy, pair_sums(pull_q[m], rows, columns, out=spare), value=ctx.ratio)
+                    slope.addcmul_(teacher, pair_sums(pull_p[m], rows, columns, out=spare), value=-ctx.ratio)
+                if shares is not None and grad_shares is not None:
+                    torch.mul(joint, shares[m, rows, None], out=spare)
+                    slope.addcmul_(spare, shares[m, None, columns])
+                    add_sums(grad_shares[m], torch.mul(joint, logit, out=spare), shares[m], rows, columns)
+                grad_units[m][rows].addmm_(slope, units[m][columns])
                 if rows != columns:
-                    grad_units[m][columns] += slope.t() @ unit[rows]
-        _add_mates(grad_units, grad_scale, units, scale, counts * coefficient, size)
-        return grad_scale, None, None, None, *grad_units
+                    grad_units[m][columns].addmm_(slope.t(), units[m][rows])
+        if grad_shares is not None:
+            grad_shares *= LN2
+        _add_mates(grad_units, grad_shares, units, shares, grad_log_q.unflatten(1, (2, -1)).sum(dim=1), ctx.temperature)
+        for grad, unit, length in zip(grad_units, units, inverses, strict=True):
+            along = torch.linalg.vecdot(grad, unit)
+            grad.addcmul_(unit, along[:, None], value=-1).mul_(length[:, None] / ctx.temperature)
+        return None if grad_shares is None else grad_shares.t(), None, None, None, None, None, *grad_units
 
 
-def _tiles(size: int, tile: int) -> list[tuple[slice, slice]]:
-    """Upper triangle of a size x size square."""
-    starts = range(0, size, tile)
-    cuts = [slice(start, min(start + tile, size)) for start in starts]
-    return [(cuts[i], cuts[j]) for i in range(len(cuts)) for j in range(i, len(cuts))]
+class _GradientAtOnce(torch.autograd.Function):
+    """Losses of one embedding each: their gradients are taken with them, so that no tile waits for backward."""
+
+    @staticmethod
+    def forward(ctx: Any, losses: Callable[..., Tensor], *embeddings: Tensor) -> Tensor:
+        with torch.enable_grad():
+            leaves = [embedding.detach().requires_grad_() for embedding in embeddings]
+            found = losses(*leaves)
+            ctx.save_for_backward(*torch.autograd.grad(found.sum(), leaves))
+        return found.detach()
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grads: Tensor) -> tuple[Tensor | None, ...]:
+        return None, *(grad.to(own.dtype) * own for grad, own in zip(grads, ctx.saved_tensors, strict=True))
 
 
-def _energies(
-    units: Sequence[Tensor],
-    scale: Tensor | None,
-    present: Tensor,
-    masked: Tensor,
-    temperature: float,
-    rows: slice,
-    columns: slice,
-) -> tuple[list[Tensor], list[Tensor]]:
-    """``exp((s - 1) / τ)`` of one tile for each embedding, and last for their joint; absent pairs are 0.
-
-    With a joint also the similarities s of each embedding, which its gradient needs.
-    """
-    shift = units[0].new_tensor(-1 / temperature)
-    logits = [torch.addmm(shift, unit[rows], unit[columns].t(), alpha=1 / temperature) for unit in units]
-    scores = []
-    if scale is not None:
-        joint = torch.addmm(shift, scale[rows], scale[columns].t(), alpha=1 / temperature)
-        for m, logit in enumerate(logits):
-            joint.addcmul_(logit * scale[rows, m, None], scale[None, columns, m])
-            scores.append(torch.add(1, logit, alpha=temperature))
-        logits.append(joint)
-    energies = [logit.exp_() for logit in logits]
-    for term, energy in enumerate(energies):
-        if term < len(units) and bool(masked[term]):
-            energy *= present[rows, term, None]
-            energy *= present[None, columns, term]
-        if rows == columns:
-            energy.fill_diagonal_(0.0)
-    return energies, scores
+def _inverse(values: Tensor) -> Tensor:
+    """1 / values, 0 where they are 0."""
+    return torch.where(values > 0, 1 / values, 0.0)
 
 
-def _counts(present: Tensor, size: int, joint: bool) -> Tensor:
-    """Which links count for each term, bool ``[B, terms]``; the joint embedding always does."""
-    both = present[:size] & present[size:]
-    return torch.cat([both, torch.ones_like(both[:, :1])], dim=1) if joint else both
+def _mate_logits(units: Sequence[Tensor], shares: Tensor | None, temperature: float) -> Tensor:
+    """``s / τ1`` of both ends of each link, ``[terms, B]``."""
+    size = len(units[0]) // 2
+    mates = torch.stack([torch.linalg.vecdot(unit[:size], unit[size:]) for unit in units]) / temperature
+    if shares is None:
+        return mates
+    return torch.cat([mates, (shares[:, :size] * shares[:, size:] * mates).sum(dim=0, keepdim=True)])
 
 
 def _add_mates(
     grad_units: list[Tensor],
-    grad_scale: Tensor | None,
+    grad_shares: Tensor | None,
     units: Sequence[Tensor],
-    scale: Tensor | None,
-    pull: Tensor,
-    size: int,
+    shares: Tensor | None,
+    grads: Tensor,
+    temperature: float,
 ) -> None:
-    """Gradient of ``-2 s_i,mate / τ`` for every link, added in place."""
-    for m, unit in enumerate(units):
-        weight = pull[:, m]
-        if scale is not None and grad_scale is not None:
-            score = (unit[:size] * unit[size:]).sum(dim=1)
-            grad_scale[:size, m] -= 2 * pull[:, -1] * scale[size:, m] * score
-            grad_scale[size:, m] -= 2 * pull[:, -1] * scale[:size, m] * score
-            weight = weight + pull[:, -1] * scale[:size, m] * scale[size:, m]
-        grad_units[m][:size] -= 2 * weight[:, None] * unit[size:]
-        grad_units[m][size:] -= 2 * weight[:, None] * unit[:size]
+    """Gradient of the mates' logits, given that of each ``[terms, B]``, added in place; units' times τ1."""
+    size = grads.shape[1]
+    weights = grads[: len(units)]
+    if shares is not None and grad_shares is not None:
+        mates = _mate_logits(units, None, temperature) * grads[-1]
+        grad_shares[:, :size] += mates * shares[:, size:]
+        grad_shares[:, size:] += mates * shares[:, :size]
+        weights = weights + grads[-1] * shares[:, :size] * shares[:, size:]
+    for grad, unit, weight in zip(grad_units, units, weights, strict=True):
+        grad[:size].addcmul_(unit[size:], weight[:, None])
+        grad[size:].addcmul_(unit[:size], weight[:, None])
 
 
 def shared_icl(
-    units: Sequence[Tensor],
+    embeddings: Sequence[Tensor],
     *,
     temperature: float = 0.1,
     scale: Tensor | None = None,
     present: Tensor | None = None,
+    group_size: int | None = None,
     tile: int | None = None,
+    keep_bytes: int | None = None,
 ) -> Tensor:
-    """ICL of each embedding, and of their weighted concatenation, exactly, in tile-sized memory.
+    """ICL of each embedding, and of their weighted concatenation, exactly, without a 2B x 2B matrix.
 
     Args:
-        units: unit rows of each embedding, left ends first, each ``[2B, d_m]`` (``stack_normalized``).
+        embeddings: left ends of B links, then their right ends, each ``[2B, d_m]``; any length, cosines are taken.
         temperature: τ1, at least 0.025.
-        scale: u, ``[2B, M]``: the joint embedding of an entity is the concatenation of ``u_m * unit_m``
-            and has length 1, i.e. the squares of u over the present modalities sum to 1. ``None``: no joint.
+        scale: u, ``[2B, M]``: the joint embedding of an entity is the concatenation of ``u_m`` times the unit
+            embedding and has length 1, i.e. the squares of u over the present modalities sum to 1, and u of an
+            absent one is 0. ``None``: no joint.
         present: bool ``[2B, M]``; absent embeddings are neither asked nor offered. ``None``: all present.
-        tile: edge of a tile; by default 512 on a CPU and 8,192 on a GPU.
+        group_size: links that are contrasted with each other, neighbours in the batch; the loss is the mean
+            over groups. ``None``: all.
+        tile: largest edge of a tile; by default 512 on a CPU and 4,096 elsewhere.
+        keep_bytes: similarities that are kept for the gradient, which computes the others anew; by default
+            320 MiB on a CPU (three embeddings of 3,500 links) and 1 GiB elsewhere. With a joint they stay until
+            the backward pass, else only until this returns.
 
     Returns:
-        ``[M]``, or ``[M + 1]`` with the joint loss last; equal to ``icl(..., average="log")`` of each.
+        ``[M]``, or ``[M + 1]`` with the joint loss last; equal to ``icl(..., average="log")`` of each. Float32
+        under autocast.
 
     Raises:
-        ValueError: the temperature is too low for sums in float32.
+        UsageError: the temperature is too low for sums in float32.
 
     Source: Lin et al., COLING 2022, Eq. 7 and 8.
     """
-    if temperature < LOWEST_TEMPERATURE:
-        raise ValueError(f"expected a temperature of at least {LOWEST_TEMPERATURE}, got {temperature}")
+
+    def losses(*embeddings: Tensor) -> Tensor:
+        log_q, _, counts = _contrast(embeddings, temperature, None, scale, present, group_size, tile, keep_bytes)
+        return -_group_means(log_q, counts, group_size).mean(dim=1)
+
+    if scale is None and torch.is_grad_enabled():
+        found: Tensor = _GradientAtOnce.apply(losses, *embeddings)
+        return found
+    return losses(*embeddings)
+
+
+def shared_icl_ial(
+    embeddings: Sequence[Tensor],
+    *,
+    scale: Tensor,
+    temperature: float = 0.1,
+    ial_temperature: float = 4.0,
+    present: Tensor | None = None,
+    group_size: int | None = None,
+    tile: int | None = None,
+    keep_bytes: int | None = None,
+) -> tuple[Tensor, Tensor]:
+    """``shared_icl`` group by group, and from the same products IAL, from the joint embedding to each.
+
+    Args:
+        embeddings: as in ``shared_icl``, and so are the other arguments.
+        scale: of the joint embedding, which teaches; IAL sends no gradient into it.
+        ial_temperature: τ2, at least 0.025.
+
+    Returns:
+        ICL ``[M + 1, G]`` of the G groups, the joint last, and IAL ``[M, G]``, equal to ``ial_from_similarity``.
+
+    Source: Lin et al., COLING 2022, Eq. 7, 8 and 10.
+    """
+    log_q, divergence, counts = _contrast(
+        embeddings, temperature, ial_temperature, scale, present, group_size, tile, keep_bytes
+    )
+    asked = torch.ones_like(divergence, dtype=torch.bool) if present is None else present.t()
+    return -_group_means(log_q, counts, group_size), _group_means(divergence, asked, group_size)
+
+
+def _contrast(
+    embeddings: Sequence[Tensor],
+    temperature: float,
+    ial_temperature: float | None,
+    scale: Tensor | None,
+    present: Tensor | None,
+    group_size: int | None,
+    tile: int | None,
+    keep_bytes: int | None,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """What ``_SharedContrast`` gives, and which entities count for ICL, bool ``[terms, 2B]``."""
+    lowest = temperature if ial_temperature is None else min(temperature, ial_temperature)
+    if lowest < LOWEST_TEMPERATURE:
+        raise UsageError(f"expected a temperature of at least {LOWEST_TEMPERATURE}, got {lowest}; raise it")
+    device, size = embeddings[0].device, len(embeddings[0]) // 2
     if present is None:
-        present = torch.ones(len(units[0]), len(units), dtype=torch.bool, device=units[0].device)
+        present = torch.ones(2 * size, len(embeddings), dtype=torch.bool, device=device)
     if tile is None:
-        tile = 512 if units[0].device.type == "cpu" else 8192
-    losses: Tensor = _SharedContrast.apply(scale, temperature, present, tile, *units)
-    return losses
+        tile = 512 if device.type == "cpu" else 4096
+    if keep_bytes is None:
+        keep_bytes = 320 << 20 if device.type == "cpu" else 1 << 30
+    ratio = None if ial_temperature is None else temperature / ial_temperature
+    tiles = cover(size, group_size or size, tile)
+    dtype = torch.promote_types(embeddings[0].dtype, torch.float32)
+    exact = [embedding.to(dtype) for embedding in embeddings]
+    if scale is not None:
+        scale = scale.to(dtype)
+    with torch.autocast(device.type, enabled=False):
+        log_q, divergence = _SharedContrast.apply(scale, present, temperature, ratio, tiles, keep_bytes, *exact)
+    counts = (present[:size] & present[size:]).repeat(2, 1).t()
+    if scale is not None:
+        counts = torch.cat([counts, torch.ones_like(counts[:1])])
+    return log_q, divergence, counts
+
+
+def _group_means(values: Tensor, counts: Tensor, group_size: int | None) -> Tensor:
+    """Mean over the entities of each group that count, ``[terms, 2B] -> [terms, G]``; 0 where none does."""
+    size = values.shape[1] // 2
+    group = group_size or size
+    number = -(-size // group)
+
+    def totals(rows: Tensor) -> Tensor:
+        padded = F.pad(rows.unflatten(1, (2, size)), (0, number * group - size))
+        return padded.unflatten(2, (number, group)).sum(dim=(1, 3))
+
+    return totals(torch.where(counts, values, 0.0)) / totals(counts.to(values.dtype)).clamp(min=1)

@@ -8,9 +8,9 @@ from torch import Tensor
 
 from ..encoders import EncoderBundle, GATEncoder, LinearEncoder
 from ..fusion import FILLS, FusionOutput, GlobalFusion, joint_scale
-from ..losses import UncertaintyWeights, ial_from_similarity, shared_icl
+from ..losses import UncertaintyWeights, shared_icl_ial
 from ..typing import STRUCTURE
-from .model import AlignmentModel, split_links, units
+from .model import AlignmentModel
 
 
 @dataclass(frozen=True)
@@ -73,29 +73,23 @@ class MCLEA(AlignmentModel):
 
     def loss_terms(self, output: FusionOutput) -> dict[str, Tensor]:
         """Joint ICL, and per modality the weighted ICL and IAL; means over groups of links."""
-        groups = split_links(output, self.config.group_size)
-        names = output.names
-        icl = torch.stack([self._icl(group) for group in groups]).mean(dim=0)
-        ial = torch.stack([self._ial(group) for group in groups]).mean(dim=0)
+        config, names = self.config, output.names
+        icl, ial = shared_icl_ial(
+            [output.pooled[name] for name in names],
+            scale=joint_scale(output.weights, output.present),
+            temperature=config.temperature,
+            ial_temperature=config.ial_temperature,
+            present=output.present,
+            group_size=config.group_size,
+        )
+        if config.paper_compat:
+            left = len(output.present) // 2 - config.group_size * torch.arange(ial.shape[1], device=ial.device)
+            ial = 0.1 * ial / (2 * left.clamp(max=config.group_size))
+        icl, ial = icl.mean(dim=1), ial.mean(dim=1)
         terms = {"icl.joint": icl[-1]}
         for name, term in self.icl_weights(dict(zip(names, icl, strict=False))).items():
             terms[f"icl.{name}"] = term
-        zoom = 0.1 if self.config.paper_compat else 1.0
+        zoom = 0.1 if config.paper_compat else 1.0
         for name, term in self.ial_weights(dict(zip(names, ial, strict=True))).items():
             terms[f"ial.{name}"] = zoom * term
         return terms
-
-    def _icl(self, output: FusionOutput) -> Tensor:
-        rows = units([output.pooled[name] for name in output.names])
-        scale = joint_scale(output.weights, output.present)
-        return shared_icl(rows, temperature=self.config.temperature, scale=scale, present=output.present)
-
-    def _ial(self, output: FusionOutput) -> Tensor:
-        temperature = self.config.ial_temperature
-        teacher = (output.joint @ output.joint.t()).detach()
-        losses = []
-        for m, rows in enumerate(units([output.pooled[name] for name in output.names])):
-            present = output.present[:, m]
-            loss = ial_from_similarity(teacher, rows @ rows.t(), temperature=temperature, present=present)
-            losses.append(loss * 0.1 / len(rows) if self.config.paper_compat else loss)
-        return torch.stack(losses)

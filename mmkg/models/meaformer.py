@@ -10,7 +10,7 @@ from ..encoders import EncoderBundle, GATEncoder, LinearEncoder
 from ..fusion import FILLS, CrossModalBlock, FusionOutput, MetaModalityFusion, joint_scale
 from ..losses import UncertaintyWeights, shared_icl
 from ..typing import STRUCTURE
-from .model import AlignmentModel, split_links, units
+from .model import AlignmentModel
 
 
 @dataclass(frozen=True)
@@ -75,22 +75,23 @@ class MEAformer(AlignmentModel):
 
     def loss_terms(self, output: FusionOutput) -> dict[str, Tensor]:
         """ICL of the joint, and per modality the weighted early and late ICL."""
-        groups = split_links(output, self.config.group_size)
-        names = output.names
-        early = torch.stack([self._early(group) for group in groups]).mean(dim=0)
-        late = torch.stack([self._late(group) for group in groups]).mean(dim=0)
+        names, temperature, group_size = output.names, self.config.temperature, self.config.group_size
+        late = shared_icl(
+            [output.tokens[name].squeeze(1) for name in names],
+            temperature=temperature,
+            present=output.present,
+            group_size=group_size,
+        )
+        early = shared_icl(
+            [output.pooled[name] for name in names],
+            temperature=temperature,
+            scale=joint_scale(output.weights, output.present),
+            present=output.present,
+            group_size=group_size,
+        )
         terms = {"icl.joint": early[-1]}
         for name, term in self.icl_weights(dict(zip(names, early, strict=False))).items():
             terms[f"early.{name}"] = term
         for name, term in self.icl_weights(dict(zip(names, late, strict=True))).items():
             terms[f"late.{name}"] = term
         return terms
-
-    def _early(self, output: FusionOutput) -> Tensor:
-        rows = units([output.pooled[name] for name in output.names])
-        scale = joint_scale(output.weights, output.present)
-        return shared_icl(rows, temperature=self.config.temperature, scale=scale, present=output.present)
-
-    def _late(self, output: FusionOutput) -> Tensor:
-        rows = units([output.tokens[name].squeeze(1) for name in output.names])
-        return shared_icl(rows, temperature=self.config.temperature, present=output.present)

@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..data.batch import ship
 from ..data.features import EntityInputs
 from ..encoders.bundle import EncoderBundle
 from ..encoders.structure import StructureEncoder
@@ -69,7 +69,7 @@ class AlignmentModel(nn.Module, ABC):
         if sampler.device.type == "cpu":
             around = sampler.around(rows.cpu(), self.structure.depth, fanout=fanout, generator=generator)
             return self.structure.encode(around.to(device), sparse_grad=bool(fanout))
-        return self.structure.encode(sampler.whole(self.structure.depth)).index_select(0, rows.to(device))
+        return self.structure.encode(sampler.whole(self.structure.depth)).index_select(0, ship(rows, device))
 
     def fuse(self, inputs: EntityInputs, rows: Tensor, structure: Tensor | None) -> FusionOutput:
         """Fused embeddings of some entities.
@@ -84,7 +84,7 @@ class AlignmentModel(nn.Module, ABC):
         if structure is not None:
             assert inputs.linked is not None
             batch.values[STRUCTURE] = structure[:, None, :]
-            batch.observed[STRUCTURE] = inputs.linked.index_select(0, rows.cpu())[:, None].to(device)
+            batch.observed[STRUCTURE] = ship(inputs.linked.index_select(0, rows.cpu())[:, None], device)
             batch.valid[STRUCTURE] = torch.ones_like(batch.observed[STRUCTURE])
         output: FusionOutput = self.fusion(self.fill(batch))
         return output
@@ -164,30 +164,3 @@ class AlignmentModel(nn.Module, ABC):
         Args:
             output: of 2B entities: the left ends of B links, then their right ends.
         """
-
-
-def split_links(output: FusionOutput, group_size: int) -> list[FusionOutput]:
-    """The output of B links cut into groups of at most ``group_size`` links."""
-    size = len(output.joint) // 2
-    if size <= group_size:
-        return [output]
-    rows = torch.arange(2 * size, device=output.joint.device).view(2, size)
-    groups = []
-    for part in rows.split(group_size, dim=1):
-        pick = part.flatten()
-        groups.append(
-            FusionOutput(
-                output.joint.index_select(0, pick),
-                {name: tokens.index_select(0, pick) for name, tokens in output.tokens.items()},
-                {name: pooled.index_select(0, pick) for name, pooled in output.pooled.items()},
-                output.weights.index_select(0, pick),
-                output.present.index_select(0, pick),
-                output.names,
-            )
-        )
-    return groups
-
-
-def units(embeddings: list[Tensor]) -> list[Tensor]:
-    """Each ``[2B, d]`` with rows of length 1; zero rows stay zero."""
-    return [F.normalize(embedding, dim=-1) for embedding in embeddings]

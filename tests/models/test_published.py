@@ -5,8 +5,8 @@ from small_models import link_rows, small_model
 
 from mmkg.data.features import build_inputs
 from mmkg.data.synthetic import twin_graphs
+from mmkg.fusion import FusionOutput
 from mmkg.losses import ial_from_similarity, icl, nca
-from mmkg.models.model import split_links
 
 NAMES = ("structure", "relation", "attribute", "image", "name")
 
@@ -29,6 +29,16 @@ def fused(model, inputs, task):
 
 def sides(values):
     return values.split(len(values) // 2)
+
+
+def part(output, start, stop):
+    """The fused ends of some links."""
+
+    def cut(values):
+        return torch.cat([side[start:stop] for side in sides(values)])
+
+    tokens, pooled = ({name: cut(v) for name, v in every.items()} for every in (output.tokens, output.pooled))
+    return FusionOutput(cut(output.joint), tokens, pooled, cut(output.weights), cut(output.present), output.names)
 
 
 def test_eva_has_its_own_sharpness_for_structure(inputs, task):
@@ -105,32 +115,28 @@ def test_meaformer_has_early_and_late_terms_with_shared_log_variances(inputs, ta
     assert terms["early.image"] != terms["late.image"]
 
 
+@pytest.mark.parametrize("size", [7, 5, 1])
 @pytest.mark.parametrize("name", ["mclea", "meaformer"])
-def test_groups_are_contrasted_apart_and_averaged(name, inputs, task):
+def test_groups_are_contrasted_apart_and_averaged(name, size, inputs, task):
     model = small_model(name, inputs.dims)
-    output = fused(model, inputs, task)
-    half = len(task.links.train) // 2
-    whole = small_model(name, inputs.dims, group_size=half)
-    whole.load_state_dict(model.state_dict())
-    groups = split_links(output, half)
-    assert [len(group.joint) for group in groups] == [2 * half] * (len(task.links.train) // half) + (
-        [2] if len(task.links.train) % 2 else []
-    )
-    found = whole.loss_terms(fused(whole, inputs, task))
-    each = [model.loss_terms(group) for group in groups]
+    grouped = small_model(name, inputs.dims, group_size=size)
+    output, links = fused(model, inputs, task), len(task.links.train)
+    found = grouped.loss_terms(fused(grouped, inputs, task))
+    each = [model.loss_terms(part(output, start, start + size)) for start in range(0, links, size)]
+    assert len(each) == -(-links // size) > 1
     for key in found:
         assert torch.allclose(found[key], torch.stack([terms[key] for terms in each]).mean(), atol=1e-6)
 
 
-def test_groups_keep_links_together(inputs, task):
-    model = small_model("meaformer", inputs.dims)
-    output = fused(model, inputs, task)
-    size = len(task.links.train)
-    groups = split_links(output, 5)
-    left = torch.cat([sides(group.joint)[0] for group in groups])
-    right = torch.cat([sides(group.joint)[1] for group in groups])
-    assert len(groups) == -(-size // 5)
-    assert torch.equal(torch.cat([left, right]), output.joint)
-    for field in ("weights", "present"):
-        parts = [getattr(group, field).chunk(2) for group in groups]
-        assert torch.equal(torch.cat([p[0] for p in parts] + [p[1] for p in parts]), getattr(output, field))
+def test_mclea_paper_compat_divides_by_the_size_of_each_group(inputs, task):
+    plain, compat = (
+        small_model("mclea", inputs.dims),
+        small_model("mclea", inputs.dims, paper_compat=True, group_size=5),
+    )
+    output, links = fused(plain, inputs, task), len(task.links.train)
+    groups = [part(output, start, start + 5) for start in range(0, links, 5)]
+    assert {len(group.joint) for group in groups} == {10, 2}  # the last group is smaller
+    found = compat.loss_terms(output)
+    for name in NAMES:
+        each = [0.1 * plain.loss_terms(group)[f"ial.{name}"] / len(group.joint) for group in groups]
+        assert found[f"ial.{name}"].item() == pytest.approx(0.1 * sum(each).item() / len(each), rel=1e-4)

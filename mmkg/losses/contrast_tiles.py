@@ -1,0 +1,73 @@
+"""Tiles of the similarities of a batch with itself: the parts of ``shared_contrast``.
+
+A tile holds ``l = s log2(e) / τ1`` for its rows and columns, logits to the base 2, since exp2 costs a third of exp.
+All write into buffers that are used again for the next tile.
+"""
+
+import math
+from collections.abc import Sequence
+from itertools import combinations_with_replacement
+
+import torch
+from torch import Tensor
+
+LN2 = math.log(2)
+Tiles = list[tuple[slice, slice]]
+
+
+def cover(size: int, group: int, tile: int) -> Tiles:
+    """Rows and columns of the tiles that cover the upper triangle of each group's square.
+
+    Group k are the links k * group and on: their left ends lie there and their right ends ``size`` further.
+    """
+    tiles = []
+    for start in range(0, size, group):
+        stop = min(start + group, size)
+        parts = -(-(stop - start) // tile)
+        edges = [start + (stop - start) * part // parts for part in range(parts + 1)]
+        cuts = [slice(side + a, side + b) for side in (0, size) for a, b in zip(edges, edges[1:], strict=False)]
+        tiles += list(combinations_with_replacement(cuts, 2))
+    return tiles
+
+
+def area(tiles: Tiles) -> int:
+    """Numbers in the largest tile."""
+    return max((rows.stop - rows.start) * (columns.stop - columns.start) for rows, columns in tiles)
+
+
+def views(buffers: Tensor, rows: slice, columns: slice) -> list[Tensor]:
+    """The head of each buffer as a tile."""
+    height, width = rows.stop - rows.start, columns.stop - columns.start
+    return [buffer[: height * width].view(height, width) for buffer in buffers]
+
+
+def fill_logits(out: list[Tensor], units: Sequence[Tensor], temperature: float, rows: slice, columns: slice) -> None:
+    """Logits to the base 2 of one tile of each embedding."""
+    for tile, unit in zip(out, units, strict=True):
+        torch.addmm(tile, unit[rows], unit[columns].t(), beta=0, alpha=1 / (temperature * LN2), out=tile)
+
+
+def fill_joint(out: Tensor, spare: Tensor, logits: list[Tensor], shares: Tensor, rows: slice, columns: slice) -> None:
+    """The same of the joint embedding."""
+    out.zero_()
+    for m, logit in enumerate(logits):
+        out.addcmul_(torch.mul(logit, shares[m, rows, None], out=spare), shares[m, None, columns])
+
+
+def fill_energy(out: Tensor, logits: Tensor, rows: slice, columns: slice) -> None:
+    """``exp2(logits)``, 0 for an entity and itself."""
+    torch.exp2(logits, out=out)
+    if rows == columns:
+        out.fill_diagonal_(0.0)
+
+
+def add_sums(sums: Tensor, tile: Tensor, weights: Tensor, rows: slice, columns: slice) -> None:
+    """Weighted row sums of a symmetric matrix, from a tile of its upper triangle."""
+    sums[rows].addmv_(tile, weights[columns])
+    if rows != columns:
+        sums[columns].addmv_(tile.t(), weights[rows])
+
+
+def pair_sums(values: Tensor, rows: slice, columns: slice, *, out: Tensor) -> Tensor:
+    """``values_i + values_j`` of one tile."""
+    return torch.add(values[rows, None], values[None, columns], out=out)
