@@ -132,9 +132,12 @@ class AlignmentResult:
         asked = sample_links(
             links, self.experiment.search.ranked(len(links)), seed=self.experiment.seed, label="ranked test links"
         )
-        if len(asked) == len(links):
+        means = self.csls_means if candidates == "all" and csls_k and csls_k == self.protocol.csls_k else None
+        if len(asked) == len(links) and means is None:
             return evaluate(self.left, self.right, links, candidates=candidates, csls_k=csls_k, device=device)
-        return evaluate_sample(self.left, self.right, links, asked, candidates=candidates, csls_k=csls_k, device=device)
+        return evaluate_sample(
+            self.left, self.right, links, asked, candidates=candidates, csls_k=csls_k, means=means, device=device
+        )
 
     def evaluated(
         self, *, candidates: str | None = None, csls_k: int | None = None, device: str = "auto"
