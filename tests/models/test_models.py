@@ -122,7 +122,7 @@ def test_hidden_values_of_an_unobserved_entity_change_nothing(name, inputs):
     row = int(inputs.observed("image").nonzero()[0])
     inputs.tables["image"].observed[row] = False
     expected = model.embed(inputs)
-    inputs.tables["image"].vectors[inputs.tables["image"].position[row]] = float("nan")
+    inputs.tables["image"].parts[0][int(inputs.tables["image"].position[row])] = float("nan")
     assert torch.equal(model.embed(inputs), expected) and expected.isfinite().all()
 
 
