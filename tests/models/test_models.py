@@ -1,8 +1,10 @@
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 import pytest
 import torch
+from no_waiting import NoWaiting
 from small_models import link_rows, small_model
 
 from mmkg.data.features import FeatureConfig, build_inputs
@@ -52,6 +54,16 @@ def test_loss_and_gradients_are_finite_with_anything_missing(name, fill, task, i
     assert all(grad.isfinite().all() for grad in grads.values())
     for encoder in ("structure", "encoders.image", "encoders.relation"):
         assert any(grad.any() for key, grad in grads.items() if key.startswith(encoder))
+
+
+@EVERY_MODEL
+def test_losses_and_their_gradients_wait_for_no_value_of_the_device(name, task, inputs):
+    model = small_model(name, inputs.dims)
+    output = gappy_output(model, inputs, link_rows(inputs, task.links.train))
+    output = replace(output, pooled={key: value.detach().requires_grad_() for key, value in output.pooled.items()})
+    with NoWaiting():
+        torch.stack(list(model.loss_terms(output).values())).sum().backward()
+    assert all(value.grad.any() for value in output.pooled.values())
 
 
 @EVERY_MODEL
