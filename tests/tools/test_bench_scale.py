@@ -1,0 +1,30 @@
+import argparse
+from pathlib import Path
+
+import pytest
+
+TOOLS = Path(__file__).parents[2] / "tools"
+
+
+@pytest.fixture
+def bench_scale(monkeypatch):
+    monkeypatch.syspath_prepend(str(TOOLS))
+    import bench_scale
+
+    return bench_scale
+
+
+def test_every_phase_is_measured_and_the_twins_are_found(bench_scale):
+    small = ["options.structure_dim=8", "options.hidden_dim=8"]
+    found = bench_scale.run(150, argparse.Namespace(model="mclea", set=small, degree=10, noise=0.0))
+    assert list(found) == ["twins", "features", "train", "embed", "index", "search", "match", "evaluate", "all"]
+    total = found.pop("all")
+    assert total["hits_at_1"] > 0.8
+    assert total["cpu_s"] == pytest.approx(sum(spent["cpu_s"] for spent in found.values()))
+    assert total["peak_rss_mb"] == max(spent["peak_rss_mb"] for spent in found.values()) > 100
+
+
+def test_ratios_are_to_the_size_before(bench_scale):
+    before = {"train cpu_s": 2.0}
+    assert bench_scale.ratio({"cpu_s": 7.0}, before, "train", "cpu_s") == 3.5
+    assert bench_scale.ratio({"cpu_s": 7.0}, before, "embed", "cpu_s") is None
