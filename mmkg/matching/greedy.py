@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from ..search.vectors import Vectors, check_count
-from .candidates import Means, Scorer, listed_pairs
+from .candidates import Means, Scorer, candidate_pairs
 from .matching import Matching, matching_of
 
 
@@ -43,15 +43,10 @@ def greedy(
     """
     check_count(k, "k")
     scorer = Scorer.of(left, right, csls_k=csls_k, device=device, kind=kind, means=means)
-    rows, cols = listed_pairs(scorer.nearest(k, kind=kind))
-    back_cols, back_rows = listed_pairs(scorer.swapped().nearest(k, kind=kind))
-    size = len(scorer.right)
-    pairs = np.unique(np.concatenate([rows * size + cols, back_rows * size + back_cols]))
-    rows, cols = pairs // size, pairs % size
-    scores = scorer.pair_scores(rows, cols)
+    rows, cols, scores = candidate_pairs(scorer, k, kind=kind)
     order = np.lexsort((cols, rows, -scores))
     left_free = np.ones(len(scorer.left), dtype=bool)
-    right_free = np.ones(size, dtype=bool)
+    right_free = np.ones(len(scorer.right), dtype=bool)
     taken = []
     for place, row, col in zip(order.tolist(), rows[order].tolist(), cols[order].tolist(), strict=True):
         if left_free[row] and right_free[col]:

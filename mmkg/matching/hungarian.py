@@ -6,10 +6,11 @@ import torch
 from ..errors import UsageError
 from ..search.tiles import score_tiles
 from ..search.vectors import Vectors, check_count
-from .candidates import Means, Scorer
+from ..typing import FloatArray, IntArray
+from .candidates import Means, Scorer, candidate_pairs
 from .matching import Matching, matching_of
 
-DENSE_BUDGET = 4 << 30
+DENSE_BYTES = 4 << 30
 
 
 def hungarian(
@@ -21,43 +22,74 @@ def hungarian(
     kind: str = "exact",
     device: str | torch.device = "auto",
     means: Means | None = None,
-    budget_bytes: int = DENSE_BUDGET,
+    memory_bytes: int = DENSE_BYTES,
 ) -> Matching:
-    """Match min(n1, n2) pairs so that the sum of their scores is largest (linear sum assignment).
+    """One-to-one pairs of the largest total score (linear sum assignment).
+
+    Without ``k`` all pairs are considered, and min(n1, n2) of them are matched. With ``k`` only those on the
+    lists of the k nearest of either side, and the total is that of ``score - lowest``, where -1 (with CSLS -4)
+    is the lowest score there can be: an entity whose candidates others need more stays alone.
 
     Args:
         left: embeddings ``[n1, d]``; compared by cosine.
         right: embeddings ``[n2, d]``.
-        k: accepted as every matcher does; all pairs are considered.
+        k: candidates per entity, >= 1; ``None`` = all, in a dense matrix.
         csls_k: neighbourhood size of CSLS, 0 = off.
-        kind: accepted as every matcher does; the scores are exact.
+        kind: index kind that makes the candidate lists, as for ``build_index``; without ``k`` scores are exact.
         device: where the scores are computed: ``auto``, ``cpu`` or ``cuda``.
         means: CSLS means of the left rows ``[n1]`` and the right rows ``[n2]``, where they are known already.
-        budget_bytes: memory for the dense score matrix, 8 bytes a pair; the default of 4 GiB holds
-            23,000 x 23,000.
+        memory_bytes: for the dense score matrix, 8 bytes a pair; the default of 4 GiB holds 23,000 x 23,000.
 
     Raises:
         InputError: vectors that are not finite matrices of one width.
-        UsageError: the matrix does not fit the budget, k < 1, ``csls_k`` < 0, unknown device.
-    """
-    from scipy.optimize import linear_sum_assignment
+        UsageError: the matrix does not fit the memory, k < 1, ``csls_k`` < 0, unknown kind or device.
 
+    Source:
+        Crouse, IEEE TAES 2016 (dense); Jonker and Volgenant, Computing 1987 (sparse); both in SciPy.
+    """
     if k is not None:
         check_count(k, "k")
-    scorer = Scorer.of(left, right, csls_k=csls_k, device=device, means=means)
-    rows, cols = len(scorer.left), len(scorer.right)
-    if 8 * rows * cols > budget_bytes:
+        scorer = Scorer.of(left, right, csls_k=csls_k, device=device, kind=kind, means=means)
+        rows, cols, scores = candidate_pairs(scorer, k, kind=kind)
+        chosen = _best_total(rows, cols, scores, len(scorer.left), len(scorer.right), lowest=-4 if csls_k else -1)
+        return matching_of(rows[chosen], cols[chosen], scores[chosen])
+    num_left, num_right = len(left), len(right)
+    if 8 * num_left * num_right > memory_bytes:
         raise UsageError(
-            f"hungarian needs a dense matrix of {rows} x {cols} scores, {8 * rows * cols / 2**30:.1f} GiB, and may "
-            f"take {budget_bytes / 2**30:.1f} GiB; use the matcher 'greedy' or 'mutual', or raise budget_bytes"
+            f"hungarian over all pairs needs a dense matrix of {num_left} x {num_right} scores, "
+            f"{8 * num_left * num_right / 2**30:.1f} GiB, and may take {memory_bytes / 2**30:.1f} GiB; give k=10 to "
+            "consider the nearest ten only, use the matcher 'greedy' or 'mutual', or raise memory_bytes"
         )
-    scores = np.empty((rows, cols), dtype=np.float64)
+    scorer = Scorer.of(left, right, csls_k=csls_k, device=device, means=means)
+    left_rows, right_rows = _best_dense(scorer)
+    return matching_of(left_rows, right_rows, scorer.pair_scores(left_rows, right_rows))
+
+
+def _best_dense(scorer: Scorer) -> tuple[IntArray, IntArray]:
+    from scipy.optimize import linear_sum_assignment
+
+    scores = np.empty((len(scorer.left), len(scorer.right)), dtype=np.float64)
     for start, tile in score_tiles(scorer.left, scorer.right):
         scores[start : start + len(tile)] = tile.cpu().numpy()
     if scorer.left_mean is not None and scorer.right_mean is not None:
         scores *= 2
         scores -= scorer.left_mean.cpu().numpy()[:, None]
         scores -= scorer.right_mean.cpu().numpy()[None, :]
-    left_rows, right_rows = linear_sum_assignment(scores, maximize=True)
-    left_rows, right_rows = left_rows.astype(np.int64), right_rows.astype(np.int64)
-    return matching_of(left_rows, right_rows, scorer.pair_scores(left_rows, right_rows))
+    rows, cols = linear_sum_assignment(scores, maximize=True)
+    return rows.astype(np.int64), cols.astype(np.int64)
+
+
+def _best_total(
+    rows: IntArray, cols: IntArray, scores: FloatArray, num_left: int, num_right: int, *, lowest: float
+) -> IntArray:
+    """Which pairs to match so that the total of ``score - lowest`` is largest; positions in ``rows``."""
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import min_weight_full_bipartite_matching
+
+    alone = np.arange(num_left)  # each left row may take a column of its own instead, at the lowest score
+    costs = np.concatenate([-scores.astype(np.float64), np.full(num_left, -lowest)]) + (1 - 2 * lowest)  # all > 0
+    places = np.concatenate([rows, alone]), np.concatenate([cols, num_right + alone])
+    graph = csr_array((costs, places), shape=(num_left, num_right + num_left))
+    taken_rows, taken_cols = min_weight_full_bipartite_matching(graph)
+    taken = taken_rows[taken_cols < num_right] * num_right + taken_cols[taken_cols < num_right]
+    return np.searchsorted(rows * num_right + cols, taken.astype(np.int64))

@@ -49,16 +49,11 @@ def _faiss(
     )
 
 
-def is_exact(kind: str, size: int, device: str | torch.device) -> bool:
-    """Whether an index of this kind over so many rows finds the true nearest neighbours."""
-    on_cpu = str(device).startswith("cpu") or (str(device) == "auto" and not torch.cuda.is_available())
-    return kind in ("exact", "flat") or (kind == "auto" and not (size > LARGEST_FLAT and on_cpu))
-
-
 def _auto(
     vectors: Vectors, metric: Metric, device: str | torch.device, config: IndexConfig, progress: bool
 ) -> ExactIndex | FaissIndex:
-    kind = "flat" if is_exact("auto", len(vectors), device) else "ivf"
+    on_cpu = str(device) == "cpu" or (str(device) == "auto" and not torch.cuda.is_available())
+    kind = "ivf" if len(vectors) > LARGEST_FLAT and on_cpu else "flat"
     return _faiss(kind, vectors, metric, device, config, progress)
 
 

@@ -123,6 +123,37 @@ def test_hungarian_gives_up_a_best_pair_for_a_better_whole():
     assert right_of == {"hungarian": [1, 0], "greedy": [0, 1], "mutual": [0]}
 
 
+@pytest.mark.parametrize("n1, n2, k", [(4, 4, 1), (5, 6, 1), (6, 4, 2), (6, 6, 3)])
+@pytest.mark.parametrize("csls_k", [0, 2])
+def test_hungarian_on_candidates_has_the_largest_total_above_the_lowest_score(n1, n2, k, csls_k):
+    left, right = normal(40 + n1, n1, 3), normal(50 + n2, n2, 3)
+    scores = naive_scores(left, right, csls_k)
+    listed = np.zeros((n1, n2), dtype=bool)
+    np.put_along_axis(listed, np.argsort(-scores, axis=1)[:, :k], True, axis=1)
+    np.put_along_axis(listed, np.argsort(-scores, axis=0)[:k], True, axis=0)
+    gain = np.where(listed, scores - (-4 if csls_k else -1), 0)  # a pair that is not listed brings nothing
+    wide = np.pad(gain, ((0, 0), (0, n1)))
+    best = max(sum(wide[i, p[i]] for i in range(n1)) for p in itertools.permutations(range(n2 + min(n1, 2)), n1))
+    got = MATCHERS["hungarian"](left, right, k=k, csls_k=csls_k, device="cpu")
+    assert listed[got.left, got.right].all()
+    assert float(gain[got.left, got.right].sum()) == pytest.approx(best, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_above_the_flat_limit_means_and_neighbours_come_from_the_index(name, monkeypatch):
+    import mmkg.search.index
+    import mmkg.search.means
+
+    for module in (mmkg.search.index, mmkg.search.means):
+        monkeypatch.setattr(module, "LARGEST_FLAT", 100)
+    right = normal(60, 700, 12)
+    left = right + 0.05 * normal(61, 700, 12)
+    got = MATCHERS[name](left, right, k=5, kind="auto", device="cpu")
+    assert (got.left == got.right).all() and len(got) == 700
+    exact = MATCHERS[name](left, right, k=5, kind="exact", device="cpu")
+    np.testing.assert_allclose(got.score, exact.score, atol=1e-5)  # few queries: all lists are read
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_equal_rows_are_matched_one_to_one_in_row_order(name):
     same = np.ones((5, 3), dtype=np.float32)
@@ -159,10 +190,10 @@ def test_bad_input_is_refused(name):
         match(good, good, csls_k=-1, device="cpu")
 
 
-def test_hungarian_refuses_a_matrix_beyond_its_budget():
+def test_hungarian_refuses_a_matrix_beyond_its_memory():
     with pytest.raises(UsageError, match="'greedy' or 'mutual'"):
-        hungarian(normal(0, 100, 2), normal(1, 100, 2), budget_bytes=79_999, device="cpu")
-    assert len(hungarian(normal(0, 100, 2), normal(1, 100, 2), budget_bytes=80_000, device="cpu")) == 100
+        hungarian(normal(0, 100, 2), normal(1, 100, 2), memory_bytes=79_999, device="cpu")
+    assert len(hungarian(normal(0, 100, 2), normal(1, 100, 2), memory_bytes=80_000, device="cpu")) == 100
 
 
 def test_a_matching_refuses_what_is_not_one_to_one():
