@@ -82,11 +82,13 @@ def nca(left: Tensor, right: Tensor, *, alpha: float, beta: float = 10.0, presen
         counts = present[:size] & present[size:]
     dtype = torch.promote_types(left.dtype, torch.float32)
     with torch.autocast(left.device.type, enabled=False):
-        scores = F.normalize(left.to(dtype), dim=-1) @ F.normalize(right.to(dtype), dim=-1).t()
+        left, right = F.normalize(left.to(dtype), dim=-1), F.normalize(right.to(dtype), dim=-1)
+        logits = (alpha * left) @ right.t()
     others = (counts[:, None] & counts[None, :]).fill_diagonal_(False)
-    off = scores.masked_fill(~others, float("-inf")) * alpha
-    zero = torch.zeros(size, 1, dtype=dtype, device=off.device)
-    rows = torch.logsumexp(torch.cat([off, zero], dim=1), dim=1)
-    columns = torch.logsumexp(torch.cat([off.t(), zero], dim=1), dim=1)
-    each = (rows + columns) / alpha - beta * torch.log1p(scores.diagonal().relu())
+    off = logits.masked_fill(
+        ~others, torch.finfo(dtype).min
+    )  # not -inf, of which a row of nothing else has no gradient
+    sums = torch.logsumexp(off, dim=1), torch.logsumexp(off, dim=0)
+    rows, columns = (torch.logaddexp(each, torch.zeros_like(each)) for each in sums)
+    each = (rows + columns) / alpha - beta * torch.log1p(logits.diagonal().relu() / alpha)
     return torch.where(counts, each, 0.0).sum() / counts.sum().clamp(min=1)
