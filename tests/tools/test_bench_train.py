@@ -112,7 +112,8 @@ def test_a_loss_that_differs_stops_the_comparison(bench_train, capsys):
         {"way": "published", "model": "mclea", "loss": 3.1, "times_mmkg": 10.0, "goal": 20},
     ]
     bench_train.verdict(rows[:2])
-    assert capsys.readouterr().out == "mclea: mmkg / repaired = 1/5.0, goal 1/4: met; losses 3.00000 and 3.00005\n"
+    line = "mclea: mmkg / repaired = 1/5.0, goal on DBP15K 1/4: met; losses 3.00000 and 3.00005\n"
+    assert capsys.readouterr().out == line
     with pytest.raises(SystemExit, match="the losses differ by more than 0.0001"):
         bench_train.verdict(rows)
-    assert "goal 1/20: missed" in capsys.readouterr().out
+    assert "goal on DBP15K 1/20: missed" in capsys.readouterr().out
