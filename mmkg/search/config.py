@@ -13,7 +13,7 @@ class IndexConfig:
     """What an index kind may be told; each kind reads its own fields.
 
     Args:
-        nlist: ivf: number of lists; ``None`` = 4 sqrt(N), at most N / 39 so that each list can be learnt.
+        nlist: ivf: number of lists; ``None`` = 2 sqrt(N), at most N / 39 so that each list can be learnt.
         nprobe: ivf: lists read per query; ``None`` = chosen at the first large search so that Hits@1 loses
             at most 0.001 on a sample of the queries, see ``FaissIndex.tune``.
         seed: ivf: of the k-means that makes the lists, and of the sample of queries.

@@ -229,7 +229,7 @@ def build_faiss(
     if kind == "flat":
         index = faiss.IndexFlat(dim, product)
     elif kind == "ivf":
-        nlist = config.nlist if config.nlist is not None else max(1, min(round(4 * math.sqrt(size)), size // 39))
+        nlist = config.nlist if config.nlist is not None else max(1, min(round(2 * math.sqrt(size)), size // 39))
         nlist = min(nlist, size)
         index = faiss.IndexIVFFlat(faiss.IndexFlat(dim, product), dim, nlist, product)
         index.cp.seed = config.seed

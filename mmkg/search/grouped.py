@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ..typing import FloatArray, IntArray
+from .tiles import pad_rows
 
 BLOCK_BYTES = 16 << 20
 
@@ -43,8 +44,9 @@ def search_lists(
         for number, start, stop in zip(lists.tolist(), starts, [*starts[1:], len(order)], strict=True):
             names, vectors = read_list(number)
             if len(names):
+                padded = pad_rows(vectors)  # products of odd widths are slower by a third
                 for some in rows[start:stop].split(max(1, BLOCK_BYTES // (4 * len(names)))):
-                    _merge(best, ids, some, queries.index_select(0, some) @ vectors.T, names)
+                    _merge(best, ids, some, (queries.index_select(0, some) @ padded.T)[:, : len(names)], names)
     back = np.argsort(places)
     return ids.numpy()[back], best.numpy()[back]
 
