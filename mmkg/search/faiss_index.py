@@ -22,7 +22,7 @@ from .vectors import Rows, Vectors, check_count
 FAISS_KINDS = ("flat", "ivf", "hnsw")
 GPU_LARGEST_K = 2048
 GPU_NPROBE = 64
-QUERY_BYTES = 128 << 20  # of queries searched at once
+QUERY_BYTES = 128 << 20  # of queries that an ivf index searches at once
 TRAIN_POINTS = 64  # rows per list that k-means sees
 TUNE_QUERIES = 2000
 TUNE_LOSS = 0.001
@@ -100,7 +100,7 @@ class FaissIndex:
         ids = np.empty((len(rows), k), dtype=np.int64)
         scores = np.empty((len(rows), k), dtype=np.float32)
         with progress_bar("searching", len(rows), enabled=progress) as advance:
-            for start, block in rows.blocks(rows.step(QUERY_BYTES)):
+            for start, block in rows.blocks(rows.step(QUERY_BYTES) if self.kind == "ivf" else None):
                 found = self._search(block, k)
                 ids[start : start + len(block)], scores[start : start + len(block)] = found.ids, found.scores
                 advance(len(block))
