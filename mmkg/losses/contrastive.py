@@ -85,9 +85,7 @@ def nca(left: Tensor, right: Tensor, *, alpha: float, beta: float = 10.0, presen
         left, right = F.normalize(left.to(dtype), dim=-1), F.normalize(right.to(dtype), dim=-1)
         logits = (alpha * left) @ right.t()
     others = (counts[:, None] & counts[None, :]).fill_diagonal_(False)
-    off = logits.masked_fill(
-        ~others, torch.finfo(dtype).min
-    )  # not -inf, of which a row of nothing else has no gradient
+    off = logits.masked_fill(~others, torch.finfo(dtype).min)  # a row of nothing but -inf has no gradient
     sums = torch.logsumexp(off, dim=1), torch.logsumexp(off, dim=0)
     rows, columns = (torch.logaddexp(each, torch.zeros_like(each)) for each in sums)
     each = (rows + columns) / alpha - beta * torch.log1p(logits.diagonal().relu() / alpha)
