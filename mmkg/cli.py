@@ -187,6 +187,9 @@ def search(
 def match(
     run: Run,
     method: Annotated[str | None, typer.Option(help="mutual, greedy or hungarian.", show_default="as trained")] = None,
+    k: Annotated[
+        int | None, typer.Option("-k", help="Nearest entities that come into question.", show_default="the matcher's")
+    ] = None,
     form: Annotated[Format, typer.Option("--format", help="Tab-separated, or owl:sameAs N-Triples.")] = Format.tsv,
     threshold: Annotated[float, typer.Option(help="Least confidence of a link.")] = 0.0,
     out: Annotated[Path | None, typer.Option(help="File to write; default: stdout.")] = None,
@@ -203,7 +206,7 @@ def match(
 
     result = _load(run, seed, device, config, settings, modalities)
     check_threshold(threshold)
-    matching = result.match(method, device=device)
+    matching = result.match(method, k=k, device=device)
     if threshold > 0:
         if matching.confidence is None:
             raise UsageError(

@@ -20,6 +20,7 @@ from .fusion import modality_shares
 from .matching import MATCHERS, Calibration, Matching
 from .report import Link, RunRecord, links_of, render_report
 from .search import Neighbors, build_index, csls_neighbors
+from .search.faiss_index import TUNE_QUERIES
 from .search.means import csls_pair_means
 from .search.vectors import unit_rows
 from .typing import FloatArray, IntArray
@@ -91,11 +92,14 @@ class AlignmentResult:
         """One-to-one matches over all entities of both graphs, by the run's matcher."""
         return self.match()
 
-    def match(self, method: str | None = None, *, csls_k: int | None = None, device: str = "auto") -> Matching:
+    def match(
+        self, method: str | None = None, *, k: int | None = None, csls_k: int | None = None, device: str = "auto"
+    ) -> Matching:
         """Matches over all entities of both graphs.
 
         Args:
             method: name in ``MATCHERS``; by default the run's.
+            k: nearest entities of either side that come into question; by default the matcher's own choice.
             csls_k: by default the run's.
             device: where scores are computed.
 
@@ -107,7 +111,10 @@ class AlignmentResult:
             raise UsageError(f"unknown matcher {method!r}; {nearest(method, MATCHERS)}")
         csls_k = self.experiment.search.csls_k if csls_k is None else csls_k
         means = self.csls_means if csls_k and csls_k == self.protocol.csls_k else None
-        found = MATCHERS[method](self.left, self.right, csls_k=csls_k, kind="auto", device=device, means=means)
+        options = {} if k is None else {"k": k}
+        found = MATCHERS[method](
+            self.left, self.right, csls_k=csls_k, kind="auto", device=device, means=means, **options
+        )
         if self.calibration is None or csls_k != self.protocol.csls_k:
             return found
         return found.with_confidence(self.calibration.predict(found.score))
@@ -312,10 +319,22 @@ class AlignmentResult:
             base[:, : answering.shape[1]] = answering
             if csls_k:
                 base[:, -1] = -self.csls_means[1 if side == "left" else 0]
-            self.indexes[side] = build_index(
+            index = build_index(
                 base, kind=search.index, metric="ip" if csls_k else "cosine", device="cpu", config=search.options
             )
+            if index.kind == "ivf" and index.config.nprobe is None:  # else a single question would read all lists
+                asking = len(self._sides(side)[0])
+                few = np.random.default_rng(index.config.seed).choice(asking, min(TUNE_QUERIES, asking), replace=False)
+                index.tune(self._asked(np.sort(few), side))
+            self.indexes[side] = index
         return self.indexes[side]
+
+    def _asked(self, rows: IntArray, side: str) -> FloatArray:
+        """Entities of ``side`` as the index wants to be asked, float32."""
+        block = self._sides(side)[0][rows].astype(np.float32, copy=False)
+        if self.protocol.csls_k:
+            block = np.concatenate([2 * block, np.ones((len(block), 1), np.float32)], axis=1)
+        return block
 
     def _sides(self, side: str) -> tuple[FloatArray, FloatArray]:
         if side not in ("left", "right"):
@@ -324,13 +343,8 @@ class AlignmentResult:
 
     def _nearest(self, rows: IntArray, k: int, side: str) -> Neighbors:
         """The k best of the answering graph for some entities of ``side``, by CSLS or cosine."""
-        index, vectors = self.index(side), self._sides(side)[0]
-        parts = []
-        for chosen in np.split(rows, range(BLOCK_ROWS, len(rows), BLOCK_ROWS)):
-            block = vectors[chosen].astype(np.float32, copy=False)
-            if self.protocol.csls_k:
-                block = np.concatenate([2 * block, np.ones((len(block), 1), np.float32)], axis=1)
-            parts.append(index.search(block, k))
+        blocks = np.split(rows, range(BLOCK_ROWS, len(rows), BLOCK_ROWS))
+        parts = [self.index(side).search(self._asked(chosen, side), k) for chosen in blocks]
         found = Neighbors(np.concatenate([part.ids for part in parts]), np.concatenate([part.scores for part in parts]))
         return (
             csls_neighbors(found, self.csls_means[0 if side == "left" else 1][rows]) if self.protocol.csls_k else found

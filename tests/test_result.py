@@ -15,6 +15,7 @@ from mmkg.data.features import build_inputs
 from mmkg.errors import InputError, UsageError
 from mmkg.models import EVA, EVAConfig
 from mmkg.result import AlignmentResult
+from mmkg.search import IndexConfig
 
 RUN_FILES = {
     "config.toml",
@@ -438,3 +439,22 @@ def test_a_loaded_table_keeps_equal_texts_once():
     table = EntityTable.of_columns(*texts)
     assert table.labels[0] is table.names[0] is table.display[0]
     assert (table.labels, table.names, table.display) == (("a!", "b!"), ("a!", "x!"), ("a!", "y!"))
+
+
+def test_an_ivf_run_chooses_its_lists_before_the_first_question(small_result):
+    search = dataclasses.replace(small_result.experiment.search, index="ivf", options=IndexConfig(nlist=4))
+    asked = dataclasses.replace(small_result, experiment=dataclasses.replace(small_result.experiment, search=search))
+    assert asked.index().kind == "ivf" and asked.index().config.nprobe is not None
+    found, expected = (result.neighbors(1)[0].ids[:, 0] for result in (asked, small_result))
+    assert (found == expected).mean() >= 0.999  # what the choice of nprobe allows
+
+
+def test_a_matcher_takes_the_number_of_candidates(small_result):
+    size = max(len(small_result.left), len(small_result.right))
+    everything, dense = small_result.match("hungarian", k=size), small_result.match("hungarian")
+    assert everything.score.sum() == pytest.approx(dense.score.sum(), rel=1e-4)
+    one = small_result.match("hungarian", k=1)
+    best_right = small_result.neighbors(1)[0].ids[:, 0]
+    best_left = small_result.neighbors(1, side="right")[0].ids[:, 0]
+    for left, right in one.pairs.tolist():
+        assert best_right[left] == right or best_left[right] == left
