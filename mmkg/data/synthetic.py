@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import UsageError
 from ..seeding import derive_seed, numpy_generator
-from ..typing import FloatArray, IntArray
+from ..typing import IMAGE, FloatArray, IntArray
 from .kg import AttributeTriples, ImageTable, KnowledgeGraph
 from .missing import hide
 from .split import split_links
@@ -118,7 +118,7 @@ def twin_graphs(
     split = split_links(links, train_ratio=train_ratio, valid_ratio=valid_ratio, seed=seed)
     task = AlignmentTask(graphs[0], graphs[1], split, name=f"twins-{num_entities}")
     for modality, ratio in missing.items():
-        if ratio:
+        if ratio and not (modality == IMAGE and image_dim == 0):
             task = hide(task, modality, ratio, seed=derive_seed(seed, "twin missing"))
     return task
 

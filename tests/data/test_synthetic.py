@@ -134,3 +134,7 @@ def test_twins_like_dbp15k_come_near_its_published_sizes():
     graph = twin_graphs(3000, image_dim=0, **{**LIKE_DBP15K, "missing": {"attribute": 0.23}}).left
     assert len(graph.triples) == round(3000 * 8.5 / 2)
     assert 1 - len(np.unique(graph.attributes.entity)) / 3000 == pytest.approx(0.23, abs=0.01)
+
+
+def test_without_images_none_need_to_be_hidden():
+    assert twin_graphs(20, image_dim=0).left.images is None
