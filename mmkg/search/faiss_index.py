@@ -1,5 +1,6 @@
 """FAISS indexes (flat, ivf, hnsw) behind one search; the only file that imports faiss."""
 
+import logging
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError, MissingPackageError, UsageError
-from ..typing import FloatArray
+from ..typing import FloatArray, IntArray
 from .blas import fast_blas
 from .config import IndexConfig
 from .exact import ExactIndex, Metric
@@ -19,6 +20,8 @@ from .neighbors import Neighbors, sort_neighbors
 from .progress import progress_bar
 from .vectors import Rows, Vectors, check_count
 
+logger = logging.getLogger(__name__)
+
 FAISS_KINDS = ("flat", "ivf", "hnsw")
 GPU_LARGEST_K = 2048
 GPU_NPROBE = 64
@@ -26,6 +29,8 @@ QUERY_BYTES = 128 << 20  # of queries that an ivf index searches at once
 TRAIN_POINTS = 64  # rows per list that k-means sees
 TUNE_QUERIES = 2000
 TUNE_LOSS = 0.001
+LEAST_LISTS = 64  # fewer lists than these may all be read
+LARGEST_SHARE = 16  # nprobe is at most a sixteenth of the lists, unless told
 GROUPED_FROM = 256  # queries per list from which multiplying them together beats scanning for each
 SWAP = "pip uninstall -y faiss-cpu && pip install --force-reinstall faiss-gpu"
 
@@ -111,7 +116,8 @@ class FaissIndex:
 
         It becomes the smallest power of two at which, of at most 2,000 queries drawn with the index's seed,
         no more than one in a thousand misses the list of its exact nearest neighbour: Hits@1 loses at most
-        0.001 on these. Recall of the places behind the first can be lower.
+        0.001 on these. Recall of the places behind the first can be lower. Where a sixteenth of the lists is not
+        enough, it stays at that, and a warning says how many lose their nearest neighbour.
 
         Args:
             queries: ``[Q, d]``, such as will be searched.
@@ -140,11 +146,9 @@ class FaissIndex:
         for number in range(nlist):
             lists[self._read_list(number)[0].numpy()] = number
         place = (probes == lists[nearest][:, None]).argmax(axis=1)  # lists read before the one that has it
-        nprobe = 1
-        while nprobe < nlist and (place >= nprobe).sum() > TUNE_LOSS * count:
-            nprobe *= 2
-        self.config = replace(self.config, nprobe=min(nprobe, nlist))
-        return min(nprobe, nlist)
+        nprobe = choose_probes(place, max(LEAST_LISTS, nlist // LARGEST_SHARE), nlist)
+        self.config = replace(self.config, nprobe=nprobe)
+        return nprobe
 
     def _search(self, rows: Tensor, k: int) -> Neighbors:
         if self.kind == "ivf" and self.gpu is None:
@@ -200,6 +204,31 @@ class FaissIndex:
         """Write the FAISS object alone; ``save_index`` adds the sidecar."""
         faiss = import_faiss()
         faiss.write_index(self._index if self.gpu is None else faiss.index_gpu_to_cpu(self._index), str(path))
+
+
+def choose_probes(place: IntArray, most: int, nlist: int) -> int:
+    """Smallest power of two at which at most one sampled query in a thousand misses its list, at most ``most``.
+
+    Args:
+        place: how many lists each sampled query reads before that of its exact nearest neighbour, ``[S]``.
+        most: the limit; a warning says what is lost where it is reached first.
+        nlist: lists there are.
+    """
+    nprobe = 1
+    while nprobe < min(most, nlist) and (place >= nprobe).sum() > TUNE_LOSS * len(place):
+        nprobe *= 2
+    nprobe = min(nprobe, most, nlist)
+    lost = float((place >= nprobe).mean())
+    if lost > TUNE_LOSS:
+        logger.warning(
+            "of %d sampled queries %.1f %% lose their nearest neighbour when %d of %d lists are read; "
+            "set nprobe to read more, or use kind='flat'",
+            len(place),
+            100 * lost,
+            nprobe,
+            nlist,
+        )
+    return nprobe
 
 
 def build_faiss(
