@@ -19,9 +19,11 @@ from .evaluation import Protocol, evaluate, evaluate_sample
 from .fusion import modality_shares
 from .matching import MATCHERS, Calibration, Matching
 from .report import Link, RunRecord, links_of, render_report
-from .search import Neighbors, build_index, csls_neighbors
+from .search import IndexConfig, Neighbors, build_index, csls_neighbors
 from .search.faiss_index import TUNE_QUERIES
-from .search.means import csls_pair_means
+from .search.index import LARGEST_FLAT
+from .search.means import csls_pair_means, mean_scores
+from .search.parts_index import PartsIndex
 from .search.vectors import unit_rows
 from .typing import FloatArray, IntArray
 
@@ -111,7 +113,9 @@ class AlignmentResult:
             raise UsageError(f"unknown matcher {method!r}; {nearest(method, MATCHERS)}")
         csls_k = self.experiment.search.csls_k if csls_k is None else csls_k
         means = self.csls_means if csls_k and csls_k == self.protocol.csls_k else None
-        options = {} if k is None else {"k": k}
+        options: dict[str, Any] = {} if k is None else {"k": k}
+        if means is not None and max(len(self.left), len(self.right)) > LARGEST_FLAT:
+            options["indexes"] = (self.index("left"), self.index("right"))
         found = MATCHERS[method](
             self.left, self.right, csls_k=csls_k, kind="auto", device=device, means=means, **options
         )
@@ -303,7 +307,27 @@ class AlignmentResult:
     @cached_property
     def csls_means(self) -> tuple[FloatArray, FloatArray]:
         """Mean cosine of each left entity to its nearest right ones, and of each right entity to its left ones."""
-        return csls_pair_means(self.left, self.right, self.protocol.csls_k)
+        k, options = self.protocol.csls_k, self._options
+        if max(len(self.left), len(self.right)) <= LARGEST_FLAT or self.experiment.search.index not in (
+            "auto",
+            "parts",
+        ):
+            return csls_pair_means(self.left, self.right, k, config=options)
+        means = []
+        for side in ("left", "right"):
+            asking, answering = self._sides(side)
+            self._lists[side] = build_index(answering, kind="parts", device="cpu", config=options)
+            means.append(mean_scores(self._lists[side].search(asking, k)))
+        return means[0], means[1]
+
+    @cached_property
+    def _lists(self) -> dict[str, PartsIndex]:
+        """Indexes without the CSLS column, by the side that asks, until ``index`` takes their lists over."""
+        return {}
+
+    @property
+    def _options(self) -> IndexConfig:
+        return replace(self.experiment.search.options, parts=tuple(self.widths.values()))
 
     @cached_property
     def indexes(self) -> dict[str, Any]:
@@ -313,21 +337,23 @@ class AlignmentResult:
     def index(self, side: str = "left") -> Any:
         """Index of the graph that answers ``side``; with CSLS over vectors of one more column, see ``csls_augment``."""
         if side not in self.indexes:
-            answering = self._sides(side)[1]
-            csls_k, search = self.protocol.csls_k, self.experiment.search
-            base = np.empty((len(answering), answering.shape[1] + (csls_k > 0)), np.float32)
-            base[:, : answering.shape[1]] = answering
-            if csls_k:
-                base[:, -1] = -self.csls_means[1 if side == "left" else 0]
-            index = build_index(
-                base, kind=search.index, metric="ip" if csls_k else "cosine", device="cpu", config=search.options
-            )
-            if index.kind == "ivf" and index.config.nprobe is None:  # else a single question would read all lists
+            index = self._built(side)
+            if index.kind in ("ivf", "parts") and index.config.nprobe is None:  # else a question would read too much
                 asking = len(self._sides(side)[0])
                 few = np.random.default_rng(index.config.seed).choice(asking, min(TUNE_QUERIES, asking), replace=False)
                 index.tune(self._asked(np.sort(few), side))
             self.indexes[side] = index
         return self.indexes[side]
+
+    def _built(self, side: str) -> Any:
+        answering, csls_k = self._sides(side)[1], self.protocol.csls_k
+        if not csls_k:
+            return build_index(answering, kind=self.experiment.search.index, device="cpu", config=self._options)
+        column = -self.csls_means[1 if side == "left" else 0]
+        if side in self._lists:
+            return self._lists.pop(side).extended(column)
+        base = np.concatenate([answering, column[:, None]], axis=1, dtype=np.float32)
+        return build_index(base, kind=self.experiment.search.index, metric="ip", device="cpu", config=self._options)
 
     def _asked(self, rows: IntArray, side: str) -> FloatArray:
         """Entities of ``side`` as the index wants to be asked, float32."""

@@ -458,3 +458,20 @@ def test_a_matcher_takes_the_number_of_candidates(small_result):
     best_left = small_result.neighbors(1, side="right")[0].ids[:, 0]
     for left, right in one.pairs.tolist():
         assert best_right[left] == right or best_left[right] == left
+
+
+def test_a_large_run_goes_through_lists_of_each_modality(small_result, tmp_path, monkeypatch):
+    """The limit of flat search put below the size: with so few lists that all are read, the answers are exact."""
+    for module in ("mmkg.result", "mmkg.search.index", "mmkg.search.means"):
+        monkeypatch.setattr(f"{module}.LARGEST_FLAT", 50)
+    large = dataclasses.replace(small_result)  # nothing cached
+    for found, expected in zip(large.csls_means, small_result.csls_means, strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert large.index().kind == large.index("right").kind == "parts"
+    assert large.index().config.parts == tuple(small_result.widths.values())
+    assert large.match("mutual").pairs.tolist() == small_result.match("mutual").pairs.tolist()
+    assert (large.neighbors(3)[0].ids == small_result.neighbors(3)[0].ids).all()
+    large.save(tmp_path / "run")
+    loaded = AlignmentResult.load(tmp_path / "run")
+    assert loaded.index().kind == "parts"
+    assert [hit.row for hit in loaded.search(3)] == [hit.row for hit in small_result.search(3)]

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..search.index import build_index
+from ..search.index import Index, build_index
 from ..search.means import csls_pair_means
 from ..search.neighbors import Neighbors
 from ..search.vectors import Vectors, check_count, prepare, resolve_device
@@ -15,6 +15,7 @@ from ..typing import FloatArray, IntArray
 
 PAIR_BLOCK_BYTES = 64 << 20
 Means = tuple[FloatArray, FloatArray]
+Indexes = tuple[Index, Index]
 
 
 @dataclass(frozen=True)
@@ -26,12 +27,14 @@ class Scorer:
         right: unit rows, ``[n2, d]``.
         left_mean: CSLS mean of each left row, ``[n1]``; ``None`` = plain cosine.
         right_mean: CSLS mean of each right row, ``[n2]``.
+        indexes: that left rows ask, and that right rows ask, where there are any; else they are built.
     """
 
     left: Tensor
     right: Tensor
     left_mean: Tensor | None
     right_mean: Tensor | None
+    indexes: Indexes | None = None
 
     @staticmethod
     def of(
@@ -42,6 +45,7 @@ class Scorer:
         device: str | torch.device,
         kind: str = "exact",
         means: Means | None = None,
+        indexes: Indexes | None = None,
     ) -> "Scorer":
         """Check, normalise, and compute the neighbourhood means if ``csls_k`` > 0 and they are not given."""
         check_count(csls_k, "csls_k", least=0)
@@ -49,7 +53,7 @@ class Scorer:
         lefts = prepare(left, "left vectors", normalise=True, device=where)
         rights = prepare(right, "right vectors", normalise=True, dim=lefts.shape[1], device=where)
         if csls_k == 0:
-            return Scorer(lefts, rights, None, None)
+            return Scorer(lefts, rights, None, None, indexes)
         if means is None:
             means = csls_pair_means(lefts, rights, csls_k, kind=kind, device=where)
         elif means[0].shape != lefts.shape[:1] or means[1].shape != rights.shape[:1]:
@@ -58,11 +62,12 @@ class Scorer:
                 f"got {means[0].shape} and {means[1].shape}"
             )
         left_mean, right_mean = (torch.as_tensor(mean, dtype=torch.float32, device=where) for mean in means)
-        return Scorer(lefts, rights, left_mean, right_mean)
+        return Scorer(lefts, rights, left_mean, right_mean, indexes)
 
     def swapped(self) -> "Scorer":
         """The same with left and right exchanged."""
-        return Scorer(self.right, self.left, self.right_mean, self.left_mean)
+        indexes = None if self.indexes is None else (self.indexes[1], self.indexes[0])
+        return Scorer(self.right, self.left, self.right_mean, self.left_mean, indexes)
 
     def pair_scores(self, left: IntArray, right: IntArray) -> FloatArray:
         """Score of each pair (left row, right row), float32 ``[P]``; the same in whatever company it comes."""
@@ -83,6 +88,8 @@ class Scorer:
         if self.right_mean is not None:
             queries = torch.cat([2 * queries, queries.new_ones(len(queries), 1)], dim=1)
             base = torch.cat([base, -self.right_mean[:, None]], dim=1)
+        if self.indexes is not None:
+            return self.indexes[0].search(queries, min(k, len(base)))
         return build_index(base, kind=kind, metric="ip", device=self.left.device).search(queries, min(k, len(base)))
 
 

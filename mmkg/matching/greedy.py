@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from ..search.vectors import Vectors, check_count
-from .candidates import Means, Scorer, candidate_pairs
+from .candidates import Indexes, Means, Scorer, candidate_pairs
 from .matching import Matching, matching_of
 
 
@@ -17,6 +17,7 @@ def greedy(
     kind: str = "exact",
     device: str | torch.device = "auto",
     means: Means | None = None,
+    indexes: Indexes | None = None,
 ) -> Matching:
     """Take the best-scoring pair, drop both rows, and so on, over each row's k nearest on the other side.
 
@@ -32,6 +33,8 @@ def greedy(
         device: ``auto``, ``cpu`` or ``cuda``.
         means: CSLS means of the left rows ``[n1]`` and the right rows ``[n2]``, as ``csls_pair_means`` gives them,
             where they are known already.
+        indexes: that left rows ask, and that right rows ask, where there are any; ``kind`` is not read then. With
+            CSLS they are over the vectors of ``csls_augment``.
 
     Returns:
         Pairs with their cosine or CSLS score; among equal scores the lower left row, then the lower right
@@ -42,7 +45,7 @@ def greedy(
         UsageError: k < 1, ``csls_k`` < 0, unknown kind or device.
     """
     check_count(k, "k")
-    scorer = Scorer.of(left, right, csls_k=csls_k, device=device, kind=kind, means=means)
+    scorer = Scorer.of(left, right, csls_k=csls_k, device=device, kind=kind, means=means, indexes=indexes)
     rows, cols, scores = candidate_pairs(scorer, k, kind=kind)
     order = np.lexsort((cols, rows, -scores))
     left_free = np.ones(len(scorer.left), dtype=bool)

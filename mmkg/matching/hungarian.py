@@ -7,7 +7,7 @@ from ..errors import UsageError
 from ..search.tiles import score_tiles
 from ..search.vectors import Vectors, check_count
 from ..typing import FloatArray, IntArray
-from .candidates import Means, Scorer, candidate_pairs
+from .candidates import Indexes, Means, Scorer, candidate_pairs
 from .matching import Matching, matching_of
 
 DENSE_BYTES = 4 << 30
@@ -22,6 +22,7 @@ def hungarian(
     kind: str = "exact",
     device: str | torch.device = "auto",
     means: Means | None = None,
+    indexes: Indexes | None = None,
     memory_bytes: int = DENSE_BYTES,
 ) -> Matching:
     """One-to-one pairs of the largest total score (linear sum assignment).
@@ -38,6 +39,8 @@ def hungarian(
         kind: index kind that makes the candidate lists, as for ``build_index``; without ``k`` scores are exact.
         device: where the scores are computed: ``auto``, ``cpu`` or ``cuda``.
         means: CSLS means of the left rows ``[n1]`` and the right rows ``[n2]``, where they are known already.
+        indexes: that left rows ask, and that right rows ask, where there are any; ``kind`` is not read then. With
+            CSLS they are over the vectors of ``csls_augment``.
         memory_bytes: for the dense score matrix, 8 bytes a pair; the default of 4 GiB holds 23,000 x 23,000.
 
     Raises:
@@ -49,7 +52,7 @@ def hungarian(
     """
     if k is not None:
         check_count(k, "k")
-        scorer = Scorer.of(left, right, csls_k=csls_k, device=device, kind=kind, means=means)
+        scorer = Scorer.of(left, right, csls_k=csls_k, device=device, kind=kind, means=means, indexes=indexes)
         rows, cols, scores = candidate_pairs(scorer, k, kind=kind)
         chosen = _best_total(rows, cols, scores, len(scorer.left), len(scorer.right), lowest=-4 if csls_k else -1)
         return matching_of(rows[chosen], cols[chosen], scores[chosen])
@@ -60,7 +63,7 @@ def hungarian(
             f"{8 * num_left * num_right / 2**30:.1f} GiB, and may take {memory_bytes / 2**30:.1f} GiB; give k=10 to "
             "consider the nearest ten only, use the matcher 'greedy' or 'mutual', or raise memory_bytes"
         )
-    scorer = Scorer.of(left, right, csls_k=csls_k, device=device, means=means)
+    scorer = Scorer.of(left, right, csls_k=csls_k, device=device, means=means, indexes=indexes)
     left_rows, right_rows = _best_dense(scorer)
     return matching_of(left_rows, right_rows, scorer.pair_scores(left_rows, right_rows))
 

@@ -13,7 +13,9 @@ class IndexConfig:
     """What an index kind may be told; each kind reads its own fields.
 
     Args:
-        nlist: ivf: number of lists; ``None`` = 2 sqrt(N), at most N / 39 so that each list can be learnt.
+        nlist: ivf, parts: number of lists (of each part); ``None`` = 2 sqrt(N), at most N / 39 so that each
+            list can be learnt.
+        parts: parts: width of each modality's part of the vectors, in order; ``auto`` takes it into account.
         nprobe: ivf: lists read per query; ``None`` = chosen at the first large search so that Hits@1 loses
             at most 0.001 on a sample of the queries, see ``FaissIndex.tune``.
         seed: ivf: of the k-means that makes the lists, and of the sample of queries.
@@ -33,10 +35,14 @@ class IndexConfig:
     ef_construction: int = 200
     ef_search: int = 128
     memory_bytes: int | None = None
+    parts: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         least = {"seed": 0, "hnsw_m": 2}
+        object.__setattr__(self, "parts", tuple(check_count(width, "a width of parts") for width in self.parts))
         for field in fields(self):
+            if field.name == "parts":
+                continue
             value = getattr(self, field.name)
             if value is not None or field.default is not None:
                 check_count(value, field.name, least=least.get(field.name, 1))

@@ -206,6 +206,20 @@ class FaissIndex:
         faiss.write_index(self._index if self.gpu is None else faiss.index_gpu_to_cpu(self._index), str(path))
 
 
+def learn_centroids(rows: FloatArray, count: int, *, seed: int) -> FloatArray:
+    """Spherical k-means: at most ``count`` centroids ``[C, d]`` of unit length; a single one, zero, of no rows."""
+    if len(rows) == 0:
+        return np.zeros((1, rows.shape[1]), dtype=np.float32)
+    faiss = import_faiss()
+    means = faiss.Kmeans(
+        rows.shape[1], min(count, len(rows)), niter=10, seed=seed, spherical=True, min_points_per_centroid=1
+    )
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    means.train(rows / np.maximum(lengths, np.finfo(np.float32).tiny))
+    centroids: FloatArray = means.centroids
+    return centroids
+
+
 def choose_probes(place: IntArray, most: int, nlist: int) -> int:
     """Smallest power of two at which at most one sampled query in a thousand misses its list, at most ``most``.
 

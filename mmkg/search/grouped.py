@@ -13,7 +13,12 @@ BLOCK_BYTES = 16 << 20
 
 
 def search_lists(
-    queries: Tensor, probes: IntArray, read_list: Callable[[int], tuple[Tensor, Tensor]], k: int
+    queries: Tensor,
+    probes: IntArray,
+    read_list: Callable[[int], tuple[Tensor, Tensor]],
+    k: int,
+    *,
+    repeated: bool = False,
 ) -> tuple[IntArray, FloatArray]:
     """The k best of the lists that each query reads.
 
@@ -22,9 +27,11 @@ def search_lists(
 
     Args:
         queries: ``[Q, d]``, float32.
-        probes: lists to read for each query, the nearest first and none twice, whole numbers ``[Q, P]``.
+        probes: lists to read for each query, the nearest first and none twice, whole numbers ``[Q, P]``;
+            negative = none.
         read_list: ids int64 ``[n]`` and vectors ``[n, d]`` of a list.
         k: >= 1.
+        repeated: whether an id may stand in several lists.
 
     Returns:
         Ids ``[Q, k]`` (-1 = none) and inner products ``[Q, k]``, largest first.
@@ -36,9 +43,13 @@ def search_lists(
     for part in (probes[:, :1], probes[:, 1:]):
         if part.size == 0:
             continue
-        asked = part.ravel().astype(np.uint16 if part.max() < 1 << 16 else np.int32)  # 16 bits sort by radix
-        order = np.argsort(asked, kind="stable")
+        asked = part.ravel() + 1  # 0 = none
+        asked = asked.astype(np.uint16 if asked.max() < 1 << 16 else np.int32)  # 16 bits sort by radix
+        order = np.argsort(asked, kind="stable")[np.count_nonzero(asked == 0) :]
+        if len(order) == 0:
+            continue
         lists, starts = np.unique(asked[order], return_index=True)
+        lists = lists.astype(np.int64) - 1
         order //= part.shape[1]
         rows = torch.from_numpy(order)
         for number, start, stop in zip(lists.tolist(), starts, [*starts[1:], len(order)], strict=True):
@@ -46,12 +57,13 @@ def search_lists(
             if len(names):
                 padded = pad_rows(vectors)  # products of odd widths are slower by a third
                 for some in rows[start:stop].split(max(1, BLOCK_BYTES // (4 * len(names)))):
-                    _merge(best, ids, some, (queries.index_select(0, some) @ padded.T)[:, : len(names)], names)
+                    scores = (queries.index_select(0, some) @ padded.T)[:, : len(names)]
+                    _merge(best, ids, some, scores, names, repeated)
     back = np.argsort(places)
     return ids.numpy()[back], best.numpy()[back]
 
 
-def _merge(best: Tensor, ids: Tensor, rows: Tensor, scores: Tensor, names: Tensor) -> None:
+def _merge(best: Tensor, ids: Tensor, rows: Tensor, scores: Tensor, names: Tensor, repeated: bool) -> None:
     """Take scores ``[R, n]`` into the k best of some rows; writes to ``best`` and ``ids``."""
     k = best.shape[1]
     least = best.index_select(0, rows)[:, -1]
@@ -61,6 +73,9 @@ def _merge(best: Tensor, ids: Tensor, rows: Tensor, scores: Tensor, names: Tenso
     if most == 0:
         return
     found = scores.topk(min(k, most), dim=1)
-    merged = torch.cat([best.index_select(0, rows), found.values], dim=1).topk(k, dim=1)
+    values, fresh, known = found.values, names[found.indices], ids.index_select(0, rows)
+    if repeated:
+        values = values.masked_fill((fresh[:, :, None] == known[:, None, :]).any(dim=2), -torch.inf)
+    merged = torch.cat([best.index_select(0, rows), values], dim=1).topk(k, dim=1)
     best[rows] = merged.values
-    ids[rows] = torch.cat([ids.index_select(0, rows), names[found.indices]], dim=1).gather(1, merged.indices)
+    ids[rows] = torch.cat([known, fresh], dim=1).gather(1, merged.indices)

@@ -11,9 +11,11 @@ from .config import IndexConfig
 from .exact import ExactIndex, Metric
 from .faiss_index import SWAP, FaissIndex, build_faiss, faiss_sees_gpu
 from .neighbors import Neighbors
+from .parts_index import PartsIndex
 from .vectors import Vectors, resolve_device, torch_device
 
 LARGEST_FLAT = 200_000
+AnyIndex = ExactIndex | FaissIndex | PartsIndex
 
 
 @runtime_checkable
@@ -49,20 +51,33 @@ def _faiss(
     )
 
 
+def _parts(
+    vectors: Vectors, metric: Metric, device: str | torch.device, config: IndexConfig, progress: bool
+) -> PartsIndex:
+    if str(device) not in ("auto", "cpu"):
+        raise UsageError(
+            f"kind 'parts' runs on the CPU only, not on {str(device)!r}; use device='cpu', or kind 'flat' or 'exact'"
+        )
+    return PartsIndex(vectors, metric=metric, config=config, progress=progress)
+
+
 def _auto(
     vectors: Vectors, metric: Metric, device: str | torch.device, config: IndexConfig, progress: bool
-) -> ExactIndex | FaissIndex:
+) -> AnyIndex:
     on_cpu = str(device) == "cpu" or (str(device) == "auto" and not torch.cuda.is_available())
+    if len(vectors) > LARGEST_FLAT and on_cpu and len(config.parts) > 1:
+        return _parts(vectors, metric, "cpu", config, progress)
     kind = "ivf" if len(vectors) > LARGEST_FLAT and on_cpu else "flat"
     return _faiss(kind, vectors, metric, device, config, progress)
 
 
-INDEXES: dict[str, Callable[[Vectors, Metric, str | torch.device, IndexConfig, bool], ExactIndex | FaissIndex]] = {
+INDEXES: dict[str, Callable[[Vectors, Metric, str | torch.device, IndexConfig, bool], AnyIndex]] = {
     "auto": _auto,
     "exact": _exact,
     "flat": partial(_faiss, "flat"),
     "ivf": partial(_faiss, "ivf"),
     "hnsw": partial(_faiss, "hnsw"),
+    "parts": _parts,
 }
 
 
@@ -80,8 +95,9 @@ def build_index(
 
     Args:
         vectors: base ``[N, d]``, array or tensor; copied, never written to.
-        kind: ``auto`` (flat up to 200,000 rows, ivf above, on CUDA always exact or flat), ``exact``
-            (torch), ``flat``, ``ivf``, ``hnsw`` (FAISS), or an object with ``search(queries, k)``, which
+        kind: ``auto`` (flat up to 200,000 rows, above it parts if ``parts`` are given, else ivf; on CUDA always
+            exact or flat), ``exact`` (torch), ``flat``, ``ivf``, ``hnsw`` (FAISS), ``parts`` (IVF lists of each
+            modality's part, see ``PartsIndex``), or an object with ``search(queries, k)``, which
             is returned as it is.
         metric: ``cosine`` (a row of zeros scores 0) or ``ip``, the inner product as it stands.
         device: ``auto``, ``cpu`` or ``cuda``. On CUDA, ``flat`` is the exact search in torch unless the

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from ..typing import FloatArray
+from .config import IndexConfig
 from .csls import pair_means
 from .index import LARGEST_FLAT, build_index
 from .neighbors import Neighbors
@@ -18,6 +19,7 @@ def csls_means(
     *,
     kind: str = "auto",
     device: str | torch.device = "auto",
+    config: IndexConfig | None = None,
 ) -> FloatArray:
     """Mean cosine of each query to its k nearest base rows, as an index finds them, float32 ``[Q]``.
 
@@ -29,12 +31,13 @@ def csls_means(
         k: neighbourhood size, >= 1.
         kind: of the index, see ``build_index``.
         device: ``auto``, ``cpu`` or ``cuda``.
+        config: settings of the index.
 
     Raises:
         InputError: NaN, infinity, no rows, widths that differ.
         UsageError: k < 1, unknown kind or device.
     """
-    return mean_scores(build_index(base, kind=kind, device=device).search(queries, k))
+    return mean_scores(build_index(base, kind=kind, device=device, config=config).search(queries, k))
 
 
 def csls_pair_means(
@@ -44,6 +47,7 @@ def csls_pair_means(
     *,
     kind: str = "auto",
     device: str | torch.device = "auto",
+    config: IndexConfig | None = None,
 ) -> tuple[FloatArray, FloatArray]:
     """``csls_means`` of left to right rows and of right to left rows, float32 ``[n1]`` and ``[n2]``.
 
@@ -55,6 +59,7 @@ def csls_pair_means(
         k: neighbourhood size, >= 1.
         kind: of the index, see ``build_index``.
         device: ``auto``, ``cpu`` or ``cuda``.
+        config: settings of the index.
 
     Raises:
         InputError: NaN, infinity, no rows, widths that differ.
@@ -67,8 +72,8 @@ def csls_pair_means(
         means = pair_means(ScorePasses(lefts, rights), check_count(k, "the CSLS neighbourhood k"))
         return means[0].cpu().numpy(), means[1].cpu().numpy()
     return (
-        csls_means(left, right, k, kind=kind, device=where),
-        csls_means(right, left, k, kind=kind, device=where),
+        csls_means(left, right, k, kind=kind, device=where, config=config),
+        csls_means(right, left, k, kind=kind, device=where, config=config),
     )
 
 

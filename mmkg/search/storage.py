@@ -13,6 +13,7 @@ from ..files import atomic_path, sha256_file, write_text
 from .config import IndexConfig
 from .exact import ExactIndex
 from .faiss_index import FAISS_KINDS, FaissIndex, faiss_sees_gpu, read_faiss
+from .parts_index import PartsIndex
 from .vectors import torch_device
 
 FORMAT = "mmkg-index"
@@ -39,7 +40,7 @@ class StoredIndex:
         about: what the writer noted, e.g. entity ids or the fingerprint of the data.
     """
 
-    index: ExactIndex | FaissIndex
+    index: ExactIndex | FaissIndex | PartsIndex
     about: dict[str, Any]
 
 
@@ -49,8 +50,10 @@ def sidecar_path(path: str | Path) -> Path:
     return path.with_name(path.name + ".json")
 
 
-def save_index(index: ExactIndex | FaissIndex, path: str | Path, *, about: Mapping[str, Any] | None = None) -> None:
-    """Write an index file (FAISS format, safetensors for the exact kind) and its sidecar ``<path>.json``.
+def save_index(
+    index: ExactIndex | FaissIndex | PartsIndex, path: str | Path, *, about: Mapping[str, Any] | None = None
+) -> None:
+    """Write an index file (FAISS format, safetensors for the kinds exact and parts) and its sidecar ``<path>.json``.
 
     Each file is written whole or not at all, the sidecar last; a kill in between leaves a pair that
     ``load_index`` refuses.
@@ -63,7 +66,7 @@ def save_index(index: ExactIndex | FaissIndex, path: str | Path, *, about: Mappi
     Raises:
         UsageError: an object of another library, or ``about`` is not JSON.
     """
-    if not isinstance(index, (ExactIndex, FaissIndex)):
+    if not isinstance(index, (ExactIndex, FaissIndex, PartsIndex)):
         raise UsageError(f"only indexes made by build_index can be saved, got {type(index).__name__}")
     path = Path(path)
     try:
@@ -71,11 +74,12 @@ def save_index(index: ExactIndex | FaissIndex, path: str | Path, *, about: Mappi
     except (TypeError, ValueError) as error:
         raise UsageError(f"about must hold JSON values only: {error}") from None
     with atomic_path(path) as temporary:
-        if isinstance(index, ExactIndex):
+        if isinstance(index, (ExactIndex, PartsIndex)):
             from safetensors.torch import save_file
 
-            save_file({"vectors": index.stored.cpu().contiguous()}, temporary)
-            config = IndexConfig()
+            tensors = {"vectors": index.stored.cpu().contiguous()} if isinstance(index, ExactIndex) else index.tensors()
+            save_file(tensors, temporary)
+            config = IndexConfig() if isinstance(index, ExactIndex) else index.config
         else:
             index.write(temporary)
             config = index.config
@@ -122,9 +126,16 @@ def load_index(
             f"sidecar says {sidecar['sha256']}; build and save the index again",
             path,
         )
-    index: ExactIndex | FaissIndex
+    index: ExactIndex | FaissIndex | PartsIndex
     if kind == "exact":
         index = _read_exact(path, metric, device)
+    elif kind == "parts":
+        try:
+            index = PartsIndex.from_tensors(
+                _read_tensors(path), metric=metric, config=IndexConfig.of(sidecar["config"])
+            )
+        except InputError as error:
+            raise InputError(str(error), path) from None
     else:
         gpu = None
         if str(device) != "auto" and torch_device(device).type == "cuda":
@@ -157,7 +168,7 @@ def _read_sidecar(path: Path) -> dict[str, Any]:
     for name, kind in FIELDS.items():
         if not isinstance(sidecar[name], kind) or isinstance(sidecar[name], bool):
             raise InputError(f"sidecar field {name!r} must be {kind.__name__}, got {sidecar[name]!r}", where)
-    if sidecar["kind"] not in ("exact", *FAISS_KINDS) or sidecar["metric"] not in ("cosine", "ip"):
+    if sidecar["kind"] not in ("exact", "parts", *FAISS_KINDS) or sidecar["metric"] not in ("cosine", "ip"):
         raise InputError(f"unknown kind or metric in sidecar: {sidecar['kind']!r}, {sidecar['metric']!r}", where)
     try:
         IndexConfig.of(sidecar["config"])
@@ -166,14 +177,18 @@ def _read_sidecar(path: Path) -> dict[str, Any]:
     return sidecar
 
 
-def _read_exact(path: Path, metric: Any, device: str | torch.device) -> ExactIndex:
+def _read_tensors(path: Path) -> dict[str, torch.Tensor]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
-        tensors = load_file(path)
+        return load_file(path)
     except SafetensorError as error:
         raise InputError(f"not a safetensors file: {error}", path) from None
+
+
+def _read_exact(path: Path, metric: Any, device: str | torch.device) -> ExactIndex:
+    tensors = _read_tensors(path)
     if set(tensors) != {"vectors"} or tensors["vectors"].ndim != 2 or tensors["vectors"].dtype != torch.float32:
         raise InputError("expected one float32 matrix named 'vectors'", path)
     return ExactIndex.from_stored(tensors["vectors"], metric=metric, device=device)

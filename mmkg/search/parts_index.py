@@ -1,0 +1,228 @@
+"""IVF lists of each modality's part of the vectors: what one modality hides, another finds."""
+
+import logging
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import InputError, UsageError
+from ..typing import FloatArray, IntArray
+from .config import IndexConfig
+from .exact import Metric
+from .faiss_index import TUNE_QUERIES, FaissIndex, build_faiss, choose_probes, learn_centroids
+from .grouped import search_lists
+from .neighbors import Neighbors, sort_neighbors
+from .progress import progress_bar
+from .tiles import score_tiles
+from .vectors import Rows, Vectors, check_count
+
+logger = logging.getLogger(__name__)
+
+QUERY_BYTES = 256 << 20
+TRAIN_POINTS = 64  # rows per list that learn the lists
+LARGEST_SHARE = 16  # all parts together read at most a sixteenth of the lists of one part, unless told
+NO_LIST = -1
+
+
+class PartsIndex:
+    """Approximate search of joint embeddings that are made of one part per modality.
+
+    Every part has lists of its own: a row stands in the list of its nearest centroid in each part that is not
+    all zeros. A query reads its ``nprobe`` nearest lists of every part it has, and what it finds there is scored
+    by the whole vectors. Two entities of which one lacks an image, or whose neighbours differ, are far apart as
+    a whole, and a plain IVF puts them into different lists; here it is enough that they agree in one part.
+
+    Args:
+        vectors: base ``[N, d]``; copied.
+        metric: ``cosine``, or ``ip`` for the plain inner product.
+        config: ``parts`` (widths, one per modality, default: one part; columns beyond them count in the score
+            alone), ``nlist`` (per part; ``None`` = 2 sqrt(N)), ``nprobe`` (per part; ``None``: see ``tune``), ``seed``.
+        progress: show a bar, on a terminal only.
+
+    Raises:
+        InputError: NaN, infinity, no rows, not a matrix.
+        UsageError: parts wider than the vectors.
+    """
+
+    kind = "parts"
+
+    def __init__(
+        self, vectors: Vectors, *, metric: Metric = "cosine", config: IndexConfig, progress: bool = False
+    ) -> None:
+        rows = Rows(vectors, "base vectors", normalise=metric == "cosine")
+        config = config if config.parts else replace(config, parts=(rows.dim,))
+        if sum(config.parts) > rows.dim:
+            raise UsageError(f"the parts must have widths of at most {rows.dim} in all, got {config.parts}")
+        base = torch.cat([block for _, block in rows.blocks()])
+        size = len(base)
+        nlist = min(config.nlist or max(1, min(round(2 * math.sqrt(size)), size // 39)), size)
+        few = np.sort(np.random.default_rng(config.seed).choice(size, min(size, TRAIN_POINTS * nlist), replace=False))
+        centroids, cells = [], np.full((len(config.parts), size), NO_LIST, dtype=np.int32)
+        with progress_bar("indexing", size * len(config.parts), enabled=progress) as advance:
+            for part, columns in enumerate(_columns(config.parts)):
+                known = base[torch.from_numpy(few)][:, columns]
+                centroids.append(learn_centroids(known[known.any(dim=1)].numpy(), nlist, seed=config.seed))
+                coarse = build_faiss(centroids[-1], kind="flat")
+                for start, block in _blocks(base):
+                    cells[part, start : start + len(block)] = _nearest_lists(coarse, block[:, columns], 1)[:, 0]
+                    advance(len(block))
+        cells[0, (cells == NO_LIST).all(axis=0)] = 0  # a row of zeros must be somewhere
+        self._set(base, metric, config, centroids, cells)
+
+    def _set(
+        self, base: Tensor, metric: Metric, config: IndexConfig, centroids: list[FloatArray], cells: np.ndarray
+    ) -> None:
+        self.metric: Metric = metric
+        self.config = config
+        self.size, self.dim = base.shape
+        self._base, self._centroids, self._cells = base, centroids, cells
+        self._coarse: list[FaissIndex] = [build_faiss(each, kind="flat") for each in centroids]
+        self._first = np.concatenate(
+            [[0], np.cumsum([len(each) for each in centroids])]
+        )  # of each part, its first list
+        shifted = np.where(cells == NO_LIST, NO_LIST, cells + self._first[:-1, None])
+        order = np.argsort(shifted.ravel(), kind="stable")
+        order = order[np.count_nonzero(shifted == NO_LIST) :]
+        self._offsets = np.searchsorted(shifted.ravel()[order], np.arange(self._first[-1] + 1))
+        self._members = torch.from_numpy(order % self.size)
+
+    def search(self, queries: Vectors, k: int, *, progress: bool = False) -> Neighbors:
+        """The k best that the lists read hold, ``[Q, k]``; id -1 and score -inf where there are not so many.
+
+        Raises:
+            InputError: NaN, infinity, another width, not a matrix, no query.
+            UsageError: k < 1.
+        """
+        k = check_count(k, "k")
+        rows = self._queries(queries)
+        if self.config.nprobe is None and len(rows) >= TUNE_QUERIES:
+            self._tune(rows)
+        found = []
+        with progress_bar("searching", len(rows), enabled=progress) as advance:
+            for _, block in rows.blocks(rows.step(QUERY_BYTES)):
+                probes = self._probes(block, self._most() if self.config.nprobe is None else self.config.nprobe)
+                found.append(search_lists(block, probes, self._read_list, k, repeated=True))
+                advance(len(block))
+        ids, scores = (np.concatenate([part[place] for part in found]) for place in (0, 1))
+        return sort_neighbors(ids, scores)
+
+    def tune(self, queries: Vectors) -> int:
+        """Choose ``nprobe``, as ``FaissIndex.tune`` does: the lists of each part that a query reads.
+
+        Until a search of 2,000 queries or more, or this, has chosen it, as many are read as it may become at most.
+        """
+        return self._tune(self._queries(queries))
+
+    def extended(self, column: FloatArray) -> "PartsIndex":
+        """The same lists over vectors of one more column ``[N]``, by inner product; for CSLS, see ``csls_augment``."""
+        base = torch.cat([self._base, torch.from_numpy(column)[:, None]], dim=1)
+        index = PartsIndex.__new__(PartsIndex)
+        index._set(base, "ip", replace(self.config, nprobe=None), self._centroids, self._cells)
+        return index
+
+    def _queries(self, queries: Vectors) -> Rows:
+        return Rows(queries, "queries", normalise=self.metric == "cosine", dim=self.dim)
+
+    def _most(self) -> int:
+        nlist = len(self._centroids[0])
+        return max(1, min(nlist, max(64, nlist // LARGEST_SHARE) // len(self._centroids)))
+
+    def _tune(self, queries: Rows) -> int:
+        count = min(TUNE_QUERIES, len(queries))
+        chosen = np.sort(np.random.default_rng(self.config.seed).choice(len(queries), count, replace=False))
+        rows = queries.take(chosen)
+        nearest = np.empty(count, dtype=np.int64)
+        for start, tile in score_tiles(rows, self._base):
+            nearest[start : start + len(tile)] = tile.argmax(dim=1).numpy()
+        most = self._most()
+        place = np.full(count, most)
+        for part in range(len(self._centroids)):
+            probes = self._probes(rows, most, only=part)
+            home = np.where(self._cells[part, nearest] == NO_LIST, -2, self._cells[part, nearest] + self._first[part])
+            hit = probes == home[:, None]
+            place = np.minimum(place, np.where(hit.any(axis=1), hit.argmax(axis=1), most))
+        self.config = replace(self.config, nprobe=choose_probes(place, most, len(self._centroids[0])))
+        assert self.config.nprobe is not None
+        return self.config.nprobe
+
+    def _probes(self, rows: Tensor, number: int, *, only: int | None = None) -> IntArray:
+        """Lists to read, the nearest of every part first, ``[Q, number * parts]``; -1 where a query lacks the part."""
+        parts = range(len(self._centroids)) if only is None else [only]
+        columns = _columns(self.config.parts)
+        found = [
+            _nearest_lists(self._coarse[part], rows[:, columns[part]], min(number, len(self._centroids[part])))
+            for part in parts
+        ]
+        shifted = [
+            np.where(lists == NO_LIST, NO_LIST, lists + self._first[part])
+            for part, lists in zip(parts, found, strict=True)
+        ]
+        if only is not None:
+            return shifted[0]
+        width = max(lists.shape[1] for lists in shifted)
+        padded = [np.pad(lists, ((0, 0), (0, width - lists.shape[1])), constant_values=NO_LIST) for lists in shifted]
+        return np.stack(padded, axis=2).reshape(len(rows), -1)
+
+    def _read_list(self, number: int) -> tuple[Tensor, Tensor]:
+        names = self._members[self._offsets[number] : self._offsets[number + 1]]
+        return names, self._base.index_select(0, names)
+
+    def save(self, path: str | Path) -> None:
+        """Write the index and its sidecar; see ``save_index``."""
+        from .storage import save_index  # storage knows all kinds
+
+        save_index(self, path)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What ``from_tensors`` needs besides metric and config."""
+        centroids = {f"centroids.{part}": torch.from_numpy(each) for part, each in enumerate(self._centroids)}
+        return {"vectors": self._base.contiguous(), "cells": torch.from_numpy(self._cells), **centroids}
+
+    @staticmethod
+    def from_tensors(tensors: dict[str, Tensor], *, metric: Metric, config: IndexConfig) -> "PartsIndex":
+        """The index that gave ``tensors``.
+
+        Raises:
+            InputError: tensors are missing or do not fit each other.
+        """
+        parts = len(config.parts)
+        names = {"vectors", "cells", *(f"centroids.{part}" for part in range(parts))}
+        if set(tensors) != names or parts == 0:
+            raise InputError(f"expected tensors {', '.join(sorted(names))}, got {', '.join(sorted(tensors))}")
+        base, cells = tensors["vectors"], tensors["cells"]
+        centroids = [tensors[f"centroids.{part}"] for part in range(parts)]
+        fits = base.ndim == 2 and base.dtype == torch.float32 and cells.dtype == torch.int32
+        fits = fits and cells.shape == (parts, len(base)) and sum(config.parts) <= base.shape[1]
+        fits = fits and all(
+            each.dtype == torch.float32 and each.ndim == 2 and each.shape[1] == width and len(each) > 0
+            for each, width in zip(centroids, config.parts, strict=True)
+        )
+        if not fits or any(
+            int(cells[part].min()) < NO_LIST or int(cells[part].max()) >= len(each)
+            for part, each in enumerate(centroids)
+        ):
+            raise InputError("the tensors of this index do not fit each other; build and save it again")
+        index = PartsIndex.__new__(PartsIndex)
+        index._set(base, metric, config, [each.numpy() for each in centroids], cells.numpy())
+        return index
+
+
+def _columns(parts: tuple[int, ...]) -> list[slice]:
+    ends = np.cumsum(parts).tolist()
+    return [slice(end - width, end) for end, width in zip(ends, parts, strict=True)]
+
+
+def _blocks(base: Tensor, step: int = 1 << 16) -> list[tuple[int, Tensor]]:
+    return [(start, base[start : start + step]) for start in range(0, len(base), step)]
+
+
+def _nearest_lists(coarse: FaissIndex, rows: Tensor, number: int) -> IntArray:
+    """The nearest centroids of each row by cosine, ``[R, number]``; -1 for rows of zeros."""
+    rows = rows.contiguous()
+    lists = coarse.search(rows, number).ids
+    lists[~rows.any(dim=1).numpy()] = NO_LIST
+    return lists
