@@ -20,7 +20,7 @@ from .fusion import modality_shares
 from .matching import MATCHERS, Calibration, Matching
 from .report import Link, RunRecord, links_of, render_report
 from .search import IndexConfig, Neighbors, build_index, csls_neighbors
-from .search.faiss_index import TUNE_QUERIES
+from .search.faiss_index import TUNE_QUERIES, sample_rows
 from .search.index import LARGEST_FLAT
 from .search.means import csls_pair_means, mean_scores
 from .search.parts_index import PartsIndex
@@ -340,8 +340,8 @@ class AlignmentResult:
             index = self._built(side)
             if index.kind in ("ivf", "parts") and index.config.nprobe is None:  # else a question would read too much
                 asking = len(self._sides(side)[0])
-                few = np.random.default_rng(index.config.seed).choice(asking, min(TUNE_QUERIES, asking), replace=False)
-                index.tune(self._asked(np.sort(few), side))
+                few = sample_rows(asking, min(TUNE_QUERIES, asking), seed=index.config.seed)
+                index.tune(self._asked(few, side))
             self.indexes[side] = index
         return self.indexes[side]
 

@@ -3,6 +3,8 @@
 Left rows are right rows with noise; the right rows spread over a 32-dimensional space, in 500 clusters or none.
 Floors are the products of all pairs at the sgemm rate of the same process. Flat and exact search beyond 20,000
 queries, and plain IVF always, are timed on a part of the queries (column "timed") and scaled linearly.
+The base "modalities" is a joint embedding of five parts, of which every entity lacks 30 %, on either side by itself:
+one set of IVF lists against lists of each part, both with the lists they choose for themselves.
 Example: python tools/bench_search.py --size 1000000 --dim 300 --bases unclustered
 """
 
@@ -18,6 +20,7 @@ from mmkg.search.vectors import prepare
 
 LATENT, CLUSTERS, BLOCK = 32, 500, 50_000
 TIMED = 20_000  # queries of a flat search
+WIDTHS, MISSING = (100, 50, 50, 50, 50), 0.3
 
 
 def planted(size: int, dim: int, *, clusters: int, noise: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -103,6 +106,52 @@ def ivf_rows(left: np.ndarray, right: np.ndarray, k: int, size: str) -> list[dic
     return rows
 
 
+def joint(size: int, *, seed: int = 11) -> tuple[np.ndarray, np.ndarray]:
+    """Left and right rows of unit length, one part per modality; row i of one belongs to row i of the other."""
+    rng = np.random.default_rng(seed)
+    sides = np.zeros((2, size, sum(WIDTHS)), np.float32)
+    kept = rng.integers(0, len(WIDTHS), size)  # the part that an entity has on both sides
+    start = 0
+    for part, width in enumerate(WIDTHS):
+        shared = rng.standard_normal((size, width), dtype=np.float32)
+        for side in sides:
+            block = shared + 0.5 * rng.standard_normal(shared.shape, dtype=np.float32)
+            block /= np.linalg.norm(block, axis=1, keepdims=True)
+            block[(rng.random(size) < MISSING) & (kept != part)] = 0
+            side[:, start : start + width] = block
+        start += width
+    for side in sides:
+        side /= np.linalg.norm(side, axis=1, keepdims=True)
+    return sides[0], sides[1]
+
+
+def modality_rows(size: int) -> list[dict]:
+    """IVF over the whole against IVF lists of each part: what they read, cost and lose."""
+    left, right = joint(size)
+    sample = np.sort(np.random.default_rng(2).choice(size, min(2000, size), replace=False))
+    exact = build_index(right, kind="flat", device="cpu").search(left[sample], 1).ids[:, 0]
+    rows = []
+    for kind in ("ivf", "parts"):
+        parts = WIDTHS if kind == "parts" else ()
+        index, built = measure(lambda kind=kind, parts=parts: build_index(right, kind=kind, device="cpu", parts=parts))
+        lists = index.tune(left) * max(1, len(parts))
+        found, spent = measure(lambda index=index: index.search(left, 1))
+        right_ones = found.ids[sample, 0] == sample
+        losses = {
+            "missed_of_exact": float((found.ids[sample, 0] != exact).mean()),
+            "hits_at_1": float((found.ids[:, 0] == np.arange(size)).mean()),
+            "hits_at_1_lost": float((exact == sample).mean() - right_ones.mean()),
+        }
+        name = f"{size:,} x {size:,}, d={sum(WIDTHS)}, modalities"
+        rows += [
+            row("build", name, built, kind=kind),
+            row("search of five parts", name, spent, kind=kind, k=1, nprobe=lists, timed=size)
+            | losses
+            | {"headline": True},
+        ]
+    return rows
+
+
 def main() -> None:
     made = parser(__doc__)
     made.add_argument("--size", type=int, default=100_000, help="rows on either side")
@@ -110,7 +159,7 @@ def main() -> None:
     made.add_argument("-k", type=int, default=10, help="neighbours; IVF is also timed with 1")
     made.add_argument("--noise", type=float, default=3.0, help="of the left rows, per column; the right ones have 5.7")
     made.add_argument("--bases", default="unclustered,clustered")
-    made.add_argument("--parts", default="flat,ivf")
+    made.add_argument("--parts", default="flat,ivf,modalities", help="what to measure")
     args = start(made)
     size, dim = (6000, 32) if args.small else (args.size, args.dim)
     rate = sgemm_rate()
@@ -123,6 +172,8 @@ def main() -> None:
         if "ivf" in args.parts.split(","):
             rows += ivf_rows(left, right, args.k, name)
         del left, right
+    if "modalities" in args.parts.split(","):
+        rows += modality_rows(size)
     report("search", rows, args)
 
 

@@ -225,9 +225,7 @@ def step_flops(name: str, model: AlignmentModel, inputs: EntityInputs, links: Te
         dim, number = config.hidden_dim, len(model.widths)  # type: ignore[union-attr]
         token = 2 * dim * (4 * dim + 2 * config.feedforward_dim) + 4 * number * dim  # type: ignore[union-attr]
         flops |= {"fusion forward": ends * number * token, "fusion backward": 2 * ends * number * token}
-        flops["losses forward"] += (
-            3 * square
-        )  # the late terms, which take their gradient at once
+        flops["losses forward"] += 3 * square  # the late terms, which take their gradient at once
     return flops
 
 

@@ -138,7 +138,7 @@ class FaissIndex:
 
     def _tune(self, queries: Rows) -> int:
         nlist, count = self._index.nlist, min(TUNE_QUERIES, len(queries))
-        chosen = np.sort(np.random.default_rng(self.config.seed).choice(len(queries), count, replace=False))
+        chosen = sample_rows(len(queries), count, seed=self.config.seed)
         rows = queries.take(chosen)
         probes = self._index.quantizer.search(rows.numpy(), nlist)[1]
         nearest = search_lists(rows, probes, self._read_list, 1)[0][:, 0]
@@ -218,6 +218,15 @@ def learn_centroids(rows: FloatArray, count: int, *, seed: int) -> FloatArray:
     means.train(rows / np.maximum(lengths, np.finfo(np.float32).tiny))
     centroids: FloatArray = means.centroids
     return centroids
+
+
+def sample_rows(size: int, count: int, *, seed: int) -> IntArray:
+    """``count`` of ``size`` rows, ascending, in a draw of its own.
+
+    The rows that learn the lists are drawn with the same seed: were these the same, the lists would fit them better
+    than others, and tuning would be too sure.
+    """
+    return np.sort(np.random.default_rng([seed, 1]).choice(size, count, replace=False))
 
 
 def choose_probes(place: IntArray, most: int, nlist: int) -> int:

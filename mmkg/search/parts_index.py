@@ -13,7 +13,7 @@ from ..errors import InputError, UsageError
 from ..typing import FloatArray, IntArray
 from .config import IndexConfig
 from .exact import Metric
-from .faiss_index import TUNE_QUERIES, FaissIndex, build_faiss, choose_probes, learn_centroids
+from .faiss_index import TUNE_QUERIES, FaissIndex, build_faiss, choose_probes, learn_centroids, sample_rows
 from .grouped import search_lists
 from .neighbors import Neighbors, sort_neighbors
 from .progress import progress_bar
@@ -133,7 +133,7 @@ class PartsIndex:
 
     def _tune(self, queries: Rows) -> int:
         count = min(TUNE_QUERIES, len(queries))
-        chosen = np.sort(np.random.default_rng(self.config.seed).choice(len(queries), count, replace=False))
+        chosen = sample_rows(len(queries), count, seed=self.config.seed)
         rows = queries.take(chosen)
         nearest = np.empty(count, dtype=np.int64)
         for start, tile in score_tiles(rows, self._base):

@@ -4,6 +4,7 @@ import torch
 
 from mmkg.errors import InputError, UsageError
 from mmkg.search import build_index, faiss_index
+from mmkg.search.faiss_index import sample_rows
 from mmkg.search.grouped import search_lists
 
 
@@ -103,3 +104,13 @@ def test_a_bar_is_drawn_on_a_terminal_only(capsys):
     base = clustered(10, 100)
     build_index(base, kind="flat", device="cpu", progress=True).search(base, 1, progress=True)
     assert capsys.readouterr() == ("", "")
+
+
+def test_tuning_does_not_ask_for_the_rows_that_learned_the_lists():
+    """Lists fit the rows they were learned from; asked for just these, tuning would promise too much."""
+    size, count = 5000, 500
+    learned = np.random.default_rng(0).choice(size, count, replace=False)  # as build_faiss draws with seed 0
+    asked = sample_rows(size, count, seed=0)
+    expected = count * count / size
+    assert abs(len(np.intersect1d(learned, asked)) - expected) < 4 * expected**0.5
+    assert (np.diff(asked) > 0).all() and (asked == sample_rows(size, count, seed=0)).all()

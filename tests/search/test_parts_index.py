@@ -7,6 +7,7 @@ from safetensors.numpy import load_file, save_file
 
 from mmkg.errors import InputError, UsageError
 from mmkg.search import build_index, load_index, save_index
+from mmkg.search.faiss_index import sample_rows
 from mmkg.search.index import INDEXES
 
 PARTS = (6, 4, 3)
@@ -66,7 +67,7 @@ def test_lists_are_as_many_as_a_thousandth_needs(caplog):
     base, queries = joint()
     index = build_index(base, kind="parts", parts=PARTS, nlist=60, device="cpu")
     nprobe = index.tune(queries)
-    sample = np.random.default_rng(0).choice(len(queries), 2000, replace=False)  # 0 is the index's seed
+    sample = sample_rows(len(queries), 2000, seed=0)  # the queries it is tuned on
     best = exact(base, queries[sample], 1)[:, 0]
     lost = {}
     for lists in (nprobe, nprobe // 2):
