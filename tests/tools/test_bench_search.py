@@ -27,3 +27,13 @@ def test_ivf_rows_say_what_was_lost_against_exact_search(bench_search):
     found = rows["search list by list", 1]
     assert found["hits_at_1"] > 0.99 and found["missed_of_exact"] <= 0.001 and found["hits_at_1_lost"] <= 0.001
     assert rows["search query by query", 3]["timed"] == 1000 and "build" in {stage for stage, _ in rows}
+
+
+def test_rows_of_five_parts_compare_one_set_of_lists_with_one_per_part(bench_search):
+    left, right = bench_search.joint(400)
+    np.testing.assert_allclose([np.linalg.norm(left, axis=1), np.linalg.norm(right, axis=1)], 1, atol=1e-5)
+    lacking = (right[:, :100] == 0).all(axis=1).mean()
+    assert 0.15 < lacking < 0.35  # 30 % of those that may lack the first part, four of five
+    rows = {row["kind"]: row for row in bench_search.modality_rows(3000) if row["stage"] == "search of five parts"}
+    assert set(rows) == {"ivf", "parts"}
+    assert rows["parts"]["hits_at_1_lost"] <= rows["ivf"]["hits_at_1_lost"] + 0.002
