@@ -2,6 +2,7 @@
 
 import logging
 import math
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ TRAIN_POINTS = 64  # rows per list that k-means sees
 TUNE_QUERIES = 2000
 TUNE_LOSS = 0.001
 LEAST_LISTS = 64  # fewer lists than these may all be read
-LARGEST_SHARE = 16  # nprobe is at most a sixteenth of the lists, unless told
+LARGEST_SHARE = 32  # nprobe is at most this part of the lists, unless told
 GROUPED_FROM = 256  # queries per list from which multiplying them together beats scanning for each
 SWAP = "pip uninstall -y faiss-cpu && pip install --force-reinstall faiss-gpu"
 
@@ -41,6 +42,8 @@ def import_faiss() -> Any:
     Raises:
         MissingPackageError: it is not installed.
     """
+    if "faiss" in sys.modules:  # called once per list; the BLAS kernel was chosen when it was loaded
+        return sys.modules["faiss"]
     with fast_blas():
         try:
             import faiss
@@ -116,7 +119,7 @@ class FaissIndex:
 
         It becomes the smallest power of two at which, of at most 2,000 queries drawn with the index's seed,
         no more than one in a thousand misses the list of its exact nearest neighbour: Hits@1 loses at most
-        0.001 on these. Recall of the places behind the first can be lower. Where a sixteenth of the lists is not
+        0.001 on these. Recall of the places behind the first can be lower. Where a 32nd of the lists is not
         enough, it stays at that, and a warning says how many lose their nearest neighbour.
 
         Args:

@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 QUERY_BYTES = 256 << 20
 TRAIN_POINTS = 64  # rows per list that learn the lists
-LARGEST_SHARE = 16  # all parts together read at most a sixteenth of the lists of one part, unless told
+LARGEST_SHARE = 32  # all parts together read at most this part of the lists of one, unless told
 NO_LIST = -1
 
 
