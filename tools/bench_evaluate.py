@@ -45,6 +45,7 @@ def main() -> None:
                 floor_cpu_s=floor,
                 csls_k=csls_k,
                 how=how,
+                note=f"CSLS k = {csls_k}, both directions, {spent['wall_s']:.2f} s wall",
                 hits_at_1=metrics["left_to_right"]["hits@1"],
                 dense_mb=dense / 1e6,
                 headline=csls_k == 3 and how == "scores kept",

@@ -40,6 +40,8 @@ def main() -> None:
                 floor_cpu_s=floor,
                 method=name,
                 k=args.k,
+                note=name,
+                headline=True,
                 pairs=len(found),
                 right_pairs=float((found.right == place[found.left]).mean()),
             )

@@ -27,7 +27,7 @@ SETTINGS = (
 
 def main() -> None:
     made = parser(__doc__)
-    made.add_argument("--sizes", default="", help="entities per side, comma-separated; default: 10000,100000")
+    made.add_argument("--sizes", default="", help="entities per side, comma-separated; default: 10000,30000")
     made.add_argument("--model", default="mclea")
     made.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="as `mmkg align` takes it")
     made.add_argument("--degree", type=float, default=10, help="mean number of triples an entity is in")
@@ -37,7 +37,7 @@ def main() -> None:
     if args.child:
         print(json.dumps(run(args.child, args)))
         return
-    sizes = [int(size) for size in (args.sizes or ("1000,3000" if args.small else "10000,100000")).split(",")]
+    sizes = [int(size) for size in (args.sizes or ("1000,3000" if args.small else "10000,30000")).split(",")]
     before: dict[str, float] = {}
     lines = []
     for size in sizes:
@@ -47,8 +47,13 @@ def main() -> None:
             columns: dict[str, Any] = {"headline": headline}
             if phase == "all":
                 columns["hits_at_1"] = spent.pop("hits_at_1")
+                ratios = [ratio(spent, before, phase, key) for key in ("cpu_s", "peak_rss_mb")]
+                growth = "" if None in ratios else f", {ratios[0]:.1f} times the CPU-s of the size before"
+                columns["note"] = f"{spent['wall_s']:,.0f} s wall, Hits@1 {columns['hits_at_1']:.3f}{growth}"
             columns |= {f"{key}_ratio": ratio(spent, before, phase, key) for key in ("cpu_s", "peak_rss_mb")}
-            lines.append(row(phase, f"{size:,} per side", spent, **columns))
+            lines.append(
+                row("raw graphs to matches" if phase == "all" else phase, f"{size:,} per side", spent, **columns)
+            )
             before |= {f"{phase} {key}": spent[key] for key in ("cpu_s", "peak_rss_mb")}
     report("scale", lines, args)
 
