@@ -59,7 +59,7 @@ def flat_rows(left: np.ndarray, right: np.ndarray, k: int, rate: float, size: st
         rows.append(
             row("build and search", size, spent, floor_cpu_s=floor, kind=kind, k=k, timed=timed, hits_at_1=hits)
             | {"of_sgemm": floor / spent["cpu_s"], "headline": kind == "flat"}
-            | {"note": f"FAISS flat, {floor / spent['cpu_s']:.2f} of sgemm, {spent['above_mb']:,.0f} MB above the data"}
+            | {"note": f"{kind}, {floor / spent['cpu_s']:.2f} of sgemm, {spent['above_mb']:,.0f} MB above the data"}
         )
     lefts, rights = (prepare(side, "rows", normalise=True) for side in (left[:timed], right))
     _, spent = measure(lambda: pair_means(ScorePasses(lefts, rights), 3))
