@@ -91,10 +91,12 @@ def weighted_sum(x: Tensor, edge_index: EdgeIndex, weight: Tensor, scale: Tensor
         ``[T, d]``. Forward and backward need O((S + T) K d + E K) memory.
     """
     (offsets, source), _ = edge_index.get_csc()
+    heads = weight[:, None] if weight.ndim == 1 else weight
+    factors = x.new_ones(heads.shape[1], x.shape[1]) if scale is None else scale
+    if not torch.is_grad_enabled():  # the way back costs O(S), which a block of a large graph must not pay
+        return _combine(_bag_sums(offsets, source, x, heads), factors)
     (back_offsets, target), order = edge_index.get_csr()
     if order is None:  # sorted both ways only if there is at most one edge per node
         order = torch.arange(len(weight), device=weight.device)
-    heads = weight[:, None] if weight.ndim == 1 else weight
-    factors = x.new_ones(heads.shape[1], x.shape[1]) if scale is None else scale
     out: Tensor = _WeightedSum.apply(x, heads, factors, (offsets, source), (back_offsets, target, order))
     return out

@@ -82,3 +82,11 @@ def test_heads_are_scaled_and_summed_and_so_are_their_gradients():
     assert torch.autograd.gradcheck(
         lambda *inputs: weighted_sum(inputs[0], edge_index, *inputs[1:]), (x, weight, scale)
     )
+
+
+def test_without_gradients_the_sum_is_the_same():
+    edge_index = random_graph()
+    x, weight, scale = torch.randn(7, 4), torch.randn(edge_index.shape[1], 2), torch.randn(2, 4)
+    expected = weighted_sum(x, edge_index, weight, scale)
+    with torch.no_grad():
+        assert torch.equal(weighted_sum(x, edge_index, weight, scale), expected)
