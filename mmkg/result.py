@@ -28,7 +28,7 @@ from .search.vectors import unit_rows
 from .typing import FloatArray, IntArray
 
 LEAST_TO_CALIBRATE = 10
-BLOCK_ROWS = 1 << 16
+BLOCK_ROWS = 1 << 18  # lists are read once per block
 KEPT = (
     "matching",
     "csls_means",
