@@ -2,7 +2,7 @@
 
 Phases: make the twins, features, one training epoch, embeddings of all entities, index, ten nearest right
 entities of every left one by CSLS, mutual matches, ranks of the test links (a sample above 100,000). Compare
-ratios between sizes. The graphs go to a million entities per side, which take about 20 GB:
+ratios between sizes. The graphs go to a million entities per side, which take 12 GB here:
 python tools/bench_scale.py --sizes 10000,100000,1000000 --threads 2
 """
 
