@@ -15,6 +15,14 @@ def sparse_rows(offsets: Tensor, columns: Tensor, values: Tensor, shape: tuple[i
         return torch.sparse_csr_tensor(offsets, columns, values, shape, check_invariants=False)
 
 
+def row_entries(offsets: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Where the entries of some rows of a CSR matrix lie, row after row ``[E]``, and how many each row has ``[B]``."""
+    starts = offsets.index_select(0, rows)
+    counts = offsets.index_select(0, rows + 1) - starts
+    entries = (starts - (counts.cumsum(0) - counts)).repeat_interleave(counts)
+    return entries + torch.arange(len(entries), device=rows.device), counts
+
+
 def ship(tensor: Tensor, device: str | torch.device) -> Tensor:
     """A tensor of the host on ``device``; on CUDA out of pinned memory, so that the host need not wait for it."""
     if torch.device(device).type != "cuda":

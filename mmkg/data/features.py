@@ -14,7 +14,7 @@ from ..errors import InputError, UsageError, nearest
 from ..seeding import numpy_generator
 from ..typing import ATTRIBUTE, IMAGE, MODALITIES, NAME, RELATION, STRUCTURE, FloatArray, IntArray
 from .adjacency import adjacency
-from .batch import ModalityBatch, ship, sparse_rows
+from .batch import ModalityBatch, row_entries, ship, sparse_rows
 from .kg import BLOCK_ROWS
 from .neighborhood import NeighborSampler
 from .ngrams import ngram_matrix
@@ -36,11 +36,8 @@ class SparseTable:
 
     def take(self, rows: Tensor) -> Tensor:
         """The given rows as sparse CSR, float32 ``[B, d]``."""
-        starts = self.offsets.index_select(0, rows)
-        counts = self.offsets.index_select(0, rows + 1) - starts
+        picked, counts = row_entries(self.offsets, rows)
         offsets = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
-        shift = (starts - offsets[:-1]).repeat_interleave(counts)
-        picked = shift + torch.arange(int(offsets[-1]))
         return sparse_rows(
             offsets, self.indices.index_select(0, picked), self.data.index_select(0, picked), (len(rows), self.dim)
         )

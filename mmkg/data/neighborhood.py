@@ -8,6 +8,7 @@ from torch import Tensor
 from torch_geometric import EdgeIndex
 
 from ..errors import UsageError
+from .batch import row_entries
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ class NeighborSampler:
 
     def into(self, rows: Tensor) -> Hop:
         """The last round alone: into ``rows`` [T], out of all N entities."""
-        edges, counts = _spans(self._offsets, rows)
+        edges, counts = row_entries(self._offsets, rows)
         targets = torch.arange(len(rows), device=rows.device).repeat_interleave(counts)
         sources = self._sources.index_select(0, edges)
         shape = (self._size, len(rows))
@@ -126,7 +127,9 @@ class NeighborSampler:
 
     def _hop(self, rows: Tensor, fanout: int, generator: torch.Generator | None) -> tuple[Hop, Tensor]:
         """The round into ``rows``, unique and ascending, and the entities it starts from, ascending."""
-        edges, counts, factor = self._draw(rows, fanout, generator) if fanout else (*_spans(self._offsets, rows), None)
+        edges, counts, factor = (
+            self._draw(rows, fanout, generator) if fanout else (*row_entries(self._offsets, rows), None)
+        )
         sources = self._sources.index_select(0, edges)
         seen = torch.zeros(self._size, dtype=torch.bool, device=rows.device)
         seen[sources] = True  # self loops: the targets too
@@ -173,15 +176,6 @@ def check_fanout(fanout: Sequence[int], depth: int) -> None:
     """Raise UsageError unless ``fanout`` is empty or has one number >= 1 per round."""
     if len(fanout) not in (0, depth) or any(number < 1 for number in fanout):
         raise UsageError(f"expected fanout to be empty or {depth} numbers >= 1, one per layer, got {tuple(fanout)}")
-
-
-def _spans(offsets: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Positions of all edges into ``rows``, row after row, and how many each row has."""
-    starts = offsets.index_select(0, rows)
-    counts = offsets.index_select(0, rows + 1) - starts
-    shift = starts - (counts.cumsum(0) - counts)
-    edges = shift.repeat_interleave(counts)
-    return edges + torch.arange(len(edges), device=rows.device), counts
 
 
 def _edge_index(sources: Tensor, targets: Tensor, shape: tuple[int, int]) -> EdgeIndex:

@@ -42,8 +42,8 @@ def import_faiss() -> Any:
     Raises:
         MissingPackageError: it is not installed.
     """
-    if "faiss" in sys.modules:  # called once per list; the BLAS kernel was chosen when it was loaded
-        return sys.modules["faiss"]
+    if (loaded := sys.modules.get("faiss")) is not None:  # called once per list; its BLAS kernel is chosen already
+        return loaded
     with fast_blas():
         try:
             import faiss
@@ -149,7 +149,7 @@ class FaissIndex:
         for number in range(nlist):
             lists[self._read_list(number)[0].numpy()] = number
         place = (probes == lists[nearest][:, None]).argmax(axis=1)  # lists read before the one that has it
-        nprobe = choose_probes(place, max(LEAST_LISTS, nlist // LARGEST_SHARE), nlist)
+        nprobe = choose_probes(place, most_probes(nlist), nlist)
         self.config = replace(self.config, nprobe=nprobe)
         return nprobe
 
@@ -223,6 +223,21 @@ def learn_centroids(rows: FloatArray, count: int, *, seed: int) -> FloatArray:
     return centroids
 
 
+def list_count(size: int, config: IndexConfig) -> int:
+    """Lists of an index of so many rows."""
+    return min(config.nlist or max(1, min(round(2 * math.sqrt(size)), size // 39)), size)
+
+
+def learning_rows(size: int, nlist: int, *, seed: int) -> IntArray:
+    """Rows that learn the lists, ascending."""
+    return np.sort(np.random.default_rng(seed).choice(size, min(size, TRAIN_POINTS * nlist), replace=False))
+
+
+def most_probes(nlist: int, parts: int = 1) -> int:
+    """Lists of each part that tuning may choose at most: in all parts together 64, or a 32nd of the lists of one."""
+    return max(1, min(nlist, max(LEAST_LISTS, nlist // LARGEST_SHARE) // parts))
+
+
 def sample_rows(size: int, count: int, *, seed: int) -> IntArray:
     """``count`` of ``size`` rows, ascending, in a draw of its own.
 
@@ -284,15 +299,12 @@ def build_faiss(
     if kind == "flat":
         index = faiss.IndexFlat(dim, product)
     elif kind == "ivf":
-        nlist = config.nlist if config.nlist is not None else max(1, min(round(2 * math.sqrt(size)), size // 39))
-        nlist = min(nlist, size)
+        nlist = list_count(size, config)
         index = faiss.IndexIVFFlat(faiss.IndexFlat(dim, product), dim, nlist, product)
         index.cp.seed = config.seed
         index.cp.spherical = True  # centroids of unit length: by inner product, longer ones would draw more rows
         index.cp.min_points_per_centroid = 1  # else FAISS prints a warning
-        count = min(size, TRAIN_POINTS * nlist)
-        chosen = np.random.default_rng(config.seed).choice(size, count, replace=False)
-        index.train(rows.take(np.sort(chosen)).numpy())
+        index.train(rows.take(learning_rows(size, nlist, seed=config.seed)).numpy())
     elif kind == "hnsw":
         index = faiss.IndexHNSWFlat(dim, config.hnsw_m, product)
         index.hnsw.efConstruction = config.ef_construction

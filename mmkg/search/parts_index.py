@@ -1,7 +1,6 @@
 """IVF lists of each modality's part of the vectors: what one modality hides, another finds."""
 
-import logging
-import math
+import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,18 +12,24 @@ from ..errors import InputError, UsageError
 from ..typing import FloatArray, IntArray
 from .config import IndexConfig
 from .exact import Metric
-from .faiss_index import TUNE_QUERIES, FaissIndex, build_faiss, choose_probes, learn_centroids, sample_rows
+from .faiss_index import (
+    TUNE_QUERIES,
+    FaissIndex,
+    build_faiss,
+    choose_probes,
+    learn_centroids,
+    learning_rows,
+    list_count,
+    most_probes,
+    sample_rows,
+)
 from .grouped import search_lists
 from .neighbors import Neighbors, sort_neighbors
 from .progress import progress_bar
 from .tiles import score_tiles
 from .vectors import Rows, Vectors, check_count
 
-logger = logging.getLogger(__name__)
-
 QUERY_BYTES = 256 << 20
-TRAIN_POINTS = 64  # rows per list that learn the lists
-LARGEST_SHARE = 32  # all parts together read at most this part of the lists of one, unless told
 NO_LIST = -1
 
 
@@ -59,12 +64,12 @@ class PartsIndex:
             raise UsageError(f"the parts must have widths of at most {rows.dim} in all, got {config.parts}")
         base = torch.cat([block for _, block in rows.blocks()])
         size = len(base)
-        nlist = min(config.nlist or max(1, min(round(2 * math.sqrt(size)), size // 39)), size)
-        few = np.sort(np.random.default_rng(config.seed).choice(size, min(size, TRAIN_POINTS * nlist), replace=False))
+        nlist = list_count(size, config)
+        few = torch.from_numpy(learning_rows(size, nlist, seed=config.seed))
         centroids, cells = [], np.full((len(config.parts), size), NO_LIST, dtype=np.int32)
         with progress_bar("indexing", size * len(config.parts), enabled=progress) as advance:
             for part, columns in enumerate(_columns(config.parts)):
-                known = base[torch.from_numpy(few)][:, columns]
+                known = base[few][:, columns]
                 centroids.append(learn_centroids(known[known.any(dim=1)].numpy(), nlist, seed=config.seed))
                 coarse = build_faiss(centroids[-1], kind="flat")
                 for start, block in _blocks(base):
@@ -119,17 +124,16 @@ class PartsIndex:
 
     def extended(self, column: FloatArray) -> "PartsIndex":
         """The same lists over vectors of one more column ``[N]``, by inner product; for CSLS, see ``csls_augment``."""
-        base = torch.cat([self._base, torch.from_numpy(column)[:, None]], dim=1)
-        index = PartsIndex.__new__(PartsIndex)
-        index._set(base, "ip", replace(self.config, nprobe=None), self._centroids, self._cells)
+        index = copy.copy(self)
+        index._base = torch.cat([self._base, torch.from_numpy(column)[:, None]], dim=1)
+        index.metric, index.dim, index.config = "ip", self.dim + 1, replace(self.config, nprobe=None)
         return index
 
     def _queries(self, queries: Vectors) -> Rows:
         return Rows(queries, "queries", normalise=self.metric == "cosine", dim=self.dim)
 
     def _most(self) -> int:
-        nlist = len(self._centroids[0])
-        return max(1, min(nlist, max(64, nlist // LARGEST_SHARE) // len(self._centroids)))
+        return most_probes(len(self._centroids[0]), len(self._centroids))
 
     def _tune(self, queries: Rows) -> int:
         count = min(TUNE_QUERIES, len(queries))
@@ -141,31 +145,25 @@ class PartsIndex:
         most = self._most()
         place = np.full(count, most)
         for part in range(len(self._centroids)):
-            probes = self._probes(rows, most, only=part)
-            home = np.where(self._cells[part, nearest] == NO_LIST, -2, self._cells[part, nearest] + self._first[part])
-            hit = probes == home[:, None]
+            home = self._cells[part, nearest]
+            hit = (self._lists_of(part, rows, most) == home[:, None]) & (home != NO_LIST)[:, None]
             place = np.minimum(place, np.where(hit.any(axis=1), hit.argmax(axis=1), most))
         self.config = replace(self.config, nprobe=choose_probes(place, most, len(self._centroids[0])))
         assert self.config.nprobe is not None
         return self.config.nprobe
 
-    def _probes(self, rows: Tensor, number: int, *, only: int | None = None) -> IntArray:
+    def _lists_of(self, part: int, rows: Tensor, number: int) -> IntArray:
+        """The nearest lists of one part, counted from its first, ``[Q, number]``; -1 where a query lacks the part."""
+        number = min(number, len(self._centroids[part]))
+        return _nearest_lists(self._coarse[part], rows[:, _columns(self.config.parts)[part]], number)
+
+    def _probes(self, rows: Tensor, number: int) -> IntArray:
         """Lists to read, the nearest of every part first, ``[Q, number * parts]``; -1 where a query lacks the part."""
-        parts = range(len(self._centroids)) if only is None else [only]
-        columns = _columns(self.config.parts)
-        found = [
-            _nearest_lists(self._coarse[part], rows[:, columns[part]], min(number, len(self._centroids[part])))
-            for part in parts
-        ]
-        shifted = [
-            np.where(lists == NO_LIST, NO_LIST, lists + self._first[part])
-            for part, lists in zip(parts, found, strict=True)
-        ]
-        if only is not None:
-            return shifted[0]
-        width = max(lists.shape[1] for lists in shifted)
-        padded = [np.pad(lists, ((0, 0), (0, width - lists.shape[1])), constant_values=NO_LIST) for lists in shifted]
-        return np.stack(padded, axis=2).reshape(len(rows), -1)
+        probes = np.full((len(rows), number, len(self._centroids)), NO_LIST, dtype=np.int64)
+        for part in range(len(self._centroids)):
+            lists = self._lists_of(part, rows, number)
+            probes[:, : lists.shape[1], part] = np.where(lists == NO_LIST, NO_LIST, lists + self._first[part])
+        return probes.reshape(len(rows), -1)
 
     def _read_list(self, number: int) -> tuple[Tensor, Tensor]:
         names = self._members[self._offsets[number] : self._offsets[number + 1]]
