@@ -163,7 +163,9 @@ class PartsIndex:
         for part in range(len(self._centroids)):
             lists = self._lists_of(part, rows, number)
             probes[:, : lists.shape[1], part] = np.where(lists == NO_LIST, NO_LIST, lists + self._first[part])
-        return probes.reshape(len(rows), -1)
+        probes = probes.reshape(len(rows), -1)
+        probes[(probes == NO_LIST).all(axis=1), 0] = 0  # where rows of zeros are
+        return probes
 
     def _read_list(self, number: int) -> tuple[Tensor, Tensor]:
         names = self._members[self._offsets[number] : self._offsets[number + 1]]

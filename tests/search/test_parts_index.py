@@ -147,3 +147,10 @@ def test_auto_takes_parts_above_what_is_searched_flat(monkeypatch):
     assert build_index(base, device="cpu").kind == "ivf"
     assert build_index(base[:200], device="cpu", parts=PARTS).kind == "flat"
     assert "parts" in INDEXES
+
+
+def test_a_query_of_zeros_is_answered_like_any_other():
+    base = joint(400)[0]
+    base[7] = 0
+    found = build_index(base, kind="parts", parts=PARTS, nlist=4, nprobe=1, device="cpu").search(np.zeros((1, 13)), 3)
+    assert (found.ids >= 0).all() and found.scores.tolist() == [[0, 0, 0]]
