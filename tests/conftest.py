@@ -1,3 +1,4 @@
+import importlib
 import os
 from pathlib import Path
 
@@ -50,3 +51,10 @@ def small_result(small_task):
 def small_run(small_result, tmp_path_factory):
     """Its run folder; nobody may write to it."""
     return small_result.save(tmp_path_factory.mktemp("runs") / "small")
+
+
+@pytest.fixture
+def load_tool(monkeypatch):
+    """Imports a script of tools/ by its name."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "tools"))
+    return importlib.import_module

@@ -1,20 +1,13 @@
-from pathlib import Path
-
 import pytest
 import torch
 
 from mmkg.data.adjacency import adjacency
 from mmkg.data.synthetic import twin_graphs
 
-TOOLS = Path(__file__).parents[2] / "tools"
-
 
 @pytest.fixture
-def bench_kernels(monkeypatch):
-    monkeypatch.syspath_prepend(str(TOOLS))
-    import bench_kernels
-
-    return bench_kernels
+def bench_kernels(load_tool):
+    return load_tool("bench_kernels")
 
 
 def test_all_ways_give_the_sum_and_the_gradients_of_the_dense_matrix(bench_kernels):

@@ -1,5 +1,4 @@
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,15 +6,10 @@ import pytest
 from mmkg.data.dbp15k import read_dbp15k
 from mmkg.data.synthetic import twin_graphs
 
-TOOLS = Path(__file__).parents[2] / "tools"
-
 
 @pytest.fixture
-def bench_load(monkeypatch):
-    monkeypatch.syspath_prepend(str(TOOLS))
-    import bench_load
-
-    return bench_load
+def bench_load(load_tool):
+    return load_tool("bench_load")
 
 
 def test_the_folder_that_is_measured_holds_the_synthetic_pair(bench_load, tmp_path):

@@ -1,17 +1,11 @@
 import argparse
-from pathlib import Path
 
 import pytest
 
-TOOLS = Path(__file__).parents[2] / "tools"
-
 
 @pytest.fixture
-def bench_scale(monkeypatch):
-    monkeypatch.syspath_prepend(str(TOOLS))
-    import bench_scale
-
-    return bench_scale
+def bench_scale(load_tool):
+    return load_tool("bench_scale")
 
 
 def test_every_phase_is_measured_and_the_twins_are_found(bench_scale):

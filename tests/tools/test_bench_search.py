@@ -1,17 +1,10 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-TOOLS = Path(__file__).parents[2] / "tools"
-
 
 @pytest.fixture
-def bench_search(monkeypatch):
-    monkeypatch.syspath_prepend(str(TOOLS))
-    import bench_search
-
-    return bench_search
+def bench_search(load_tool):
+    return load_tool("bench_search")
 
 
 @pytest.mark.parametrize("clusters", [0, 20])

@@ -1,5 +1,4 @@
 import copy
-from pathlib import Path
 
 import pytest
 import torch
@@ -8,15 +7,10 @@ from small_models import link_rows, small_model
 from mmkg.data.features import EntityInputs, build_inputs
 from mmkg.data.synthetic import twin_graphs
 
-TOOLS = Path(__file__).parents[2] / "tools"
-
 
 @pytest.fixture
-def bench_train(monkeypatch):
-    monkeypatch.syspath_prepend(str(TOOLS))
-    import bench_train
-
-    return bench_train
+def bench_train(load_tool):
+    return load_tool("bench_train")
 
 
 @pytest.fixture(scope="module")

@@ -12,11 +12,8 @@ SCRIPTS = sorted(path.name for path in TOOLS.glob("bench_*.py") if path.name != 
 
 
 @pytest.fixture
-def benchmarks(monkeypatch):
-    monkeypatch.syspath_prepend(str(TOOLS))
-    import benchmarks
-
-    return benchmarks
+def benchmarks(load_tool):
+    return load_tool("benchmarks")
 
 
 def spent(**changes):

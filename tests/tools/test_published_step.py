@@ -1,7 +1,6 @@
 """The naive steps give the loss and the gradients of mmkg's own step: each is the other's reference."""
 
 import copy
-from pathlib import Path
 
 import pytest
 import torch
@@ -10,7 +9,6 @@ from small_models import link_rows, small_model
 from mmkg.data.features import build_inputs
 from mmkg.data.synthetic import twin_graphs
 
-TOOLS = Path(__file__).parents[2] / "tools"
 CHANGES = {
     "meaformer": {"dropout": 0.0, "attention_heads": 2, "group_size": 7},
     "mclea": {"group_size": 5},
@@ -19,11 +17,8 @@ CHANGES = {
 
 
 @pytest.fixture
-def published(monkeypatch):
-    monkeypatch.syspath_prepend(str(TOOLS))
-    import published_step
-
-    return published_step
+def published(load_tool):
+    return load_tool("published_step")
 
 
 @pytest.fixture(scope="module")
