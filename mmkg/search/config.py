@@ -15,9 +15,10 @@ class IndexConfig:
     Args:
         nlist: ivf, parts: number of lists (of each part); ``None`` = 2 sqrt(N), at most N / 39 so that each
             list can be learnt.
-        parts: parts: width of each modality's part of the vectors, in order; ``auto`` takes it into account.
-        nprobe: ivf: lists read per query; ``None`` = chosen at the first large search so that Hits@1 loses
-            at most 0.001 on a sample of the queries, see ``FaissIndex.tune``.
+        parts: width of each modality's part of the vectors, in order; ``auto`` takes it into account.
+        nprobe: ivf, parts: lists read per query (of each part); ``None`` = chosen at the first large search so
+            that at most 0.1 % of sampled queries lose their nearest neighbour, within a limit, see
+            ``FaissIndex.tune``.
         seed: ivf: of the k-means that makes the lists, and of the sample of queries.
         hnsw_m: hnsw: links per vector and layer.
         ef_construction: hnsw: width of the search while building.
