@@ -159,11 +159,11 @@ class PartsIndex:
 
     def _probes(self, rows: Tensor, number: int) -> IntArray:
         """Lists to read, the nearest of every part first, ``[Q, number * parts]``; -1 where a query lacks the part."""
-        probes = np.full((len(rows), number, len(self._centroids)), NO_LIST, dtype=np.int64)
+        nearest = np.full((len(rows), number, len(self._centroids)), NO_LIST, dtype=np.int64)
         for part in range(len(self._centroids)):
             lists = self._lists_of(part, rows, number)
-            probes[:, : lists.shape[1], part] = np.where(lists == NO_LIST, NO_LIST, lists + self._first[part])
-        probes = probes.reshape(len(rows), -1)
+            nearest[:, : lists.shape[1], part] = np.where(lists == NO_LIST, NO_LIST, lists + self._first[part])
+        probes: IntArray = nearest.reshape(len(rows), -1)
         probes[(probes == NO_LIST).all(axis=1), 0] = 0  # where rows of zeros are
         return probes
 
