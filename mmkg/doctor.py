@@ -8,7 +8,6 @@ import os
 import platform
 import re
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -152,9 +151,7 @@ def _owns_its_files(distribution: str) -> bool:
 def _blas() -> list[dict[str, str]] | str:
     for name in LIBRARIES:
         _version(name)
-    kernels: list[dict[str, str]] = importlib.import_module("mmkg.search.blas").blas_kernels()
-    if not kernels and find_spec("threadpoolctl") is None:
-        return "unknown: pip install threadpoolctl shows the kernel of each BLAS"
+    kernels: list[dict[str, str]] = importlib.import_module("mmkg.blas").blas_kernels()
     return [{**each, "library": _short_path(each["library"])} for each in kernels]
 
 

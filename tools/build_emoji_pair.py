@@ -1,7 +1,7 @@
 """Build datasets/emoji: facts in four languages and image descriptors of two vendors.
 
 Reads npm packages (fetched with `npm pack` when absent), writes the same bytes every time on one machine.
-Needs npm and, from a checkout, pip install -e '.[dev,emoji]' (Pillow, scikit-image, threadpoolctl). Half a minute.
+Needs npm and, from a checkout, pip install -e '.[dev,emoji]' (Pillow, scikit-image). Half a minute.
 
     python tools/build_emoji_pair.py --packages ~/.cache/mmkg/npm --out datasets/emoji
 """

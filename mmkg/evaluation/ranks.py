@@ -140,11 +140,16 @@ def both_directions(
         raise InputError(f"expected at most {min(len(lefts), len(rights))} pairs, got {count}")
     passes = ScorePasses(lefts, rights, memory_bytes=memory_bytes)
     row_mean = col_mean = None
-    if csls_k > 0:
-        row_mean, col_mean = pair_means(passes, csls_k)
     gold = lefts.new_empty(count)
-    for start, tile in passes:
+
+    def note_gold(start: int, tile: Tensor) -> None:
         gold[start : start + len(tile)] = tile[:, start:count].diagonal()
+
+    if csls_k > 0:
+        row_mean, col_mean = pair_means(passes, csls_k, look=note_gold)
+    else:
+        for start, tile in passes:
+            note_gold(start, tile)
     gold_back = gold if row_mean is None else 2 * gold - row_mean[:count]  # less the mean of its own query
     counts = torch.zeros(4, count, dtype=torch.int64, device=where)
     diagonal = torch.arange(count, device=where)

@@ -11,6 +11,8 @@ from itertools import combinations_with_replacement
 import torch
 from torch import Tensor
 
+from ..products import add_product
+
 LN2 = math.log(2)
 Tiles = list[tuple[slice, slice]]
 
@@ -44,7 +46,7 @@ def views(buffers: Tensor, rows: slice, columns: slice) -> list[Tensor]:
 def fill_logits(out: list[Tensor], units: Sequence[Tensor], temperature: float, rows: slice, columns: slice) -> None:
     """Logits to the base 2 of one tile of each embedding."""
     for tile, unit in zip(out, units, strict=True):
-        torch.addmm(tile, unit[rows], unit[columns].t(), beta=0, alpha=1 / (temperature * LN2), out=tile)
+        add_product(tile, unit[rows], unit[columns].t(), beta=0, alpha=1 / (temperature * LN2))
 
 
 def fill_joint(out: Tensor, spare: Tensor, logits: list[Tensor], shares: Tensor, rows: slice, columns: slice) -> None:

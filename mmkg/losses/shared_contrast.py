@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import UsageError
+from ..products import add_product
 from .contrast_tiles import LN2, Tiles, add_sums, area, cover, fill_energy, fill_joint, fill_logits, pair_sums, views
 
 LOWEST_TEMPERATURE = 0.025  # exp(1 / temperature) times any number of entities is a float32
@@ -117,9 +118,9 @@ class _SharedContrast(torch.autograd.Function):
                     torch.mul(joint, shares[m, rows, None], out=spare)
                     slope.addcmul_(spare, shares[m, None, columns])
                     add_sums(grad_shares[m], torch.mul(joint, logit, out=spare), shares[m], rows, columns)
-                grad_units[m][rows].addmm_(slope, units[m][columns])
+                add_product(grad_units[m][rows], slope, units[m][columns])
                 if rows != columns:
-                    grad_units[m][columns].addmm_(slope.t(), units[m][rows])
+                    add_product(grad_units[m][columns], slope.t(), units[m][rows])
         if grad_shares is not None:
             grad_shares *= LN2
         _add_mates(grad_units, grad_shares, units, shares, grad_log_q.unflatten(1, (2, -1)).sum(dim=1), ctx.temperature)

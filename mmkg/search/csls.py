@@ -1,5 +1,7 @@
 """Cross-domain similarity local scaling: takes from a score what hubs give to everybody."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -76,12 +78,19 @@ def row_means(queries: Tensor, base: Tensor, k: int, *, memory_bytes: int | None
     return means
 
 
-def pair_means(passes: ScorePasses, k: int) -> tuple[Tensor, Tensor]:
-    """CSLS means of the rows ``[Q]`` and of the columns ``[N]`` of the scores, both from one pass."""
+def pair_means(
+    passes: ScorePasses, k: int, *, look: Callable[[int, Tensor], None] | None = None
+) -> tuple[Tensor, Tensor]:
+    """CSLS means of the rows ``[Q]`` and of the columns ``[N]`` of the scores, both from one pass.
+
+    ``look`` is shown the first row and the scores of each tile, so that it needs no pass of its own.
+    """
     rows, cols = len(passes.queries), passes.size
     row_mean = torch.empty(rows, dtype=torch.float32, device=passes.base.device)
     best = torch.full((cols, min(k, rows)), -torch.inf, device=row_mean.device)
     for start, tile in passes:
+        if look is not None:
+            look(start, tile)
         merge_column_tops(best, tile)
         for part in tile.split(slice_rows(tile)):
             row_mean[start : start + len(part)] = top_values(part, min(k, cols))[0].mean(dim=1)

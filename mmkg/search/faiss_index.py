@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..blas import fast_blas
 from ..errors import InputError, MissingPackageError, UsageError
 from ..typing import FloatArray, IntArray
-from .blas import fast_blas
 from .config import IndexConfig
 from .exact import ExactIndex, Metric
 from .grouped import search_lists

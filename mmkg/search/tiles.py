@@ -6,6 +6,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from ..products import add_product
+
 GRAIN = 16
 """Both axes of a product are padded to a multiple of this. Matrix kernels add up the remainders of
 their blocks in another order, so that equal rows would get scores that differ in the last bit: with
@@ -94,7 +96,7 @@ def _height(queries: Tensor, base: Tensor, memory_bytes: int | None) -> int:
 def _fill(buffer: Tensor, queries: Tensor, base: Tensor) -> Tensor:
     """Scores of the queries, written to the top of ``buffer``; ``base`` is padded."""
     padded = pad_rows(queries)
-    return torch.mm(padded, base.T, out=buffer[: len(padded)])[: len(queries)]
+    return add_product(buffer[: len(padded)], padded, base.T, beta=0)[: len(queries)]
 
 
 def slice_rows(tile: Tensor) -> int:

@@ -1,4 +1,4 @@
-"""Chooses a fast BLAS kernel for FAISS: the wheel's OpenBLAS is older than many CPUs and falls back to SSE3."""
+"""What BLAS runs here, and a fast kernel for FAISS's: its wheel's OpenBLAS is older than many CPUs."""
 
 import logging
 import os
@@ -6,6 +6,8 @@ import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from threadpoolctl import threadpool_info
 
 logger = logging.getLogger(__name__)
 
@@ -24,13 +26,22 @@ def best_kernel(cpu_flags: set[str]) -> str | None:
 
 def read_cpu_flags() -> set[str]:
     """Feature flags of an x86-64 CPU under Linux; empty on other systems."""
+    return set(_cpu_fact("flags").split())
+
+
+def read_cpu_vendor() -> str:
+    """Maker of an x86-64 CPU under Linux, e.g. ``AuthenticAMD``; empty on other systems."""
+    return _cpu_fact("vendor_id")
+
+
+def _cpu_fact(wanted: str) -> str:
     if platform.machine().lower() not in ("x86_64", "amd64") or not CPUINFO.is_file():
-        return set()
+        return ""
     for line in CPUINFO.read_text(encoding="utf-8", errors="replace").splitlines():
         name, _, value = line.partition(":")
-        if name.strip() == "flags":
-            return set(value.split())
-    return set()
+        if name.strip() == wanted:
+            return value.strip()
+    return ""
 
 
 @contextmanager
@@ -56,12 +67,8 @@ def fast_blas() -> Iterator[None]:
 def blas_kernels() -> list[dict[str, str]]:
     """The BLAS libraries loaded so far: ``library`` (path), ``api``, ``version``, ``kernel``.
 
-    Empty when the optional package threadpoolctl is absent. MKL does not name its kernel: ``kernel`` is "".
+    MKL does not name its kernel: ``kernel`` is "".
     """
-    try:
-        from threadpoolctl import threadpool_info  # type: ignore[import-not-found,import-untyped,unused-ignore]
-    except ImportError:
-        return []
     return [
         {
             "library": str(info["filepath"]),

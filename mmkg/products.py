@@ -1,0 +1,91 @@
+"""Dense matrix products on the fastest BLAS at hand.
+
+Torch's MKL leaves half of an AMD processor with AVX-512 idle; the OpenBLAS that comes with NumPy does not. Elsewhere
+torch multiplies: on Intel processors and GPUs, and where OpenBLAS has no AVX-512 kernel, since its older ones score
+equal vectors differently (see ``search.tiles.GRAIN``).
+
+Rows are shared out to threads here, each with OpenBLAS on one: OpenBLAS's own threads spin while they wait for each
+other, and beside other processes that makes a product several times slower.
+"""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .blas import read_cpu_vendor
+
+LEAST = 1 << 20
+"""Multiplications from which leaving torch pays."""
+SHARE = 1 << 24
+"""Multiplications from which a thread of its own pays."""
+GRAIN = 16
+"""Rows of a share are a multiple of this, see ``search.tiles.GRAIN``."""
+
+_alone = Lock()
+
+
+def add_product(out: Tensor, a: Tensor, b: Tensor, *, alpha: float = 1.0, beta: float = 1.0) -> Tensor:
+    """``out = beta * out + alpha * a @ b``, in place.
+
+    Args:
+        out: ``[m, n]``, written to and returned; what it held does not count when ``beta`` is 0.
+        a: ``[m, k]``.
+        b: ``[k, n]``.
+        alpha: factor of the product.
+        beta: factor of ``out``.
+    """
+    a, b = a.detach(), b.detach()
+    plain = out.device.type == "cpu" and {out.dtype, a.dtype, b.dtype} == {torch.float32}
+    if not plain or out.numel() * a.shape[1] < LEAST or (openblas := fast_openblas()) is None:
+        return torch.addmm(out, a, b, beta=beta, alpha=alpha, out=out)
+    product = out if beta == 0 else torch.empty_like(out)
+    _multiply(openblas, (a if alpha == 1 else a * alpha).numpy(), b.numpy(), product.numpy())
+    if beta != 0:
+        torch.add(product, out, alpha=beta, out=out)
+    return out
+
+
+def _multiply(openblas: Any, a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
+    parts = min(torch.get_num_threads(), out.size * a.shape[1] // SHARE, len(a) // GRAIN)
+    with _alone:
+        threads = openblas.get_num_threads()
+        openblas.set_num_threads(1)
+        try:
+            if parts < 2:
+                np.matmul(a, b, out)
+                return
+            edges = [len(a) // GRAIN * part // parts * GRAIN for part in range(parts)] + [len(a)]
+            shares = [slice(*ends) for ends in zip(edges, edges[1:], strict=False)]
+            others = [_pool(os.getpid()).submit(np.matmul, a[share], b, out[share]) for share in shares[1:]]
+            np.matmul(a[shares[0]], b, out[shares[0]])
+            for other in others:
+                other.result()
+        finally:
+            openblas.set_num_threads(threads)
+
+
+@cache
+def _pool(process: int) -> ThreadPoolExecutor:
+    """Threads of this process; those of a parent do not live on in a fork."""
+    return ThreadPoolExecutor(thread_name_prefix="mmkg-product")
+
+
+@cache
+def fast_openblas() -> Any | None:
+    """The controller of NumPy's OpenBLAS, if it is faster than torch's BLAS and exact about equal vectors here."""
+    if read_cpu_vendor() != "AuthenticAMD":
+        return None
+    from threadpoolctl import ThreadpoolController
+
+    found = [
+        each
+        for each in ThreadpoolController().select(internal_api="openblas").lib_controllers
+        if "numpy" in each.filepath
+    ]
+    return found[0] if len(found) == 1 and found[0].architecture == "SkylakeX" else None
