@@ -117,16 +117,12 @@ class NeighborSampler:
             self._last = (unique, depth, found)
         return found
 
-    def into(self, rows: Tensor) -> Hop:
-        """The last round alone: into ``rows`` [T], out of all N entities."""
-        edges, counts = row_entries(self._offsets, rows)
-        targets = torch.arange(len(rows), device=rows.device).repeat_interleave(counts)
-        sources = self._sources.index_select(0, edges)
-        shape = (self._size, len(rows))
-        return Hop(_edge_index(sources, targets, shape), self._weight.index_select(0, edges), rows)
+    def into(self, rows: Tensor) -> tuple[Hop, Tensor]:
+        """The last round alone: into ``rows`` [T], and the entities that it starts from, int64 ``[S]``, ascending."""
+        return self._hop(rows, 0, None)
 
     def _hop(self, rows: Tensor, fanout: int, generator: torch.Generator | None) -> tuple[Hop, Tensor]:
-        """The round into ``rows``, unique and ascending, and the entities it starts from, ascending."""
+        """The round into ``rows``, and the entities it starts from, ascending."""
         edges, counts, factor = (
             self._draw(rows, fanout, generator) if fanout else (*row_entries(self._offsets, rows), None)
         )

@@ -143,7 +143,7 @@ class AlignmentModel(nn.Module, ABC):
             parts = torch.arange(inputs.num_entities, device=inputs.sampler.device).split(block)
             layer = None
             for part in parts:
-                found = self.structure.hop(number, x, inputs.sampler.into(part).to(x.device))
+                found = self._hop_into(inputs, number, x, part)
                 layer = found.new_empty(inputs.num_entities, found.shape[1]) if layer is None else layer
                 layer[part] = found
             x = x if layer is None else layer
@@ -154,8 +154,13 @@ class AlignmentModel(nn.Module, ABC):
             return None
         if self.structure.depth == 0:
             return below.index_select(0, rows.to(below.device))
-        hop = inputs.sampler.into(rows.to(inputs.sampler.device))
-        return self.structure.hop(self.structure.depth - 1, below, hop.to(below.device))
+        return self._hop_into(inputs, self.structure.depth - 1, below, rows.to(inputs.sampler.device))
+
+    def _hop_into(self, inputs: EntityInputs, number: int, x: Tensor, rows: Tensor) -> Tensor:
+        """One round into some rows, in time that does not grow with the number of all, ``x`` [N, d]."""
+        assert self.structure is not None
+        hop, origins = inputs.sampler.into(rows)
+        return self.structure.hop(number, x.index_select(0, origins.to(x.device)), hop.to(x.device))
 
     @abstractmethod
     def loss_terms(self, output: FusionOutput) -> dict[str, Tensor]:

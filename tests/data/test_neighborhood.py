@@ -57,13 +57,14 @@ def test_the_same_question_is_answered_from_memory_and_another_is_not():
 def test_one_round_into_some_rows_is_the_row_of_the_whole_product():
     edge_index, weight = adjacency(TRIPLES, SIZE)
     rows, x = torch.tensor([4, 0, 21]), torch.randn(SIZE, 3)
-    hop = NeighborSampler(edge_index, weight).into(rows)
+    hop, origins = NeighborSampler(edge_index, weight).into(rows)
     dense = torch.zeros(SIZE, SIZE)
     dense[edge_index.as_tensor()[1], edge_index.as_tensor()[0]] = weight
     source, target = hop.edge_index.as_tensor()
-    found = torch.zeros(3, 3).index_add(0, target, hop.edge_weight[:, None] * x[source])
+    found = torch.zeros(3, 3).index_add(0, target, hop.edge_weight[:, None] * x[origins][source])
     assert torch.allclose(found, (dense @ x)[rows], atol=1e-6)
-    assert torch.equal(hop.of_targets(x), x[rows])
+    assert torch.equal(hop.of_targets(x[origins]), x[rows])
+    assert origins.tolist() == dense[rows].any(dim=0).nonzero()[:, 0].tolist()  # no other entity is looked at
 
 
 def drawn(fanout, seed):
