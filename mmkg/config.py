@@ -26,10 +26,25 @@ MEAFORMER_TRAINING = TrainingConfig(
 MCLEA_TRAINING = TrainingConfig(
     epochs=500, batch_size=0, weight_decay=1e-2, schedule="constant", warmup=0.0, clip_norm=0.0
 )
+DUAL_AMN_TRAINING = TrainingConfig(
+    epochs=40,
+    batch_size=1024,
+    learning_rate=5e-3,
+    weight_decay=0.0,
+    schedule="cosine",
+    warmup=0.05,
+    clip_norm=0.0,
+    eval_every=5,
+)
 LARGEST_UNSAMPLED = 100_000  # test links that are all ranked, and how many are where there are more
 TEST_SAMPLE = 10_000
 CUSTOM = "custom:"  # stands before the class name of a model that was given as an object
-TRAINING = {"meaformer": MEAFORMER_TRAINING, "mclea": MCLEA_TRAINING, "eva": MCLEA_TRAINING}
+TRAINING = {
+    "dual-amn": DUAL_AMN_TRAINING,
+    "meaformer": MEAFORMER_TRAINING,
+    "mclea": MCLEA_TRAINING,
+    "eva": MCLEA_TRAINING,
+}
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,8 @@ def build_model(experiment: Experiment, inputs: EntityInputs) -> AlignmentModel:
         )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(experiment.seed, "weights"))
-        model: AlignmentModel = MODELS[experiment.model].build(experiment.options, inputs.dims)  # type: ignore[attr-defined]
+        build = MODELS[experiment.model].build  # type: ignore[attr-defined]
+        model: AlignmentModel = build(experiment.options, inputs.dims, num_relations=inputs.num_relations)
     return model
 
 

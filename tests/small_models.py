@@ -7,17 +7,19 @@ import torch
 from mmkg.models import MODEL_CONFIGS, MODELS
 
 SMALL = {
+    "dual-amn": MODEL_CONFIGS["dual-amn"](structure_dim=8, hidden_dim=8, num_proxies=4),
     "eva": MODEL_CONFIGS["eva"](structure_dims=(16, 16, 8), hidden_dim=8, image_dim=12),
     "mclea": MODEL_CONFIGS["mclea"](structure_dim=16, hidden_dim=8),
     "meaformer": MODEL_CONFIGS["meaformer"](hidden_dim=16, feedforward_dim=16),
 }
 
 
-def small_model(name, dims, *, seed=0, **changes):
+def small_model(name, inputs, *, seed=0, **changes):
     """A model with weights that follow from the seed; the global generator is left as it was."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return MODELS[name].build(replace(SMALL[name], **changes), dims)
+        build = MODELS[name].build
+        return build(replace(SMALL[name], **changes), inputs.dims, num_relations=inputs.num_relations)
 
 
 def link_rows(inputs, links):

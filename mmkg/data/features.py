@@ -13,7 +13,7 @@ from torch import Tensor
 from ..errors import InputError, UsageError, nearest
 from ..seeding import numpy_generator
 from ..typing import ATTRIBUTE, IMAGE, MODALITIES, NAME, RELATION, STRUCTURE, FloatArray, IntArray
-from .adjacency import adjacency
+from .adjacency import RelationGraph, adjacency, relation_graph
 from .batch import ModalityBatch, row_entries, ship, sparse_rows
 from .kg import BLOCK_ROWS
 from .neighborhood import NeighborSampler
@@ -100,6 +100,8 @@ class EntityInputs:
         edge_index: union of both graphs, ``[2, E]``, sorted by target; ``None`` without structure.
         edge_weight: float32 ``[E]``.
         linked: whether an entity takes part in a triple, bool ``[N]``: its structure is observed.
+        triples: (head row, relation, tail row) of both graphs, int64 ``[T, 3]``; ``None`` without structure.
+        num_relations: R, of both graphs; those of the right one come after those of the left one.
     """
 
     num_left: int
@@ -108,6 +110,8 @@ class EntityInputs:
     edge_index: Tensor | None = None
     edge_weight: Tensor | None = None
     linked: Tensor | None = None
+    triples: IntArray | None = None
+    num_relations: int = 0
 
     @property
     def num_entities(self) -> int:
@@ -139,6 +143,13 @@ class EntityInputs:
             raise UsageError("these inputs have no structure")
         return NeighborSampler(self.edge_index, self.edge_weight)
 
+    @cached_property
+    def relation_graph(self) -> RelationGraph:
+        """Messages with their relations, where the graph is."""
+        if self.triples is None or self.edge_index is None:
+            raise UsageError("these inputs have no structure")
+        return relation_graph(self.triples, self.num_entities, self.num_relations).to(self.edge_index.device)
+
     def batch(self, rows: Tensor, device: str | torch.device = "cpu") -> ModalityBatch:
         """Values and masks of some entities, for every modality but structure."""
         rows = rows.cpu()
@@ -160,6 +171,8 @@ class EntityInputs:
             self.edge_index.to(device),
             self.edge_weight.to(device),
             self.linked,
+            self.triples,
+            self.num_relations,
         )
 
 
@@ -305,8 +318,9 @@ def build_inputs(task: AlignmentTask, config: FeatureConfig | None = None, *, se
         tables[NAME] = name_table(task, sizes=config.ngram_sizes, top=config.top_ngrams)
     inputs = EntityInputs(task.left.num_entities, task.right.num_entities, tables)
     if STRUCTURE in chosen:
-        shift = np.array([inputs.num_left, 0, inputs.num_left])
-        triples = np.concatenate([task.left.triples, task.right.triples + shift])
+        shift = np.array([inputs.num_left, len(task.left.relations), inputs.num_left])
+        inputs.triples = triples = np.concatenate([task.left.triples, task.right.triples + shift])
+        inputs.num_relations = len(task.left.relations) + len(task.right.relations)
         inputs.edge_index, inputs.edge_weight = adjacency(triples, inputs.num_entities)
         inputs.linked = torch.from_numpy(np.concatenate([task.left.has_triple, task.right.has_triple]))
     return inputs

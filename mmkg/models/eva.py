@@ -54,7 +54,7 @@ class EVA(AlignmentModel):
         self.config = config
 
     @classmethod
-    def build(cls, config: EVAConfig, dims: Mapping[str, int]) -> "EVA":
+    def build(cls, config: EVAConfig, dims: Mapping[str, int], *, num_relations: int = 0) -> "EVA":
         """Model for modalities of the given widths (``EntityInputs.dims``)."""
         widths = {name: config.image_dim if name == IMAGE else config.hidden_dim for name in dims}
         structure = None
@@ -64,7 +64,7 @@ class EVA(AlignmentModel):
         encoders = {name: LinearEncoder(dim, widths[name]) for name, dim in dims.items() if name != STRUCTURE}
         return cls(EncoderBundle(encoders), GlobalFusion(list(dims)), FILLS[config.fill](widths), structure, config)
 
-    def loss_terms(self, output: FusionOutput) -> dict[str, Tensor]:
+    def loss_terms(self, output: FusionOutput, num_links: int | None = None) -> dict[str, Tensor]:
         """NCA loss of each modality and of the joint, unweighted."""
         size = len(output.joint) // 2
         terms = {}

@@ -62,7 +62,7 @@ class MCLEA(AlignmentModel):
         self.ial_weights = UncertaintyWeights(fusion.names)
 
     @classmethod
-    def build(cls, config: MCLEAConfig, dims: Mapping[str, int]) -> "MCLEA":
+    def build(cls, config: MCLEAConfig, dims: Mapping[str, int], *, num_relations: int = 0) -> "MCLEA":
         """Model for modalities of the given widths (``EntityInputs.dims``)."""
         structure = None
         if STRUCTURE in dims:
@@ -71,7 +71,7 @@ class MCLEA(AlignmentModel):
         token_dims = {name: config.structure_dim if name == STRUCTURE else config.hidden_dim for name in dims}
         return cls(EncoderBundle(encoders), GlobalFusion(list(dims)), FILLS[config.fill](token_dims), structure, config)
 
-    def loss_terms(self, output: FusionOutput) -> dict[str, Tensor]:
+    def loss_terms(self, output: FusionOutput, num_links: int | None = None) -> dict[str, Tensor]:
         """Joint ICL, and per modality the weighted ICL and IAL; means over groups of links."""
         config, names = self.config, output.names
         icl, ial = shared_icl_ial(

@@ -62,7 +62,7 @@ class MEAformer(AlignmentModel):
         self.icl_weights = UncertaintyWeights(fusion.names)
 
     @classmethod
-    def build(cls, config: MEAformerConfig, dims: Mapping[str, int]) -> "MEAformer":
+    def build(cls, config: MEAformerConfig, dims: Mapping[str, int], *, num_relations: int = 0) -> "MEAformer":
         """Model for modalities of the given widths (``EntityInputs.dims``)."""
         width = config.hidden_dim
         structure = None
@@ -73,7 +73,7 @@ class MEAformer(AlignmentModel):
         fill = FILLS[config.fill](dict.fromkeys(dims, width))
         return cls(EncoderBundle(encoders), MetaModalityFusion(list(dims), block), fill, structure, config)
 
-    def loss_terms(self, output: FusionOutput) -> dict[str, Tensor]:
+    def loss_terms(self, output: FusionOutput, num_links: int | None = None) -> dict[str, Tensor]:
         """ICL of the joint, and per modality the weighted early and late ICL."""
         names, temperature, group_size = output.names, self.config.temperature, self.config.group_size
         late = shared_icl(

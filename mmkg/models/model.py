@@ -162,10 +162,21 @@ class AlignmentModel(nn.Module, ABC):
         hop, origins = inputs.sampler.into(rows)
         return self.structure.hop(number, x.index_select(0, origins.to(x.device)), hop.to(x.device))
 
+    def training_rows(self, inputs: EntityInputs, links: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Entities that a step on B links embeds: left ends, then right ends, then any others, int64 ``[2B + X]``.
+
+        Args:
+            inputs: of the task.
+            links: int64 ``[B, 2]``.
+            generator: of what is drawn.
+        """
+        return links.t().flatten()
+
     @abstractmethod
-    def loss_terms(self, output: FusionOutput) -> dict[str, Tensor]:
+    def loss_terms(self, output: FusionOutput, num_links: int | None = None) -> dict[str, Tensor]:
         """Terms whose sum is the loss.
 
         Args:
-            output: of 2B entities: the left ends of B links, then their right ends.
+            output: of the entities that ``training_rows`` gives.
+            num_links: B; ``None`` = half of the entities.
         """

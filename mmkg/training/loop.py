@@ -184,11 +184,11 @@ def train_step(
     """
     for optimizer in optimizers:
         optimizer.zero_grad(set_to_none=True)
-    rows = links.t().flatten()
+    rows = model.training_rows(inputs, links, generator)
     structure = model.encode_structure(inputs, rows, fanout=config.fanout, generator=generator)
     device = next(model.parameters()).device
     with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
-        terms = model.loss_terms(model.fuse(inputs, rows, structure))
+        terms = model.loss_terms(model.fuse(inputs, rows, structure), len(links))
     loss = torch.stack(list(terms.values())).sum()
     loss.backward()
     norm = clip_(list(model.parameters()), config.clip_norm)

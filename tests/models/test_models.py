@@ -40,7 +40,7 @@ def gappy_output(model, inputs, links):
 @EVERY_MODEL
 @pytest.mark.parametrize("fill", ["none", "token"])
 def test_loss_and_gradients_are_finite_with_anything_missing(name, fill, task, inputs):
-    model = small_model(name, inputs.dims, fill=fill)
+    model = small_model(name, inputs, fill=fill)
     links = link_rows(inputs, task.links.train)
     if fill == "token":
         output = model.fuse(inputs, rows := links.t().flatten(), model.encode_structure(inputs, rows))
@@ -58,17 +58,19 @@ def test_loss_and_gradients_are_finite_with_anything_missing(name, fill, task, i
 
 @EVERY_MODEL
 def test_losses_and_their_gradients_wait_for_no_value_of_the_device(name, task, inputs):
-    model = small_model(name, inputs.dims)
+    model = small_model(name, inputs)
     output = gappy_output(model, inputs, link_rows(inputs, task.links.train))
-    output = replace(output, pooled={key: value.detach().requires_grad_() for key, value in output.pooled.items()})
+    pooled = {key: value.detach().requires_grad_() for key, value in output.pooled.items()}
+    output = replace(output, pooled=pooled, joint=output.joint.detach().requires_grad_())
     with NoWaiting():
         torch.stack(list(model.loss_terms(output).values())).sum().backward()
-    assert all(value.grad.any() for value in output.pooled.values())
+    read = [output.joint] if name == "dual-amn" else output.pooled.values()
+    assert all(value.grad.any() for value in read)
 
 
 @EVERY_MODEL
 def test_embeddings_are_unit_rows_as_wide_as_their_parts(name, inputs):
-    model = small_model(name, inputs.dims)
+    model = small_model(name, inputs)
     joint = model.embed(inputs)
     assert list(model.widths) == list(ALL)
     assert joint.shape == (120, sum(model.widths.values())) and joint.dtype == torch.float32
@@ -77,7 +79,7 @@ def test_embeddings_are_unit_rows_as_wide_as_their_parts(name, inputs):
 
 @EVERY_MODEL
 def test_part_of_an_absent_modality_is_zero_and_lies_where_the_widths_say(name, inputs):
-    model = small_model(name, inputs.dims)
+    model = small_model(name, inputs)
     parts = dict(zip(model.widths, model.embed(inputs).split(list(model.widths.values()), dim=1), strict=True))
     for modality, part in parts.items():
         assert torch.equal(part.any(dim=1), inputs.observed(modality)), modality
@@ -85,7 +87,7 @@ def test_part_of_an_absent_modality_is_zero_and_lies_where_the_widths_say(name, 
 
 @EVERY_MODEL
 def test_rows_asked_for_are_the_rows_of_all(name, inputs):
-    model = small_model(name, inputs.dims)
+    model = small_model(name, inputs)
     everyone, rows = model.embed(inputs), torch.tensor([7, 119, 0, 7, 64])
     assert torch.allclose(model.embed(inputs, rows=rows), everyone[rows], atol=1e-6)
     assert model.embed(inputs, rows=rows[:0]).shape == (0, everyone.shape[1])
@@ -93,7 +95,7 @@ def test_rows_asked_for_are_the_rows_of_all(name, inputs):
 
 @EVERY_MODEL
 def test_blocks_are_reported_and_change_nothing(name, inputs):
-    model, done = small_model(name, inputs.dims), []
+    model, done = small_model(name, inputs), []
     blocks = model.embed(inputs, block=50, tick=done.append)
     assert done == [50, 100, 120]
     assert torch.allclose(blocks, model.embed(inputs), atol=1e-6)
@@ -101,7 +103,7 @@ def test_blocks_are_reported_and_change_nothing(name, inputs):
 
 @EVERY_MODEL
 def test_embedding_leaves_the_mode_and_the_parameters_as_they_were(name, inputs):
-    model = small_model(name, inputs.dims)
+    model = small_model(name, inputs)
     before = {key: value.clone() for key, value in model.state_dict().items()}
     for training in (True, False):
         model.train(training)
@@ -117,7 +119,7 @@ SUBSETS = [subset for size in (1, 2, 4) for subset in combinations(ALL, size)]
 @pytest.mark.parametrize("subset", SUBSETS, ids="+".join)
 def test_any_subset_of_modalities_works(name, subset, task):
     inputs = build_inputs(task, FeatureConfig(modalities=subset))
-    model = small_model(name, inputs.dims)
+    model = small_model(name, inputs)
     links = link_rows(inputs, task.links.train)
     terms = model.loss_terms(model.fuse(inputs, rows := links.t().flatten(), model.encode_structure(inputs, rows)))
     loss = torch.stack(list(terms.values())).sum()
@@ -130,7 +132,7 @@ def test_any_subset_of_modalities_works(name, subset, task):
 
 @EVERY_MODEL
 def test_hidden_values_of_an_unobserved_entity_change_nothing(name, inputs):
-    model = small_model(name, inputs.dims)
+    model = small_model(name, inputs)
     row = int(inputs.observed("image").nonzero()[0])
     inputs.tables["image"].observed[row] = False
     expected = model.embed(inputs)
@@ -140,7 +142,7 @@ def test_hidden_values_of_an_unobserved_entity_change_nothing(name, inputs):
 
 @EVERY_MODEL
 def test_a_model_can_be_trained_after_embedding(name, task, inputs):
-    model = small_model(name, inputs.dims)
+    model = small_model(name, inputs)
     joint = model.embed(inputs)  # fills the cache of the edge index
     links = link_rows(inputs, task.links.train)
     terms = model.loss_terms(model.fuse(inputs, rows := links.t().flatten(), model.encode_structure(inputs, rows)))
@@ -151,7 +153,7 @@ def test_a_model_can_be_trained_after_embedding(name, task, inputs):
 
 @EVERY_MODEL
 def test_embedding_does_not_depend_on_block_rows_or_target_array(name, inputs):
-    model = small_model(name, inputs.dims)
+    model = small_model(name, inputs)
     model.train()
     whole = model.embed(inputs)
     assert model.training

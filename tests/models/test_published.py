@@ -42,7 +42,7 @@ def part(output, start, stop):
 
 
 def test_eva_has_its_own_sharpness_for_structure(inputs, task):
-    model = small_model("eva", inputs.dims)
+    model = small_model("eva", inputs)
     output = fused(model, inputs, task)
     terms = model.loss_terms(output)
     assert set(terms) == {"nca.joint", *(f"nca.{name}" for name in NAMES)}
@@ -54,14 +54,14 @@ def test_eva_has_its_own_sharpness_for_structure(inputs, task):
 
 
 def test_eva_joint_loss_moves_the_weights_and_nothing_else(inputs, task):
-    model = small_model("eva", inputs.dims)
+    model = small_model("eva", inputs)
     model.loss_terms(fused(model, inputs, task))["nca.joint"].backward()
     moved = {name for name, p in model.named_parameters() if p.grad is not None and p.grad.any()}
     assert moved == {"fusion.weights.logits"}
 
 
 def test_mclea_terms_are_icl_and_ial_of_each_modality(inputs, task):
-    model = small_model("mclea", inputs.dims)
+    model = small_model("mclea", inputs)
     output = fused(model, inputs, task)
     terms = model.loss_terms(output)
     assert set(terms) == {"icl.joint", *(f"{kind}.{name}" for kind in ("icl", "ial") for name in NAMES)}
@@ -75,7 +75,7 @@ def test_mclea_terms_are_icl_and_ial_of_each_modality(inputs, task):
 
 
 def test_mclea_ial_teaches_the_modalities_and_not_the_weights(inputs, task):
-    model = small_model("mclea", inputs.dims)
+    model = small_model("mclea", inputs)
     terms = model.loss_terms(fused(model, inputs, task))
     sum(term for name, term in terms.items() if name.startswith("ial")).backward()
     assert model.fusion.weights.logits.grad is None or not model.fusion.weights.logits.grad.any()
@@ -84,8 +84,8 @@ def test_mclea_ial_teaches_the_modalities_and_not_the_weights(inputs, task):
 
 
 def test_mclea_paper_compat_scales_ial_as_the_official_code(inputs, task):
-    plain = small_model("mclea", inputs.dims)
-    compat = small_model("mclea", inputs.dims, paper_compat=True)
+    plain = small_model("mclea", inputs)
+    compat = small_model("mclea", inputs, paper_compat=True)
     count = 2 * len(task.links.train)
     for log_variance in (0.0, 0.7):
         for model in (plain, compat):
@@ -101,7 +101,7 @@ def test_mclea_paper_compat_scales_ial_as_the_official_code(inputs, task):
 
 
 def test_meaformer_has_early_and_late_terms_with_shared_log_variances(inputs, task):
-    model = small_model("meaformer", inputs.dims)
+    model = small_model("meaformer", inputs)
     model.icl_weights.log_variance.data = torch.linspace(-0.5, 0.5, 5)
     output = fused(model, inputs, task)
     terms = model.loss_terms(output)
@@ -118,8 +118,8 @@ def test_meaformer_has_early_and_late_terms_with_shared_log_variances(inputs, ta
 @pytest.mark.parametrize("size", [7, 5, 1])
 @pytest.mark.parametrize("name", ["mclea", "meaformer"])
 def test_groups_are_contrasted_apart_and_averaged(name, size, inputs, task):
-    model = small_model(name, inputs.dims)
-    grouped = small_model(name, inputs.dims, group_size=size)
+    model = small_model(name, inputs)
+    grouped = small_model(name, inputs, group_size=size)
     output, links = fused(model, inputs, task), len(task.links.train)
     found = grouped.loss_terms(fused(grouped, inputs, task))
     each = [model.loss_terms(part(output, start, start + size)) for start in range(0, links, size)]
@@ -130,8 +130,8 @@ def test_groups_are_contrasted_apart_and_averaged(name, size, inputs, task):
 
 def test_mclea_paper_compat_divides_by_the_size_of_each_group(inputs, task):
     plain, compat = (
-        small_model("mclea", inputs.dims),
-        small_model("mclea", inputs.dims, paper_compat=True, group_size=5),
+        small_model("mclea", inputs),
+        small_model("mclea", inputs, paper_compat=True, group_size=5),
     )
     output, links = fused(plain, inputs, task), len(task.links.train)
     groups = [part(output, start, start + 5) for start in range(0, links, 5)]

@@ -22,7 +22,7 @@ def task():
 def test_a_step_cut_into_phases_has_the_gradients_of_a_whole_one(bench_train, task, name):
     inputs = build_inputs(task)
     links = link_rows(inputs, task.links.train)
-    whole = small_model(name, inputs.dims, **({"dropout": 0.0} if name == "meaformer" else {}))
+    whole = small_model(name, inputs, **({"dropout": 0.0} if name == "meaformer" else {}))
     cut = copy.deepcopy(whole)
     rows = links.t().flatten()
     terms = whole.loss_terms(whole.fuse(inputs, rows, whole.encode_structure(inputs, rows)))
@@ -38,7 +38,7 @@ def test_every_term_is_in_a_family(bench_train, task):
     inputs = build_inputs(task)
     rows = link_rows(inputs, task.links.train).t().flatten()
     for name, families in bench_train.FAMILIES.items():
-        model = small_model(name, inputs.dims)
+        model = small_model(name, inputs)
         terms = model.loss_terms(model.fuse(inputs, rows, model.encode_structure(inputs, rows)))
         assert {term.split(".")[0] for term in terms} == {prefix for family in families for prefix in family}
 
@@ -63,14 +63,14 @@ def test_flops_by_hand(bench_train, task):
     inputs = build_inputs(task, FeatureConfig(modalities=("structure", "relation")))
     links = link_rows(inputs, task.links.train)[:10]
     entries = sum(int((table := inputs.tables["relation"]).offsets[r + 1] - table.offsets[r]) for r in links.flatten())
-    mclea = small_model("mclea", inputs.dims, group_size=8)  # widths 16 and 8
+    mclea = small_model("mclea", inputs, group_size=8)  # widths 16 and 8
     assert bench_train.step_flops("mclea", mclea, inputs, links) == {
         "encoders forward": 2 * entries * 8,
         "encoders backward": 2 * entries * 8,
         "losses forward": (16**2 + 4**2) * 24,  # groups of 8 and 2 links: half of 2 n^2 d, n = 16 and 4
         "losses backward: icl, ial": 2 * (16**2 + 4**2) * 24,
     }
-    meaformer = small_model("meaformer", inputs.dims)  # width 16, inner width 16
+    meaformer = small_model("meaformer", inputs)  # width 16, inner width 16
     flops = bench_train.step_flops("meaformer", meaformer, inputs, links)
     token = 2 * 16 * (3 * 16 + 16 + 16 + 16) + 2 * 2 * 2 * 16  # q, k, v, output, two inner maps; scores and context
     assert flops["fusion forward"] == 20 * 2 * token
@@ -86,7 +86,7 @@ def test_floors_are_work_over_rate(bench_train, task, monkeypatch, name):
     monkeypatch.setattr(bench_train, "stream_rate", lambda: 10.0)
     inputs = build_inputs(task)
     links = link_rows(inputs, task.links.train)
-    model = small_model(name, inputs.dims)
+    model = small_model(name, inputs)
     floors = bench_train.floor_seconds(name, model, inputs, links)
     assert floors["losses forward"] == bench_train.step_flops(name, model, inputs, links)["losses forward"] / 1000
     edges = sum(bench_train.needed_edges(inputs, links, 2))

@@ -43,7 +43,7 @@ def gradients(model):
 def test_published_and_own_step_agree_on_losses_and_gradients(published, task, name, repaired):
     inputs = published.all_observed(build_inputs(task))
     links = link_rows(inputs, task.links.train)
-    model = small_model(name.split()[0], inputs.dims, seed=1, **CHANGES[name])
+    model = small_model(name.split()[0], inputs, seed=1, **CHANGES[name])
     with torch.no_grad():  # away from the starting point, where log-variances are 0 and weights are equal
         for number, parameter in enumerate(model.parameters()):
             parameter += 0.1 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(number))
@@ -70,7 +70,7 @@ def test_everything_counts_as_observed_in_a_copy(published, task):
 def test_a_model_of_another_paper_is_refused(published, task):
     inputs = build_inputs(task)
     with pytest.raises(TypeError, match="expected MCLEA or MEAformer, got EVA"):
-        published.PublishedStep(small_model("eva", inputs.dims), inputs, repaired=True)
+        published.PublishedStep(small_model("eva", inputs), inputs, repaired=True)
 
 
 def test_icl_by_hand(published):

@@ -44,7 +44,7 @@ def same_bits(first, second):
 
 
 def trained(name, inputs, links, config=QUICK, *, model_seed=0, **kwargs):
-    model = small_model(name, inputs.dims, seed=model_seed)
+    model = small_model(name, inputs, seed=model_seed)
     return model, fit(model, inputs, links, config, **kwargs)
 
 
@@ -62,7 +62,7 @@ def with_junk(task):
 def test_planted_twins_are_found(name):
     task = with_junk(twin_graphs(150, image_dim=16, noise=0.1, train_ratio=0.5, missing={"image": 0.1}, seed=3))
     inputs = build_inputs(task, FeatureConfig(modalities=("structure", "relation", "attribute", "image")))
-    model = small_model(name, inputs.dims)
+    model = small_model(name, inputs)
     before = hits_at_1(model, inputs, task.links.test)
     config = TrainingConfig(epochs=30, batch_size=0, learning_rate=5e-3)
     result = fit(model, inputs, link_rows(inputs, task.links.train), config)
@@ -85,7 +85,7 @@ def test_the_same_seed_gives_the_same_bits(name, inputs, links):
 def test_dropout_differs_between_epochs_and_between_seeds(inputs, links):
     config, drawn = replace(QUICK, epochs=3, batch_size=0, learning_rate=0.0), []
     for seed in (5, 6):
-        model = small_model("meaformer", inputs.dims, dropout=0.5)
+        model = small_model("meaformer", inputs, dropout=0.5)
         drawn += [row["late.image"] for row in fit(model, inputs, links, config, seed=seed).history]
     assert len({round(value, 3) for value in drawn}) == 6  # the weights stand still; only the masks move
 
@@ -156,7 +156,7 @@ def test_a_damaged_checkpoint_is_refused_before_training(inputs, links, tmp_path
     damaged = bytearray((tmp_path / "c").read_bytes())
     damaged[-5] ^= 1
     (tmp_path / "c").write_bytes(damaged)
-    model = small_model("eva", inputs.dims)
+    model = small_model("eva", inputs)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     with pytest.raises(InputError, match="damaged checkpoint"):
         fit(model, inputs, links, QUICK, checkpoint=tmp_path / "c")
@@ -172,7 +172,7 @@ def with_losses(model, spoil):
     """Let ``spoil(call number, terms)`` change the loss terms."""
     original, calls = model.loss_terms, []
 
-    def loss_terms(output):
+    def loss_terms(output, num_links=None):
         calls.append(None)
         return spoil(len(calls), original(output))
 
@@ -186,7 +186,7 @@ def times(factor):
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_a_loss_that_is_not_finite_once_is_skipped(bad, inputs, links, caplog):
-    model = small_model("eva", inputs.dims)
+    model = small_model("eva", inputs)
     with_losses(model, lambda call, terms: times(bad)(terms) if call == 3 else terms)
     with caplog.at_level(logging.WARNING):
         result = fit(model, inputs, links, QUICK)
@@ -197,7 +197,7 @@ def test_a_loss_that_is_not_finite_once_is_skipped(bad, inputs, links, caplog):
 
 
 def test_a_skipped_step_moves_nothing(inputs, links):
-    model = small_model("eva", inputs.dims)
+    model = small_model("eva", inputs)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     with_losses(model, lambda call, terms: times(float("nan"))(terms))
     fit(model, inputs, links, replace(QUICK, epochs=2, batch_size=0))
@@ -217,7 +217,7 @@ class InfiniteSlope(torch.autograd.Function):
 
 
 def test_a_gradient_that_is_not_finite_is_skipped_too(inputs, links):
-    model = small_model("eva", inputs.dims)
+    model = small_model("eva", inputs)
     steep = lambda terms: {name: InfiniteSlope.apply(term) for name, term in terms.items()}  # noqa: E731
     with_losses(model, lambda call, terms: steep(terms) if call == 2 else terms)
     result = fit(model, inputs, links, QUICK)
@@ -226,19 +226,19 @@ def test_a_gradient_that_is_not_finite_is_skipped_too(inputs, links):
 
 
 def test_a_loss_that_is_never_finite_ends_the_run(inputs, links):
-    model = with_losses(small_model("eva", inputs.dims), lambda call, terms: times(float("nan"))(terms))
+    model = with_losses(small_model("eva", inputs), lambda call, terms: times(float("nan"))(terms))
     with pytest.raises(DivergedError, match="3 steps in a row"):
         fit(model, inputs, links, replace(QUICK, max_bad_steps=3))
     # two bad steps, one good one, and so on: never three in a row
     model = with_losses(
-        small_model("eva", inputs.dims), lambda call, terms: times(float("nan"))(terms) if call % 3 else terms
+        small_model("eva", inputs), lambda call, terms: times(float("nan"))(terms) if call % 3 else terms
     )
     assert fit(model, inputs, links, replace(QUICK, max_bad_steps=3)).skipped_steps > 3
 
 
 def test_the_model_ends_with_the_weights_of_the_best_epoch(inputs, links):
     scores, seen = iter([0.1, 0.6, 0.3, 0.6]), []
-    model = small_model("meaformer", inputs.dims)
+    model = small_model("meaformer", inputs)
 
     def validate(model):
         seen.append({name: value.clone() for name, value in model.state_dict().items()})
@@ -303,7 +303,7 @@ def test_test_links_leave_no_trace_in_the_embeddings(name, task):
 def test_global_generators_and_switches_are_left_as_they_were(inputs, links):
     before = torch.get_rng_state(), np.random.get_state(), random.getstate()
     trained("meaformer", inputs, links)
-    model = with_losses(small_model("eva", inputs.dims), lambda call, terms: times(float("nan"))(terms))
+    model = with_losses(small_model("eva", inputs), lambda call, terms: times(float("nan"))(terms))
     with pytest.raises(DivergedError):
         fit(model, inputs, links, QUICK)
     assert torch.equal(torch.get_rng_state(), before[0])
@@ -316,7 +316,7 @@ def test_global_generators_and_switches_are_left_as_they_were(inputs, links):
 def test_a_link_is_seen_once_an_epoch_whatever_the_batch(inputs, links):
     for batch_size in (0, 1, 8, 1000):
         seen = []
-        model = small_model("eva", inputs.dims)
+        model = small_model("eva", inputs)
         fuse = model.fuse
 
         def recording(inputs, rows, structure, seen=seen, fuse=fuse):
@@ -335,14 +335,14 @@ SAMPLED = replace(QUICK, fanout=(3, 3), batch_size=8, weight_decay=0.0)
 def test_drawn_neighbours_find_planted_twins_by_structure_alone():
     task = twin_graphs(300, image_dim=0, mean_degree=8, missing={}, train_ratio=0.5, seed=3)
     inputs = build_inputs(task, FeatureConfig(modalities=("structure",)))
-    model = small_model("mclea", inputs.dims)
+    model = small_model("mclea", inputs)
     config = replace(SAMPLED, epochs=40, batch_size=0, warmup=0.0, learning_rate=5e-3)
     fit(model, inputs, link_rows(inputs, task.links.train), config)
     assert hits_at_1(model, inputs, task.links.test) > 0.85  # chance: 1 in 150; all neighbours: 0.96
 
 
 def test_a_step_moves_the_embeddings_it_saw_and_no_others(inputs, links):
-    model = small_model("mclea", inputs.dims)
+    model = small_model("mclea", inputs)
     before = model.structure.embedding.detach().clone()
     fit(model, inputs, links[:1], replace(SAMPLED, epochs=1, fanout=(1, 1)))
     moved = (model.structure.embedding.detach() != before).any(dim=1)
@@ -366,7 +366,7 @@ def test_a_run_with_drawn_neighbours_goes_on_bit_by_bit(inputs, links, tmp_path)
             raise KeyboardInterrupt
 
     eager = replace(SAMPLED, checkpoint_seconds=0.0)
-    model = small_model("mclea", inputs.dims)
+    model = small_model("mclea", inputs)
     with pytest.raises(KeyboardInterrupt):
         fit(model, inputs, links, eager, seed=1, checkpoint=path, on_epoch=stop_after_two)
     resumed, result = trained("mclea", inputs, links, eager, seed=1, checkpoint=path)
@@ -394,7 +394,7 @@ def test_bfloat16_gives_nearly_the_same_loss(name, inputs, links):
 def test_a_step_on_cuda_never_waits_for_the_device_and_gives_the_loss_of_the_cpu(name, inputs, links):
     losses = []
     for device in ("cpu", "cuda"):
-        model, there = small_model(name, inputs.dims).to(device).eval(), inputs.graph_to(device)
+        model, there = small_model(name, inputs).to(device).eval(), inputs.graph_to(device)
         optimizers = build_optimizers(model, QUICK)
         train_step(model, there, links, optimizers, QUICK)  # makes what is kept
         torch.cuda.set_sync_debug_mode("error" if device == "cuda" else "default")
