@@ -11,7 +11,10 @@ if TYPE_CHECKING:
     from .config import Experiment
     from .data.dbp15k import read_dbp15k
     from .data.describe import describe
+    from .data.formats import read_graph, read_pair, write_pair
     from .data.kg import KnowledgeGraph
+    from .data.nx import from_networkx, to_networkx
+    from .data.pyg import from_pyg, to_pyg
     from .data.synthetic import twin_graphs
     from .data.task import AlignmentTask, LinkSplit
     from .evaluation import evaluate
@@ -32,9 +35,16 @@ _HOME = {
     "build_index": ".search",
     "describe": ".data.describe",
     "evaluate": ".evaluation",
+    "from_networkx": ".data.nx",
+    "from_pyg": ".data.pyg",
     "load": ".pipeline",
     "read_dbp15k": ".data.dbp15k",
+    "read_graph": ".data.formats",
+    "read_pair": ".data.formats",
+    "to_networkx": ".data.nx",
+    "to_pyg": ".data.pyg",
     "twin_graphs": ".data.synthetic",
+    "write_pair": ".data.formats",
 }
 
 __all__ = [
@@ -48,9 +58,16 @@ __all__ = [
     "build_index",
     "describe",
     "evaluate",
+    "from_networkx",
+    "from_pyg",
     "load",
     "read_dbp15k",
+    "read_graph",
+    "read_pair",
+    "to_networkx",
+    "to_pyg",
     "twin_graphs",
+    "write_pair",
 ]
 
 

@@ -38,7 +38,17 @@ class Format(StrEnum):
 
 
 Pair = Annotated[
-    str, typer.Argument(metavar="PAIR", help="emoji-fr-en, emoji-zh-en, emoji-ja-en, or a folder in DBP15K layout.")
+    str,
+    typer.Argument(
+        metavar="PAIR",
+        help="emoji-fr-en, emoji-zh-en, emoji-ja-en; a folder in the layout of DBP15K, OpenEA or MMKB, or with left, "
+        "right and links; or the left graph: RDF, TSV, CSV or Parquet, a file or a folder.",
+    ),
+]
+Right = Annotated[str | None, typer.Argument(metavar="[RIGHT]", help="The right graph, where PAIR is the left one.")]
+Links = Annotated[
+    Path | None,
+    typer.Option(help="Links of two graphs: TSV, CSV, Parquet, OAEI or owl:sameAs.", show_default="owl:sameAs in them"),
 ]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder that `mmkg align --out` wrote.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -63,6 +73,8 @@ def root(version: Annotated[bool, typer.Option("--version", help="Print the vers
 @app.command(epilog="Example: mmkg describe emoji-fr-en")
 def describe(
     pair: Pair,
+    right: Right = None,
+    links: Links = None,
     as_json: Json = False,
     seed: Seed = None,
     device: Device = "auto",
@@ -75,9 +87,9 @@ def describe(
     from .data.describe import describe_text
     from .pipeline import build_inputs, load, resolve_device
 
-    experiment = _experiment(None, seed, config, settings, modalities)
+    experiment = _experiment(None, seed, config, _with_links(settings, links), modalities)
     resolve_device(device)
-    task = load(pair, experiment.data, seed=experiment.seed)
+    task = load(pair if right is None else (pair, right), experiment.data, seed=experiment.seed)
     if experiment.features.modalities:
         build_inputs(task, experiment.features, seed=experiment.seed)
     print(json.dumps(facts_of(task), ensure_ascii=False) if as_json else describe_text(task))
@@ -86,6 +98,8 @@ def describe(
 @app.command(epilog="Example: mmkg align emoji-fr-en --set training.epochs=20 --out RUN")
 def align(
     pair: Pair,
+    right: Right = None,
+    links: Links = None,
     model: Annotated[str | None, typer.Option(help="meaformer, mclea or eva.", show_default="meaformer")] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder; an interrupted run in it goes on.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a finished run in that folder.")] = False,
@@ -100,10 +114,10 @@ def align(
     from .pipeline import align as run
     from .pipeline import load
 
-    experiment = _experiment(model, seed, config, settings, modalities)
+    experiment = _experiment(model, seed, config, _with_links(settings, links), modalities)
     if out is not None and (out / "manifest.json").is_file() and not overwrite:
         raise UsageError(f"{out} holds a finished run already; give another --out, or --overwrite")
-    task = load(pair, experiment.data, seed=experiment.seed)
+    task = load(pair if right is None else (pair, right), experiment.data, seed=experiment.seed)
     try:
         result = run(task, experiment=experiment, device=device, out=out, overwrite=overwrite, progress=True)
     except KeyboardInterrupt:
@@ -259,6 +273,10 @@ def _run() -> int:
         print(f"mmkg: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _with_links(settings: list[str] | None, links: Path | None) -> list[str]:
+    return [*(settings or []), *([] if links is None else [f"data.links={json.dumps(str(links))}"])]
 
 
 def _experiment(

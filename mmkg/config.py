@@ -58,8 +58,16 @@ class DataConfig:
         candidates: whom a test entity is ranked among, ``test`` or ``all``.
         on_error: ``raise`` at the first bad line of a file, or ``skip`` and count.
         one_to_one: whether an entity may have one counterpart only.
-        names: file of entity names, where it lies elsewhere.
-        images: file of image features, where it lies elsewhere.
+        names: file of entity names, where it lies elsewhere (DBP15K).
+        images: file of image features, where it lies elsewhere (DBP15K).
+        format: ``dbp15k``, ``openea``, ``mmkb`` or ``pair`` for a folder, ``rdf``, ``tsv``, ``csv`` or ``parquet`` for
+            graphs; by default what the files tell.
+        links: file of links between two graphs.
+        fold: folder of links that are split already, e.g. ``721_5fold/1`` (OpenEA).
+        graphs: names of the left and the right graph, of more than two (MMKB).
+        languages: of names in RDF, the most welcome first.
+        header: whether the first line of a TSV or CSV file names the columns; by default if it does.
+        columns: names of the columns of head, relation and tail in TSV, CSV and Parquet.
         neutral: embedded pairs: keep the facts that are the same in every language.
         image_ratio: embedded pairs: share of images kept on each side.
     """
@@ -72,6 +80,13 @@ class DataConfig:
     one_to_one: bool = True
     names: str | None = None
     images: str | None = None
+    format: str | None = None
+    links: str | None = None
+    fold: str | None = None
+    graphs: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ("en",)
+    header: bool | None = None
+    columns: tuple[str, ...] = ()
     neutral: bool = True
     image_ratio: float = 1.0
 

@@ -12,11 +12,11 @@ import numpy as np
 import torch
 
 from .config import CUSTOM, DataConfig, Experiment, SearchConfig, check_seed, merged
-from .data.dbp15k import read_dbp15k
 from .data.describe import describe
 from .data.emoji import EMOJI_PAIRS, load_emoji
 from .data.entities import EntityTable
 from .data.features import EntityInputs, build_inputs
+from .data.formats import HowToRead, read_pair, read_task
 from .data.split import sample_links
 from .data.task import AlignmentTask
 from .errors import InputError, UsageError, nearest
@@ -37,17 +37,21 @@ EMBEDDED: dict[str, Callable[..., AlignmentTask]] = {
 }
 
 
-def load(source: str | Path, config: DataConfig | None = None, *, seed: int = 0, **options: Any) -> AlignmentTask:
-    """Load a pair of graphs: an embedded one by name, or a folder in DBP15K layout.
+def load(
+    source: str | Path | Sequence[str | Path], config: DataConfig | None = None, *, seed: int = 0, **options: Any
+) -> AlignmentTask:
+    """Load a pair of graphs: an embedded one by name, a folder of any known layout, or two graphs.
 
     Args:
-        source: ``emoji-fr-en``, ``emoji-zh-en``, ``emoji-ja-en``, or a path.
+        source: ``emoji-fr-en``, ``emoji-zh-en``, ``emoji-ja-en``; a folder in the layout of DBP15K, OpenEA or MMKB, or
+            one with ``left``, ``right`` and ``links`` in any format; or two graphs (left, right), each a file or a
+            folder of RDF, TSV, CSV or Parquet. See ``read_task`` and ``read_pair``.
         config: how to read and split; or give its fields as keywords, e.g. ``train_ratio=0.2``.
         seed: of the split, unless the configuration has its own.
 
     Raises:
-        UsageError: neither a known name nor a folder, or an unknown option.
-        InputError: there is no such folder, or the files break their format.
+        UsageError: neither a known name nor a path, an unknown option, or one that the layout does not take.
+        InputError: there is no such folder, its layout is not known, or the files break their format.
     """
     if config is None:
         config = Experiment.of({"data": options}).data
@@ -55,6 +59,13 @@ def load(source: str | Path, config: DataConfig | None = None, *, seed: int = 0,
         raise UsageError("give the data settings as config or as keywords, not as both")
     seed = check_seed(seed if config.split_seed is None else config.split_seed)
     shared = {"train_ratio": config.train_ratio, "valid_ratio": config.valid_ratio, "seed": seed}
+    how = HowToRead(config.languages, config.header, config.columns)
+    given: dict[str, Any] = {"format": config.format, "links": config.links, "how": how, **shared}
+    given |= {name: getattr(config, name) for name in ("on_error", "one_to_one", "candidates")}
+    if not isinstance(source, str | Path):
+        if len(source) != 2:
+            raise UsageError(f"expected a pair or two graphs, got {len(source)} paths")
+        return read_pair(source[0], source[1], **given)
     if str(source) in EMBEDDED:
         task = EMBEDDED[str(source)](neutral=config.neutral, image_ratio=config.image_ratio, **shared)
         return replace(task, candidates=config.candidates)
@@ -62,15 +73,7 @@ def load(source: str | Path, config: DataConfig | None = None, *, seed: int = 0,
         if isinstance(source, Path) or len(Path(source).parts) > 1:
             raise InputError("no such folder; check the path", source)
         raise UsageError(f"{str(source)!r} is neither a folder nor an embedded pair; {nearest(str(source), EMBEDDED)}")
-    return read_dbp15k(
-        source,
-        images=config.images,
-        names=config.names,
-        on_error=config.on_error,
-        one_to_one=config.one_to_one,
-        candidates=config.candidates,
-        **shared,  # type: ignore[arg-type]
-    )
+    return read_task(source, fold=config.fold, graphs=config.graphs, images=config.images, names=config.names, **given)
 
 
 def build_model(experiment: Experiment, inputs: EntityInputs) -> AlignmentModel:

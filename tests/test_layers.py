@@ -40,7 +40,7 @@ ALLOWED |= {"cli": EVERYTHING, "doctor": EVERYTHING, "__main__": EVERYTHING}
 # package -> the only files or folders that may import it
 RESERVED = {
     "faiss": ("search/faiss_index.py", "doctor.py"),
-    "torch_geometric": ("encoders/", "data/adjacency.py", "data/neighborhood.py", "doctor.py"),
+    "torch_geometric": ("encoders/", "data/adjacency.py", "data/neighborhood.py", "data/pyg.py", "doctor.py"),
     "networkx": ("data/", "matching/", "doctor.py"),
     "scipy": ("data/", "matching/", "doctor.py"),
 }

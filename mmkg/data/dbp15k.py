@@ -1,12 +1,16 @@
-"""Reader for folders in the DBP15K layout, as EVA, MCLEA and MEAformer use it."""
+"""Folders in the DBP15K layout, as EVA, MCLEA and MEAformer use it, in and out."""
 
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import InputError
+from ..files import atomic_path, write_text
 from ..typing import IntArray
+from .builder import Numbers, repeated_triples
 from .columns import Faults, OnError, parse_id, read_integers, read_strings
 from .id_rows import IdRows
 from .images import ImageFeatures, read_images
@@ -90,6 +94,93 @@ def read_dbp15k(
     return AlignmentTask(graphs[0], graphs[1], links, folder.resolve().name, candidates, faults.notes, one_to_one)
 
 
+def write_dbp15k(task: AlignmentTask, folder: str | Path) -> Path:
+    """Write a pair in the DBP15K layout, image features as safetensors; ``read_dbp15k`` gives it back.
+
+    The layout holds no split, no types of values, no pictures and no display texts; an empty value comes back as
+    missing, and names lose white space around them. Entities keep their ``source_ids`` where both graphs have
+    some and they differ. Relations of one label have one id.
+
+    Args:
+        task: the pair.
+        folder: made if it is not there; each file is written whole or not at all.
+
+    Raises:
+        InputError: a label, attribute or value that holds a tab or a line end, or an empty label.
+    """
+    folder = Path(folder)
+    graphs = (task.left, task.right)
+    ids = _ids(graphs)
+    numbers = Numbers()
+    names: list[tuple[int, str]] = []
+    for k, (graph, own) in enumerate(zip(graphs, ids, strict=True), start=1):
+        labels, facts = graph.entities, graph.attributes
+        write_lines(folder / f"ent_ids_{k}", zip(map(str, own.tolist()), labels, strict=True))
+        kinds = numbers.of(graph.relations)
+        write_lines(folder / f"rel_ids_{k}", zip(map(str, kinds.tolist()), graph.relations, strict=True))
+        triples = np.stack([own[graph.triples[:, 0]], kinds[graph.triples[:, 1]], own[graph.triples[:, 2]]], axis=1)
+        write_lines(folder / f"triples_{k}", (map(str, triple) for triple in triples.tolist()))
+        pairs = zip(facts.entity.tolist(), facts.attribute.tolist(), facts.values, strict=True)
+        if len(facts) and facts.values.count(None) == len(facts):
+            write_lines(folder / f"training_attrs_{k}", ((labels[e], facts.names[a]) for e, a, _ in pairs))
+        elif len(facts):
+            rows = ((labels[e], facts.names[a], value or "") for e, a, value in pairs)
+            write_lines(folder / f"attr_triples_{k}", rows, empty_last=True)
+        names += [(int(own[row]), name) for row, name in enumerate(graph.names or ()) if name]
+    links = task.links.all()
+    write_lines(
+        folder / "ill_ent_ids",
+        ((str(i), str(j)) for i, j in zip(ids[0][links[:, 0]], ids[1][links[:, 1]], strict=True)),
+    )
+    name = folder.resolve().name
+    if names:
+        write_text(folder / f"dbp_{name}.json", json.dumps(names, ensure_ascii=False))
+    tables = [
+        (own[graph.images.rows], graph.images.features) for graph, own in zip(graphs, ids, strict=True) if graph.images
+    ]
+    if tables:
+        from safetensors.numpy import save_file
+
+        all_ids, features = (np.concatenate(parts) for parts in zip(*tables, strict=True))
+        order = np.argsort(all_ids, kind="stable")
+        with atomic_path(folder / f"{name}_id_img_feature_dict.safetensors") as temporary:
+            save_file({"ids": all_ids[order], "features": features[order]}, str(temporary))
+    return folder
+
+
+def write_lines(path: Path, rows: Iterable[Iterable[str]], *, empty_last: bool = False) -> None:
+    """Write lines of fields separated by tabs, whole or not at all; the last field may be allowed to be empty.
+
+    Raises:
+        InputError: a field holds a tab, a line end or a NUL, is empty, or cannot be UTF-8.
+    """
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
+        for row in rows:
+            fields = list(row)
+            for field in fields:
+                if any(sign in field for sign in "\t\n\r\0"):
+                    raise InputError(f"expected text without tabs, line ends and NUL, got {field[:60]!r}", path)
+            if not all(fields[:-1] if empty_last else fields):
+                raise InputError(f"expected text in every field, got {fields!r:.80}", path)
+            try:
+                file.write("\t".join(fields) + "\n")
+            except UnicodeEncodeError:
+                raise InputError(f"expected text that UTF-8 can hold, got {fields!a:.80}", path) from None
+
+
+def _ids(graphs: tuple[KnowledgeGraph, KnowledgeGraph]) -> tuple[IntArray, IntArray]:
+    """Ids of the entities of both graphs, all different."""
+    left, right = (graph.source_ids for graph in graphs)
+    if (
+        left is not None
+        and right is not None
+        and len(np.unique(np.concatenate([left, right]))) == len(left) + len(right)
+    ):
+        return left, right
+    sizes = [graph.num_entities for graph in graphs]
+    return np.arange(sizes[0]), np.arange(sizes[0], sum(sizes))
+
+
 def _read_entities(path: Path, faults: Faults, other: _Entities | None = None) -> _Entities:
     ids: dict[int, int] = {}
     labels: dict[str, int] = {}
@@ -133,7 +224,7 @@ def _read_triples(folder: Path, k: int, entities: _Entities, faults: Faults) -> 
             f"{path.name}: relations without a label in rel_ids_{k}", sum(n not in names for n in used.tolist())
         )
     triples = np.stack([rows[:, 0], relation, rows[:, 1]], axis=1)
-    faults.count(f"{path.name}: repeated triples", _repeated(triples, len(entities.labels), len(used)))
+    faults.count(f"{path.name}: repeated triples", repeated_triples(triples, len(entities.labels), len(used)))
     return labels, triples
 
 
@@ -258,10 +349,3 @@ def _unique(numbers: IntArray) -> tuple[IntArray, IntArray]:
         there[numbers] = 1
         return np.flatnonzero(there), (np.cumsum(there) - 1)[numbers]
     return np.unique(numbers, return_inverse=True)
-
-
-def _repeated(triples: IntArray, num_entities: int, num_relations: int) -> int:
-    if num_entities**2 * max(num_relations, 1) >= 2**63:
-        return len(triples) - len(np.unique(triples, axis=0))
-    key = np.sort((triples[:, 1] * num_entities + triples[:, 0]) * num_entities + triples[:, 2])
-    return int((key[1:] == key[:-1]).sum())

@@ -20,12 +20,15 @@ class AttributeTriples:
         attribute: position in ``names`` of each fact, int64 ``[A]``.
         names: attribute names (URIs or strings), unique.
         values: text of each value, ``None`` where the source has none; length A.
+        types: what an RDF source says of each value, its datatype (an IRI) or ``@`` and its language,
+            ``None`` for plain text; ``None`` if all are plain. No model reads it.
     """
 
     entity: IntArray
     attribute: IntArray
     names: tuple[str, ...]
     values: tuple[str | None, ...]
+    types: tuple[str | None, ...] | None = None
 
     @staticmethod
     def empty() -> "AttributeTriples":
@@ -62,6 +65,8 @@ class KnowledgeGraph:
         images: image features, ``None`` for no images at all.
         display: text shown to people in place of the name; never given to a model.
         source_ids: the file's own entity ids, int64 ``[n]``, if it has any.
+        pictures: where each entity's picture lies, a URL or a path, ``None`` where there is none; for those
+            who want to show it or to make features of it, no model reads it.
 
     Raises:
         InputError: labels are not unique, a row or relation is out of range, a feature is not finite.
@@ -75,6 +80,7 @@ class KnowledgeGraph:
     images: ImageTable | None = None
     display: tuple[str, ...] | None = None
     source_ids: IntArray | None = None
+    pictures: tuple[str | None, ...] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.entities)
@@ -91,7 +97,8 @@ class KnowledgeGraph:
         _check_range("triple relation", self.triples[:, 1], len(self.relations))
         _check_range("attribute entity", self.attributes.entity, n)
         _check_range("attribute name", self.attributes.attribute, len(self.attributes.names))
-        for what, column in (("names", self.names), ("display", self.display), ("source_ids", self.source_ids)):
+        columns = {name: getattr(self, name) for name in ("names", "display", "source_ids", "pictures")}
+        for what, column in columns.items():
             if column is not None and len(column) != n:
                 raise InputError(f"expected one entry of {what} for each of {n} entities, got {len(column)}")
         if self.images is not None:

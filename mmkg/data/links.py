@@ -1,16 +1,35 @@
 """Known links of a file: checked one by one, then split."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from ..typing import IntArray
+from .builder import Numbers
 from .columns import Faults, IntegerTable
 from .id_rows import IdRows
 from .split import split_links
 from .task import LinkSplit
+
+PARTS = ("train", "valid", "test")
+
+
+class LabelLinks(NamedTuple):
+    """Links between labels as a file holds them.
+
+    ``lines`` are 1-based lines (or places in the file, where it has no lines), ``parts`` says where the file itself
+    splits them: ``train``, ``valid`` or ``test`` for each.
+    """
+
+    path: Path
+    left: Sequence[str]
+    right: Sequence[str]
+    lines: IntArray
+    parts: Sequence[str] | None = None
 
 
 def link_rows(
@@ -40,22 +59,71 @@ def link_rows(
             an earlier one, unless ``faults`` skips.
     """
     rows = np.stack([left(table.values[:, 0]), right(table.values[:, 1])], axis=1)
+
+    def unknown(index: int, side: int) -> str:
+        entity_id = int(table.values[index, side])
+        swapped = int((right, left)[side](np.array([entity_id]))[0]) >= 0
+        hint = f"; it is an id of ent_ids_{2 - side}: columns are left id, right id" if swapped else ""
+        return f"expected an id of ent_ids_{side + 1}, got the unknown {entity_id}{hint}"
+
+    return rows[_checked(rows, table.lines, table.path, labels, unknown, faults, one_to_one)]
+
+
+def label_link_rows(
+    links: LabelLinks,
+    labels: tuple[Sequence[str], Sequence[str]],
+    faults: Faults,
+    *,
+    one_to_one: bool = True,
+) -> tuple[IntArray, IntArray]:
+    """Turn links between labels into links between rows.
+
+    Args:
+        links: as read.
+        labels: entity labels of both graphs.
+        faults: what to do with a bad link; skipping keeps the first of those that contradict.
+        one_to_one: whether an entity may have one counterpart only.
+
+    Returns:
+        int64 ``[L, 2]`` of (left row, right row) in file order, and the positions of the links that were kept.
+
+    Raises:
+        InputError: as ``link_rows``.
+    """
+    numbers = [Numbers(zip(side, range(len(side)), strict=True)) for side in labels]
+    rows = np.stack([numbers[0].known(links.left), numbers[1].known(links.right)], axis=1)
+
+    def unknown(index: int, side: int) -> str:
+        label = (links.left, links.right)[side][index]
+        hint = "; it is one of the other graph: columns are left, right" if label in numbers[1 - side] else ""
+        return f"expected an entity of the {('left', 'right')[side]} graph, got the unknown {label!r}{hint}"
+
+    kept = _checked(rows, links.lines, links.path, labels, unknown, faults, one_to_one)
+    return rows[kept], kept
+
+
+def _checked(
+    rows: IntArray,
+    lines: IntArray,
+    path: Path,
+    labels: tuple[Sequence[str], Sequence[str]],
+    unknown: Callable[[int, int], str],
+    faults: Faults,
+    one_to_one: bool,
+) -> IntArray:
+    """Positions of the links that name known entities and contradict no earlier one."""
     seen: dict[tuple[int, int], int] = {}
     taken: tuple[dict[int, tuple[int, int]], dict[int, tuple[int, int]]] = ({}, {})
     kept = []
-    for index, ((i, j), line) in enumerate(zip(rows.tolist(), table.lines.tolist(), strict=True)):
+    for index, ((i, j), line) in enumerate(zip(rows.tolist(), lines.tolist(), strict=True)):
         if i < 0 or j < 0:
-            side, other, known = (0, 1, right) if i < 0 else (1, 0, left)
-            entity_id = int(table.values[index, side])
-            swapped = int((right, left)[side](np.array([entity_id]))[0]) >= 0
-            hint = f"; it is an id of ent_ids_{other + 1}: columns are left id, right id" if swapped else ""
-            faults.bad(f"expected an id of ent_ids_{side + 1}, got the unknown {entity_id}{hint}", table.path, line)
+            faults.bad(unknown(index, 0 if i < 0 else 1), path, line)
             continue
         if (i, j) in seen:
             faults.bad(
                 f"the same link stands in line {seen[i, j]}: {labels[0][i]!r} = {labels[1][j]!r}; "
                 "remove one, or pass on_error='skip'",
-                table.path,
+                path,
                 line,
             )
             continue
@@ -66,7 +134,7 @@ def link_rows(
                 f"{labels[clash[0]][clash[1]]!r} is linked to {labels[1 - clash[0]][(j, i)[clash[0]]]!r} here and to "
                 f"{labels[1 - clash[0]][other_row]!r} in line {other_line}; remove one, pass on_error='skip' to keep "
                 "the first, or one_to_one=False to keep both",
-                table.path,
+                path,
                 line,
             )
             continue
@@ -74,7 +142,7 @@ def link_rows(
         taken[0].setdefault(i, (j, line))
         taken[1].setdefault(j, (i, line))
         kept.append(index)
-    return rows[kept]
+    return np.array(kept, np.int64)
 
 
 def split_groups(

@@ -1,6 +1,7 @@
 """Hides a share of a modality, to see how a model does without it."""
 
 from dataclasses import replace
+from itertools import compress
 
 import numpy as np
 
@@ -71,8 +72,8 @@ def _without(graph: KnowledgeGraph, modality: str, hidden: BoolArray) -> Knowled
     if modality == ATTRIBUTE:
         facts = graph.attributes
         kept = ~hidden[facts.entity]
-        values = tuple(value for value, keep in zip(facts.values, kept.tolist(), strict=True) if keep)
-        return replace(
-            graph, attributes=AttributeTriples(facts.entity[kept], facts.attribute[kept], facts.names, values)
-        )
+        values = tuple(compress(facts.values, kept))
+        types = None if facts.types is None else tuple(compress(facts.types, kept))
+        attributes = AttributeTriples(facts.entity[kept], facts.attribute[kept], facts.names, values, types)
+        return replace(graph, attributes=attributes)
     return graph

@@ -1,0 +1,333 @@
+"""Which format a file or a folder has, and its reader and writer."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..errors import InputError, UsageError, nearest
+from . import delimited, parquet, rdf
+from .columns import Faults, OnError, stem
+from .dbp15k import read_dbp15k, write_dbp15k
+from .kg import KnowledgeGraph
+from .links import LabelLinks
+from .mmkb import read_mmkb
+from .oaei import is_oaei, read_oaei_links
+from .openea import read_openea, write_openea
+from .pairs import same_as_links, task_of
+from .rdf import RdfGraph, read_rdf, write_ntriples
+from .tables import link_table
+from .task import AlignmentTask, Candidates
+
+
+@dataclass(frozen=True)
+class HowToRead:
+    """What a reader of one graph may be told.
+
+    Args:
+        languages: of names in RDF, the most welcome first.
+        header: whether the first line of a TSV or CSV file names the columns; ``None`` = if it does.
+        columns: names of the columns of head, relation and tail in TSV, CSV and Parquet.
+    """
+
+    languages: Sequence[str] = ("en",)
+    header: bool | None = None
+    columns: Sequence[str] = ()
+
+
+class GraphFormat(NamedTuple):
+    """A format of single graphs."""
+
+    suffixes: tuple[str, ...]
+    read: Callable[[Path, HowToRead, Faults], RdfGraph]
+
+
+def _delimited(path: Path, how: HowToRead, faults: Faults) -> RdfGraph:
+    return RdfGraph(delimited.read_delimited(path, header=how.header, columns=how.columns, faults=faults), [])
+
+
+GRAPHS: Mapping[str, GraphFormat] = {
+    "rdf": GraphFormat(rdf.SUFFIXES, lambda path, how, faults: read_rdf(path, languages=how.languages, faults=faults)),
+    "tsv": GraphFormat(delimited.TSV_SUFFIXES, _delimited),
+    "csv": GraphFormat(delimited.CSV_SUFFIXES, _delimited),
+    "parquet": GraphFormat(
+        parquet.SUFFIXES,
+        lambda path, how, faults: RdfGraph(parquet.read_parquet(path, columns=how.columns, faults=faults), []),
+    ),
+}
+# layout of a folder that holds a pair -> the files by which it is known
+LAYOUTS: Mapping[str, tuple[str, ...]] = {
+    "dbp15k": ("ent_ids_1", "ent_ids_2", "triples_1", "triples_2"),
+    "openea": ("rel_triples_1", "rel_triples_2"),
+    "mmkb": ("*_EntityTriples.txt", "*/*_EntityTriples.txt"),
+    "pair": ("left", "left.*", "right", "right.*"),
+}
+FORMATS = (*LAYOUTS, *GRAPHS)
+WRITERS = ("dbp15k", "openea", "ntriples", "tsv", "csv", "parquet")
+
+
+def read_graph(
+    source: str | Path,
+    *,
+    format: str | None = None,
+    how: HowToRead | None = None,
+    on_error: OnError = "raise",
+) -> KnowledgeGraph:
+    """Read one graph from a file or a folder of RDF, TSV, CSV or Parquet.
+
+    Args:
+        source: ``.nt``, ``.ttl``, ``.rdf``, ``.tsv``, ``.csv``, ``.parquet``, ...; or a folder of RDF files, or of
+            tables.
+        format: ``rdf``, ``tsv``, ``csv`` or ``parquet``; by default what the name tells.
+        how: what the reader may be told.
+        on_error: ``raise`` at the first bad line, or ``skip`` bad lines.
+
+    Raises:
+        InputError: a file is missing, of no known format, or breaks its format.
+        UsageError: no such format.
+    """
+    return _graph(Path(source), format, how or HowToRead(), Faults(on_error)).graph
+
+
+def read_links(path: str | Path, *, on_error: OnError = "raise", faults: Faults | None = None) -> LabelLinks:
+    """Read links between labels.
+
+    Args:
+        path: an OAEI alignment or ``owl:sameAs`` (``.rdf``, ``.xml``, ``.owl``, ``.nt``, ``.ttl``, ...); columns left
+            and right in ``.csv`` and ``.parquet``, and, separated by tabs, in a file of any other name.
+        on_error: ``raise`` at the first bad line, or ``skip`` bad lines.
+        faults: what to do with bad lines, in place of ``on_error``.
+
+    Raises:
+        InputError: the file is missing or breaks its format.
+    """
+    path, faults = Path(path), faults or Faults(on_error)
+    suffix = stem(path).suffix.lower()
+    if suffix in parquet.SUFFIXES:
+        return parquet.read_parquet_links(path, faults)
+    if suffix in rdf.SUFFIXES:
+        if suffix in (".rdf", ".xml", ".owl") and is_oaei(path):
+            return read_oaei_links(path, faults)
+        pairs = rdf.read_same_as(path, faults)
+        return LabelLinks(path, [a for a, _ in pairs], [b for _, b in pairs], np.arange(1, len(pairs) + 1))
+    return delimited.read_delimited_links(path, faults)
+
+
+def read_pair(
+    left: str | Path,
+    right: str | Path,
+    links: str | Path | None = None,
+    *,
+    format: str | None = None,
+    how: HowToRead | None = None,
+    name: str | None = None,
+    train_ratio: float = 0.3,
+    valid_ratio: float = 0.1,
+    seed: int = 0,
+    on_error: OnError = "raise",
+    one_to_one: bool = True,
+    candidates: Candidates = "test",
+) -> AlignmentTask:
+    """Read two graphs and the links between them.
+
+    Args:
+        left: see ``read_graph``.
+        right: the same.
+        links: see ``read_links``; without them, ``owl:sameAs`` in either graph gives the links.
+        format: of both graphs; by default what their names tell.
+        how: what the readers may be told.
+        name: of the task; by default made of the names of the files.
+        train_ratio: share of the links to learn from, in (0, 1]; not used where the file says the part of each link.
+        valid_ratio: share of *those* held out for selection, in [0, 1).
+        seed: of the split.
+        on_error: ``raise`` at the first bad line, or ``skip`` bad lines and count them in ``task.notes``.
+        one_to_one: whether an entity may have one counterpart only.
+        candidates: whom a test entity is ranked among.
+
+    Raises:
+        InputError: a file is missing, of no known format, or breaks its format.
+        UsageError: no such format; a ratio or ``on_error`` is out of range.
+    """
+    faults, how = Faults(on_error), how or HowToRead()
+    graphs = [_graph(Path(source), format, how, faults) for source in (left, right)]
+    labels = [each.graph.entities for each in graphs]
+    found: LabelLinks | None = None
+    if links is not None:
+        found = read_links(links, faults=faults)
+    else:
+        pairs = [*graphs[0].same_as, *graphs[1].same_as]
+        found = same_as_links(pairs, labels[0], labels[1], Path(left), faults) if pairs else None
+    return task_of(
+        graphs[0].graph,
+        graphs[1].graph,
+        found,
+        name=name or "_".join(stem(source).stem for source in (left, right)),
+        train_ratio=train_ratio,
+        valid_ratio=valid_ratio,
+        seed=seed,
+        one_to_one=one_to_one,
+        candidates=candidates,
+        faults=faults,
+    )
+
+
+def read_task(
+    source: str | Path,
+    *,
+    format: str | None = None,
+    links: str | Path | None = None,
+    fold: str | None = None,
+    graphs: Sequence[str] = (),
+    how: HowToRead | None = None,
+    images: str | Path | None = None,
+    names: str | Path | None = None,
+    **shared: Any,
+) -> AlignmentTask:
+    """Read a folder that holds a pair, whatever its layout.
+
+    Args:
+        source: folder in the layout of DBP15K, OpenEA or MMKB; or with ``left`` and ``right``, each a file or folder
+            that ``read_graph`` takes, and ``links`` that ``read_links`` takes.
+        format: ``dbp15k``, ``openea``, ``mmkb`` or ``pair``, or what both graphs of a ``pair`` are; by default what the
+            files tell.
+        links: file of links in place of the one there (``pair`` only).
+        fold: folder of links that are split already (OpenEA only).
+        graphs: which two graphs (MMKB only).
+        how: what the readers of single graphs may be told (``pair`` only).
+        images: file of image features, if it lies elsewhere (DBP15K only).
+        names: file of names, if it lies elsewhere (DBP15K only).
+        shared: ``train_ratio``, ``valid_ratio``, ``seed``, ``on_error``, ``one_to_one``, ``candidates``.
+
+    Raises:
+        InputError: no layout fits; the message lists what was looked for. Or a file breaks its format.
+        UsageError: a setting that the layout does not take.
+    """
+    folder = Path(source)
+    layout = _layout(folder, format)
+    settings: dict[str, Any] = {"links": links, "fold": fold, "graphs": graphs, "images": images, "names": names}
+    takes = {"dbp15k": ("images", "names"), "openea": ("fold",), "mmkb": ("graphs",), "pair": ("links",)}[layout]
+    for key, value in settings.items():
+        if value and key not in takes:
+            raise UsageError(f"data.{key} is not for the layout {layout}, as which {folder} is read")
+    given = {key: settings[key] for key in takes}
+    if layout != "pair":
+        readers: dict[str, Any] = {"dbp15k": read_dbp15k, "openea": read_openea, "mmkb": read_mmkb}
+        task: AlignmentTask = readers[layout](folder, **given, **shared)
+        return task
+    left, right = (_side(folder, side) for side in ("left", "right"))
+    if links is None:
+        there = sorted(folder.glob("links.*"))
+        if len(there) > 1:
+            raise InputError(f"expected one file of links, found {', '.join(path.name for path in there)}", folder)
+        links = there[0] if there else None
+    inner = format if format in GRAPHS else None
+    return read_pair(left, right, links, format=inner, how=how, name=folder.resolve().name, **shared)
+
+
+def write_pair(task: AlignmentTask, folder: str | Path, format: str, *, keep_split: bool = False) -> Path:
+    """Write a pair so that ``mmkg.load`` takes it.
+
+    Args:
+        task: the pair.
+        folder: made if it is not there.
+        format: ``dbp15k``, ``openea``, ``ntriples``, ``tsv``, ``csv`` or ``parquet``; what a format cannot hold is
+            said at its writer.
+        keep_split: write which links train, validate and test, too: OpenEA as fold ``split``, the others as column
+            ``part`` of the links.
+
+    Raises:
+        UsageError: no such format, or one that holds no split.
+        InputError: a text that the format cannot hold.
+    """
+    folder = Path(folder)
+    if format not in WRITERS:
+        raise UsageError(f"unknown format {format!r}; {nearest(format, WRITERS)}")
+    if format == "dbp15k":
+        if keep_split:
+            raise UsageError("the DBP15K layout has no place for validation links; choose another format")
+        return write_dbp15k(task, folder)
+    if format == "openea":
+        return write_openea(task, folder, fold="split" if keep_split else None)
+    columns, rows = link_table(task, parts=keep_split)
+    sides = {"left": task.left, "right": task.right}
+    if format == "ntriples":
+        for side, graph in sides.items():
+            write_ntriples(graph, folder / f"{side}.nt")
+        if keep_split:
+            delimited.write_rows(folder / "links.csv", columns, rows)
+        else:
+            rdf.write_same_as(folder / "links.nt", ((str(row[0]), str(row[1])) for row in rows))
+        return folder
+    for side, graph in sides.items():
+        if format == "parquet":
+            parquet.write_parquet(graph, folder / side)
+        else:
+            delimited.write_delimited(graph, folder / side, form=format)
+    write_rows = parquet.write_rows if format == "parquet" else delimited.write_rows
+    write_rows(folder / f"links.{format}", columns, rows)
+    return folder
+
+
+def graph_format(path: Path) -> str | None:
+    """Name in ``GRAPHS`` of the format that a file or folder has; ``None`` if it is none."""
+    if path.is_dir():
+        names = [stem(each) for each in path.iterdir() if each.is_file()]
+        tables = [name for name in names if name.stem == "triples"]
+        kinds = [kind for kind in GRAPHS for name in tables or names if name.suffix.lower() in GRAPHS[kind].suffixes]
+        return next((kind for kind in kinds if tables or kind == "rdf"), None)
+    suffix = stem(path).suffix.lower()
+    return next((kind for kind, form in GRAPHS.items() if suffix in form.suffixes), None)
+
+
+def _graph(path: Path, format: str | None, how: HowToRead, faults: Faults) -> RdfGraph:
+    if format is not None and format not in GRAPHS:
+        raise UsageError(f"unknown format of a graph {format!r}; {nearest(format, GRAPHS)}")
+    if not path.exists():
+        raise InputError("no such file or folder; check the path", path)
+    kind = format or graph_format(path)
+    if kind is None:
+        known = ", ".join(suffix for form in GRAPHS.values() for suffix in form.suffixes)
+        what = "a folder of RDF files or with triples.tsv, .csv or .parquet" if path.is_dir() else f"one of {known}"
+        raise InputError(f"expected a graph, {what}; name its format: data.format={'|'.join(GRAPHS)}", path)
+    return GRAPHS[kind].read(path, how, faults)
+
+
+def _layout(folder: Path, format: str | None) -> str:
+    if format is not None and format not in FORMATS:
+        raise UsageError(f"unknown format {format!r}; {nearest(format, FORMATS)}")
+    if not folder.exists():
+        raise InputError("no such file or folder; check the path", folder)
+    if folder.is_file() or (format in (None, *GRAPHS) and _found(folder) is None and graph_format(folder)):
+        raise InputError(
+            "expected a pair of graphs, got one; give the other one and the links too: "
+            "mmkg align LEFT RIGHT --links FILE, or mmkg.read_pair(left, right, links)",
+            folder,
+        )
+    if format is not None and format in LAYOUTS:
+        return format
+    found = "pair" if format in GRAPHS else _found(folder)
+    if found is None:
+        looked = "; ".join(f"{layout}: {', '.join(files)}" for layout, files in LAYOUTS.items())
+        there = ", ".join(sorted(path.name for path in folder.iterdir())[:6]) or "nothing"
+        raise InputError(f"expected a pair of graphs, looked for {looked}; found {there}", folder)
+    return found
+
+
+def _found(folder: Path) -> str | None:
+    """The layout of which there is any file."""
+    return next((kind for kind, files in LAYOUTS.items() if any(any(folder.glob(each)) for each in files)), None)
+
+
+def _side(folder: Path, side: str) -> Path:
+    """The graph of one side of a pair."""
+    found = [path for path in _candidates(folder, side) if graph_format(path) is not None]
+    if len(found) != 1:
+        what = f"found {', '.join(path.name for path in found)}" if found else "found none"
+        raise InputError(f"expected one graph called {side} (file or folder), {what}", folder)
+    return found[0]
+
+
+def _candidates(folder: Path, side: str) -> Iterator[Path]:
+    yield from sorted(path for path in folder.glob(side + "*") if stem(path).stem == side)

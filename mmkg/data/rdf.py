@@ -1,0 +1,448 @@
+"""RDF in and out: N-Triples, N-Quads, Turtle, TriG and RDF/XML, plain or compressed."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import compress
+from operator import not_
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..errors import InputError
+from ..files import atomic_path
+from .builder import GraphBuilder, Numbers
+from .columns import ByteStream, Faults, OnError, even_lines, read_blocks, stem
+from .kg import KnowledgeGraph
+from .terms import RDF, escape, is_iri, label_of, literal_text, oxigraph, term_of, type_of, unescape
+
+SUFFIXES = (".nt", ".nq", ".ttl", ".trig", ".rdf", ".owl", ".xml")
+SAME_AS = "<http://www.w3.org/2002/07/owl#sameAs>"
+TYPE, INDIVIDUAL = f"<{RDF}type>", "<http://www.w3.org/2002/07/owl#NamedIndividual>"
+LABEL, DEPICTION = "<http://www.w3.org/2000/01/rdf-schema#label>", "<http://xmlns.com/foaf/0.1/depiction>"
+NAMES = (
+    LABEL,
+    "<http://www.w3.org/2004/02/skos/core#prefLabel>",
+    "<http://xmlns.com/foaf/0.1/name>",
+    "<http://schema.org/name>",
+    "<https://schema.org/name>",
+)
+IMAGES = (
+    DEPICTION,
+    "<http://xmlns.com/foaf/0.1/img>",
+    "<http://schema.org/image>",
+    "<https://schema.org/image>",
+    "<http://dbpedia.org/ontology/thumbnail>",
+    "<http://www.wikidata.org/prop/direct/P18>",
+)
+SPECIAL = {*NAMES, *IMAGES, SAME_AS, TYPE}
+_CHUNK = 1 << 14  # statements that are taken from the parser at a time
+_LINE_FORMATS = (".nt", ".nq")
+_TERM = r'(<[^<>"{}|^`\\\s]+>|_:[^<>"\s]+)'
+_STATEMENT = (
+    rf"^{_TERM} (<[^<>\"{{}}|^`\\\s]+>) "
+    rf'(?:{_TERM}|"([^"\\\n]*(?:\\.[^"\\\n]*)*)"(?:@([A-Za-z]+(?:-[A-Za-z0-9]+)*)|\^\^<([^<>"{{}}|^`\\\s]+)>)?)'
+)
+_LINES = {
+    ".nt": re.compile(_STATEMENT + r" \.$", re.MULTILINE),
+    ".nq": re.compile(_STATEMENT + rf"(?: {_TERM.replace('(', '(?:', 1)})? \.$", re.MULTILINE),
+}
+_KINDS = {".nt": "N-Triples", ".nq": "N-Quads", ".ttl": "Turtle", ".trig": "TriG"} | dict.fromkeys(
+    (".rdf", ".owl", ".xml"), "RDF/XML"
+)
+_SOUND_ESCAPE = re.compile(r"\\[tbnrf\"'\\]")
+_PLACE = re.compile(r"^Parser error (?:at|between) line [^:]*: ")
+
+
+class RdfGraph(NamedTuple):
+    """A graph and what it says about being the same: pairs of labels, in order of the files."""
+
+    graph: KnowledgeGraph
+    same_as: list[tuple[str, str]]
+
+
+class _Rows(NamedTuple):
+    """Some statements by column; ``objects`` is "" where there is a literal with value, language, datatype."""
+
+    subjects: Sequence[str]
+    predicates: Sequence[str]
+    objects: Sequence[str]
+    values: Sequence[str]
+    languages: Sequence[str]
+    datatypes: Sequence[str]
+    first: int | None = None  # line of the first statement, if each has one line
+
+    def keep(self, mask: Sequence[bool]) -> "_Rows":
+        """The rows of a mask."""
+        return _Rows.of(list(compress(column, mask)) for column in self[:6])
+
+    @staticmethod
+    def of(columns: Iterable[Sequence[str]]) -> "_Rows":
+        """Six columns of one length."""
+        subjects, predicates, objects, values, languages, datatypes = columns
+        return _Rows(subjects, predicates, objects, values, languages, datatypes)
+
+
+def read_rdf(
+    source: str | Path | Sequence[str | Path],
+    *,
+    languages: Sequence[str] = ("en",),
+    on_error: OnError = "raise",
+    faults: Faults | None = None,
+) -> RdfGraph:
+    """Read one graph from RDF files; memory grows with the graph, not with the size of the files.
+
+    IRIs and blank nodes are entities, statements between them are triples (``rdf:type`` too), and literals are
+    attribute values: the text in ``values``, datatype or language in ``types``. Apart from these:
+
+    - ``rdfs:label``, ``skos:prefLabel``, ``foaf:name`` and ``schema:name`` give names, one for each entity: the first
+      in the first of ``languages``, and so on, then without a language, then in any; among equals the first
+      of these predicates, then the first read. The others are counted and left out.
+    - ``foaf:depiction``, ``foaf:img``, ``schema:image``, ``dbo:thumbnail`` and Wikidata's P18 give ``pictures``, the
+      first of each entity.
+    - ``owl:sameAs`` gives pairs of labels, no triples.
+    - ``rdf:type owl:NamedIndividual`` names an entity, and is no triple.
+
+    Entities are the terms of all other statements. IRIs below ``urn:mmkg:`` are labels that
+    ``write_ntriples`` could not write as they are. Blank nodes keep their label in N-Triples and N-Quads and are
+    numbered in other formats; of several files each has its own. Graph names are left out.
+
+    Args:
+        source: a file, a folder of such files, or files; ``.nt``, ``.nq``, ``.ttl``, ``.trig``, ``.rdf``, ``.owl``,
+            ``.xml``, each also ``.gz`` or ``.bz2``.
+        languages: of names, the most welcome first.
+        on_error: ``skip`` leaves out bad lines of N-Triples and N-Quads, and statements that mean nothing here.
+        faults: what to do with bad lines, in place of ``on_error``; filled with notes.
+
+    Raises:
+        InputError: a file is missing or malformed, with line and column as the parser gives them; there is
+            no triple.
+        MissingPackageError: pyoxigraph is not installed.
+    """
+    oxigraph()
+    faults = faults or Faults(on_error)
+    files = rdf_files(source)
+    home = Path(source) if isinstance(source, str | Path) else files[0]
+    reader = _Reader(GraphBuilder(home, faults), tuple(language.lower() for language in languages))
+    for number, path in enumerate(files):
+        reader.blank = "" if len(files) == 1 else f"f{number + 1}."
+        for rows in _statements(path, faults, reader):
+            reader.take(rows, path)
+    return reader.finish()
+
+
+def rdf_files(source: str | Path | Sequence[str | Path]) -> list[Path]:
+    """The RDF files of a folder in order of their names, or the files themselves.
+
+    Raises:
+        InputError: there is none, or one whose name tells no format.
+    """
+    if isinstance(source, str | Path) and Path(source).is_dir():
+        files = sorted(path for path in Path(source).iterdir() if stem(path).suffix.lower() in SUFFIXES)
+        if not files:
+            raise InputError(f"expected a folder of RDF files ({', '.join(SUFFIXES)}), found none", source)
+        return files
+    files = [Path(source)] if isinstance(source, str | Path) else [Path(each) for each in source]
+    for path in files:
+        if stem(path).suffix.lower() not in SUFFIXES:
+            raise InputError(f"expected an RDF file ({', '.join(SUFFIXES)}, also .gz or .bz2)", path)
+    if not files:
+        raise InputError("expected at least one RDF file, got none")
+    return files
+
+
+def read_same_as(source: str | Path, faults: Faults) -> list[tuple[str, str]]:
+    """All ``owl:sameAs`` pairs of an RDF file; other statements are left out.
+
+    Raises:
+        InputError: as ``read_rdf``.
+    """
+    reader = _Reader(GraphBuilder(Path(source), faults), ())
+    for path in rdf_files(source):
+        for rows in _statements(path, faults, reader):
+            reader.take(rows.keep([predicate == SAME_AS for predicate in rows.predicates]), path)
+    return reader.same_as
+
+
+def write_ntriples(graph: KnowledgeGraph, path: str | Path) -> None:
+    """Write a graph as N-Triples, whole or not at all; ``read_rdf`` gives it back.
+
+    Every entity is declared first (``rdf:type owl:NamedIndividual``), so that rows keep their order; then names,
+    pictures, triples and attributes follow. Labels that are no IRIs become ``urn:mmkg:`` IRIs. Image features and
+    display texts are left out, and so are attributes without a value.
+
+    Args:
+        graph: the graph.
+        path: the ``.nt`` file.
+
+    Raises:
+        InputError: a text that UTF-8 cannot hold.
+        MissingPackageError: pyoxigraph, which knows what an IRI is, is not installed.
+    """
+    try:
+        with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
+            file.writelines(_lines(graph))
+    except UnicodeEncodeError as error:
+        raise InputError(f"expected labels and values that UTF-8 can hold, got {error.object!a:.60}", path) from None
+
+
+def write_same_as(path: str | Path, pairs: Iterable[tuple[str, str]]) -> None:
+    """Write pairs of labels as ``owl:sameAs`` N-Triples, whole or not at all; ``read_same_as`` gives them back."""
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(f"{term_of(left)} {SAME_AS} {term_of(right)} .\n" for left, right in pairs)
+
+
+def _lines(graph: KnowledgeGraph) -> Iterator[str]:
+    terms = [term_of(label) for label in graph.entities]
+    for term in terms:
+        yield f"{term} {TYPE} {INDIVIDUAL} .\n"
+    for term, name in zip(terms, graph.names or (), strict=False):
+        if name:
+            yield f'{term} {LABEL} "{escape(name)}" .\n'
+    for term, picture in zip(terms, graph.pictures or (), strict=False):
+        if picture:
+            target = f"<{picture}>" if is_iri(picture) else f'"{escape(picture)}"'
+            yield f"{term} {DEPICTION} {target} .\n"
+    relations = [term_of(label) for label in graph.relations]
+    for head, relation, tail in graph.triples.tolist():
+        yield f"{terms[head]} {relations[relation]} {terms[tail]} .\n"
+    facts = graph.attributes
+    names = [term_of(label) for label in facts.names]
+    types = facts.types or (None,) * len(facts)
+    for entity, name, value, kind in zip(
+        facts.entity.tolist(), facts.attribute.tolist(), facts.values, types, strict=True
+    ):
+        if value is not None:
+            yield f"{terms[entity]} {names[name]} {literal_text(value, kind)} .\n"
+
+
+class _Reader:
+    """Sorts statements into triples, facts, names, pictures and pairs that are the same."""
+
+    def __init__(self, builder: GraphBuilder, languages: tuple[str, ...]) -> None:
+        self.builder = builder
+        self.same_as: list[tuple[str, str]] = []
+        self.blank = ""  # stands before labels of blank nodes
+        self._languages = {language: rank for rank, language in enumerate(languages)}
+        self._rank: dict[int, int] = {}
+
+    def take(self, rows: _Rows, path: Path) -> None:
+        """Add statements, in order."""
+        builder = self.builder
+        if self.blank:
+            rows = rows._replace(subjects=self._own(rows.subjects), objects=self._own(rows.objects))
+        if not SPECIAL.isdisjoint(rows.predicates):
+            special = [predicate in SPECIAL for predicate in rows.predicates]
+            ordinary = self._take_special(rows, special, path)
+            rows = rows.keep(ordinary)
+        if "" not in rows.objects:
+            ends: list[str] = [""] * (2 * len(rows.subjects))
+            ends[::2], ends[1::2] = rows.subjects, rows.objects
+            builder.add_triples(ends, rows.predicates, path)
+            return
+        # rows are numbered in order of appearance, whatever kind of statement they appear in
+        order: list[str] = [""] * (2 * len(rows.subjects))
+        order[::2], order[1::2] = rows.subjects, rows.objects
+        builder.entities.of(list(filter(None, order)))
+        links = rows.keep(list(map(bool, rows.objects)))
+        facts = rows.keep(list(map(not_, rows.objects)))
+        ends = [""] * (2 * len(links.subjects))
+        ends[::2], ends[1::2] = links.subjects, links.objects
+        builder.add_triples(ends, links.predicates, path)
+        types = None
+        if any(facts.languages) or any(facts.datatypes):
+            types = list(map(type_of, facts.languages, facts.datatypes))
+        builder.add_facts(facts.subjects, facts.predicates, facts.values, types, path)
+
+    def finish(self) -> RdfGraph:
+        """Everything taken, as a graph."""
+        builder = self.builder
+        graph = builder.build(
+            entities=map(label_of, builder.entities),
+            relations=map(label_of, builder.relations),
+            attributes=map(label_of, builder.attributes),
+        )
+        return RdfGraph(graph, self.same_as)
+
+    def _own(self, terms: Sequence[str]) -> list[str]:
+        return [f"_:{self.blank}{term[2:]}" if term.startswith("_:") else term for term in terms]
+
+    def _take_special(self, rows: _Rows, special: Sequence[bool], path: Path) -> list[bool]:
+        """Take names, pictures and pairs; which statements are left as triples and facts."""
+        builder, faults = self.builder, self.builder.faults
+        ordinary = list(map(not_, special))
+        seen = 0  # entities are numbered in order of appearance, also before and between special statements
+        for index in compress(range(len(special)), special):
+            subject, predicate, target, value, language = (column[index] for column in rows[:5])
+            line = None if rows.first is None else rows.first + index
+            if predicate == SAME_AS:
+                if target:
+                    self.same_as.append((label_of(subject), label_of(target)))
+                else:
+                    faults.bad(f"expected an entity after owl:sameAs, got the literal {value[:60]!r}", path, line)
+                continue
+            if predicate == TYPE and target != INDIVIDUAL:
+                ordinary[index] = True
+                if not target:
+                    ordinary[index] = False
+                    faults.bad(f"expected a class after rdf:type, got the literal {value[:60]!r}", path, line)
+                continue
+            self._number(rows, ordinary, seen, index)
+            seen = index + 1
+            entity = builder.entities[subject]
+            if predicate in IMAGES:
+                picture = label_of(target) if target else value
+                if builder.pictures.setdefault(entity, picture) != picture:
+                    faults.count(f"{path.name}: more pictures of one entity", 1)
+            elif predicate in NAMES:
+                if target:
+                    text = f"expected text after {label_of(predicate)}, got the entity {label_of(target)!r}"
+                    faults.bad(text, path, line)
+                elif value:
+                    self._name(entity, value, language, NAMES.index(predicate), path)
+        return ordinary
+
+    def _number(self, rows: _Rows, ordinary: Sequence[bool], start: int, stop: int) -> None:
+        """Number the entities of the ordinary statements of a range."""
+        numbers = self.builder.entities
+        for place in range(start, stop):
+            if ordinary[place]:
+                _ = numbers[rows.subjects[place]]
+                if rows.objects[place]:
+                    _ = numbers[rows.objects[place]]
+
+    def _name(self, entity: int, text: str, language: str, predicate: int, path: Path) -> None:
+        size = len(self._languages)
+        place = self._languages.get(language.lower(), size + 1) if language else size
+        if language and place > size:
+            place = self._languages.get(language.lower().partition("-")[0], place)
+        rank = place * len(NAMES) + predicate
+        if entity in self._rank:
+            self.builder.faults.count(f"{path.name}: more names of one entity", 1)
+        if rank < self._rank.get(entity, size * len(NAMES) * 9 + 99):
+            self._rank[entity] = rank
+            self.builder.names[entity] = text
+
+
+def _statements(path: Path, faults: Faults, reader: _Reader) -> Iterator[_Rows]:
+    """The statements of a file by columns, some thousand at a time."""
+    suffix = stem(path).suffix.lower()
+    if suffix not in _LINE_FORMATS:
+        with ByteStream(path) as stream:
+            yield from _parsed(stream, suffix, path, 1)
+        return
+    sound: set[str] = set()  # predicates and datatypes; other terms are sound once they have a number
+    for first, block in read_blocks(path, faults):
+        rows = _quick(block, suffix)
+        if rows is not None and _sound(rows, reader.builder.entities, sound):
+            yield rows._replace(first=first)
+        elif faults.on_error == "raise":
+            yield from _parsed(block, suffix, path, first)
+        else:
+            yield from _line_by_line(block, suffix, path, first, faults)
+
+
+def _quick(block: bytes, suffix: str) -> _Rows | None:
+    """Statements of a block of canonical lines, terms unchecked; ``None`` if any line is written otherwise."""
+    if suffix == ".nt" and b'"' not in block and b"\\" not in block:
+        text = even_lines(block, 4, " ")
+        if text is None:
+            return None
+        fields = text.replace("\n", " ").split(" ")
+        subjects, predicates, objects, ends = (fields[k:-1:4] for k in range(4))
+        none = [""] * len(ends)
+        return _Rows(subjects, predicates, objects, none, none, none) if ends.count(".") == len(ends) else None
+    if b"\\u" in block or b"\\U" in block:
+        return None
+    try:
+        found = _LINES[suffix].findall(block.decode())
+    except UnicodeDecodeError:
+        return None
+    if len(found) != block.count(b"\n"):
+        return None
+    rows = _Rows.of(map(list, zip(*found, strict=True)))
+    if b"\\" not in block:
+        return rows
+    if any("\\" in value and "\\" in _SOUND_ESCAPE.sub("", value) for value in rows.values):
+        return None
+    return rows._replace(values=list(map(unescape, rows.values)))
+
+
+def _sound(rows: _Rows, numbered: Numbers, sound: set[str]) -> bool:
+    """Whether all terms are what the format allows, asked once for each."""
+    others = {*rows.predicates, *(f"<{datatype}>" for datatype in {*rows.datatypes} if datatype)} - sound
+    terms = {*rows.subjects, *rows.objects}.difference(numbered)
+    terms.discard("")
+    named, blank = oxigraph().NamedNode, oxigraph().BlankNode
+    try:
+        for term in (*others, *terms):
+            if term[0] == "<" and term[-1] == ">":
+                named(term[1:-1])
+            elif term[:2] == "_:" and term not in others:
+                blank(term[2:])
+            else:
+                return False
+    except ValueError:
+        return False
+    sound |= others
+    return True
+
+
+def _parsed(source: Any, suffix: str, path: Path, first: int) -> Iterator[_Rows]:
+    """What the parser makes of a stream or of some lines of a file."""
+    ox = oxigraph()
+    literal, triple = ox.Literal, ox.Triple
+    fresh: dict[str, str] | None = None if suffix in _LINE_FORMATS else {}
+    columns: list[list[str]] = [[] for _ in range(6)]
+    subjects, predicates, objects, values, languages, datatypes = columns
+
+    def term(node: Any) -> str:
+        text = str(node)
+        return text if fresh is None or text[0] == "<" else fresh.setdefault(text, f"_:b{len(fresh)}")
+
+    try:
+        for quad in ox.parse(source, format=_format(suffix)):
+            target = quad.object
+            if type(target) is triple:
+                raise InputError("expected an entity or a literal as object, got a triple (RDF-star)", path)
+            subjects.append(term(quad.subject))
+            predicates.append(str(quad.predicate))
+            if type(target) is literal:
+                objects.append("")
+                values.append(target.value)
+                languages.append(target.language or "")
+                datatypes.append("" if target.language else target.datatype.value)
+            else:
+                objects.append(term(target))
+                for column in (values, languages, datatypes):
+                    column.append("")
+            if len(subjects) == _CHUNK:
+                yield _Rows.of(map(list, columns))
+                for column in columns:
+                    column.clear()
+    except SyntaxError as error:
+        place = "" if error.offset is None else f" in column {error.offset}"
+        line = None if error.lineno is None else error.lineno + first - 1
+        text = _PLACE.sub("", str(error.msg))
+        raise InputError(f"expected {_KINDS[suffix]}{place}: {text[:200]}", path, line) from None
+    if subjects:
+        yield _Rows.of(columns)
+
+
+def _line_by_line(block: bytes, suffix: str, path: Path, first: int, faults: Faults) -> Iterator[_Rows]:
+    """The same for lines, of which the bad ones go to ``faults``."""
+    parts: list[_Rows] = []
+    for line, text in enumerate(block.split(b"\n")[:-1], start=first):
+        try:
+            parts += _parsed(text + b"\n", suffix, path, line)
+        except InputError as error:
+            faults.bad(str(error), path, line)
+    if parts:
+        yield _Rows.of(
+            [item for column in columns for item in column]
+            for columns in zip(*(part[:6] for part in parts), strict=True)
+        )
+
+
+def _format(suffix: str) -> Any:
+    form = oxigraph().RdfFormat
+    names = {".nt": "N_TRIPLES", ".nq": "N_QUADS", ".ttl": "TURTLE", ".trig": "TRIG"}
+    return getattr(form, names.get(suffix, "RDF_XML"))
