@@ -76,7 +76,10 @@ def test_constraints_pin_one_version_each_and_torch_first():
 
 def test_the_pins_satisfy_what_setup_cfg_asks_for(setup):
     extras = setup["options.extras_require"]
-    requirements = [setup["options"]["install_requires"], *(extras[name] for name in ("dev", "emoji", "rdf", "parquet", "hdf5"))]
+    requirements = [
+        setup["options"]["install_requires"],
+        *(extras[name] for name in ("dev", "emoji", "rdf", "parquet", "hdf5")),
+    ]
     found = pins()
     for requirement in (Requirement(line) for text in requirements for line in lines(text)):
         version = found[canonicalize_name(requirement.name)]

@@ -82,7 +82,7 @@ def test_a_missing_folder_and_a_file_in_its_place_are_bad_input(tmp_path):
     with pytest.raises(InputError, match="absent/pair: no such folder"):
         mmkg.load(f"{tmp_path}/absent/pair")
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="file: expected a folder"):
+    with pytest.raises(InputError, match="file: expected a graph, one of .nt"):
         mmkg.load(tmp_path / "file")
 
 

@@ -65,6 +65,7 @@ LAYOUTS: Mapping[str, tuple[str, ...]] = {
     "pair": ("left", "left.*", "right", "right.*"),
 }
 FORMATS = (*LAYOUTS, *GRAPHS)
+_NO_GRAPH = "expected a graph, {}; name its format: data.format=" + "|".join(GRAPHS)
 WRITERS = ("dbp15k", "openea", "ntriples", "tsv", "csv", "parquet")
 
 
@@ -288,9 +289,8 @@ def _graph(path: Path, format: str | None, how: HowToRead, faults: Faults) -> Rd
         raise InputError("no such file or folder; check the path", path)
     kind = format or graph_format(path)
     if kind is None:
-        known = ", ".join(suffix for form in GRAPHS.values() for suffix in form.suffixes)
-        what = "a folder of RDF files or with triples.tsv, .csv or .parquet" if path.is_dir() else f"one of {known}"
-        raise InputError(f"expected a graph, {what}; name its format: data.format={'|'.join(GRAPHS)}", path)
+        tables = "a folder of RDF files or with triples.tsv, .csv or .parquet"
+        raise InputError(_NO_GRAPH.format(tables if path.is_dir() else "one of " + ", ".join(_suffixes())), path)
     return GRAPHS[kind].read(path, how, faults)
 
 
@@ -300,6 +300,8 @@ def _layout(folder: Path, format: str | None) -> str:
     if not folder.exists():
         raise InputError("no such file or folder; check the path", folder)
     if folder.is_file() or (format in (None, *GRAPHS) and _found(folder) is None and graph_format(folder)):
+        if folder.is_file() and format is None and graph_format(folder) is None:
+            raise InputError(_NO_GRAPH.format("one of " + ", ".join(_suffixes())), folder)
         raise InputError(
             "expected a pair of graphs, got one; give the other one and the links too: "
             "mmkg align LEFT RIGHT --links FILE, or mmkg.read_pair(left, right, links)",
@@ -313,6 +315,10 @@ def _layout(folder: Path, format: str | None) -> str:
         there = ", ".join(sorted(path.name for path in folder.iterdir())[:6]) or "nothing"
         raise InputError(f"expected a pair of graphs, looked for {looked}; found {there}", folder)
     return found
+
+
+def _suffixes() -> list[str]:
+    return [suffix for form in GRAPHS.values() for suffix in form.suffixes]
 
 
 def _found(folder: Path) -> str | None:

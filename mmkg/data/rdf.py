@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from ..errors import InputError
 from ..files import atomic_path
 from .builder import GraphBuilder, Numbers
-from .columns import ByteStream, Faults, OnError, even_lines, read_blocks, stem
+from .columns import MAX_LINE, ByteStream, Faults, OnError, even_lines, read_blocks, stem
 from .kg import KnowledgeGraph
 from .terms import RDF, escape, is_iri, label_of, literal_text, oxigraph, term_of, type_of, unescape
 
@@ -331,10 +331,11 @@ def _statements(path: Path, faults: Faults, reader: _Reader) -> Iterator[_Rows]:
         return
     sound: set[str] = set()  # predicates and datatypes; other terms are sound once they have a number
     for first, block in read_blocks(path, faults):
-        rows = _quick(block, suffix)
+        too_long = len(block) > MAX_LINE and max(map(len, block.split(b"\n"))) > MAX_LINE
+        rows = None if too_long else _quick(block, suffix)
         if rows is not None and _sound(rows, reader.builder.entities, sound):
             yield rows._replace(first=first)
-        elif faults.on_error == "raise":
+        elif faults.on_error == "raise" and not too_long:
             yield from _parsed(block, suffix, path, first)
         else:
             yield from _line_by_line(block, suffix, path, first, faults)
@@ -431,6 +432,9 @@ def _line_by_line(block: bytes, suffix: str, path: Path, first: int, faults: Fau
     """The same for lines, of which the bad ones go to ``faults``."""
     parts: list[_Rows] = []
     for line, text in enumerate(block.split(b"\n")[:-1], start=first):
+        if len(text) > MAX_LINE:
+            faults.bad(f"expected lines of at most {MAX_LINE} bytes, got a longer one", path, line)
+            continue
         try:
             parts += _parsed(text + b"\n", suffix, path, line)
         except InputError as error:
