@@ -162,8 +162,12 @@ def suffixes_of(source: Path) -> tuple[str, ...]:
         InputError: neither fits.
     """
     if source.is_dir():
-        there = [stem(path).suffix.lower() for path in sorted(source.glob("triples.*"))]
-        return CSV_SUFFIXES if any(suffix in CSV_SUFFIXES for suffix in there) else TSV_SUFFIXES
+        there = [
+            path for path in sorted(source.glob("triples.*")) if stem(path).suffix in (*TSV_SUFFIXES, *CSV_SUFFIXES)
+        ]
+        if len(there) > 1:
+            raise InputError(f"expected one table of triples, found {', '.join(path.name for path in there)}", source)
+        return CSV_SUFFIXES if there and stem(there[0]).suffix in CSV_SUFFIXES else TSV_SUFFIXES
     suffix = stem(source).suffix.lower()
     for suffixes in (TSV_SUFFIXES, CSV_SUFFIXES):
         if suffix in suffixes:

@@ -1,5 +1,6 @@
 """Graphs of PyG, ``Data`` and ``HeteroData``, in and out."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -33,9 +34,10 @@ def from_pyg(data: Any) -> KnowledgeGraph:
         return _from_hetero(data)
     if not isinstance(data, Data):
         raise InputError(f"expected a PyG Data or HeteroData, got a value of type {type(data).__name__}")
-    if data.num_nodes is None:
+    size = _num_nodes(data)
+    if size is None:
         raise InputError("expected a PyG Data with num_nodes, edge_index or features, got none of them")
-    labels = _texts(data, "entities", int(data.num_nodes))
+    labels = _texts(data, "entities", size)
     edges = _edges(data.edge_index, "edge_index") if "edge_index" in data else np.empty((2, 0), np.int64)
     kinds = np.zeros(edges.shape[1], np.int64)
     if "edge_type" in data:
@@ -111,13 +113,15 @@ def to_hetero(graph: KnowledgeGraph) -> Any:
 
 def _from_hetero(data: Any) -> KnowledgeGraph:
     start: dict[str, int] = {}
+    sizes: dict[str, int] = {}
     labels: list[str] = []
     names: list[str | None] = []
     for kind in data.node_types:
         store = data[kind]
-        if store.num_nodes is None:
+        number = _num_nodes(store)
+        if number is None:
             raise InputError(f"expected num_nodes or features of the node type {kind!r}, got neither")
-        start[kind], size = len(labels), int(store.num_nodes)
+        start[kind], sizes[kind], size = len(labels), number, number
         default = [f"{kind}/{row}" for row in range(size)]
         labels += _texts(store, "entities", size) if "entities" in store else default
         names += store.names if "names" in store else [None] * size
@@ -127,13 +131,20 @@ def _from_hetero(data: Any) -> KnowledgeGraph:
     for head, relation, tail in data.edge_types:
         edges = _edges(data[head, relation, tail].edge_index, f"edge_index of {(head, relation, tail)}")
         for side, kind in ((0, head), (1, tail)):
-            if kind not in start or int(edges[side].max(initial=-1)) >= int(data[kind].num_nodes):
+            if kind not in start or int(edges[side].max(initial=-1)) >= sizes[kind]:
                 raise InputError(f"edge_index of {(head, relation, tail)} names a node that {kind!r} does not have")
         number = np.full(edges.shape[1], len(relations), np.int64)
         triples.append(np.stack([edges[0] + start[head], number, edges[1] + start[tail]], axis=1))
         relations.append(relation if middle.count(relation) == 1 else f"{head}/{relation}/{tail}")
     graph = KnowledgeGraph(tuple(labels), tuple(relations), np.concatenate(triples))
     return replace(graph, names=tuple(names)) if any(names) else graph
+
+
+def _num_nodes(store: Any) -> int | None:
+    """Number of nodes as PyG has it or infers it, without its warning."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return None if store.num_nodes is None else int(store.num_nodes)
 
 
 def _edges(index: Any, what: str) -> np.ndarray:

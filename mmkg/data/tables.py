@@ -135,12 +135,10 @@ def columns_of(
         called = (names[number].lower(),) if number < len(names) else ALIASES[column]
         found = [lower.index(name) for name in called if name in lower]
         if not found and column not in OPTIONAL:
-            raise InputError(
-                f"expected a column {' or '.join(map(repr, called[:3]))}, got {', '.join(map(repr, header[:8]))}; "
-                "name the columns: columns=(HEAD, RELATION, TAIL)",
-                path,
-                line,
-            )
+            hint = "; name the columns: columns=(HEAD, RELATION, TAIL)" if column in TRIPLES else ""
+            there = ", ".join(map(repr, header[:8]))
+            what = " or ".join(map(repr, called[:3]))
+            raise InputError(f"expected a column {what}, got {there}{hint}", path, line)
         if found and lower.count(lower[found[0]]) > 1:
             raise InputError(f"expected one column {header[found[0]]!r}, got several of this name", path, line)
         places.append(found[0] if found else None)

@@ -111,7 +111,9 @@ def test_a_malformed_table_is_refused_with_its_place(tmp_path, name, content, li
     faults = Faults("skip")
     if skippable is not False:
         assert len(read_delimited(file, faults=faults).triples) >= 1
-        assert faults.notes[f"{name}: skipped lines"] == (2 if skippable is None or "extra" in content else 1)
+        assert faults.notes[f"{name}: skipped lines"] == (
+            2 if skippable is None or name == "g.tsv" and message.startswith("expected 4") else 1
+        )
     else:
         with pytest.raises(InputError):
             read_delimited(file, faults=faults)
@@ -121,7 +123,7 @@ TABLES = [
     ("triples.csv", CSV + "a,knows,nobody\n", 3, "expected an entity of entities.csv, got the unknown 'nobody'"),
     ("triples.csv", None, None, "expected a file of triples, triples.tsv or triples.txt, found none"),
     ("triples.tsv", TSV, None, "expected one table of triples, found"),
-    ("entities.csv", "a\nb\nc\n", 1, "expected a column 'entity' or 'id' or 'label', got a"),
+    ("entities.csv", "a\nb\nc\n", 1, "expected a column 'entity' or 'id' or 'label', got 'a'"),
     ("entities.csv", "entity,name\na,A\nb\n", 3, "expected 2 comma-separated fields, got 1"),
     ("entities.csv", "entity,name\na,A\n,B\n", 3, "expected the entity, got an empty field"),
     ("entities.csv", "entity,name,name\na,A,B\n", 1, "expected one column 'name', got several of this name"),

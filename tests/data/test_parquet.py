@@ -47,7 +47,11 @@ def test_many_rows_are_read_in_order(tmp_path):
 
 
 MALFORMED = [
-    ({"head": HEAD, "relation": RELATION}, "expected a column 'tail' or 't' or 'object', got head, relation", False),
+    (
+        {"head": HEAD, "relation": RELATION},
+        "expected a column 'tail' or 't' or 'object', got 'head', 'relation'",
+        False,
+    ),
     ({"x": HEAD, "y": RELATION, "z": TAIL}, "name the columns: columns=(HEAD, RELATION, TAIL)", False),
     ({"head": [1, 2], "relation": RELATION, "tail": TAIL}, "expected text in column 'head', got int64", False),
     ({"head": HEAD, "relation": [0.5, 1], "tail": TAIL}, "expected text in column 'relation', got double", False),
