@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from itertools import compress, repeat
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -15,6 +15,36 @@ from .kg import AttributeTriples, ImageTable, KnowledgeGraph
 T = TypeVar("T")
 
 
+class Coded(Sequence[str]):
+    """A column of texts of which each different one is kept once.
+
+    Args:
+        words: different texts, in order of their first appearance.
+        codes: position in ``words`` of each item, int64.
+    """
+
+    def __init__(self, words: Sequence[str], codes: IntArray) -> None:
+        self.words, self.codes = words, codes
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.words[self.codes[index]]
+
+    @staticmethod
+    def interleaved(first: "Coded", second: "Coded") -> "Coded":
+        """One item of the first column, one of the second, and so on."""
+        words = [*first.words, *second.words]
+        codes = np.stack([first.codes, second.codes + len(first.words)], axis=1).ravel()
+        place = np.zeros(len(words), np.int64)
+        place[codes[::-1]] = np.arange(len(codes))[::-1]  # where each comes first: the last to be written stays
+        order = np.argsort(place, kind="stable")
+        rank = np.empty(len(words), np.int64)
+        rank[order] = np.arange(len(words))
+        return Coded([words[k] for k in order.tolist()], rank[codes])
+
+
 class Numbers(dict[str, int]):
     """Numbers strings 0, 1, ... in the order in which they are first asked for."""
 
@@ -24,10 +54,14 @@ class Numbers(dict[str, int]):
 
     def of(self, keys: Sequence[str]) -> IntArray:
         """Number of each string; a new one gets the next number."""
+        if isinstance(keys, Coded):
+            return self.of(keys.words)[keys.codes]
         return np.fromiter(map(self.__getitem__, keys), np.int64, len(keys))
 
     def known(self, keys: Sequence[str]) -> IntArray:
         """Number of each string, -1 where it has none."""
+        if isinstance(keys, Coded):
+            return self.known(keys.words)[keys.codes]
         return np.fromiter(map(self.get, keys, repeat(-1)), np.int64, len(keys))
 
     def forget(self, size: int) -> None:
@@ -63,11 +97,16 @@ class GraphBuilder:
         self.declared = by
 
     def add_triples(
-        self, ends: Sequence[str], relations: Sequence[str], path: Path, lines: IntArray | None = None
+        self, ends: Sequence[str] | IntArray, relations: Sequence[str], path: Path, lines: IntArray | None = None
     ) -> None:
-        """Add triples: ``ends`` holds head, tail, head, tail, ..., ``relations`` one label for each pair."""
-        rows = self._rows(ends).reshape(-1, 2)
-        good = self._good(rows.min(axis=1, initial=0) < 0, rows, ends, path, lines)
+        """Add triples: ``ends`` holds head, tail, head, tail, ..., ``relations`` one label for each pair.
+
+        Ends may be given as numbers of ``entities``.
+        """
+        numbered = isinstance(ends, np.ndarray)
+        rows = (ends if numbered else self._rows(ends)).reshape(-1, 2)  # type: ignore[arg-type, union-attr]
+        labels: Sequence[str] = () if numbered else ends  # type: ignore[assignment]
+        good = self._good(rows.min(axis=1, initial=0) < 0, rows, labels, path, lines)
         kinds = self.relations.of(_picked(relations, good))
         block = np.empty((len(kinds), 3), np.int32)
         block[:, ::2], block[:, 1] = rows[good], kinds

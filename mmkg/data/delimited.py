@@ -148,7 +148,7 @@ def read_rows(
             found, lines = _filled(found, wanted, lines, path, faults)
         yield TableBlock(
             [
-                [text or None for text in texts] if texts is not None and column in OPTIONAL else texts  # type: ignore[misc]
+                [text or None for text in texts] if texts is not None and column in OPTIONAL else texts
                 for column, texts in zip(wanted, found, strict=True)
             ],
             lines,

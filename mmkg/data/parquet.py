@@ -11,6 +11,7 @@ import numpy as np
 from ..errors import InputError, MissingPackageError
 from ..files import atomic_path
 from ..typing import IntArray
+from .builder import Coded
 from .columns import Faults, OnError
 from .kg import KnowledgeGraph
 from .links import LabelLinks
@@ -27,7 +28,8 @@ from .tables import (
 )
 
 SUFFIXES = (".parquet", ".pq")
-_ROWS = 1 << 16  # rows that are read, and written, at a time
+_ROWS = 1 << 19  # rows that are read at a time: many, because each different text of them is looked up once
+_GROUP = 1 << 16  # rows that are written at a time
 
 
 def read_parquet(
@@ -88,7 +90,7 @@ def write_rows(path: Path, columns: Sequence[str], rows: Any) -> None:
     schema = arrow.schema([(column, arrow.string()) for column in columns])
     rows = iter(rows)
     with atomic_path(path) as temporary, parquet.ParquetWriter(temporary, schema, compression="zstd") as writer:
-        while block := list(islice(rows, _ROWS)):
+        while block := list(islice(rows, _GROUP)):
             texts = list(zip(*block, strict=True))
             for column, items in zip(columns, texts, strict=True):
                 if column not in OPTIONAL and not all(items):
@@ -134,10 +136,15 @@ def _block(
     path: Path,
     faults: Faults,
 ) -> TableBlock:
+    columns = [None if place is None else batch.column(names[place]) for place in places]
+    if wanted == TRIPLES:
+        coded = [_coded(column) for column in columns]
+        if all(column is not None for column in coded):
+            return TableBlock(coded, lines)
     found: list[list[str | None] | None] = []
     good = np.ones(len(lines), bool)
-    for place, column in zip(places, wanted, strict=True):
-        texts = None if place is None else batch.column(names[place]).to_pylist()
+    for array, column in zip(columns, wanted, strict=True):
+        texts = None if array is None else array.to_pylist()
         if texts is not None and column not in OPTIONAL and not all(texts):
             for index in [k for k, text in enumerate(texts) if not text and good[k]]:
                 what = "nothing" if texts[index] is None else "an empty text"
@@ -148,6 +155,17 @@ def _block(
         return TableBlock(found, lines)
     kept = np.flatnonzero(good).tolist()
     return TableBlock([None if texts is None else [texts[k] for k in kept] for texts in found], lines[good])
+
+
+def _coded(array: Any) -> Coded | None:
+    """The texts of a column, each different one once; ``None`` if any is missing or empty."""
+    if hasattr(array, "dictionary_decode"):
+        array = array.dictionary_decode()  # its dictionary may hold more than is there
+    coded = array.dictionary_encode()
+    words = coded.dictionary.to_pylist()
+    if array.null_count or "" in words:
+        return None
+    return Coded(words, coded.indices.to_numpy(zero_copy_only=False).astype(np.int64))
 
 
 def _is_text(kind: Any, arrow: Any) -> bool:

@@ -133,8 +133,8 @@ def _from_hetero(data: Any) -> KnowledgeGraph:
         for side, kind in ((0, head), (1, tail)):
             if kind not in start or int(edges[side].max(initial=-1)) >= sizes[kind]:
                 raise InputError(f"edge_index of {(head, relation, tail)} names a node that {kind!r} does not have")
-        number = np.full(edges.shape[1], len(relations), np.int64)
-        triples.append(np.stack([edges[0] + start[head], number, edges[1] + start[tail]], axis=1))
+        kinds = np.full(edges.shape[1], len(relations), np.int64)
+        triples.append(np.stack([edges[0] + start[head], kinds, edges[1] + start[tail]], axis=1))
         relations.append(relation if middle.count(relation) == 1 else f"{head}/{relation}/{tail}")
     graph = KnowledgeGraph(tuple(labels), tuple(relations), np.concatenate(triples))
     return replace(graph, names=tuple(names)) if any(names) else graph

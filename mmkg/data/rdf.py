@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import compress
+from itertools import compress, islice
 from operator import not_
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import InputError
 from ..files import atomic_path
+from ..typing import IntArray
 from .builder import GraphBuilder, Numbers
 from .columns import MAX_LINE, ByteStream, Faults, OnError, even_lines, read_blocks, stem
 from .kg import KnowledgeGraph
@@ -69,6 +70,7 @@ class _Rows(NamedTuple):
     languages: Sequence[str]
     datatypes: Sequence[str]
     first: int | None = None  # line of the first statement, if each has one line
+    ends: IntArray | None = None  # numbers of subject, object, subject, ... where all are known to be entities
 
     def keep(self, mask: Sequence[bool]) -> "_Rows":
         """The rows of a mask."""
@@ -227,6 +229,9 @@ class _Reader:
     def take(self, rows: _Rows, path: Path) -> None:
         """Add statements, in order."""
         builder = self.builder
+        if rows.ends is not None:
+            builder.add_triples(rows.ends, rows.predicates, path)
+            return
         if self.blank:
             rows = rows._replace(subjects=self._own(rows.subjects), objects=self._own(rows.objects))
         if not SPECIAL.isdisjoint(rows.predicates):
@@ -333,7 +338,9 @@ def _statements(path: Path, faults: Faults, reader: _Reader) -> Iterator[_Rows]:
     for first, block in read_blocks(path, faults):
         too_long = len(block) > MAX_LINE and max(map(len, block.split(b"\n"))) > MAX_LINE
         rows = None if too_long else _quick(block, suffix)
-        if rows is not None and _sound(rows, reader.builder.entities, sound):
+        own_blanks = bool(reader.blank) and b"_:" in block
+        rows = None if rows is None else _checked(rows, reader.builder.entities, sound, number=not own_blanks)
+        if rows is not None:
             yield rows._replace(first=first)
         elif faults.on_error == "raise" and not too_long:
             yield from _parsed(block, suffix, path, first)
@@ -367,23 +374,49 @@ def _quick(block: bytes, suffix: str) -> _Rows | None:
     return rows._replace(values=list(map(unescape, rows.values)))
 
 
-def _sound(rows: _Rows, numbered: Numbers, sound: set[str]) -> bool:
-    """Whether all terms are what the format allows, asked once for each."""
+def _checked(rows: _Rows, numbers: Numbers, sound: set[str], *, number: bool) -> _Rows | None:
+    """The rows, if all terms are what the format allows; each is asked once.
+
+    Args:
+        rows: statements.
+        numbers: entities, of which each is sound; those of links without special predicates are added.
+        sound: predicates and datatypes that are sound; new ones are added.
+        number: whether to number links here; not where blank nodes are still to be told apart.
+
+    Returns:
+        The rows, links with ``ends`` if they were numbered; ``None`` if the parser has to say what is wrong.
+    """
     others = {*rows.predicates, *(f"<{datatype}>" for datatype in {*rows.datatypes} if datatype)} - sound
-    terms = {*rows.subjects, *rows.objects}.difference(numbered)
-    terms.discard("")
-    named, blank = oxigraph().NamedNode, oxigraph().BlankNode
+    if not all(term[0] == "<" and _is_term(term) for term in others):
+        return None
+    before = len(numbers)
+    if not number or "" in rows.objects or not SPECIAL.isdisjoint(rows.predicates):
+        new = {*rows.subjects, *rows.objects}.difference(numbers) - {""}
+        if not all(map(_is_term, new)):
+            return None
+    else:
+        ends: list[str] = [""] * (2 * len(rows.subjects))
+        ends[::2], ends[1::2] = rows.subjects, rows.objects
+        rows = rows._replace(ends=numbers.of(ends))
+        if not all(map(_is_term, islice(reversed(numbers), len(numbers) - before))):
+            numbers.forget(before)
+            return None
+    sound |= others
+    return rows
+
+
+def _is_term(term: str) -> bool:
+    """Whether this is ``<IRI>`` or ``_:node``."""
+    ox = oxigraph()
     try:
-        for term in (*others, *terms):
-            if term[0] == "<" and term[-1] == ">":
-                named(term[1:-1])
-            elif term[:2] == "_:" and term not in others:
-                blank(term[2:])
-            else:
-                return False
+        if term[0] == "<" and term[-1] == ">":
+            ox.NamedNode(term[1:-1])
+        elif term[:2] == "_:":
+            ox.BlankNode(term[2:])
+        else:
+            return False
     except ValueError:
         return False
-    sound |= others
     return True
 
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..errors import InputError, UsageError
 from ..files import atomic_path
 from ..typing import IntArray
-from .builder import GraphBuilder
+from .builder import Coded, GraphBuilder
 from .columns import Faults, stem
 from .images import read_images
 from .kg import ImageTable, KnowledgeGraph
@@ -38,9 +38,9 @@ OPTIONAL = ("name", "picture", "value", "type", "part")
 
 
 class TableBlock(NamedTuple):
-    """Some rows of a table: a list per column that was asked for, ``None`` where it has none; lines of the rows."""
+    """Some rows of a table: the texts of each column that was asked for (``None``: not there), and their lines."""
 
-    columns: list[list[str | None] | None]
+    columns: Sequence[Sequence[str | None] | None]
     lines: IntArray
 
 
@@ -68,8 +68,12 @@ def read_table_graph(source: Path, suffixes: Sequence[str], read: TableReader, f
         _read_entities(entities, read, builder, faults)
     for block in read(triples, TRIPLES, faults):
         heads, relations, tails = block.columns
-        ends: list[str] = [""] * (2 * len(block.lines))
-        ends[::2], ends[1::2] = heads, tails  # type: ignore[assignment]
+        ends: Any
+        if isinstance(heads, Coded) and isinstance(tails, Coded):
+            ends = Coded.interleaved(heads, tails)
+        else:
+            ends = [None] * (2 * len(block.lines))
+            ends[::2], ends[1::2] = heads, tails
         builder.add_triples(ends, relations, triples, block.lines)  # type: ignore[arg-type]
     facts = None if folder is None else table_file(folder, "attributes", suffixes)
     if facts is not None:
