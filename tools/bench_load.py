@@ -7,7 +7,6 @@ pyarrow.csv too, without checks: that is the floor of reading them.
     python tools/bench_load.py --entities 100000
 """
 
-import json
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -19,10 +18,9 @@ from benchmarks import Spent, measure, parser, report, row, start
 
 from mmkg.config import Experiment
 from mmkg.data.columns import Faults, read_integers
-from mmkg.data.dbp15k import read_dbp15k
+from mmkg.data.dbp15k import read_dbp15k, write_dbp15k
 from mmkg.data.features import FeatureConfig, available_modalities, build_inputs
 from mmkg.data.synthetic import twin_graphs
-from mmkg.data.task import AlignmentTask
 from mmkg.pipeline import build_model
 
 
@@ -101,31 +99,6 @@ def plain_parse(paths: list[Path], tables: list[np.ndarray], repeats: int) -> Sp
     if [table.num_rows for table in found] != [len(table) for table in tables]:
         raise SystemExit("pyarrow.csv found another number of triples")
     return spent
-
-
-def write_dbp15k(task: AlignmentTask, folder: Path) -> None:
-    """The pair in DBP15K layout, image features included; ids of the right graph follow those of the left one."""
-    folder.mkdir(parents=True)
-    names, images, shift = [], [], 0
-    for k, graph in enumerate((task.left, task.right), start=1):
-        labels, facts = graph.entities, graph.attributes
-        write(folder / f"ent_ids_{k}", (f"{row + shift}\t{label}" for row, label in enumerate(labels)))
-        write(folder / f"triples_{k}", (f"{h + shift}\t{r}\t{t + shift}" for h, r, t in graph.triples.tolist()))
-        pairs = zip(facts.entity.tolist(), facts.attribute.tolist(), strict=True)
-        write(folder / f"training_attrs_{k}", (f"{labels[entity]}\t{facts.names[kind]}" for entity, kind in pairs))
-        names += [[row + shift, [name]] for row, name in enumerate(graph.names or ()) if name]
-        if graph.images is not None:
-            images.append((graph.images.rows + shift, graph.images.features))
-        shift = graph.num_entities
-    (folder / f"dbp_{folder.name}.json").write_text(json.dumps(names))
-    write(folder / "ill_ent_ids", (f"{a}\t{b + task.left.num_entities}" for a, b in task.links.all().tolist()))
-    if images:
-        ids, features = (np.concatenate(parts) for parts in zip(*images, strict=True))
-        np.savez(folder / "twins_id_img_feature_dict.npz", ids=ids, features=features)
-
-
-def write(path: Path, lines: Any) -> None:
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

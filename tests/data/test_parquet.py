@@ -108,6 +108,20 @@ def test_an_entity_that_the_table_of_entities_lacks_is_refused(tmp_path):
     refused(lambda: read_parquet(tmp_path), path, 2, "expected an entity of entities.parquet, got the unknown 'c'")
 
 
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([7, 8], "expected text in column 'value', got int64"),
+        ([True, None], "expected text in column 'value', got bool"),
+        ([{"lat": 1.0}, {"lat": 2.0}], "expected text in column 'value', got struct"),
+    ],
+)
+def test_values_that_are_no_text_are_refused(tmp_path, values, message):
+    save(tmp_path / "triples.parquet", {"head": HEAD, "relation": RELATION, "tail": TAIL})
+    path = save(tmp_path / "attributes.parquet", {"entity": HEAD, "attribute": ["p", "q"], "value": values})
+    refused(lambda: read_parquet(tmp_path), path, None, message)
+
+
 def test_links_may_say_their_part(tmp_path):
     path = save(tmp_path / "links.parquet", {"left": ["a"], "right": ["x"], "part": ["train"]})
     links = read_parquet_links(path, Faults())

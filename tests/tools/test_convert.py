@@ -1,0 +1,47 @@
+import sys
+
+import numpy as np
+import pytest
+
+import mmkg
+from mmkg.data.formats import WRITERS
+
+
+@pytest.fixture
+def run(load_tool, monkeypatch, capsys):
+    def run(name, *arguments):
+        monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
+        status = load_tool(name).main()
+        return status, capsys.readouterr()
+
+    return run
+
+
+def test_a_pair_goes_through_all_formats_and_comes_out_the_same(run, tmp_path):
+    task = mmkg.twin_graphs(40, image_dim=0, attribute_names=0, seed=2)
+    source = mmkg.write_pair(task, tmp_path / "start", "csv", keep_split=True)
+    for form in WRITERS:
+        if form not in ("dbp15k", "openea"):  # which number anew, and hold no split of three parts
+            status, printed = run("convert", source, tmp_path / form, "--to", form, "--keep-split")
+            assert status == 0 and str(tmp_path / form) in printed.out
+            source = tmp_path / form
+    found = mmkg.load(source)
+    assert found.left.entities == task.left.entities and found.right.names == task.right.names
+    assert np.array_equal(found.links.test, task.links.test) and np.array_equal(found.links.valid, task.links.valid)
+
+
+def test_two_graphs_are_converted_with_their_links(run, tmp_path):
+    (tmp_path / "l.tsv").write_text("a\tr\tb\n")
+    (tmp_path / "r.tsv").write_text("x\tr\ty\n")
+    (tmp_path / "links").write_text("a\tx\n")
+    paths = (tmp_path / "l.tsv", tmp_path / "r.tsv")
+    assert run("convert", *paths, tmp_path / "out", "--to", "openea", "--links", tmp_path / "links")[0] == 0
+    assert (tmp_path / "out" / "rel_triples_2").read_text() == "x\tr\ty\n"
+    status, printed = run("inspect_pair", *paths, "--links", tmp_path / "links")
+    assert status == 0 and "a  =  x" in printed.out and "x -- r -> y" in printed.out
+
+
+def test_what_cannot_be_read_is_said_in_a_line(run, tmp_path):
+    for name, more in (("convert", (tmp_path / "out", "--to", "csv")), ("inspect_pair", ())):
+        status, printed = run(name, tmp_path / "nowhere" / "at all", *more)
+        assert status == 1 and printed.err.startswith(f"{name}: ") and "no such folder" in printed.err
