@@ -103,9 +103,8 @@ class GraphBuilder:
 
         Ends may be given as numbers of ``entities``.
         """
-        numbered = isinstance(ends, np.ndarray)
-        rows = (ends if numbered else self._rows(ends)).reshape(-1, 2)  # type: ignore[arg-type, union-attr]
-        labels: Sequence[str] = () if numbered else ends  # type: ignore[assignment]
+        flat, labels = self._rows(ends)
+        rows = flat.reshape(-1, 2)
         good = self._good(rows.min(axis=1, initial=0) < 0, rows, labels, path, lines)
         kinds = self.relations.of(_picked(relations, good))
         block = np.empty((len(kinds), 3), np.int32)
@@ -114,16 +113,19 @@ class GraphBuilder:
 
     def add_facts(
         self,
-        entities: Sequence[str],
+        entities: Sequence[str] | IntArray,
         attributes: Sequence[str],
         values: Sequence[str | None],
         types: Sequence[str | None] | None,
         path: Path,
         lines: IntArray | None = None,
     ) -> None:
-        """Add attribute facts, one per position; ``types`` may be ``None`` where all are plain."""
-        rows = self._rows(entities)
-        good = self._good(rows < 0, rows[:, None], entities, path, lines)
+        """Add attribute facts, one per position; ``types`` may be ``None`` where all are plain.
+
+        Entities may be given as numbers of ``entities``.
+        """
+        rows, labels = self._rows(entities)
+        good = self._good(rows < 0, rows[:, None], labels, path, lines)
         kinds = self.attributes.of(_picked(attributes, good))
         self._facts.append(np.stack([rows[good], kinds], axis=1).astype(np.int32))
         self._values += _picked(values, good)
@@ -167,8 +169,11 @@ class GraphBuilder:
             pictures=pictures,
         )
 
-    def _rows(self, labels: Sequence[str]) -> IntArray:
-        return self.entities.of(labels) if self.declared is None else self.entities.known(labels)
+    def _rows(self, terms: Sequence[str] | IntArray) -> tuple[IntArray, Sequence[str]]:
+        """Numbers of labels, and the labels, if it is not numbers already."""
+        if isinstance(terms, np.ndarray):
+            return terms, ()
+        return (self.entities.of(terms) if self.declared is None else self.entities.known(terms)), terms
 
     def _good(
         self, bad: np.ndarray, rows: IntArray, labels: Sequence[str], path: Path, lines: IntArray | None

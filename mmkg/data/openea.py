@@ -36,7 +36,8 @@ def read_openea(
 
     - ``rel_triples_k``: head, relation, tail.
     - ``attr_triples_k`` (optional): entity, attribute, value; whatever stands after the second tab is the value. A
-      value written as a literal (``"1.5"^^<IRI>``, ``"text"@en``) is taken apart into text and type.
+      value written as a literal (``"1.5"^^<IRI>``, ``"text"@en``) is taken apart into text and type; an empty
+      one is a missing value.
     - ``ent_links``: left entity, right entity; or ``FOLD/train_links``, ``valid_links``, ``test_links``.
 
     Entities are those of the triples and of the attributes, in this order.
@@ -77,10 +78,10 @@ def read_openea(
 
 
 def write_openea(task: AlignmentTask, folder: str | Path, *, fold: str | None = None) -> Path:
-    """Write a pair in the OpenEA layout; ``read_openea`` gives back triples, attributes with values, and links.
+    """Write a pair in the OpenEA layout; ``read_openea`` gives back triples, attributes and links.
 
     The layout holds no names and no images, no entity without triple or attribute, and no order of entities but that
-    of the triples.
+    of the triples. A missing value is written as an empty literal.
 
     Args:
         task: the pair.
@@ -88,9 +89,22 @@ def write_openea(task: AlignmentTask, folder: str | Path, *, fold: str | None = 
         fold: folder below it that gets the split of the task.
 
     Raises:
-        InputError: a label or attribute name that holds a tab or a line end, or is empty.
+        InputError: a label or attribute name that holds a tab or a line end, or is empty; a link of an entity without
+            triple and attribute.
     """
     folder = Path(folder)
+    for side, graph in enumerate((task.left, task.right)):
+        known = np.zeros(graph.num_entities, bool)
+        known[graph.triples[:, ::2]] = True
+        known[graph.attributes.entity] = True
+        linked = task.links.all()[:, side]
+        if not known[linked].all():
+            label = graph.entities[int(linked[~known[linked]][0])]
+            raise InputError(
+                f"expected triples or attributes of every linked entity, got none of {label!r}; "
+                "the OpenEA layout has no place for it: choose another format",
+                folder,
+            )
     for k, graph in enumerate((task.left, task.right), start=1):
         labels, relations, facts = graph.entities, graph.relations, graph.attributes
         triples = ((labels[h], relations[r], labels[t]) for h, r, t in graph.triples.tolist())
@@ -98,7 +112,7 @@ def write_openea(task: AlignmentTask, folder: str | Path, *, fold: str | None = 
         types = facts.types or (None,) * len(facts)
         rows = zip(facts.entity.tolist(), facts.attribute.tolist(), facts.values, types, strict=True)
         if len(facts):
-            written = ((labels[e], facts.names[a], _value(v, kind)) for e, a, v, kind in rows if v is not None)
+            written = ((labels[e], facts.names[a], _value(v or "", kind)) for e, a, v, kind in rows)
             write_lines(folder / f"attr_triples_{k}", written)
     pairs = {part: getattr(task.links, part).tolist() for part in FOLD_FILES}
     named = {part: [(task.left.entities[i], task.right.entities[j]) for i, j in rows] for part, rows in pairs.items()}
@@ -125,7 +139,7 @@ def _read_graph(folder: Path, k: int, faults: Faults) -> KnowledgeGraph:
         for lines, entities, attributes, values in _attribute_blocks(path, faults):
             found = [literal_of(value) for value in values]
             types = [kind for _, kind in found]
-            builder.add_facts(entities, attributes, [value for value, _ in found], types, path, lines)
+            builder.add_facts(entities, attributes, [value or None for value, _ in found], types, path, lines)
     return builder.build()
 
 

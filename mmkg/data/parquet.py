@@ -28,7 +28,7 @@ from .tables import (
 )
 
 SUFFIXES = (".parquet", ".pq")
-_ROWS = 1 << 19  # rows that are read at a time: many, because each different text of them is looked up once
+_ROWS = 1 << 18  # rows that are read at a time: many, because each different text of them is looked up once
 _GROUP = 1 << 16  # rows that are written at a time
 
 

@@ -7,6 +7,8 @@ from operator import not_
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from ..errors import InputError
 from ..files import atomic_path
 from ..typing import IntArray
@@ -70,11 +72,17 @@ class _Rows(NamedTuple):
     languages: Sequence[str]
     datatypes: Sequence[str]
     first: int | None = None  # line of the first statement, if each has one line
-    ends: IntArray | None = None  # numbers of subject, object, subject, ... where all are known to be entities
+    numbers: IntArray | None = None  # of the terms, where all are known to be entities
 
     def keep(self, mask: Sequence[bool]) -> "_Rows":
         """The rows of a mask."""
         return _Rows.of(list(compress(column, mask)) for column in self[:6])
+
+    def terms(self) -> list[str]:
+        """Subject and object of the first statement, of the second, and so on; literals are left out."""
+        terms: list[str] = [""] * (2 * len(self.subjects))
+        terms[::2], terms[1::2] = self.subjects, self.objects
+        return list(filter(None, terms)) if "" in self.objects else terms
 
     @staticmethod
     def of(columns: Iterable[Sequence[str]]) -> "_Rows":
@@ -93,7 +101,8 @@ def read_rdf(
     """Read one graph from RDF files; memory grows with the graph, not with the size of the files.
 
     IRIs and blank nodes are entities, statements between them are triples (``rdf:type`` too), and literals are
-    attribute values: the text in ``values``, datatype or language in ``types``. Apart from these:
+    attribute values: the text in ``values`` (``None`` if it is empty), datatype or language in ``types``. Apart from
+    these:
 
     - ``rdfs:label``, ``skos:prefLabel``, ``foaf:name`` and ``schema:name`` give names, one for each entity: the first
       in the first of ``languages``, and so on, then without a language, then in any; among equals the first
@@ -168,8 +177,8 @@ def write_ntriples(graph: KnowledgeGraph, path: str | Path) -> None:
     """Write a graph as N-Triples, whole or not at all; ``read_rdf`` gives it back.
 
     Every entity is declared first (``rdf:type owl:NamedIndividual``), so that rows keep their order; then names,
-    pictures, triples and attributes follow. Labels that are no IRIs become ``urn:mmkg:`` IRIs. Image features and
-    display texts are left out, and so are attributes without a value.
+    pictures, triples and attributes follow. Labels that are no IRIs become ``urn:mmkg:`` IRIs, a missing value an empty
+    literal. Image features and display texts are left out.
 
     Args:
         graph: the graph.
@@ -212,8 +221,7 @@ def _lines(graph: KnowledgeGraph) -> Iterator[str]:
     for entity, name, value, kind in zip(
         facts.entity.tolist(), facts.attribute.tolist(), facts.values, types, strict=True
     ):
-        if value is not None:
-            yield f"{terms[entity]} {names[name]} {literal_text(value, kind)} .\n"
+        yield f"{terms[entity]} {names[name]} {literal_text(value or '', kind)} .\n"
 
 
 class _Reader:
@@ -229,33 +237,25 @@ class _Reader:
     def take(self, rows: _Rows, path: Path) -> None:
         """Add statements, in order."""
         builder = self.builder
-        if rows.ends is not None:
-            builder.add_triples(rows.ends, rows.predicates, path)
-            return
-        if self.blank:
-            rows = rows._replace(subjects=self._own(rows.subjects), objects=self._own(rows.objects))
-        if not SPECIAL.isdisjoint(rows.predicates):
-            special = [predicate in SPECIAL for predicate in rows.predicates]
-            ordinary = self._take_special(rows, special, path)
-            rows = rows.keep(ordinary)
+        if rows.numbers is None:
+            if self.blank:
+                rows = rows._replace(subjects=self._own(rows.subjects), objects=self._own(rows.objects))
+            if not SPECIAL.isdisjoint(rows.predicates):
+                special = [predicate in SPECIAL for predicate in rows.predicates]
+                rows = rows.keep(self._take_special(rows, special, path))
+        numbers = builder.entities.of(rows.terms()) if rows.numbers is None else rows.numbers
         if "" not in rows.objects:
-            ends: list[str] = [""] * (2 * len(rows.subjects))
-            ends[::2], ends[1::2] = rows.subjects, rows.objects
-            builder.add_triples(ends, rows.predicates, path)
+            builder.add_triples(numbers, rows.predicates, path)
             return
-        # rows are numbered in order of appearance, whatever kind of statement they appear in
-        order: list[str] = [""] * (2 * len(rows.subjects))
-        order[::2], order[1::2] = rows.subjects, rows.objects
-        builder.entities.of(list(filter(None, order)))
-        links = rows.keep(list(map(bool, rows.objects)))
-        facts = rows.keep(list(map(not_, rows.objects)))
-        ends = [""] * (2 * len(links.subjects))
-        ends[::2], ends[1::2] = links.subjects, links.objects
-        builder.add_triples(ends, links.predicates, path)
-        types = None
-        if any(facts.languages) or any(facts.datatypes):
-            types = list(map(type_of, facts.languages, facts.datatypes))
-        builder.add_facts(facts.subjects, facts.predicates, facts.values, types, path)
+        linked = np.array(list(map(bool, rows.objects)))
+        ends = np.empty((len(linked), 2), np.int64)
+        ends[np.stack([np.ones_like(linked), linked], axis=1)] = numbers
+        links, facts = linked.tolist(), (~linked).tolist()
+        builder.add_triples(ends[linked].ravel(), list(compress(rows.predicates, links)), path)
+        columns = (rows.predicates, rows.values, rows.languages, rows.datatypes)
+        names, values, languages, datatypes = (list(compress(column, facts)) for column in columns)
+        types = list(map(type_of, languages, datatypes)) if any(languages) or any(datatypes) else None
+        builder.add_facts(ends[~linked, 0], names, [value or None for value in values], types, path)
 
     def finish(self) -> RdfGraph:
         """Everything taken, as a graph."""
@@ -379,28 +379,24 @@ def _checked(rows: _Rows, numbers: Numbers, sound: set[str], *, number: bool) ->
 
     Args:
         rows: statements.
-        numbers: entities, of which each is sound; those of links without special predicates are added.
+        numbers: entities, of which each is sound; those of rows without special predicates are added.
         sound: predicates and datatypes that are sound; new ones are added.
-        number: whether to number links here; not where blank nodes are still to be told apart.
+        number: whether to number terms here; not where blank nodes are still to be told apart.
 
     Returns:
-        The rows, links with ``ends`` if they were numbered; ``None`` if the parser has to say what is wrong.
+        The rows, with ``numbers`` if there are no special predicates; ``None`` if the parser has to say what is wrong.
     """
     others = {*rows.predicates, *(f"<{datatype}>" for datatype in {*rows.datatypes} if datatype)} - sound
     if not all(term[0] == "<" and _is_term(term) for term in others):
         return None
     before = len(numbers)
-    if not number or "" in rows.objects or not SPECIAL.isdisjoint(rows.predicates):
-        new = {*rows.subjects, *rows.objects}.difference(numbers) - {""}
-        if not all(map(_is_term, new)):
-            return None
-    else:
-        ends: list[str] = [""] * (2 * len(rows.subjects))
-        ends[::2], ends[1::2] = rows.subjects, rows.objects
-        rows = rows._replace(ends=numbers.of(ends))
+    if number and SPECIAL.isdisjoint(rows.predicates):
+        rows = rows._replace(numbers=numbers.of(rows.terms()))
         if not all(map(_is_term, islice(reversed(numbers), len(numbers) - before))):
             numbers.forget(before)
             return None
+    elif not all(_is_term(term) for term in {*rows.subjects, *rows.objects} if term and term not in numbers):
+        return None
     sound |= others
     return rows
 

@@ -59,14 +59,13 @@ def pairs(task):
     return [(task.left.entities[i], task.right.entities[j]) for i, j in task.links.all().tolist()]
 
 
-def plain(graph):
-    """Everything a format may carry, as one value."""
-    images = (
-        None
-        if graph.images is None
-        else dict(zip(graph.images.rows.tolist(), graph.images.features.tolist(), strict=True))
-    )
-    return graph.entities, triples(graph), facts(graph), graph.names, graph.pictures, images
+def plain(graph, *, empty=True):
+    """Everything a format may carry, as one value; without ``empty`` an empty value counts as missing."""
+    images = None
+    if graph.images is not None:
+        images = dict(zip(graph.images.rows.tolist(), graph.images.features.tolist(), strict=True))
+    found = [(e, a, value if empty else value or None, kind) for e, a, value, kind in facts(graph)]
+    return graph.entities, triples(graph), found, graph.names, graph.pictures, images
 
 
 def squeezed(text, damage=None):
