@@ -41,6 +41,7 @@ def literal_of(text: str) -> tuple[str, str | None]:
     return unescape(value), type_of(language, datatype)
 
 
+@lru_cache(maxsize=1 << 12)  # so that equal types are one string
 def type_of(language: str | None, datatype: str | None) -> str | None:
     """How ``AttributeTriples.types`` holds a language or a datatype."""
     if language:
