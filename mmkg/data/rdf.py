@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import compress, islice
+from itertools import chain, compress, islice
 from operator import not_
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -39,14 +39,12 @@ IMAGES = (
 SPECIAL = {*NAMES, *IMAGES, SAME_AS, TYPE}
 _CHUNK = 1 << 14  # statements that are taken from the parser at a time
 _LINE_FORMATS = (".nt", ".nq")
-_TERM = r'(<[^<>"{}|^`\\\s]+>|_:[^<>"\s]+)'
-_STATEMENT = (
-    rf"^{_TERM} (<[^<>\"{{}}|^`\\\s]+>) "
-    rf'(?:{_TERM}|"([^"\\\n]*(?:\\.[^"\\\n]*)*)"(?:@([A-Za-z]+(?:-[A-Za-z0-9]+)*)|\^\^<([^<>"{{}}|^`\\\s]+)>)?)'
+_STATEMENT = (  # of terms it only says where they end: each different one is looked at once, by ``_is_term``
+    r'^(\S+) (\S+) (?:([<_]\S+)|"([^"\\\n]*(?:\\.[^"\\\n]*)*)"(?:@([A-Za-z]+(?:-[A-Za-z0-9]+)*)|\^\^<([^>\s]+)>)?)'
 )
 _LINES = {
-    ".nt": re.compile(_STATEMENT + r" \.$", re.MULTILINE),
-    ".nq": re.compile(_STATEMENT + rf"(?: {_TERM.replace('(', '(?:', 1)})? \.$", re.MULTILINE),
+    ".nt": re.compile(_STATEMENT + r"() \.$", re.MULTILINE),
+    ".nq": re.compile(_STATEMENT + r"(?: ([<_]\S+))? \.$", re.MULTILINE),
 }
 _KINDS = {".nt": "N-Triples", ".nq": "N-Quads", ".ttl": "Turtle", ".trig": "TriG"} | dict.fromkeys(
     (".rdf", ".owl", ".xml"), "RDF/XML"
@@ -366,7 +364,10 @@ def _quick(block: bytes, suffix: str) -> _Rows | None:
         return None
     if len(found) != block.count(b"\n"):
         return None
-    rows = _Rows.of(map(list, zip(*found, strict=True)))
+    flat = list(chain.from_iterable(found))
+    if not all(map(_is_term, {*flat[6::7]} - {""})):  # graphs
+        return None
+    rows = _Rows.of(flat[column::7] for column in range(6))
     if b"\\" not in block:
         return rows
     if any("\\" in value and "\\" in _SOUND_ESCAPE.sub("", value) for value in rows.values):

@@ -179,6 +179,7 @@ MALFORMED = [
     ("g.nt", f"<http://e/a> {SAME} <http://f/a> .\n", None, "expected at least one triple, got none", False),
     ("g.nt", None, None, "no such file", False),
     ("g.nq", BAD + '<http://e/a> <http://e/p> <http://e/b> "g" .\n', 3, "expected N-Quads", True),
+    ("g.nq", BAD + "<http://e/a> <http://e/p> <http://e/b> <g> .\n", 3, "No scheme found in an absolute IRI", True),
     ("g.ttl", P + ":a :p , .", 1, "expected Turtle in column", False),
     ("g.ttl", P + "\n:a :p :b\n:c :p :d .\n", 3, "expected Turtle in column", False),
     ("g.ttl", "\n\nfoo:a foo:p foo:b .", 3, "expected Turtle", False),
@@ -305,20 +306,20 @@ ODD = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.one_of(ODD, st.just("<http://e/a> <http://e/p> "), st.just(" .\n")), max_size=12))
-def test_the_quick_reader_agrees_with_the_parser(tmp_path, parts):
-    """N-Triples are Turtle, which is left to pyoxigraph alone."""
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.one_of(ODD, st.just("<http://e/a> <http://e/p> "), st.just(" .\n")), max_size=12), st.booleans())
+def test_the_quick_reader_agrees_with_the_parser(tmp_path, parts, quads):
+    name, form = ("g.nq", pyoxigraph.RdfFormat.N_QUADS) if quads else ("g.nt", pyoxigraph.RdfFormat.N_TRIPLES)
     text = "".join(parts)
-    put(tmp_path, {"g.nt": text})
+    put(tmp_path, {name: text})
     ours = theirs = None
     try:
-        ours = plain(read_rdf(tmp_path / "g.nt").graph)
+        ours = plain(read_rdf(tmp_path / name).graph)
     except InputError as error:
         assert "expected" in str(error)
     try:
-        quads = list(pyoxigraph.parse(text.encode(), format=pyoxigraph.RdfFormat.N_TRIPLES))
-        theirs = [(quad.subject.value, quad.predicate.value, quad.object.value) for quad in quads]
+        found = list(pyoxigraph.parse(text.encode(), format=form))
+        theirs = [(quad.subject.value, quad.predicate.value, quad.object.value) for quad in found]
     except SyntaxError:
         pass
     if ours is None:
