@@ -45,7 +45,7 @@ Pair = Annotated[
         "right and links; or the left graph: RDF, TSV, CSV or Parquet, a file or a folder.",
     ),
 ]
-Right = Annotated[str | None, typer.Argument(metavar="[RIGHT]", help="The right graph, where PAIR is the left one.")]
+Right = Annotated[str | None, typer.Argument(metavar="RIGHT", help="The right graph, where PAIR is the left one.")]
 Links = Annotated[
     Path | None,
     typer.Option(help="Links of two graphs: TSV, CSV, Parquet, OAEI or owl:sameAs.", show_default="owl:sameAs in them"),

@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from reader_cases import graphs, plain, task_of
+from reader_cases import pairs as named_pairs
 
 from mmkg.data.columns import Faults, read_integers, read_strings
-from mmkg.data.dbp15k import read_dbp15k
+from mmkg.data.dbp15k import read_dbp15k, write_dbp15k
 from mmkg.data.id_rows import IdRows
+from mmkg.data.kg import KnowledgeGraph
 from mmkg.errors import InputError, UsageError
 
 PAIR = {  # ids are not contiguous, and not in order
@@ -383,3 +386,23 @@ def test_the_pair_with_values_has_the_known_counts(mmkg_data):
     assert (len(task.left.attributes), len(task.right.attributes)) == (48044, 29394)
     assert (len(task.left.attributes.names), len(task.right.attributes.names)) == (225, 104)
     assert task.left.attributes.values[:2] == ("1982", "1982-05-03")
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(graphs(text=LABEL | st.just(""), kinds=st.none()), graphs(text=LABEL, kinds=st.none()))
+def test_any_pair_that_is_written_comes_back(tmp_path, left, right):
+    for name in ("attr_triples_1", "attr_triples_2", "training_attrs_1", "training_attrs_2"):
+        (tmp_path / name).unlink(missing_ok=True)
+    task = task_of(left, right)
+    found = read_dbp15k(write_dbp15k(task, tmp_path))
+    for before, after in ((left, found.left), (right, found.right)):
+        assert plain(after) == plain(before, empty=False)
+    assert sorted(named_pairs(found)) == sorted(named_pairs(task))
+
+
+@pytest.mark.parametrize("label", ["a\tb", "a\nb", "a\rb", "a\0b", "", "\ud800"])
+def test_a_label_that_the_layout_cannot_hold_is_refused(tmp_path, label):
+    graph = KnowledgeGraph((label, "b"), ("r",), np.array([[0, 0, 1]]))
+    with pytest.raises(InputError, match="expected text"):
+        write_dbp15k(task_of(graph, graph), tmp_path)
+    assert not list(tmp_path.iterdir())
