@@ -20,7 +20,7 @@ ALLOWED = {
     "blas": set(),
     "products": set(),
     "data": set(),
-    "encoders": {"data.batch", "data.neighborhood"},
+    "encoders": {"data.adjacency", "data.batch", "data.neighborhood"},
     "fusion": {"data.batch"},
     "losses": set(),
     "search": set(),
