@@ -30,6 +30,9 @@ app = typer.Typer(
 )
 
 
+ROUNDS = 4  # of --iterative
+
+
 class Format(StrEnum):
     """How links are written."""
 
@@ -100,8 +103,13 @@ def align(
     pair: Pair,
     right: Right = None,
     links: Links = None,
-    model: Annotated[str | None, typer.Option(help="meaformer, mclea or eva.", show_default="meaformer")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="meaformer, mclea, dual-amn, eva or propagation.", show_default="meaformer")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder; an interrupted run in it goes on.")] = None,
+    iterative: Annotated[
+        bool, typer.Option("--iterative", help=f"Rounds of pseudo-links (bootstrap.rounds={ROUNDS}); propagation only.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a finished run in that folder.")] = False,
     as_json: Json = False,
     seed: Seed = None,
@@ -114,7 +122,8 @@ def align(
     from .pipeline import align as run
     from .pipeline import load
 
-    experiment = _experiment(model, seed, config, _with_links(settings, links), modalities)
+    rounds = [f"bootstrap.rounds={ROUNDS}"] if iterative else []
+    experiment = _experiment(model, seed, config, [*rounds, *_with_links(settings, links)], modalities)
     if out is not None and (out / "manifest.json").is_file() and not overwrite:
         raise UsageError(f"{out} holds a finished run already; give another --out, or --overwrite")
     task = load(pair if right is None else (pair, right), experiment.data, seed=experiment.seed)
@@ -338,7 +347,9 @@ def _print_result(result: "AlignmentResult", as_json: bool, *, sample: int = 12)
             "seconds": seconds,
             "peak_rss_mb": result.record.peak_rss_mb,
             "training": {
-                key: result.record.protocol[key] for key in ("epochs", "best_epoch") if key in result.record.protocol
+                key: result.record.protocol[key]
+                for key in ("epochs", "best_epoch", "rounds", "best_round")
+                if key in result.record.protocol
             },
         }
         print(json.dumps(values, ensure_ascii=False))

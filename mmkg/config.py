@@ -13,9 +13,10 @@ import tomli_w
 from .data.features import FeatureConfig
 from .errors import InputError, UsageError, nearest
 from .matching import MATCHERS
-from .models import MODEL_CONFIGS
+from .models import MODEL_CONFIGS, UNTRAINED
 from .search import INDEXES
 from .search.config import IndexConfig
+from .training.bootstrap import BootstrapConfig
 from .training.config import TrainingConfig
 
 C = TypeVar("C")
@@ -146,7 +147,8 @@ class Experiment:
     Args:
         model: name in ``mmkg.models.MODELS``.
         seed: of everything random.
-        data, features, training, search: configurations of the stages.
+        data, features, training, bootstrap, search: configurations of the stages; models without training read
+            no ``training``, and so far they alone read ``bootstrap``.
         options: configuration of the model, an instance of its config class.
     """
 
@@ -156,6 +158,7 @@ class Experiment:
     features: FeatureConfig = field(default_factory=FeatureConfig)
     options: Any = None
     training: TrainingConfig | None = None
+    bootstrap: BootstrapConfig = field(default_factory=BootstrapConfig)
     search: SearchConfig = field(default_factory=SearchConfig)
 
     def __post_init__(self) -> None:
@@ -163,9 +166,13 @@ class Experiment:
             if self.options is None:
                 object.__setattr__(self, "options", MODEL_CONFIGS[self.model]())
             if self.training is None:
-                object.__setattr__(self, "training", TRAINING[self.model])
+                object.__setattr__(self, "training", TRAINING.get(self.model, TrainingConfig()))
         elif self.training is None:
             object.__setattr__(self, "training", TrainingConfig())
+        if self.bootstrap.rounds and self.model not in UNTRAINED:
+            raise UsageError(
+                f"bootstrap.rounds: {self.model} cannot be iterated yet; models that can: {', '.join(UNTRAINED)}"
+            )
 
     @property
     def schedule(self) -> TrainingConfig:
@@ -181,6 +188,7 @@ class Experiment:
             "features": asdict(self.features),
             "options": options,
             "training": asdict(self.schedule),
+            "bootstrap": asdict(self.bootstrap),
             "search": asdict(self.search),
         }
         return {"model": self.model, "seed": self.seed, **{name: _plain(part) for name, part in sections.items()}}
@@ -212,6 +220,7 @@ class Experiment:
             if model in MODEL_CONFIGS
             else None,
             training=_parse(TRAINING.get(model, TrainingConfig()), values.get("training", {}), "training"),
+            bootstrap=_parse(BootstrapConfig(), values.get("bootstrap", {}), "bootstrap"),
             search=_parse(SearchConfig(), values.get("search", {}), "search"),
         )
 

@@ -4,12 +4,13 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from .config import CUSTOM, DataConfig, Experiment, SearchConfig, check_seed, merged
 from .data.describe import describe
@@ -17,18 +18,20 @@ from .data.emoji import EMOJI_PAIRS, load_emoji
 from .data.entities import EntityTable
 from .data.features import EntityInputs, build_inputs
 from .data.formats import HowToRead, read_pair, read_task
+from .data.incidence import build_incidence
 from .data.split import sample_links
 from .data.task import AlignmentTask
 from .errors import InputError, UsageError, nearest
 from .evaluation import Protocol, evaluate_sample
-from .models import MODELS, AlignmentModel
+from .matching import MATCHERS, Matching
+from .models import MODELS, UNTRAINED, AlignmentModel
 from .report import RunRecord, Stopwatch
 from .result import AlignmentResult
 from .search.vectors import resolve_device
 from .seeding import derive_seed, numpy_generator
-from .training import fit
-from .training.progress import TrainingProgress
-from .typing import BoolArray
+from .training import bootstrap, fit, propose
+from .training.progress import TrainingProgress, show_round
+from .typing import BoolArray, FloatArray, IntArray
 
 logger = logging.getLogger(__name__)
 
@@ -106,11 +109,12 @@ def align(
     progress: bool | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> AlignmentResult:
-    """Train an aligner on a task and align all its entities.
+    """Train an aligner on a task, or let labels spread from its links, and align all its entities.
 
     Args:
         task: two graphs and their links.
-        model: ``meaformer`` (default), ``mclea``, ``eva``, or a model object built for the task's inputs.
+        model: ``meaformer`` (default), ``mclea``, ``eva``, ``propagation`` (which is not trained), or a model object
+            built for the task's inputs.
         seed: of everything random but the split.
         modalities: which to use; by default all that the data have.
         experiment: full configuration; ``model``, ``seed``, ``modalities`` and ``settings`` go on top of it.
@@ -134,14 +138,94 @@ def align(
         raise UsageError(f"{out} is a file; give a folder for the run")
     where = resolve_device(device)
     watch = Stopwatch()
+    fingerprint = task.fingerprint()
+    search = experiment.search
+    if experiment.model in UNTRAINED:
+        embedded = _propagated(task, experiment, where, watch, progress)
+    else:
+        embedded = _trained(task, experiment, model, where, watch, progress, out, fingerprint)
+    num_valid, num_test = len(task.links.valid), len(task.links.test)
+    protocol = Protocol(
+        candidates=task.candidates,
+        csls_k=search.csls_k,
+        modalities=tuple(embedded.widths),
+        iterative=embedded.iterative,
+        surface_names="name" in embedded.widths,
+        selection="validation" if num_valid and embedded.selected else "none",
+        num_train=len(task.links.train),
+        num_valid=num_valid,
+        num_test=num_test,
+        num_valid_ranked=search.valid_queries if 0 < search.valid_queries < num_valid else None,
+        valid_candidates=search.valid_candidates if _capped(task, search) else None,
+        seed=experiment.seed,
+    )
+    aligned = AlignmentResult(
+        left=embedded.left,
+        right=embedded.right,
+        widths=embedded.widths,
+        entities=(EntityTable.of(task.left), EntityTable.of(task.right)),
+        links=task.links,
+        experiment=experiment,
+        protocol=protocol,
+        metrics={},
+        record=RunRecord.collect(seed=experiment.seed, device=str(where)),
+        history=embedded.history,
+        description=describe(task),
+        weights=embedded.weights,
+    )
+    with watch.phase("index"):
+        aligned.index()
+    with watch.phase("evaluate"):
+        aligned = aligned.evaluated()
+    with watch.phase("match"):
+        _ = aligned.matching
+    record = RunRecord.collect(
+        seed=experiment.seed,
+        device=str(where),
+        stopwatch=watch,
+        fingerprint=fingerprint,
+        protocol=aligned.protocol.as_dict() | embedded.course,
+        metrics=aligned.metrics,
+    )
+    aligned = aligned.annotated(record=record)
+    if out is not None:
+        aligned.save(out)
+        (Path(out) / "trainer.safetensors").unlink(missing_ok=True)
+    return aligned
+
+
+@dataclass(frozen=True)
+class _Embedded:
+    """What learning hands to search: unit rows of both graphs, and how they came about."""
+
+    left: FloatArray
+    right: FloatArray
+    widths: dict[str, int]
+    history: list[dict[str, Any]]
+    course: dict[str, int]
+    weights: dict[str, torch.Tensor] = field(default_factory=dict)
+    iterative: bool = False
+    selected: bool = True
+
+
+def _trained(
+    task: AlignmentTask,
+    experiment: Experiment,
+    model: str | AlignmentModel | None,
+    where: torch.device,
+    watch: Stopwatch,
+    progress: bool | None,
+    out: str | Path | None,
+    fingerprint: str,
+) -> _Embedded:
+    """Embeddings of a model that is trained on the links."""
+    search = experiment.search
     with watch.phase("features"):
         inputs = build_inputs(task, experiment.features, seed=experiment.seed)
         trained = model if isinstance(model, AlignmentModel) else build_model(experiment, inputs)
         trained = trained.to(where)
         if not experiment.schedule.fanout:  # neighbours are drawn on the host
             inputs = inputs.graph_to(where)
-    fingerprint = task.fingerprint()
-    search = experiment.search
     judge = validator(task, inputs, search, seed=experiment.seed) if len(task.links.valid) else None
     with watch.phase("train"), TrainingProgress(experiment.schedule.epochs, enabled=progress) as bar:
         result = fit(
@@ -159,53 +243,64 @@ def align(
         embeddings = np.empty((inputs.num_entities, sum(trained.widths.values())), search.store)
         trained.embed(inputs, out=embeddings)
     left, right = embeddings[: inputs.num_left], embeddings[inputs.num_left :]
-    num_valid, num_test = len(task.links.valid), len(task.links.test)
-    protocol = Protocol(
-        candidates=task.candidates,
-        csls_k=search.csls_k,
-        modalities=tuple(trained.widths),
-        surface_names="name" in trained.widths,
-        selection="validation" if num_valid else "none",
-        num_train=len(task.links.train),
-        num_valid=num_valid,
-        num_test=num_test,
-        num_valid_ranked=search.valid_queries if 0 < search.valid_queries < num_valid else None,
-        valid_candidates=search.valid_candidates if _capped(task, search) else None,
-        seed=experiment.seed,
-    )
-    aligned = AlignmentResult(
-        left=left,
-        right=right,
-        widths=trained.widths,
-        entities=(EntityTable.of(task.left), EntityTable.of(task.right)),
-        links=task.links,
-        experiment=experiment,
-        protocol=protocol,
-        metrics={},
-        record=RunRecord.collect(seed=experiment.seed, device=str(where)),
-        history=result.history,
-        description=describe(task),
-        weights=trained.state_dict(),
-    )
-    with watch.phase("index"):
-        aligned.index()
-    with watch.phase("evaluate"):
-        aligned = aligned.evaluated()
-    with watch.phase("match"):
-        _ = aligned.matching
-    record = RunRecord.collect(
-        seed=experiment.seed,
-        device=str(where),
-        stopwatch=watch,
-        fingerprint=fingerprint,
-        protocol=aligned.protocol.as_dict() | {"best_epoch": result.best_epoch + 1, "epochs": result.epochs},
-        metrics=aligned.metrics,
-    )
-    aligned = aligned.annotated(record=record)
-    if out is not None:
-        aligned.save(out)
-        (Path(out) / "trainer.safetensors").unlink(missing_ok=True)
-    return aligned
+    course = {"best_epoch": result.best_epoch + 1, "epochs": result.epochs}
+    return _Embedded(left, right, trained.widths, result.history, course, trained.state_dict())
+
+
+def _propagated(
+    task: AlignmentTask, experiment: Experiment, where: torch.device, watch: Stopwatch, progress: bool | None
+) -> _Embedded:
+    """Embeddings of a model without training, and of its rounds of pseudo-links."""
+    search, config = experiment.search, experiment.bootstrap
+    with watch.phase("features"):
+        inputs = build_incidence(task, experiment.features, seed=experiment.seed).to(where)
+        model = UNTRAINED[experiment.model](experiment.options)
+
+    def embed(links: IntArray) -> tuple[Tensor, Tensor]:
+        with watch.phase("embed"):
+            joint = model.embed(inputs, links, seed=experiment.seed)
+        return joint[: inputs.num_left], joint[inputs.num_left :]
+
+    def pseudo_links(left: Tensor, right: Tensor) -> IntArray:
+        with watch.phase("propose"):
+            return propose(left, right, known=task.links.train, match=nearest_pairs, min_score=config.min_score)
+
+    def nearest_pairs(left: Tensor, right: Tensor) -> Matching:
+        return MATCHERS["mutual"](left, right, csls_k=search.csls_k, kind="auto", device=where)
+
+    judge = _judge(task, search, seed=experiment.seed, device=where) if len(task.links.valid) else None
+    with torch.no_grad():
+        result = bootstrap(
+            embed,
+            task.links.train,
+            config,
+            propose=pseudo_links,
+            judge=judge if config.rounds else None,
+            valid=task.links.valid,
+            on_round=show_round if progress and config.rounds else None,
+        )
+    left, right = (side.cpu().numpy().astype(search.store, copy=False) for side in (result.left, result.right))
+    course = {"rounds": config.rounds, "best_round": result.best_round} if config.rounds else {}
+    iterative = config.rounds > 0
+    return _Embedded(left, right, model.widths(inputs), result.history, course, iterative=iterative, selected=iterative)
+
+
+def _judge(
+    task: AlignmentTask, config: SearchConfig, *, seed: int, device: torch.device
+) -> Callable[[Tensor, Tensor], float]:
+    """As ``validator``, of the embeddings of all entities."""
+    chosen, pairs = _validation(task, config, seed=seed)
+    lefts, rights = (torch.from_numpy(rows).to(device) for rows in chosen)
+
+    def judge(left: Tensor, right: Tensor) -> float:
+        return _valid_mrr(left.index_select(0, lefts), right.index_select(0, rights), pairs, device)
+
+    return judge
+
+
+def _valid_mrr(left: Tensor, right: Tensor, pairs: IntArray, device: torch.device) -> float:
+    metrics = evaluate_sample(left, right, pairs, pairs, candidates="all", csls_k=0, device=device)
+    return (metrics["left_to_right"]["mrr"] + metrics["right_to_left"]["mrr"]) / 2
 
 
 def validator(
@@ -217,7 +312,18 @@ def validator(
     that no test link is read. Of more links or candidates than ``valid_queries`` and ``valid_candidates``
     a seeded sample is taken, once; only its entities are embedded.
     """
-    config = config or SearchConfig()
+    chosen, pairs = _validation(task, config or SearchConfig(), seed=seed)
+    rows = torch.from_numpy(np.concatenate([chosen[0], chosen[1] + inputs.num_left]))
+
+    def validate(model: AlignmentModel) -> float:
+        left, right = model.embed(inputs, rows=rows).split([len(chosen[0]), len(chosen[1])])
+        return _valid_mrr(left, right, pairs, next(model.parameters()).device)
+
+    return validate
+
+
+def _validation(task: AlignmentTask, config: SearchConfig, *, seed: int) -> tuple[list[IntArray], IntArray]:
+    """Rows of either side that validation links are ranked among, and the links as positions in them."""
     links = sample_links(task.links.valid, config.valid_queries, seed=seed, label="validation links")
     chosen = []
     for side, free in enumerate(_untrained(task)):
@@ -229,16 +335,7 @@ def validator(
             free[links[:, side]] = True
             free[others[: max(0, most - int(free.sum()))]] = True
         chosen.append(np.flatnonzero(free))
-    rows = torch.from_numpy(np.concatenate([chosen[0], chosen[1] + inputs.num_left]))
-    pairs = np.stack([np.searchsorted(chosen[side], links[:, side]) for side in (0, 1)], axis=1)
-
-    def validate(model: AlignmentModel) -> float:
-        left, right = model.embed(inputs, rows=rows).split([len(chosen[0]), len(chosen[1])])
-        device = next(model.parameters()).device
-        metrics = evaluate_sample(left, right, pairs, pairs, candidates="all", csls_k=0, device=device)
-        return (metrics["left_to_right"]["mrr"] + metrics["right_to_left"]["mrr"]) / 2
-
-    return validate
+    return chosen, np.stack([np.searchsorted(chosen[side], links[:, side]) for side in (0, 1)], axis=1)
 
 
 def _untrained(task: AlignmentTask) -> list[BoolArray]:

@@ -183,7 +183,7 @@ def relation_bag(task: AlignmentTask, *, top: int = 1000) -> SparseTable:
 
     Source: EVA, MCLEA and MEAformer codes (``load_relation``).
     """
-    labels, columns = _merge(task.left.relations, task.right.relations)
+    labels, columns = merged_relations(task)
     triples = [task.left.triples, task.right.triples]
     kinds = np.concatenate([columns[side][t[:, 1]] for side, t in enumerate(triples)])
     shift = task.left.num_entities
@@ -290,6 +290,21 @@ def available_modalities(task: AlignmentTask) -> tuple[str, ...]:
     return tuple(name for name in MODALITIES if any(has_modality(graph, name).any() for graph in graphs))
 
 
+def chosen_modalities(task: AlignmentTask, config: FeatureConfig) -> tuple[str, ...]:
+    """Modalities to use, those asked for or else all that the pair holds, in the order of ``mmkg.typing.MODALITIES``.
+
+    Raises:
+        UsageError: a modality is unknown, or the data have nothing of it.
+    """
+    at_hand = available_modalities(task)
+    for name in config.modalities:
+        if name not in MODALITIES:
+            raise UsageError(f"unknown modality {name!r}; {nearest(name, MODALITIES)}")
+        if name not in at_hand:
+            raise UsageError(f"{task.name} has no {name}; it has {', '.join(at_hand)}")
+    return tuple(name for name in at_hand if not config.modalities or name in config.modalities)
+
+
 def build_inputs(task: AlignmentTask, config: FeatureConfig | None = None, *, seed: int = 0) -> EntityInputs:
     """Features of a task for the modalities asked for.
 
@@ -297,13 +312,7 @@ def build_inputs(task: AlignmentTask, config: FeatureConfig | None = None, *, se
         UsageError: a modality is unknown, or the data have nothing of it.
     """
     config = config or FeatureConfig()
-    at_hand = available_modalities(task)
-    for name in config.modalities:
-        if name not in MODALITIES:
-            raise UsageError(f"unknown modality {name!r}; {nearest(name, MODALITIES)}")
-        if name not in at_hand:
-            raise UsageError(f"{task.name} has no {name}; it has {', '.join(at_hand)}")
-    chosen = config.modalities or at_hand
+    chosen = chosen_modalities(task, config)
     tables: dict[str, Table] = {}
     if RELATION in chosen:
         tables[RELATION] = relation_bag(task, top=config.top_relations)
@@ -328,6 +337,11 @@ def build_inputs(task: AlignmentTask, config: FeatureConfig | None = None, *, se
 
 def _num_entities(task: AlignmentTask) -> int:
     return task.left.num_entities + task.right.num_entities
+
+
+def merged_relations(task: AlignmentTask) -> tuple[list[str], tuple[IntArray, IntArray]]:
+    """Distinct relation labels of both graphs, and the column of each relation of either side."""
+    return _merge(task.left.relations, task.right.relations)
 
 
 def _merge(left: Sequence[str], right: Sequence[str]) -> tuple[list[str], tuple[IntArray, IntArray]]:

@@ -1,17 +1,22 @@
 """MODELS: one paper per file; to add one, add its file and one line here."""
 
+from typing import Any
+
 from .dual_amn import DualAMN, DualAMNConfig
 from .eva import EVA, EVAConfig
 from .mclea import MCLEA, MCLEAConfig
 from .meaformer import MEAformer, MEAformerConfig
 from .model import AlignmentModel
+from .propagation import Propagation, PropagationConfig
 
 MODELS = {"dual-amn": DualAMN, "eva": EVA, "mclea": MCLEA, "meaformer": MEAformer}
-MODEL_CONFIGS = {
+UNTRAINED = {"propagation": Propagation}  # no weights, no loss: embeds from links alone
+MODEL_CONFIGS: dict[str, type[Any]] = {
     "dual-amn": DualAMNConfig,
     "eva": EVAConfig,
     "mclea": MCLEAConfig,
     "meaformer": MEAformerConfig,
+    "propagation": PropagationConfig,
 }
 
 __all__ = [
@@ -19,6 +24,7 @@ __all__ = [
     "MCLEA",
     "MODELS",
     "MODEL_CONFIGS",
+    "UNTRAINED",
     "AlignmentModel",
     "DualAMN",
     "DualAMNConfig",
@@ -26,4 +32,6 @@ __all__ = [
     "MCLEAConfig",
     "MEAformer",
     "MEAformerConfig",
+    "Propagation",
+    "PropagationConfig",
 ]

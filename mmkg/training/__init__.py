@@ -1,6 +1,16 @@
 """TRAIN: one loop, resumable, selected on validation links."""
 
+from .bootstrap import BootstrapConfig, BootstrapResult, bootstrap, propose
 from .config import TrainingConfig
 from .loop import DivergedError, FitResult, fit
 
-__all__ = ["DivergedError", "FitResult", "TrainingConfig", "fit"]
+__all__ = [
+    "BootstrapConfig",
+    "BootstrapResult",
+    "DivergedError",
+    "FitResult",
+    "TrainingConfig",
+    "bootstrap",
+    "fit",
+    "propose",
+]

@@ -50,3 +50,13 @@ class TrainingProgress:
             self._bar.update(self._task, completed=row["epoch"] + 1, note=note)
         elif self.enabled and "valid" in row:
             print(f"{self.title}: epoch {row['epoch'] + 1}/{self.epochs}  {note}", file=sys.stderr, flush=True)
+
+
+def show_round(row: Mapping[str, Any]) -> None:
+    """Print one row of the history of ``bootstrap`` on stderr."""
+    text = f"round {row['step']}: {row['pseudo_links']:,} pseudo-links"
+    if row.get("pseudo_precision") is not None:
+        text += f", {row['pseudo_precision']:.1%} right of {row['pseudo_judged']:,} that name validation entities"
+    if "valid" in row:
+        text += f"; validation MRR {row['valid']:.3f}"
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,161 @@
+"""Pseudo-links: what an aligner is sure of becomes a link to learn from, and may be taken back in the next round."""
+
+import logging
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from torch import Tensor
+
+from ..errors import UsageError
+from ..typing import FloatArray, IntArray
+
+logger = logging.getLogger(__name__)
+
+
+class Matched(Protocol):
+    """What a matcher gives: rows of either side and the score of each pair."""
+
+    @property
+    def left(self) -> IntArray:
+        """Left rows, ``[M]``."""
+
+    @property
+    def right(self) -> IntArray:
+        """Right rows, ``[M]``."""
+
+    @property
+    def score(self) -> FloatArray:
+        """Larger is better, ``[M]``."""
+
+
+Match = Callable[[Tensor, Tensor], Matched]
+Propose = Callable[[Tensor, Tensor], IntArray]
+Judge = Callable[[Tensor, Tensor], float]
+
+
+@dataclass(frozen=True)
+class BootstrapConfig:
+    """Rounds of pseudo-links; the round that does best on validation links is kept.
+
+    Args:
+        rounds: how many times pseudo-links are drawn up; 0 = not iterative (3 in LightEA).
+        min_score: least CSLS of a pair to become a pseudo-link; -4, the least there is, takes all mutual ones.
+
+    Raises:
+        UsageError: ``rounds`` < 0, or a score that is not a number.
+    """
+
+    rounds: int = 0
+    min_score: float = -4.0
+
+    def __post_init__(self) -> None:
+        if self.rounds < 0:
+            raise UsageError(f"rounds must be >= 0, got {self.rounds}")
+        if math.isnan(self.min_score):
+            raise UsageError(f"min_score must be a number, got {self.min_score}")
+
+
+@dataclass
+class BootstrapResult:
+    """How the rounds went.
+
+    Args:
+        left, right: embeddings of the round that was kept.
+        best_round: its number; 0 = seed links alone.
+        pseudo_links: those it was made with, int64 ``[P, 2]``.
+        history: one row per round: ``step``, ``pseudo_links``, ``pseudo_precision`` among those of validation
+            entities (``None`` where there are none), ``valid``.
+    """
+
+    left: Tensor
+    right: Tensor
+    best_round: int = 0
+    pseudo_links: IntArray = field(default_factory=lambda: np.empty((0, 2), np.int64))
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+def propose(left: Tensor, right: Tensor, *, known: IntArray, match: Match, min_score: float = -math.inf) -> IntArray:
+    """Pairs of entities that no known link names and that the matcher puts together.
+
+    Args:
+        left: embeddings of all left entities, ``[n1, D]``.
+        right: of all right entities, ``[n2, D]``.
+        known: training links, int64 ``[L, 2]``; their entities take no part.
+        match: matcher over the embeddings it is given, e.g. mutual nearest neighbours by CSLS.
+        min_score: least score of a pair.
+
+    Returns:
+        (left row, right row), int64 ``[P, 2]``; no entity of ``known`` is in it.
+
+    Source:
+        Mutual nearest neighbours as in EVA (Liu et al., AAAI 2021); there they stay on probation, here every round
+        draws them up anew.
+    """
+    free = [np.setdiff1d(np.arange(len(side)), known[:, place]) for place, side in enumerate((left, right))]
+    if min(len(rows) for rows in free) == 0:
+        return np.empty((0, 2), np.int64)
+    found = match(left[free[0]], right[free[1]])
+    sure = found.score >= min_score
+    return np.stack([free[0][found.left[sure]], free[1][found.right[sure]]], axis=1)
+
+
+def precision_on(pairs: IntArray, links: IntArray) -> tuple[float | None, int]:
+    """Share of the pairs that name an entity of ``links`` and are one of them, and the number of such pairs.
+
+    Args:
+        pairs: int64 ``[P, 2]``.
+        links: true pairs, int64 ``[L, 2]``, one-to-one.
+    """
+    about = pairs[np.isin(pairs[:, 0], links[:, 0]) | np.isin(pairs[:, 1], links[:, 1])]
+    if len(about) == 0:
+        return None, 0
+    true = set(map(tuple, links.tolist()))
+    return sum(tuple(pair) in true for pair in about.tolist()) / len(about), len(about)
+
+
+def bootstrap(
+    embed: Callable[[IntArray], tuple[Tensor, Tensor]],
+    links: IntArray,
+    config: BootstrapConfig,
+    *,
+    propose: Propose,
+    judge: Judge | None = None,
+    valid: IntArray | None = None,
+    on_round: Callable[[Mapping[str, Any]], None] | None = None,
+) -> BootstrapResult:
+    """Embed from the seed links, then from these and the pseudo-links of the round before, and keep the best round.
+
+    Every round starts from the seed links alone, so that a pseudo-link that is no longer proposed is gone.
+
+    Args:
+        embed: from links int64 ``[L, 2]`` to embeddings of all left and all right entities.
+        links: seed links.
+        config: number of rounds.
+        propose: pseudo-links from embeddings.
+        judge: score of embeddings on validation links, larger is better; ``None`` = the last round is kept.
+        valid: validation links, for the precision that is reported; nothing is chosen by it.
+        on_round: called with each row of the history.
+    """
+    best: BootstrapResult | None = None
+    best_score, history = -math.inf, []
+    pseudo = np.empty((0, 2), np.int64)
+    for number in range(config.rounds + 1):
+        left, right = embed(np.concatenate([links, pseudo]))
+        row: dict[str, Any] = {"step": number, "pseudo_links": len(pseudo)}
+        if valid is not None and len(valid):
+            row["pseudo_precision"], row["pseudo_judged"] = precision_on(pseudo, valid)
+        score = math.inf if judge is None else float(judge(left, right))
+        if judge is not None:
+            row["valid"] = score
+        history.append(row)
+        if on_round is not None:
+            on_round(row)
+        if best is None or judge is None or score > best_score:
+            best, best_score = BootstrapResult(left, right, number, pseudo, history), score
+        if number < config.rounds:
+            pseudo = propose(left, right)
+    assert best is not None
+    return best
