@@ -145,6 +145,9 @@ def evaluate(
     csls_k: Annotated[
         int | None, typer.Option(help="Neighbourhood of CSLS, 0 = off.", show_default="as trained")
     ] = None,
+    rescoring: Annotated[
+        str, typer.Option(help="sinkhorn = rank by an assignment of all queries at once; its figures stand apart.")
+    ] = "none",
     as_json: Json = False,
     seed: Seed = None,
     device: Device = "auto",
@@ -160,7 +163,7 @@ def evaluate(
     result = _load(run, seed, device, config, settings, modalities)
     watch = Stopwatch()
     with watch.phase("evaluate"):
-        result = result.evaluated(candidates=candidates, csls_k=csls_k, device=device)
+        result = result.evaluated(candidates=candidates, csls_k=csls_k, rescoring=rescoring, device=device)
     record = replace(result.record, seconds=watch.wall, peak_rss_mb=peak_rss_mb())
     _print_result(replace(result, record=record), as_json, sample=0)
 
@@ -209,7 +212,9 @@ def search(
 @app.command(epilog="Example: mmkg match RUN --method mutual --format nt")
 def match(
     run: Run,
-    method: Annotated[str | None, typer.Option(help="mutual, greedy or hungarian.", show_default="as trained")] = None,
+    method: Annotated[
+        str | None, typer.Option(help="mutual, greedy, hungarian or sinkhorn.", show_default="as trained")
+    ] = None,
     k: Annotated[
         int | None, typer.Option("-k", help="Nearest entities that come into question.", show_default="the matcher's")
     ] = None,
@@ -240,7 +245,8 @@ def match(
     if out is not None:
         number = write_tsv(out, links) if form is Format.tsv else write_ntriples(out, links)
     if as_json:
-        print(json.dumps({"links": [link._asdict() for link in links]}, ensure_ascii=False))
+        values = {"links": [link._asdict() for link in links], "figures": result.figures(matching)}
+        print(json.dumps(values, ensure_ascii=False))
     elif out is not None:
         print(f"{number} links written to {out}")
     else:
@@ -344,6 +350,7 @@ def _print_result(result: "AlignmentResult", as_json: bool, *, sample: int = 12)
         values = {
             "protocol": result.protocol.as_dict(),
             "test": dict(result.metrics),
+            "matching": result.figures() if sample else {},
             "seconds": seconds,
             "peak_rss_mb": result.record.peak_rss_mb,
             "training": {
@@ -363,5 +370,10 @@ def _print_result(result: "AlignmentResult", as_json: bool, *, sample: int = 12)
         print(metric_table(result.metrics, {"protocol": result.protocol.describe()}))
     else:
         print("no test links, no metrics")
+    if sample and (found := result.figures()):
+        print(
+            f"matches among all entities, not ranks: precision {found['precision']:.3f}, recall {found['recall']:.3f}, "
+            f"F1 {found['f1']:.3f} on {found['links']:,} test links ({result.experiment.search.matcher})"
+        )
     spent = "  ".join(f"{name} {value:.1f} s" for name, value in seconds.items())
     print(f"{spent}   peak memory {result.record.peak_rss_mb} MB")

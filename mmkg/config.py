@@ -12,7 +12,7 @@ import tomli_w
 
 from .data.features import FeatureConfig
 from .errors import InputError, UsageError, nearest
-from .matching import MATCHERS
+from .matching import MATCHERS, SinkhornConfig
 from .models import MODEL_CONFIGS, UNTRAINED
 from .search import INDEXES
 from .search.config import IndexConfig
@@ -101,6 +101,7 @@ class SearchConfig:
         index: kind of index, see ``mmkg.search.INDEXES``.
         matcher: see ``mmkg.matching.MATCHERS``.
         options: settings of the index kind.
+        sinkhorn: settings of the matcher of that name.
         test_queries: test links that are ranked, a seeded sample of them, among all candidates; ``None`` = all
             up to 100,000, 10,000 of more; 0 = all.
         valid_queries: validation links that are ranked at each validation and that confidences are calibrated
@@ -119,6 +120,7 @@ class SearchConfig:
     index: str = "auto"
     matcher: str = "mutual"
     options: IndexConfig = field(default_factory=IndexConfig)
+    sinkhorn: SinkhornConfig = field(default_factory=SinkhornConfig)
     test_queries: int | None = None
     valid_queries: int = 1000
     valid_candidates: int = 50_000

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,18 @@ from .data.entities import EntityTable
 from .data.split import sample_links
 from .data.task import LinkSplit
 from .errors import UsageError, nearest
-from .evaluation import Protocol, evaluate, evaluate_sample
+from .evaluation import (
+    Protocol,
+    all_metrics,
+    evaluate,
+    evaluate_sample,
+    listed_ranks,
+    matching_figures,
+)
+from .evaluation.protocol import LEFT_TO_RIGHT, RIGHT_TO_LEFT
 from .fusion import modality_shares
 from .matching import MATCHERS, Calibration, Matching
+from .matching.sinkhorn import transported_pairs
 from .report import Link, RunRecord, links_of, render_report
 from .search import IndexConfig, Neighbors, build_index, csls_neighbors
 from .search.faiss_index import TUNE_QUERIES, sample_rows
@@ -113,7 +122,8 @@ class AlignmentResult:
             raise UsageError(f"unknown matcher {method!r}; {nearest(method, MATCHERS)}")
         csls_k = self.experiment.search.csls_k if csls_k is None else csls_k
         means = self.csls_means if csls_k and csls_k == self.protocol.csls_k else None
-        options: dict[str, Any] = {} if k is None else {"k": k}
+        options: dict[str, Any] = asdict(self.experiment.search.sinkhorn) if method == "sinkhorn" else {}
+        options |= {} if k is None else {"k": k}
         if means is not None and max(len(self.left), len(self.right)) > LARGEST_FLAT:
             options["indexes"] = (self.index("left"), self.index("right"))
         found = MATCHERS[method](
@@ -150,17 +160,68 @@ class AlignmentResult:
             self.left, self.right, links, asked, candidates=candidates, csls_k=csls_k, means=means, device=device
         )
 
+    def evaluate_assignment(
+        self, *, candidates: str | None = None, links: IntArray | None = None, device: str = "auto"
+    ) -> dict[str, dict[str, float]]:
+        """Metrics of an assignment: candidates are ranked by what Sinkhorn makes of the scores of all queries.
+
+        A ranking in which the queries compete for the candidates. With candidates ``test`` it also knows that every
+        query has its answer among them and no answer belongs to two, which no user knows: keep these figures
+        apart from those of ``evaluate``. Settings are ``search.sinkhorn`` of the experiment.
+        """
+        links = self.links.test if links is None else links
+        if len(links) == 0:
+            return {}
+        some = (candidates or self.protocol.candidates) == "test"
+        pools = [
+            np.unique(links[:, side]) if some else np.arange(len(rows))
+            for side, rows in enumerate((self.left, self.right))
+        ]
+        gold = np.stack([np.searchsorted(pools[side], links[:, side]) for side in (0, 1)], axis=1)
+        rows, cols, weights = transported_pairs(
+            self.left[pools[0]],
+            self.right[pools[1]],
+            self.experiment.search.sinkhorn,
+            csls_k=self.protocol.csls_k,
+            device=device,
+        )
+        there = listed_ranks(rows, cols, weights, gold, num_rows=len(pools[0]), num_candidates=len(pools[1]))
+        back = listed_ranks(cols, rows, weights, gold[:, ::-1], num_rows=len(pools[1]), num_candidates=len(pools[0]))
+        return {LEFT_TO_RIGHT: all_metrics(there), RIGHT_TO_LEFT: all_metrics(back)}
+
+    def figures(self, matching: Matching | None = None) -> dict[str, float]:
+        """Precision, recall and F1 on the test links of a matching over all entities, by default the run's.
+
+        Figures of links found, not of ranks; see ``matching_figures``. Empty without test links.
+        """
+        matching = self.matching if matching is None else matching
+        return matching_figures(matching.pairs, self.links.test) if len(self.links.test) else {}
+
     def evaluated(
-        self, *, candidates: str | None = None, csls_k: int | None = None, device: str = "auto"
+        self,
+        *,
+        candidates: str | None = None,
+        csls_k: int | None = None,
+        rescoring: str = "none",
+        device: str = "auto",
     ) -> "AlignmentResult":
-        """The same run with the metrics that ``evaluate`` gives, and the protocol that goes with them."""
-        metrics = self.evaluate(candidates=candidates, csls_k=csls_k, device=device)
+        """The same run with the metrics that ``evaluate`` gives, and the protocol that goes with them.
+
+        With ``rescoring="sinkhorn"`` those of ``evaluate_assignment``, of all test links.
+        """
         ranked = self.experiment.search.ranked(len(self.links.test))
+        if rescoring == "sinkhorn":
+            if csls_k is not None and csls_k != self.protocol.csls_k:
+                raise UsageError("rescoring takes the candidates of the run's own CSLS; leave csls_k out")
+            metrics, ranked = self.evaluate_assignment(candidates=candidates, device=device), len(self.links.test)
+        else:
+            metrics = self.evaluate(candidates=candidates, csls_k=csls_k, device=device)
         protocol = replace(
             self.protocol,
             candidates=candidates or self.protocol.candidates,
             csls_k=self.protocol.csls_k if csls_k is None else csls_k,
             num_test_ranked=ranked if ranked < len(self.links.test) else None,
+            rescoring=rescoring,
         )
         if protocol.csls_k != self.protocol.csls_k:
             return replace(self, metrics=metrics, protocol=protocol)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -54,9 +55,11 @@ class Incidence:
 
     def to(self, device: str | torch.device) -> "Incidence":
         """The same with the matrices on ``device``; tables stay where they are."""
-        names = ("neighbors", "heads", "tails", "attributes")
-        matrices = {name: getattr(self, name) for name in names}
-        return replace(self, **{name: None if part is None else part.to(device) for name, part in matrices.items()})
+        matrices: dict[str, Any] = {}
+        for name in ("neighbors", "heads", "tails", "attributes"):
+            matrix = getattr(self, name)
+            matrices[name] = None if matrix is None else matrix.to(device)
+        return replace(self, **matrices)
 
 
 def build_incidence(task: AlignmentTask, config: FeatureConfig | None = None, *, seed: int = 0) -> Incidence:

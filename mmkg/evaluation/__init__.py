@@ -1,6 +1,7 @@
 """EVALUATION: exact ranks, metrics, and the protocol that stands beside them."""
 
 from .evaluate import evaluate, link_ranks
+from .listed import listed_ranks, matching_figures
 from .metrics import all_metrics, hits_at_k, mean_rank, mrr
 from .protocol import Protocol
 from .ranks import Ranks, both_directions, score_ranks
@@ -15,6 +16,8 @@ __all__ = [
     "evaluate_sample",
     "hits_at_k",
     "link_ranks",
+    "listed_ranks",
+    "matching_figures",
     "mean_rank",
     "mrr",
     "sampled_ranks",

@@ -9,6 +9,7 @@ LEFT_TO_RIGHT = "left_to_right"
 RIGHT_TO_LEFT = "right_to_left"
 CANDIDATES = ("test", "all")
 SELECTIONS = ("validation", "none", "test")
+RESCORINGS = ("none", "sinkhorn")
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class Protocol:
         num_valid_ranked, num_test_ranked: how many of them were ranked, a seeded sample; ``None`` = all.
         valid_candidates: entities of each side that a validation link was ranked among; ``None`` = all outside
             the training links.
+        rescoring: ``sinkhorn`` where candidates were ranked by an assignment of all queries at once, which knows
+            that each candidate is the answer to one query; never to be compared with ranks of ``none``.
         seed: of the run.
         directions: directions that are reported.
         ties: how equal scores count; always their mean rank.
@@ -48,6 +51,7 @@ class Protocol:
     num_valid_ranked: int | None = None
     num_test_ranked: int | None = None
     valid_candidates: int | None = None
+    rescoring: str = "none"
     seed: int | None = None
     directions: tuple[str, ...] = (LEFT_TO_RIGHT, RIGHT_TO_LEFT)
     ties: str = "mean"
@@ -56,6 +60,7 @@ class Protocol:
         for what, value, known in (
             ("candidates", self.candidates, CANDIDATES),
             ("selection", self.selection, SELECTIONS),
+            ("rescoring", self.rescoring, RESCORINGS),
         ):
             if value not in known:
                 raise UsageError(f"unknown {what} {value!r}; {nearest(str(value), known)}")
@@ -77,10 +82,12 @@ class Protocol:
             f"links {self.num_train} train / {self.num_valid} valid / {self.num_test} test",
             "ties at their mean rank",
         ]
-        if self.num_test_ranked is not None:
-            parts.insert(0, _sampled(self.num_test_ranked, self.num_test, "test links", self.seed))
         if self.modalities:
             parts.insert(2, "modalities: " + ", ".join(self.modalities))
+        if self.num_test_ranked is not None:
+            parts.insert(0, _sampled(self.num_test_ranked, self.num_test, "test links", self.seed))
+        if self.rescoring != "none":
+            parts.insert(0, "RE-SCORED BY SINKHORN over all queries at once, not comparable with plain ranking")
         if self.seed is not None:
             parts.append(f"seed {self.seed}")
         return "; ".join(parts)

@@ -7,7 +7,13 @@ from .greedy import greedy
 from .hungarian import hungarian
 from .matching import Matching
 from .mutual import mutual
+from .sinkhorn import SinkhornConfig, sinkhorn
 
-MATCHERS: dict[str, Callable[..., Matching]] = {"greedy": greedy, "mutual": mutual, "hungarian": hungarian}
+MATCHERS: dict[str, Callable[..., Matching]] = {
+    "greedy": greedy,
+    "mutual": mutual,
+    "hungarian": hungarian,
+    "sinkhorn": sinkhorn,
+}
 
-__all__ = ["MATCHERS", "Calibration", "Matching"]
+__all__ = ["MATCHERS", "Calibration", "Matching", "SinkhornConfig"]

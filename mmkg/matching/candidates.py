@@ -1,6 +1,6 @@
 """Candidate lists and pair scores that all matchers share."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -81,6 +81,10 @@ class Scorer:
                 score = 2 * score - (self.left_mean[rows] + self.right_mean[cols])
             scores[start : start + step] = score.cpu().numpy()
         return scores
+
+    def cosines(self, left: IntArray, right: IntArray) -> FloatArray:
+        """Cosine of each pair, float32 ``[P]``, also where scores are CSLS."""
+        return replace(self, left_mean=None, right_mean=None).pair_scores(left, right)
 
     def nearest(self, k: int, *, kind: str) -> Neighbors:
         """The k best right rows of each left row; scores lack the mean of the left row under CSLS."""

@@ -158,15 +158,15 @@ class Propagation:
 
     def _relations(self, heads: Tensor, tails: Tensor, labels: Tensor, seed: int) -> Tensor:
         """The relation part, ``[N, relation_dim]``: relations out and in, each with the labels of both its ends."""
-        middle, dim = self.config.relation_dim, self.config.relation_dim
+        dim = self.config.relation_dim
         frequency = _column_sums(heads)
         rarity = (frequency.sum() / frequency.clamp(min=1)).log()[:, None]
-        ends = [_described(side, labels, middle, seed) * rarity for side in (heads, tails)]
+        ends = [_described(side, labels) * rarity for side in (heads, tails)]
         out = labels.new_zeros(len(labels), dim)
         for place, side in enumerate((heads, tails)):
             towards = labels.new_zeros(side.shape[1], dim)
             for number, end in enumerate(ends):
-                towards += end @ _random(middle, dim, seed, f"relation {place} {number}", labels.device)
+                towards += end @ _random(labels.shape[1], dim, seed, f"relation {place} {number}", labels.device)
             out += _with(side, side.values().sqrt()) @ towards
         return F.normalize(out, dim=1)
 
@@ -174,7 +174,9 @@ class Propagation:
         """The attribute part, ``[N, attribute_dim]``: half from labels, half from the attributes' own codes."""
         dim = self.config.attribute_dim // 2
         rarity = (len(labels) / _column_sums(bag).clamp(min=1)).log()[:, None]
-        described = _centred(F.normalize(bag @ (_described(bag, labels, dim, seed) * rarity), dim=1), inputs.num_left)
+        projection = _random(labels.shape[1], dim, seed, "attribute labels", labels.device)
+        described = F.normalize(bag @ (_described(bag, labels) @ projection * rarity), dim=1)
+        described = _centred(described, inputs.num_left)
         codes = _random(bag.shape[1], dim, seed, "attribute codes", labels.device)
         return torch.cat([described, F.normalize(bag @ (codes * rarity), dim=1)], dim=1) / 2**0.5
 
@@ -197,14 +199,12 @@ def _random(rows: int, cols: int, seed: int, purpose: str, device: str | torch.d
     return torch.from_numpy(values / np.float32(cols**0.5)).to(device)
 
 
-def _described(incidence: Tensor, labels: Tensor, dim: int, seed: int) -> Tensor:
-    """What the labels of its members say of each column of an incidence ``[N, R]``: unit rows ``[R, dim]``.
+def _described(incidence: Tensor, labels: Tensor) -> Tensor:
+    """What the labels of its members say of each column of an incidence ``[N, R]``: unit rows ``[R, C]``.
 
-    Members count as often as they come; square roots of the labels' shares, projected at random.
+    Square roots of the labels' shares among the members, who count as often as they come.
     """
-    shares = _transposed(incidence) @ labels
-    shares /= shares.sum(dim=1, keepdim=True).clamp(min=1e-9)
-    return F.normalize(shares.sqrt_() @ _random(labels.shape[1], dim, seed, "descriptions", labels.device), dim=1)
+    return F.normalize((_transposed(incidence) @ labels).sqrt_(), dim=1)  # the root of the total cancels
 
 
 def _centred(rows: Tensor, num_left: int) -> Tensor:

@@ -1,0 +1,81 @@
+"""Ranks from scores of listed pairs alone, and figures of the links a matcher found."""
+
+import numpy as np
+
+from ..errors import InputError
+from ..typing import FloatArray, IntArray
+from .ranks import Ranks
+
+
+def listed_ranks(
+    rows: IntArray, cols: IntArray, scores: FloatArray, gold: IntArray, *, num_rows: int, num_candidates: int
+) -> Ranks:
+    """Ranks of gold pairs where a query has scores for the candidates on its list only.
+
+    Listed candidates come before all others. A gold candidate that is not listed ties with all that are not.
+
+    Args:
+        rows, cols: query and candidate of each listed pair, int64 ``[P]``, no pair twice.
+        scores: ``[P]``, larger is better.
+        gold: (query, right candidate), int64 ``[L, 2]``.
+        num_rows: number of queries, those without a gold pair included.
+        num_candidates: of each query, listed or not.
+
+    Raises:
+        InputError: columns of different lengths, or a row out of range.
+    """
+    if not rows.shape == cols.shape == scores.shape:
+        raise InputError(f"expected columns of one length, got {rows.shape}, {cols.shape}, {scores.shape}")
+    for what, values, size in (("query", rows, num_rows), ("candidate", cols, num_candidates)):
+        if len(values) and not 0 <= int(values.min()) <= int(values.max()) < size:
+            raise InputError(f"{what} rows must be in 0..{size - 1}, got {int(values.min())}..{int(values.max())}")
+    order = np.lexsort((cols, rows))
+    keys = (rows * num_candidates + cols)[order]
+    wanted = gold[:, 0] * num_candidates + gold[:, 1]
+    places = np.searchsorted(keys, wanted)
+    listed = places < len(keys)
+    listed[listed] = keys[places[listed]] == wanted[listed]
+    length = np.bincount(rows, minlength=num_rows)
+    better, equal = length[gold[:, 0]], num_candidates - length[gold[:, 0]] - 1
+    # by row, then score: above = end of the row less the first place of more than the gold score
+    own = scores[order][places[listed]]
+    asked = gold[listed, 0]
+    levels, level = np.unique(np.concatenate([scores, own]), return_inverse=True)
+    sorted_keys = np.sort(rows * len(levels) + level[: len(rows)])
+    own_keys = asked * len(levels) + level[len(rows) :]
+    ends = np.cumsum(length)[asked]
+    first, last = np.searchsorted(sorted_keys, own_keys), np.searchsorted(sorted_keys, own_keys, side="right")
+    better[listed], equal[listed] = ends - last, last - first - 1
+    return Ranks(better, equal)
+
+
+def matching_figures(pairs: IntArray, links: IntArray) -> dict[str, float]:
+    """Precision, recall and F1 of the pairs that name an entity of the links.
+
+    Pairs about other entities say nothing that could be checked, and count neither way.
+
+    Args:
+        pairs: what was found, int64 ``[M, 2]``.
+        links: true pairs, int64 ``[L, 2]``, L >= 1.
+
+    Returns:
+        ``precision``, ``recall``, ``f1`` in [0, 1], and ``found`` (pairs checked), ``right`` and ``links``.
+
+    Raises:
+        InputError: no links.
+    """
+    if len(links) == 0:
+        raise InputError("matching figures need at least one true link, got none")
+    about = pairs[np.isin(pairs[:, 0], links[:, 0]) | np.isin(pairs[:, 1], links[:, 1])]
+    true = set(map(tuple, links.tolist()))
+    right = sum(tuple(pair) in true for pair in about.tolist())
+    precision, recall = right / len(about) if len(about) else 0.0, right / len(links)
+    f1 = 2 * right / (len(about) + len(links))
+    return {
+        "precision": precision,
+        "recall": recall,
+        "f1": f1,
+        "found": len(about),
+        "right": right,
+        "links": len(links),
+    }
