@@ -9,7 +9,7 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from ..typing import ATTRIBUTE, IMAGE, NAME, RELATION, STRUCTURE, FloatArray, IntArray
+from ..typing import ATTRIBUTE, IMAGE, NAME, RELATION, STRUCTURE, IntArray
 from .batch import sparse_rows
 from .features import (
     FeatureConfig,
@@ -31,8 +31,8 @@ class Incidence:
     Args:
         num_left, num_right: entities of either graph.
         names: modalities at hand, in the order of ``mmkg.typing.MODALITIES``.
-        neighbors: share of each entity in the triples of another, sparse CSR float32 ``[N, N]``; a row sums to 1,
-            or to 0 where there is no triple. ``None`` without structure.
+        neighbors: number of triples that join two entities, either way round, sparse CSR float32 ``[N, N]``,
+            symmetric. ``None`` without structure.
         heads, tails: number of triples of each relation that an entity is head, or tail, of, sparse CSR
             float32 ``[N, R]``; relations with equal labels share a column. ``None`` without relations.
         attributes: which attributes an entity has, sparse CSR float32 0/1 ``[N, A]``; ``None`` without.
@@ -85,7 +85,8 @@ def build_incidence(task: AlignmentTask, config: FeatureConfig | None = None, *,
     head, relation, tail = np.unique(triples[triples[:, 0] != triples[:, 2]], axis=0).T
     neighbors = heads = tails = attributes = None
     if STRUCTURE in names:
-        neighbors = _neighbors(head, tail, num_entities)
+        rows, cols = np.concatenate([head, tail]), np.concatenate([tail, head])
+        neighbors = _counts(rows, cols, (num_entities, num_entities))
     if RELATION in names:
         shape = (num_entities, max(len(labels), 1))
         heads, tails = _counts(head, relation, shape), _counts(tail, relation, shape)
@@ -98,13 +99,6 @@ def build_incidence(task: AlignmentTask, config: FeatureConfig | None = None, *,
     if NAME in names:
         tables[NAME] = name_table(task, sizes=config.ngram_sizes, top=config.top_ngrams)
     return Incidence(num_left, num_right, names, neighbors, heads, tails, attributes, tables)
-
-
-def _neighbors(head: IntArray, tail: IntArray, num_entities: int) -> Tensor:
-    rows, cols = np.concatenate([head, tail]), np.concatenate([tail, head])
-    degree = np.bincount(rows, minlength=num_entities)
-    weights: FloatArray = (1 / degree[rows]).astype(np.float32)
-    return _tensor(sparse.coo_matrix((weights, (rows, cols)), shape=(num_entities, num_entities)).tocsr())
 
 
 def _counts(rows: IntArray, cols: IntArray, shape: tuple[int, int]) -> Tensor:

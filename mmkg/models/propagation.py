@@ -26,6 +26,8 @@ class PropagationConfig:
 
     Args:
         hops: steps of the walk from the seeds (2 in LightEA).
+        hub_damping: a neighbour is stepped to in proportion to the triples in common over this power of its degree,
+            since a hub says little of those around it (0 in LightEA).
         num_labels: distinct labels; with more seed links than that, some share one (1,024 in LightEA, dense).
         structure_dim, relation_dim, attribute_dim, name_dim: width of each part. Images keep theirs.
         structure_weight, relation_weight, attribute_weight, image_weight, name_weight: >= 0.
@@ -36,6 +38,7 @@ class PropagationConfig:
     """
 
     hops: int = 4
+    hub_damping: float = 0.25
     num_labels: int = 2048
     structure_dim: int = 1024
     relation_dim: int = 768
@@ -50,7 +53,7 @@ class PropagationConfig:
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            least = 0 if name.endswith("_weight") else 2 if name.endswith("_dim") else 1
+            least = 0 if name.endswith(("_weight", "_damping")) else 2 if name.endswith("_dim") else 1
             if not least <= value < float("inf"):
                 raise UsageError(f"{name} must be at least {least} and finite, got {value}")
 
@@ -115,14 +118,15 @@ class Propagation:
             raise InputError("labels spread from seed links, got none; give at least one")
         labels = self._labels(inputs, links, seed)
         parts: dict[str, Tensor] = {}
-        if inputs.neighbors is not None:
-            parts[STRUCTURE] = self._walk(inputs.neighbors, labels, seed)
+        steps = None if inputs.neighbors is None else _steps(inputs.neighbors, self.config.hub_damping)
+        if steps is not None:
+            parts[STRUCTURE] = self._walk(steps, labels, seed)
         if inputs.heads is not None and inputs.tails is not None:
             parts[RELATION] = self._relations(inputs.heads, inputs.tails, labels, seed)
         if inputs.attributes is not None:
             parts[ATTRIBUTE] = self._attributes(inputs, inputs.attributes, labels, seed)
         for name in inputs.tables:
-            parts[name] = self._own_and_around(inputs, name, labels.device, seed)
+            parts[name] = self._own_and_around(inputs, name, steps, labels.device, seed)
         joint = torch.cat([self.config.weight(name) * parts.pop(name) for name in inputs.names], dim=1)
         return F.normalize(joint, dim=1, out=joint)
 
@@ -139,13 +143,13 @@ class Propagation:
             labels[torch.from_numpy(links[:, side] + shift).to(device), drawn.to(device)] = 1
         return labels
 
-    def _walk(self, neighbors: Tensor, labels: Tensor, seed: int) -> Tensor:
+    def _walk(self, steps: Tensor, labels: Tensor, seed: int) -> Tensor:
         """The structure part, ``[N, structure_dim]``."""
         dim = self.config.structure_dim
         out = labels.new_zeros(len(labels), dim)
         reached = labels
         for hop in range(self.config.hops):
-            reached = neighbors @ reached
+            reached = steps @ reached
             scale = reached.new_ones(reached.shape[1])
             if hop:  # near the seeds every label is rare
                 scale = (reached.mean(dim=0) + 1e-6).pow(-0.25)
@@ -180,7 +184,9 @@ class Propagation:
         codes = _random(bag.shape[1], dim, seed, "attribute codes", labels.device)
         return torch.cat([described, F.normalize(bag @ (codes * rarity), dim=1)], dim=1) / 2**0.5
 
-    def _own_and_around(self, inputs: Incidence, name: str, device: torch.device, seed: int) -> Tensor:
+    def _own_and_around(
+        self, inputs: Incidence, name: str, steps: Tensor | None, device: torch.device, seed: int
+    ) -> Tensor:
         """The part of a modality whose vectors both graphs share: own, and the mean of the neighbours'."""
         table, blocks = inputs.tables[name], []
         project = None if name == IMAGE else _random(table.dim, self.config.name_dim, seed, f"{name} codes", "cpu")
@@ -188,9 +194,19 @@ class Propagation:
             values = table.take(rows)
             blocks.append(values[:, 0] if project is None else values @ project)
         own = F.normalize(torch.cat(blocks).to(device), dim=1)
-        if inputs.neighbors is None:
+        if steps is None:
             return own
-        return torch.cat([own, self.config.neighbor_weight * F.normalize(inputs.neighbors @ own, dim=1)], dim=1)
+        return torch.cat([own, self.config.neighbor_weight * F.normalize(steps @ own, dim=1)], dim=1)
+
+
+def _steps(neighbors: Tensor, hub_damping: float) -> Tensor:
+    """Probability of a step from each entity to another, CSR ``[N, N]``; rows sum to 1, or to 0 without neighbours."""
+    counts = neighbors.crow_indices().diff()
+    rows = torch.arange(len(counts), device=counts.device).repeat_interleave(counts)
+    degree = neighbors.values().new_zeros(len(counts)).index_add_(0, rows, neighbors.values())
+    likely = neighbors.values() * degree[neighbors.col_indices()].pow(-hub_damping)
+    total = likely.new_zeros(len(counts)).index_add_(0, rows, likely)
+    return _with(neighbors, likely / total[rows])
 
 
 def _random(rows: int, cols: int, seed: int, purpose: str, device: str | torch.device) -> Tensor:
