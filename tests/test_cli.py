@@ -245,6 +245,40 @@ def test_search_settings_apply_to_a_finished_run(run, small_run, small_result):
     assert answers["answers"][0]["label"] == small_result.search("chat")[0].label
 
 
+def test_an_assignment_is_ranked_apart_and_says_so_first(run, small_run, small_result):
+    values = json.loads(run("evaluate", small_run, "--rescoring", "sinkhorn", "--json").out)
+    assert values["protocol"]["rescoring"] == "sinkhorn" and values["test"] == small_result.evaluate_assignment()
+    wide = ["--set", "search.sinkhorn.k=3", "--set", "search.sinkhorn.iterations=1"]
+    other = json.loads(run("evaluate", small_run, "--rescoring", "sinkhorn", "--json", *wide).out)
+    assert other["test"] != values["test"]
+    assert "RE-SCORED BY SINKHORN" in run("evaluate", small_run, "--rescoring", "sinkhorn").out
+    assert "RE-SCORED" not in run("evaluate", small_run).out
+
+
+def test_matches_in_json_come_with_figures_of_their_own(run, small_run, small_result):
+    values = json.loads(run("match", small_run, "--method", "sinkhorn", "--json").out)
+    assert values["figures"] == small_result.figures(small_result.match("sinkhorn"))
+    assert 0 < values["figures"]["precision"] <= 1
+
+
+# --- labels that spread
+
+
+def test_rounds_of_pseudo_links_are_told_on_stderr_and_kept_in_the_run(run, pair, tmp_path):
+    folder = tmp_path / "run"
+    done = run("align", pair, "--model", "propagation", "--iterative", "--set", "bootstrap.rounds=2", "--json",
+               "--out", folder)  # fmt: skip
+    assert done.code == 0, done.err
+    values = json.loads(done.out)
+    assert values["protocol"]["iterative"] and values["training"]["rounds"] == 2
+    assert [line.partition(":")[0] for line in done.err.splitlines()] == ["round 0", "round 1", "round 2"]
+    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == [0, 1, 2] and rows[0]["pseudo_links"] == 0 < rows[1]["pseudo_links"]
+    assert values["training"]["best_round"] == max(range(3), key=lambda step: rows[step]["valid"])
+    assert json.loads(run("evaluate", folder, "--json").out)["test"] == values["test"]
+    assert run("search", folder, "--entity", "chat").code == 0
+
+
 # --- match
 
 
@@ -256,7 +290,7 @@ def test_matches_in_tsv_have_a_header_and_the_librarys_pairs(run, small_run, sma
     assert all(0 <= float(line.split("\t")[3]) <= 1 for line in lines)
 
 
-@pytest.mark.parametrize("method", ["mutual", "greedy", "hungarian"])
+@pytest.mark.parametrize("method", ["mutual", "greedy", "hungarian", "sinkhorn"])
 def test_matches_as_ntriples_are_one_statement_a_line(run, small_run, small_result, method):
     lines = run("match", small_run, "--method", method, "--format", "nt").out.splitlines()
     assert len(lines) == len(small_result.match(method).pairs) > 20
@@ -386,6 +420,12 @@ def test_a_file_system_that_refuses_fails_in_one_line(run, small_run, tmp_path):
         (["evaluate", "RUN", "--csls-k", "-1"], "csls_k must be a whole number >= 0"),
         (["evaluate", "RUN", "--modalities", "imag"], "did you mean 'image'"),
         (["evaluate", "RUN", "--modalities", ","], "at least one modality"),
+        (["evaluate", "RUN", "--rescoring", "sinkhrn"], "did you mean 'sinkhorn'"),
+        (["evaluate", "RUN", "--rescoring", "sinkhorn", "--csls-k", "5"], "leave csls_k out"),
+        (["evaluate", "RUN", "--set", "search.sinkhorn.temperature=0"], "temperature must be above 0"),
+        (["align", "PAIR", "--model", "mclea", "--iterative"], "mclea cannot be iterated yet"),
+        (["align", "PAIR", "--model", "propagation", "--set", "bootstrap.rounds=-1"], "rounds must be >= 0"),
+        (["align", "PAIR", "--model", "propagation", "--set", "options.hop=2"], "did you mean 'hops'"),
         (["evaluate", "RUN", "--device", "tpu"], "device must be auto, cpu or cuda"),
         (["evaluate", "RUN", "--set", "training.epochs=5"], "settings of the section search only"),
         (["evaluate", "RUN", "--set", "search=5"], "search is a section"),

@@ -9,7 +9,7 @@ import torch
 from small import FLAGS, OPTIONS, SETTINGS, twins, write_dbp15k
 
 import mmkg
-from mmkg.config import DataConfig, Experiment, SearchConfig
+from mmkg.config import DataConfig, Experiment, SearchConfig, merged
 from mmkg.data.features import build_inputs
 from mmkg.data.kg import AttributeTriples, ImageTable
 from mmkg.data.split import sample_links
@@ -558,3 +558,80 @@ def test_embeddings_stored_as_float16_answer_like_those_of_float32(small_task, s
         )
         assert found.restrict(["name"]).left.dtype == np.float16
     assert (tmp_path / "run" / "embeddings.safetensors").stat().st_size < 2 * 180 * 80 + 4 * 180 + 1000
+
+
+# --- models without training
+
+
+def propagated(task, **options):
+    return mmkg.align(task, "propagation", **options)
+
+
+def test_labels_alone_find_most_test_links(small_task):
+    result = propagated(small_task)
+    assert result.metrics["left_to_right"]["hits@1"] > 0.8
+    assert not result.protocol.iterative and result.protocol.selection == "none"
+    assert not result.weights and result.history[0]["pseudo_links"] == 0
+
+
+def test_the_same_seed_spreads_the_same_labels(small_task):
+    first, again, other = (propagated(small_task, seed=seed) for seed in (5, 5, 6))
+    assert same_bits(first, again) and first.metrics == again.metrics
+    assert not np.array_equal(first.left, other.left)
+
+
+def test_the_shares_of_a_propagated_pair_sum_to_its_cosine(small_task):
+    result = propagated(small_task)
+    pairs = small_task.links.test[:20]
+    cosines = (result.left[pairs[:, 0]] * result.right[pairs[:, 1]]).sum(axis=1)
+    np.testing.assert_allclose(sum(result.shares(pairs).values()), cosines, atol=1e-5)
+    assert result.restrict(["relation", "image"]).metrics["left_to_right"]["mrr"] > 0
+
+
+def test_rounds_keep_the_best_on_validation_and_read_no_test_link(small_task):
+    settings = {"bootstrap": {"rounds": 2}}
+    result = propagated(small_task, settings=settings)
+    scores = [row["valid"] for row in result.history]
+    assert result.protocol.iterative and result.protocol.selection == "validation"
+    assert result.record.protocol["best_round"] == int(np.argmax(scores)) and len(scores) == 3
+    test = small_task.links.test
+    shuffled = replace(small_task.links, test=np.stack([test[:, 0], np.roll(test[:, 1], 7)], axis=1))
+    other = propagated(replace(small_task, links=shuffled), settings=settings)
+    assert same_bits(result, other)
+    assert other.metrics["left_to_right"]["hits@1"] < 0.3
+
+
+def test_pseudo_links_below_the_least_score_are_left_out(small_task):
+    none = propagated(small_task, settings={"bootstrap": {"rounds": 1, "min_score": 5.0}})
+    assert [row["pseudo_links"] for row in none.history] == [0, 0]
+
+
+def test_a_propagated_run_is_saved_and_loaded(small_task, tmp_path):
+    result = propagated(small_task, out=tmp_path / "run", settings={"search": {"store": "float16"}})
+    again = AlignmentResult.load(tmp_path / "run")
+    assert again.metrics == result.metrics and again.left.dtype == np.float16
+    assert again.experiment == result.experiment
+
+
+def test_matches_are_counted_on_test_links(small_result):
+    figures = small_result.figures()
+    pairs = set(map(tuple, small_result.matching.pairs.tolist()))
+    right = sum(tuple(link) in pairs for link in small_result.links.test.tolist())
+    assert figures["right"] == right and figures["recall"] == right / len(small_result.links.test)
+
+
+@pytest.mark.parametrize("candidates", ["test", "all"])
+def test_an_assignment_over_all_pairs_ranks_as_its_dense_plan(small_result, candidates):
+    settings = {"search": {"sinkhorn": {"k": 1000, "iterations": 500, "temperature": 0.1}}}
+    experiment = Experiment.of(merged(small_result.experiment.to_dict(), settings))
+    result = small_result.annotated(experiment=experiment)
+    metrics = result.evaluate_assignment(candidates=candidates)
+    left, right, test = small_result.left, small_result.right, small_result.links.test
+    pools = [np.unique(test[:, s]) if candidates == "test" else np.arange(len(x)) for s, x in enumerate((left, right))]
+    plan = np.exp((left[pools[0]] @ right[pools[1]].T).astype(np.float64) / 0.1)
+    for _ in range(3000):
+        plan /= plan.sum(axis=1, keepdims=True)
+        plan /= plan.sum(axis=0, keepdims=True)
+    rows, cols = (np.searchsorted(pools[side], test[:, side]) for side in (0, 1))
+    ranks = 1 + (plan[rows] > plan[rows, cols][:, None]).sum(axis=1)
+    assert metrics["left_to_right"]["mrr"] == pytest.approx(float((1 / ranks).mean()), abs=0.02)

@@ -22,7 +22,15 @@ def test_sampled_validation_is_told_with_its_candidates():
     assert "TEST links" in Protocol(selection="test", num_valid_ranked=5).describe()
 
 
-@pytest.mark.parametrize("options", [{"candidates": "tests"}, {"selection": "valid"}, {"csls_k": -1}])
+def test_an_assignment_is_named_before_all_else():
+    text = Protocol(rescoring="sinkhorn", num_test=9, num_test_ranked=3, modalities=("name",)).describe()
+    assert text.startswith("RE-SCORED BY SINKHORN over all queries at once, not comparable with plain ranking; 3 of 9")
+    assert "RE-SCORED" not in Protocol().describe()
+
+
+@pytest.mark.parametrize(
+    "options", [{"candidates": "tests"}, {"selection": "valid"}, {"csls_k": -1}, {"rescoring": "yes"}]
+)
 def test_what_is_no_protocol_is_refused(options):
     with pytest.raises(UsageError):
         Protocol(**options)
