@@ -106,6 +106,7 @@ def align(
     device: str = "auto",
     out: str | Path | None = None,
     overwrite: bool = False,
+    ranks_only: bool = False,
     progress: bool | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> AlignmentResult:
@@ -121,6 +122,7 @@ def align(
         device: ``auto``, ``cpu`` or ``cuda``.
         out: run folder; an interrupted run in it goes on where it stopped.
         overwrite: put the new run in the place of a finished one.
+        ranks_only: rank the test links, but make no index and no matches before they are asked for; without ``out``.
         progress: show a bar on stderr; ``None`` = if that is a terminal.
         settings: nested settings as in a configuration file, e.g. ``{"training": {"epochs": 50}}``.
 
@@ -173,12 +175,14 @@ def align(
         description=describe(task),
         weights=embedded.weights,
     )
-    with watch.phase("index"):
-        aligned.index()
+    if not ranks_only:
+        with watch.phase("index"):
+            aligned.index()
     with watch.phase("evaluate"):
         aligned = aligned.evaluated()
-    with watch.phase("match"):
-        _ = aligned.matching
+    if not ranks_only:
+        with watch.phase("match"):
+            _ = aligned.matching
     record = RunRecord.collect(
         seed=experiment.seed,
         device=str(where),

@@ -1,6 +1,6 @@
 """Aligns one pair with several models, seeds and sets of modalities; prints mean and deviation as a table.
 
-The seed decides the split and the training. Example, the table of the README:
+The seed decides the split and the training; nothing is indexed or matched. Example, the table of the README:
 python tools/sweep.py emoji-fr-en --models meaformer,mclea --seeds 0,1,2 --without image,name --set training.epochs=100
 """
 
@@ -23,8 +23,9 @@ def runs(args: argparse.Namespace, model: str, left_out: str) -> list[dict[str, 
         experiment = Experiment.of(with_settings({"model": model, "seed": seed}, args.set or []))
         task = load(args.pair, experiment.data, seed=seed)
         modalities = [name for name in available_modalities(task) if name != left_out]
-        result = align(task, experiment=experiment, modalities=modalities, progress=False)
-        found.append({"metrics": result.metrics, "seconds": result.record.seconds["train"]})
+        result = align(task, experiment=experiment, modalities=modalities, ranks_only=True, progress=args.progress)
+        seconds = result.record.seconds
+        found.append({"metrics": result.metrics, "seconds": seconds.get("train", seconds["embed"])})
         figures = result.metrics["left_to_right"]
         print(f"{model} without {left_out or 'nothing'} seed {seed}: {figures}", file=sys.stderr, flush=True)
         args.protocol = result.protocol.describe()
@@ -38,6 +39,7 @@ def main() -> None:
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--without", default="", help="modalities to leave out, one at a time, comma-separated")
     parser.add_argument("--set", action="append", metavar="KEY=VALUE")
+    parser.add_argument("--progress", action="store_true", help="say more on stderr, e.g. each round of pseudo-links")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
 
