@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..data.batch import sparse_rows
+from ..data.features import Table
 from ..data.incidence import Incidence
 from ..errors import InputError, UsageError
 from ..seeding import numpy_generator
@@ -20,16 +21,18 @@ BLOCK_ROWS = 4096
 class PropagationConfig:
     """How far labels travel, and how much each modality counts; one default for all pairs.
 
-    The weights were chosen on links held out of the seed links of DBP15K zh-en and of two embedded pairs. A weight is the length
-    of a modality's part before the joint vector is scaled to unit length, so its square is the share of the cosine
-    that it can contribute.
+    The weights were chosen on links held out of the seed links of DBP15K zh-en and of two embedded pairs. A weight
+    is the length of a modality's part before the joint vector is scaled to unit length, so its square is the share
+    of the cosine that it can contribute.
 
     Args:
         hops: steps of the walk from the seeds (2 in LightEA).
         hub_damping: a neighbour is stepped to in proportion to the triples in common over this power of its degree,
             since a hub says little of those around it (0 in LightEA).
         num_labels: distinct labels; with more seed links than that, some share one (1,024 in LightEA, dense).
-        structure_dim, relation_dim, attribute_dim, name_dim: width of each part. Images keep theirs.
+        structure_dim, relation_dim, attribute_dim: width of each part.
+        name_dim, image_dim: width of an entity's own name or image, and again of its neighbours'; image vectors that
+            are no wider stay as they are.
         structure_weight, relation_weight, attribute_weight, image_weight, name_weight: >= 0.
         neighbor_weight: of the neighbours' mean name or image, relative to an entity's own.
 
@@ -44,6 +47,7 @@ class PropagationConfig:
     relation_dim: int = 768
     attribute_dim: int = 1024
     name_dim: int = 1024
+    image_dim: int = 1024
     structure_weight: float = 1.0
     relation_weight: float = 0.65
     attribute_weight: float = 0.6
@@ -95,8 +99,11 @@ class Propagation:
         }
         twice = 1 if inputs.neighbors is None else 2
         for name, table in inputs.tables.items():
-            dims[name] = twice * (table.dim if name == IMAGE else self.config.name_dim)
+            dims[name] = twice * self._own_dim(name, table)
         return {name: dims[name] for name in inputs.names}
+
+    def _own_dim(self, name: str, table: Table) -> int:
+        return min(table.dim, self.config.image_dim) if name == IMAGE else self.config.name_dim
 
     def embed(self, inputs: Incidence, links: IntArray, *, seed: int = 0) -> Tensor:
         """Joint embeddings of all entities.
@@ -189,10 +196,13 @@ class Propagation:
     ) -> Tensor:
         """The part of a modality whose vectors both graphs share: own, and the mean of the neighbours'."""
         table, blocks = inputs.tables[name], []
-        project = None if name == IMAGE else _random(table.dim, self.config.name_dim, seed, f"{name} codes", "cpu")
+        dim = self._own_dim(name, table)
+        as_it_is = name == IMAGE and dim == table.dim
+        project = None if as_it_is else _random(table.dim, dim, seed, f"{name} codes", "cpu")
         for rows in torch.arange(inputs.num_entities).split(BLOCK_ROWS):
             values = table.take(rows)
-            blocks.append(values[:, 0] if project is None else values @ project)
+            values = values[:, 0] if values.layout == torch.strided else values
+            blocks.append(values if project is None else values @ project)
         own = F.normalize(torch.cat(blocks).to(device), dim=1)
         if steps is None:
             return own

@@ -180,6 +180,17 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not(twins):
     assert torch.equal(first, again) and not torch.equal(first, other)
 
 
+def test_wide_images_are_projected_and_narrow_ones_kept(twins):
+    width = twins.left.images.features.shape[1]
+    kept, _ = parts(twins, replace(SMALL, image_dim=width), modalities=("image",))
+    narrow, joint = parts(twins, replace(SMALL, image_dim=width - 1), modalities=("image",))
+    assert kept["image"].shape[1] == width and narrow["image"].shape[1] == width - 1
+    rows = torch.from_numpy(twins.left.images.rows)
+    vectors = torch.from_numpy(twins.left.images.features)
+    torch.testing.assert_close(kept["image"][rows], torch.nn.functional.normalize(vectors, dim=1))
+    assert hits(twins, joint) > 3 / len(twins.links.test)
+
+
 def test_more_links_than_labels_share_them(twins):
     config = replace(PropagationConfig(), num_labels=20)
     _, joint = parts(twins, config, modalities=("structure", "relation"))
