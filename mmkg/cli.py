@@ -88,7 +88,9 @@ def describe(
     """Count entities, triples, links and modalities of a pair, and say what is missing."""
     from .data.describe import describe as facts_of
     from .data.describe import describe_text
-    from .pipeline import build_inputs, load, resolve_device
+    from .data.features import build_inputs
+    from .pipeline import load
+    from .search.vectors import resolve_device
 
     experiment = _experiment(None, seed, config, _with_links(settings, links), modalities)
     resolve_device(device)
@@ -104,11 +106,12 @@ def align(
     right: Right = None,
     links: Links = None,
     model: Annotated[
-        str | None, typer.Option(help="meaformer, mclea, dual-amn, eva or propagation.", show_default="meaformer")
+        str | None,
+        typer.Option(help="meaformer, mclea, dual-amn, eva, propagation, combined.", show_default="meaformer"),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder; an interrupted run in it goes on.")] = None,
     iterative: Annotated[
-        bool, typer.Option("--iterative", help=f"Rounds of pseudo-links (bootstrap.rounds={ROUNDS}); propagation only.")
+        bool, typer.Option("--iterative", help=f"Rounds of pseudo-links (bootstrap.rounds={ROUNDS}).")
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a finished run in that folder.")] = False,
     as_json: Json = False,
@@ -317,8 +320,8 @@ def _load(
     from dataclasses import replace
 
     from .config import Experiment, merged, read_toml, with_settings
-    from .pipeline import resolve_device
     from .result import AlignmentResult
+    from .search.vectors import resolve_device
 
     resolve_device(device)
     result = AlignmentResult.load(run)

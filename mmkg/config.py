@@ -3,7 +3,7 @@
 import dataclasses
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -13,7 +13,7 @@ import tomli_w
 from .data.features import FeatureConfig
 from .errors import InputError, UsageError, nearest
 from .matching import MATCHERS, SinkhornConfig
-from .models import MODEL_CONFIGS, UNTRAINED
+from .models import MODEL_CONFIGS
 from .search import INDEXES
 from .search.config import IndexConfig
 from .training.bootstrap import BootstrapConfig
@@ -41,6 +41,7 @@ LARGEST_UNSAMPLED = 100_000  # test links that are all ranked, and how many are 
 TEST_SAMPLE = 10_000
 CUSTOM = "custom:"  # stands before the class name of a model that was given as an object
 TRAINING = {
+    "combined": replace(MCLEA_TRAINING, epochs=150),
     "dual-amn": DUAL_AMN_TRAINING,
     "meaformer": MEAFORMER_TRAINING,
     "mclea": MCLEA_TRAINING,
@@ -150,7 +151,7 @@ class Experiment:
         model: name in ``mmkg.models.MODELS``.
         seed: of everything random.
         data, features, training, bootstrap, search: configurations of the stages; models without training read
-            no ``training``, and so far they alone read ``bootstrap``.
+            no ``training``.
         options: configuration of the model, an instance of its config class.
     """
 
@@ -171,10 +172,6 @@ class Experiment:
                 object.__setattr__(self, "training", TRAINING.get(self.model, TrainingConfig()))
         elif self.training is None:
             object.__setattr__(self, "training", TrainingConfig())
-        if self.bootstrap.rounds and self.model not in UNTRAINED:
-            raise UsageError(
-                f"bootstrap.rounds: {self.model} cannot be iterated yet; models that can: {', '.join(UNTRAINED)}"
-            )
 
     @property
     def schedule(self) -> TrainingConfig:

@@ -32,8 +32,9 @@ ALLOWED = {
     "sentiment": {"data", "encoders", "fusion", "losses", "training", "evaluation", "report"},
 }
 STAGES = {*ALLOWED, "config"} - {""}
-ALLOWED |= {"config": STAGES, "result": STAGES | {"run_folder"}, "pipeline": STAGES | {"result"}}
+ALLOWED |= {"config": STAGES, "result": STAGES | {"run_folder"}, "pipeline": STAGES | {"result", "learners"}}
 ALLOWED |= {"run_folder": STAGES | {"result"}}
+ALLOWED |= {"learners": STAGES}
 ALLOWED |= {"aligner": STAGES | {"result", "pipeline"}}
 ALLOWED |= {"cli": EVERYTHING, "doctor": EVERYTHING, "__main__": EVERYTHING}
 

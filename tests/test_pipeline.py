@@ -9,15 +9,18 @@ import torch
 from small import FLAGS, OPTIONS, SETTINGS, twins, write_dbp15k
 
 import mmkg
+from mmkg import learners
 from mmkg.config import DataConfig, Experiment, SearchConfig, merged
 from mmkg.data.features import build_inputs
 from mmkg.data.kg import AttributeTriples, ImageTable
 from mmkg.data.split import sample_links
 from mmkg.errors import InputError, UsageError
 from mmkg.evaluation import link_ranks
+from mmkg.learners import build_model, validator
 from mmkg.models import MCLEA, MCLEAConfig, MEAformer
-from mmkg.pipeline import build_model, resolve_device, validator
+from mmkg.pipeline import resolve_device
 from mmkg.result import AlignmentResult
+from mmkg.training import loop
 from mmkg.training.progress import TrainingProgress
 
 
@@ -413,7 +416,7 @@ def test_a_finished_run_is_not_overwritten_unless_told(small_task, small_result,
 
 def test_a_file_in_place_of_the_run_folder_is_refused_before_training(small_task, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("mine")
-    monkeypatch.setattr("mmkg.pipeline.fit", None)
+    monkeypatch.setattr("mmkg.pipeline.learn", None)
     with pytest.raises(UsageError, match="file is a file"):
         mmkg.align(small_task, out=tmp_path / "file")
     assert (tmp_path / "file").read_text() == "mine"
@@ -571,7 +574,7 @@ def test_labels_alone_find_most_test_links(small_task):
     result = propagated(small_task)
     assert result.metrics["left_to_right"]["hits@1"] > 0.8
     assert not result.protocol.iterative and result.protocol.selection == "none"
-    assert not result.weights and result.history[0]["pseudo_links"] == 0
+    assert not result.weights and not result.history
 
 
 def test_the_same_seed_spreads_the_same_labels(small_task):
@@ -635,3 +638,80 @@ def test_an_assignment_over_all_pairs_ranks_as_its_dense_plan(small_result, cand
     rows, cols = (np.searchsorted(pools[side], test[:, side]) for side in (0, 1))
     ranks = 1 + (plan[rows] > plan[rows, cols][:, None]).sum(axis=1)
     assert metrics["left_to_right"]["mrr"] == pytest.approx(float((1 / ranks).mean()), abs=0.02)
+
+
+# --- rounds of pseudo-links for trained models, and combined models
+
+ROUNDS = {**SETTINGS, "bootstrap": {"rounds": 2, "epochs": 2}}
+COMBINED = {"training": {"epochs": 4, "eval_every": 2}, "features": SETTINGS["features"]}
+
+
+def with_other_test_links(task):
+    test = task.links.test
+    shuffled = np.stack([test[:, 0], np.roll(test[:, 1], 7)], axis=1)
+    return replace(task, links=replace(task.links, test=shuffled))
+
+
+def test_a_trained_model_learns_from_pseudo_links_and_reads_no_test_link(small_task):
+    plain, result = (mmkg.align(small_task, "meaformer", settings=s) for s in (SETTINGS, ROUNDS))
+    steps = [row for row in result.history if "step" in row]
+    assert [row["step"] for row in steps] == [0, 1, 2] and steps[1]["pseudo_links"] > 0
+    assert result.record.protocol["best_round"] == int(np.argmax([row["valid"] for row in steps]))
+    assert result.protocol.iterative and not plain.protocol.iterative
+    assert same_bits(result, mmkg.align(with_other_test_links(small_task), "meaformer", settings=ROUNDS))
+    assert [row["epoch"] for row in result.history if row.get("round") == 1] == [0, 1]  # bootstrap.epochs
+    embedded = build_model(result.experiment, inputs := build_inputs(small_task, result.experiment.features))
+    embedded.load_state_dict(result.weights)  # those of the round that was kept
+    assert np.array_equal(embedded.embed(inputs).numpy(), np.concatenate([result.left, result.right]))
+
+
+def test_rounds_that_were_killed_go_on_with_the_same_bits(small_task, tmp_path, monkeypatch):
+    whole = mmkg.align(small_task, "meaformer", settings=ROUNDS, out=tmp_path / "whole")
+    assert not list((tmp_path / "whole").glob("trainer*"))
+    calls, propose = [], learners.propose
+
+    def killed(*values, **options):
+        calls.append(None)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return propose(*values, **options)
+
+    monkeypatch.setattr(learners, "propose", killed)
+    with pytest.raises(KeyboardInterrupt):
+        mmkg.align(small_task, "meaformer", settings=ROUNDS, out=tmp_path / "run")
+    assert sorted(path.name for path in (tmp_path / "run").glob("trainer*")) == [
+        "trainer-1.safetensors",
+        "trainer.safetensors",
+    ]
+    monkeypatch.undo()
+    fits, epoch = [], loop.train_epoch
+    monkeypatch.setattr(loop, "train_epoch", lambda *v, **o: fits.append(o["epoch"]) or epoch(*v, **o))
+    again = mmkg.align(small_task, "meaformer", settings=ROUNDS, out=tmp_path / "run")
+    assert same_bits(whole, again) and fits == [0, 1]  # the last round alone is trained
+
+
+def test_a_combined_model_weighs_the_parts_of_both_and_keeps_its_shares(small_task, tmp_path):
+    result = mmkg.align(small_task, "combined", settings=COMBINED, out=tmp_path / "run")
+    weights = result.record.protocol["weights"]
+    assert set(weights) == {f"{name} by {by}" for name in result.widths for by in ("propagation", "mclea")}
+    assert max(weights.values()) == 1 and sum(result.widths.values()) == result.left.shape[1]
+    propagation = propagated(small_task, settings={"features": SETTINGS["features"]})
+    assert result.metrics["left_to_right"]["mrr"] > propagation.metrics["left_to_right"]["mrr"] - 0.05
+    pairs = small_task.links.test[:20]
+    cosines = (result.left[pairs[:, 0]] * result.right[pairs[:, 1]]).sum(axis=1)
+    np.testing.assert_allclose(sum(result.shares(pairs).values()), cosines, atol=1e-5)
+    assert AlignmentResult.load(tmp_path / "run").metrics == result.metrics
+
+
+def test_a_combined_model_iterates_and_reads_no_test_link(small_task):
+    settings = merged(COMBINED, {"bootstrap": {"rounds": 1, "epochs": 2}})
+    result, other = (
+        mmkg.align(task, "combined", settings=settings) for task in (small_task, with_other_test_links(small_task))
+    )
+    assert same_bits(result, other) and result.protocol.iterative
+    assert other.metrics["left_to_right"]["hits@1"] < 0.3
+
+
+def test_an_unknown_member_is_refused(small_task):
+    with pytest.raises(UsageError, match="unknown model 'mcleb'; did you mean 'mclea'"):
+        mmkg.align(small_task, "combined", settings={"options": {"trained": "mcleb"}})

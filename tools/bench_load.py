@@ -21,7 +21,7 @@ from mmkg.data.columns import Faults, read_integers
 from mmkg.data.dbp15k import read_dbp15k, write_dbp15k
 from mmkg.data.features import FeatureConfig, available_modalities, build_inputs
 from mmkg.data.synthetic import twin_graphs
-from mmkg.pipeline import build_model
+from mmkg.learners import build_model
 
 
 def main() -> None:

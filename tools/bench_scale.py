@@ -80,7 +80,7 @@ def run(size: int, args: argparse.Namespace) -> dict[str, dict[str, float]]:
     from mmkg.data.features import build_inputs
     from mmkg.data.synthetic import LIKE_DBP15K, twin_graphs
     from mmkg.evaluation import Protocol
-    from mmkg.pipeline import build_model
+    from mmkg.learners import build_model
     from mmkg.report import RunRecord
     from mmkg.result import AlignmentResult
     from mmkg.training import fit

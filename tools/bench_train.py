@@ -26,8 +26,9 @@ from mmkg.data.batch import ModalityBatch
 from mmkg.data.features import EntityInputs, build_inputs
 from mmkg.data.synthetic import twin_graphs
 from mmkg.fusion import FusionOutput
+from mmkg.learners import build_model
 from mmkg.models import AlignmentModel
-from mmkg.pipeline import build_model, load
+from mmkg.pipeline import load
 from mmkg.training.loop import deterministic, train_step
 from mmkg.training.optim import Optimizers, build_optimizers, clip_
 from mmkg.typing import STRUCTURE

@@ -5,6 +5,7 @@ from .listed import listed_ranks, matching_figures
 from .metrics import all_metrics, hits_at_k, mean_rank, mrr
 from .protocol import Protocol
 from .ranks import Ranks, both_directions, score_ranks
+from .reweigh import choose_weights
 from .sampled import evaluate_sample, sampled_ranks
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "Ranks",
     "all_metrics",
     "both_directions",
+    "choose_weights",
     "evaluate",
     "evaluate_sample",
     "hits_at_k",

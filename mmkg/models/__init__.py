@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from .combined import CombinedConfig
 from .dual_amn import DualAMN, DualAMNConfig
 from .eva import EVA, EVAConfig
 from .mclea import MCLEA, MCLEAConfig
@@ -12,6 +13,7 @@ from .propagation import Propagation, PropagationConfig
 MODELS = {"dual-amn": DualAMN, "eva": EVA, "mclea": MCLEA, "meaformer": MEAformer}
 UNTRAINED = {"propagation": Propagation}  # no weights, no loss: embeds from links alone
 MODEL_CONFIGS: dict[str, type[Any]] = {
+    "combined": CombinedConfig,
     "dual-amn": DualAMNConfig,
     "eva": EVAConfig,
     "mclea": MCLEAConfig,
@@ -26,6 +28,7 @@ __all__ = [
     "MODEL_CONFIGS",
     "UNTRAINED",
     "AlignmentModel",
+    "CombinedConfig",
     "DualAMN",
     "DualAMNConfig",
     "EVAConfig",

@@ -43,17 +43,20 @@ class BootstrapConfig:
     Args:
         rounds: how many times pseudo-links are drawn up; 0 = not iterative (3 in LightEA).
         min_score: least CSLS of a pair to become a pseudo-link; -4, the least there is, takes all mutual ones.
+        epochs: of training in each round after the first, which goes on from the weights before; at most those of
+            the schedule.
 
     Raises:
-        UsageError: ``rounds`` < 0, or a score that is not a number.
+        UsageError: ``rounds`` or ``epochs`` < 0, or a score that is not a number.
     """
 
     rounds: int = 0
     min_score: float = -4.0
+    epochs: int = 50
 
     def __post_init__(self) -> None:
-        if self.rounds < 0:
-            raise UsageError(f"rounds must be >= 0, got {self.rounds}")
+        if self.rounds < 0 or self.epochs < 0:
+            raise UsageError(f"rounds and epochs must be >= 0, got {self.rounds} and {self.epochs}")
         if math.isnan(self.min_score):
             raise UsageError(f"min_score must be a number, got {self.min_score}")
 

@@ -1,0 +1,81 @@
+"""Weights of the parts of a joint embedding, chosen on links held out for it."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import InputError
+from ..typing import IntArray
+
+FACTORS = (0.0, 0.5, 0.7, 0.85, 1.2, 1.4, 2.0)
+LEAST_GAIN = 1e-4  # of MRR, below which a change is chance
+ROUNDS = 3
+
+
+def choose_weights(
+    left: Mapping[str, Tensor], right: Mapping[str, Tensor], pairs: IntArray, *, rounds: int = ROUNDS
+) -> dict[str, float]:
+    """One weight >= 0 per part, by which the weighted concatenation ranks held-out links best.
+
+    Every weight starts at 1; in turn each is multiplied by the factor of 0 to 2 that raises the mean MRR of both
+    directions, by cosine, the most. A part that only disturbs ends at 0. A row of zeros lacks the part and is scored
+    by the others.
+
+    Args:
+        left: per name unit rows or zeros, ``[n1, d_m]``: the queries and candidates of the left graph.
+        right: the same of the right graph, under the same names.
+        pairs: held-out links as positions in these, int64 ``[L, 2]``, L >= 1.
+        rounds: how often all weights are gone through; it ends sooner where nothing gets better.
+
+    Returns:
+        The weights, the largest 1. If nothing was better, all are 1.
+
+    Raises:
+        InputError: no pair, or names that differ.
+    """
+    if len(pairs) == 0 or list(left) != list(right):
+        parts = f"{list(left)} and {list(right)}"
+        raise InputError(f"expected at least one pair and the same parts, got {len(pairs)} pairs, {parts}")
+    names, asked = list(left), torch.from_numpy(np.ascontiguousarray(pairs))
+    directions = [
+        _Direction([left[name] for name in names], [right[name] for name in names], asked),
+        _Direction([right[name] for name in names], [left[name] for name in names], asked.flip(1)),
+    ]
+
+    def score(weights: Sequence[float]) -> float:
+        return sum(direction.mrr(weights) for direction in directions) / 2
+
+    weights = [1.0] * len(names)
+    best = score(weights)
+    for _ in range(rounds):
+        before = best
+        for place in range(len(names)):
+            tried = [[*weights[:place], weights[place] * factor, *weights[place + 1 :]] for factor in FACTORS]
+            scores = [score(each) if any(each) else 0.0 for each in tried]
+            if max(scores) > best + LEAST_GAIN:
+                best = max(scores)
+                weights = tried[scores.index(best)]
+        if best == before:
+            break
+    return {name: weight / max(weights) for name, weight in zip(names, weights, strict=True)}
+
+
+class _Direction:
+    """Scores of the held-out links in one direction, part by part."""
+
+    def __init__(self, queries: Sequence[Tensor], candidates: Sequence[Tensor], pairs: Tensor) -> None:
+        rows = [part.index_select(0, pairs[:, 0].to(part.device)) for part in queries]
+        self.scores = torch.stack([row @ part.t() for row, part in zip(rows, candidates, strict=True)])  # [M, L, n]
+        self.there = torch.stack([part.any(dim=1) for part in candidates]).float()  # [M, n]
+        self.gold = pairs[:, 1:].to(self.scores.device)
+
+    def mrr(self, weights: Sequence[float]) -> float:
+        """MRR of the pairs by the cosine of the weighted concatenations; ties at their mean rank."""
+        squares = torch.tensor(weights, device=self.scores.device).square()
+        scores = torch.tensordot(squares, self.scores, dims=1)
+        scores /= (squares @ self.there).sqrt().clamp(min=1e-12)
+        own = scores.gather(1, self.gold)
+        ranks = 1 + (scores > own).sum(dim=1) + ((scores == own).sum(dim=1) - 1) / 2
+        return float((1 / ranks).mean())

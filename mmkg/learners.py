@@ -1,0 +1,388 @@
+"""From links to embeddings of all entities, by every kind of model; pseudo-links and weights are chosen here."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .config import Experiment, SearchConfig
+from .data.features import EntityInputs, build_inputs
+from .data.incidence import build_incidence
+from .data.split import sample_links
+from .data.task import AlignmentTask
+from .errors import UsageError
+from .evaluation import choose_weights, evaluate_sample
+from .matching import MATCHERS, Matching
+from .models import MODELS, UNTRAINED, AlignmentModel
+from .report import Stopwatch
+from .seeding import derive_seed, numpy_generator
+from .training import bootstrap, fit, propose
+from .training.progress import TrainingProgress, show_round
+from .typing import MODALITIES, BoolArray, FloatArray, IntArray
+
+CHECKPOINT = "trainer{}.safetensors"  # of each round, in the run folder; gone when the run is finished
+MOST_WEIGHED = 10_000  # candidates of either side that weights of parts are chosen among
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What learning hands to search: unit rows of both graphs, and how they came about.
+
+    Args:
+        left, right: ``[n1, D]`` and ``[n2, D]``, of the type that ``search.store`` says.
+        widths: width of each modality's part, in order.
+        history: rows of the training, and of the rounds.
+        course: facts for the record.
+        weights: of the trained model, if it is one alone.
+        selected: whether anything was chosen on validation links.
+    """
+
+    left: FloatArray
+    right: FloatArray
+    widths: dict[str, int]
+    history: list[dict[str, Any]]
+    course: dict[str, Any]
+    weights: dict[str, Tensor] = field(default_factory=dict)
+    selected: bool = True
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all learners of a run share.
+
+    Args:
+        task: the pair.
+        experiment: its configuration.
+        device: where to compute.
+        watch: takes the time of each phase.
+        progress: show bars and rounds; ``None`` = if stderr is a terminal.
+        out: run folder for checkpoints, ``None`` for none.
+        fingerprint: of the task.
+    """
+
+    task: AlignmentTask
+    experiment: Experiment
+    device: torch.device
+    watch: Stopwatch
+    progress: bool | None = None
+    out: Path | None = None
+    fingerprint: str = ""
+
+
+class Learner(Protocol):
+    """From links to embeddings, as often as asked; a later call may start from what an earlier one learnt."""
+
+    history: list[dict[str, Any]]
+
+    @property
+    def widths(self) -> dict[str, int]:
+        """Width of each modality's part, in order."""
+
+    @property
+    def course(self) -> dict[str, Any]:
+        """Facts of the last call, for the record."""
+
+    @property
+    def weights(self) -> dict[str, Tensor]:
+        """Of the trained model, as of the last call."""
+
+    def embed(self, links: IntArray) -> tuple[Tensor, Tensor]:
+        """Unit rows of all left and all right entities, from links int64 ``[L, 2]``."""
+
+
+class Propagated:
+    """Labels that spread from the links; every call from scratch."""
+
+    def __init__(self, setting: Setting, options: Any = None) -> None:
+        self.setting = setting
+        experiment = setting.experiment
+        with setting.watch.phase("features"):
+            self.inputs = build_incidence(setting.task, experiment.features, seed=experiment.seed).to(setting.device)
+        self.model = UNTRAINED["propagation"](options)
+        self.history: list[dict[str, Any]] = []
+        self.course: dict[str, Any] = {}
+        self.weights: dict[str, Tensor] = {}
+
+    @property
+    def widths(self) -> dict[str, int]:
+        """Width of each modality's part, in order."""
+        return self.model.widths(self.inputs)
+
+    def embed(self, links: IntArray) -> tuple[Tensor, Tensor]:
+        """Unit rows of all left and all right entities."""
+        with self.setting.watch.phase("embed"), torch.no_grad():
+            joint = self.model.embed(self.inputs, links, seed=self.setting.experiment.seed)
+        return joint[: self.inputs.num_left], joint[self.inputs.num_left :]
+
+
+class Trained:
+    """A model trained on the links; a later call goes on from the weights of the one before.
+
+    Args:
+        setting: of the run.
+        model: the model itself, or ``None`` for that of the experiment.
+    """
+
+    def __init__(self, setting: Setting, model: AlignmentModel | None = None) -> None:
+        self.setting, experiment = setting, setting.experiment
+        with setting.watch.phase("features"):
+            inputs = build_inputs(setting.task, experiment.features, seed=experiment.seed)
+            self.model = (model or build_model(experiment, inputs)).to(setting.device)
+            # neighbours are drawn on the host
+            self.inputs = inputs if experiment.schedule.fanout else inputs.graph_to(setting.device)
+        links = setting.task.links.valid
+        self.judge = validator(setting.task, inputs, experiment.search, seed=experiment.seed) if len(links) else None
+        self.calls = 0
+        self.history: list[dict[str, Any]] = []
+        self.course: dict[str, Any] = {}
+
+    @property
+    def widths(self) -> dict[str, int]:
+        """Width of each modality's part, in order."""
+        return self.model.widths
+
+    @property
+    def weights(self) -> dict[str, Tensor]:
+        """Of the model, a copy."""
+        return {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+
+    def embed(self, links: IntArray) -> tuple[Tensor, Tensor]:
+        """Unit rows of all left and all right entities, on the CPU."""
+        setting, experiment = self.setting, self.setting.experiment
+        call, self.calls = self.calls, self.calls + 1
+        schedule = experiment.schedule
+        if call:
+            schedule = replace(schedule, epochs=min(schedule.epochs, experiment.bootstrap.epochs))
+        checkpoint = setting.out and setting.out / CHECKPOINT.format(f"-{call}" if call else "")
+        with (
+            setting.watch.phase("train"),
+            TrainingProgress(schedule.epochs, enabled=setting.progress) as bar,
+        ):
+            result = fit(
+                self.model,
+                self.inputs,
+                torch.from_numpy(links) + torch.tensor([0, self.inputs.num_left]),
+                schedule,
+                seed=derive_seed(experiment.seed, f"round {call}") if call else experiment.seed,
+                validate=self.judge,
+                on_epoch=bar.on_epoch,
+                checkpoint=checkpoint,
+                identity=identity(setting.fingerprint, experiment, links),
+            )
+        self.history += result.history if not call else [{**row, "round": call} for row in result.history]
+        self.course = {"best_epoch": result.best_epoch + 1, "epochs": result.epochs}
+        with setting.watch.phase("embed"):
+            shape = (self.inputs.num_entities, sum(self.widths.values()))
+            joint = torch.from_numpy(np.empty(shape, experiment.search.store))
+            self.model.embed(self.inputs, out=joint.numpy())
+        return joint[: self.inputs.num_left], joint[self.inputs.num_left :]
+
+
+class Combined:
+    """Label propagation and a trained model, part by part, with weights chosen on validation links."""
+
+    def __init__(self, setting: Setting) -> None:
+        self.setting, experiment = setting, setting.experiment
+        member = replace(experiment, model=experiment.options.trained, options=None)
+        self.trained = Trained(replace(setting, experiment=member))
+        self.members: dict[str, Learner] = {"propagation": Propagated(setting), member.model: self.trained}
+        self.history = self.trained.history
+        self.weights: dict[str, Tensor] = {}
+        self.course: dict[str, Any] = {}
+
+    @property
+    def widths(self) -> dict[str, int]:
+        """Width of each modality's part, in order: that of both members together."""
+        sums: dict[str, int] = {}
+        for member in self.members.values():
+            for name, width in member.widths.items():
+                sums[name] = sums.get(name, 0) + width
+        return {name: sums[name] for name in sorted(sums, key=MODALITIES.index)}
+
+    def embed(self, links: IntArray) -> tuple[Tensor, Tensor]:
+        """Unit rows of all left and all right entities, on the CPU."""
+        parts: list[dict[str, Tensor]] = [{}, {}]
+        for label, member in self.members.items():
+            for side, joint in zip(parts, member.embed(links), strict=True):
+                blocks = joint.cpu().float().split(list(member.widths.values()), dim=1)
+                for name, block in zip(member.widths, blocks, strict=True):
+                    side[f"{name} by {label}"] = _unit(block)
+        names = sorted(parts[0], key=lambda name: MODALITIES.index(name.partition(" by ")[0]))
+        weights = dict.fromkeys(names, 1.0)
+        task, experiment = self.setting.task, self.setting.experiment
+        if experiment.options.weigh and len(task.links.valid):
+            with self.setting.watch.phase("weigh"):
+                few = replace(experiment.search, valid_candidates=MOST_WEIGHED)
+                chosen, pairs = validation(task, few, seed=experiment.seed)
+                lefts, rights = (
+                    {name: part.index_select(0, torch.from_numpy(rows)) for name, part in side.items()}
+                    for side, rows in zip(parts, chosen, strict=True)
+                )
+                weights = choose_weights(lefts, rights, pairs)
+        self.course = {**self.trained.course, "weights": {name: round(weights[name], 3) for name in names}}
+        left, right = (_unit(torch.cat([weights[name] * side.pop(name) for name in names], dim=1)) for side in parts)
+        return left, right
+
+
+def learn(setting: Setting, model: AlignmentModel | None = None) -> Learned:
+    """Embeddings of the run, after its rounds of pseudo-links."""
+    experiment, links = setting.experiment, setting.task.links
+    learner: Learner
+    if experiment.model == "combined":
+        learner = Combined(setting)
+    elif experiment.model in UNTRAINED:
+        learner = Propagated(setting, experiment.options)
+    else:
+        learner = Trained(setting, model)
+    config, store = experiment.bootstrap, experiment.search.store
+    if not config.rounds:
+        left, right = learner.embed(links.train)
+        chosen = experiment.model not in UNTRAINED
+        return Learned(
+            _stored(left, store),
+            _stored(right, store),
+            learner.widths,
+            learner.history,
+            learner.course,
+            learner.weights,
+            chosen,
+        )
+
+    def match(left: Tensor, right: Tensor) -> Matching:
+        return MATCHERS["mutual"](left, right, csls_k=experiment.search.csls_k, kind="auto", device=setting.device)
+
+    def pseudo_links(left: Tensor, right: Tensor) -> IntArray:
+        with setting.watch.phase("propose"):
+            return propose(left, right, known=links.train, match=match, min_score=config.min_score)
+
+    ends: list[tuple[dict[str, Any], dict[str, Tensor]]] = []
+
+    def embed(pairs: IntArray) -> tuple[Tensor, Tensor]:
+        found = learner.embed(pairs)
+        ends.append((learner.course, learner.weights))
+        return found
+
+    result = bootstrap(
+        embed,
+        links.train,
+        config,
+        propose=pseudo_links,
+        judge=judge_of(setting) if len(links.valid) else None,
+        valid=links.valid,
+        on_round=show_round if setting.progress else None,
+    )
+    course, weights = ends[result.best_round]
+    return Learned(
+        _stored(result.left, store),
+        _stored(result.right, store),
+        learner.widths,
+        [*learner.history, *result.history],
+        {**course, "rounds": config.rounds, "best_round": result.best_round},
+        weights,
+    )
+
+
+def build_model(experiment: Experiment, inputs: EntityInputs) -> AlignmentModel:
+    """The experiment's model for these inputs, with seeded weights.
+
+    Raises:
+        UsageError: the experiment is of a model that was given as an object.
+    """
+    if experiment.model not in MODELS:
+        raise UsageError(
+            f"the model of {experiment.model} was given as an object; give it again, or name one of mmkg's"
+        )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(experiment.seed, "weights"))
+        build = MODELS[experiment.model].build  # type: ignore[attr-defined]
+        model: AlignmentModel = build(experiment.options, inputs.dims, num_relations=inputs.num_relations)
+    return model
+
+
+def judge_of(setting: Setting) -> Callable[[Tensor, Tensor], float]:
+    """As ``validator``, of the embeddings of all entities."""
+    chosen, pairs = validation(setting.task, setting.experiment.search, seed=setting.experiment.seed)
+    lefts, rights = (torch.from_numpy(rows) for rows in chosen)
+
+    def judge(left: Tensor, right: Tensor) -> float:
+        rows = left.index_select(0, lefts.to(left.device)), right.index_select(0, rights.to(right.device))
+        return _valid_mrr(*rows, pairs, setting.device)
+
+    return judge
+
+
+def _valid_mrr(left: Tensor, right: Tensor, pairs: IntArray, device: torch.device) -> float:
+    metrics = evaluate_sample(left, right, pairs, pairs, candidates="all", csls_k=0, device=device)
+    return (metrics["left_to_right"]["mrr"] + metrics["right_to_left"]["mrr"]) / 2
+
+
+def validator(
+    task: AlignmentTask, inputs: EntityInputs, config: SearchConfig | None = None, *, seed: int = 0
+) -> Callable[[AlignmentModel], float]:
+    """Score of a model on the validation links: mean MRR of both directions, by cosine.
+
+    Candidates are all entities outside the training links, whether or not they have a counterpart, so
+    that no test link is read. Of more links or candidates than ``valid_queries`` and ``valid_candidates``
+    a seeded sample is taken, once; only its entities are embedded.
+    """
+    chosen, pairs = validation(task, config or SearchConfig(), seed=seed)
+    rows = torch.from_numpy(np.concatenate([chosen[0], chosen[1] + inputs.num_left]))
+
+    def validate(model: AlignmentModel) -> float:
+        left, right = model.embed(inputs, rows=rows).split([len(chosen[0]), len(chosen[1])])
+        return _valid_mrr(left, right, pairs, next(model.parameters()).device)
+
+    return validate
+
+
+def validation(task: AlignmentTask, config: SearchConfig, *, seed: int) -> tuple[list[IntArray], IntArray]:
+    """Rows of either side that validation links are ranked among, and the links as positions in them."""
+    links = sample_links(task.links.valid, config.valid_queries, seed=seed, label="validation links")
+    chosen = []
+    for side, free in enumerate(_free(task)):
+        most = config.valid_candidates
+        if most and int(free.sum()) > most:
+            free[links[:, side]] = False
+            others = numpy_generator(seed, f"validation candidates {side}").permutation(np.flatnonzero(free))
+            free[:] = False
+            free[links[:, side]] = True
+            free[others[: max(0, most - int(free.sum()))]] = True
+        chosen.append(np.flatnonzero(free))
+    return chosen, np.stack([np.searchsorted(chosen[side], links[:, side]) for side in (0, 1)], axis=1)
+
+
+def _free(task: AlignmentTask) -> list[BoolArray]:
+    """Which entities of each side stand outside the training links."""
+    free = [np.ones(graph.num_entities, bool) for graph in (task.left, task.right)]
+    for side, there in enumerate(free):
+        there[task.links.train[:, side]] = False
+    return free
+
+
+def capped(task: AlignmentTask, config: SearchConfig) -> bool:
+    """Whether validation links are ranked among a sample of the candidates."""
+    return 0 < config.valid_candidates < max(int(free.sum()) for free in _free(task))
+
+
+def identity(fingerprint: str, experiment: Experiment, links: IntArray | None = None) -> str:
+    """Hash of the data, the configuration, and the links of a round."""
+    text = json.dumps(experiment.to_dict(), sort_keys=True, default=str)
+    digest = hashlib.sha256(f"{fingerprint}|{text}|".encode())
+    digest.update(b"" if links is None else np.ascontiguousarray(links).tobytes())
+    return digest.hexdigest()
+
+
+def _unit(rows: Tensor) -> Tensor:
+    return F.normalize(rows, dim=1)
+
+
+def _stored(rows: Tensor, store: str) -> FloatArray:
+    found: FloatArray = rows.cpu().numpy().astype(store, copy=False)
+    return found

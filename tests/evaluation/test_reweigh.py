@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from mmkg.errors import InputError
+from mmkg.evaluation import choose_weights
+
+
+def unit(*shape, seed):
+    return F.normalize(torch.randn(*shape, generator=torch.Generator().manual_seed(seed)), dim=1)
+
+
+def planted(noise=2.0, size=300, dim=16):
+    """Two weak parts that tell different things, and one of noise."""
+    left, right = {}, {}
+    for number, name in enumerate(("structure", "attribute")):
+        left[name] = unit(size, dim, seed=number)
+        right[name] = F.normalize(left[name] + noise * unit(size, dim, seed=10 + number), dim=1)
+    left["noise"], right["noise"] = unit(size, dim, seed=20), unit(size, dim, seed=21)
+    return left, right, np.stack([np.arange(100)] * 2, axis=1)
+
+
+def hits(left, right, weights):
+    joined = [torch.cat([weights[name] * part for name, part in side.items()], dim=1) for side in (left, right)]
+    scores = F.normalize(joined[0], dim=1) @ F.normalize(joined[1], dim=1).t()
+    return float((scores.argmax(dim=1) == torch.arange(len(scores))).float().mean())
+
+
+def test_noise_gets_no_weight_and_what_helps_keeps_its_own():
+    left, right, pairs = planted()
+    weights = choose_weights(left, right, pairs)
+    assert weights["noise"] < 0.2  # a cosine counts by the square of its weight
+    assert min(weights["structure"], weights["attribute"]) > 0.3
+    without = {"structure": 1.0, "attribute": 1.0, "noise": 0.0}
+    assert hits(left, right, weights) > hits(left, right, dict.fromkeys(weights, 1.0)) + 0.02
+    assert hits(left, right, weights) > hits(left, right, without) - 0.02  # on links that chose nothing, too
+
+
+def test_a_missing_part_is_scored_by_the_others():
+    left, right, pairs = planted()
+    right["noise"][:] = 0
+    left["structure"][::2] = 0
+    weights = choose_weights(left, right, pairs)
+    assert weights["attribute"] > 0
+    alone = {"structure": 1.0, "attribute": 0.0, "noise": 0.0}
+    assert hits(left, right, weights) > hits(left, right, alone) + 0.1
+
+
+def test_a_single_part_keeps_its_weight():
+    left, right, pairs = planted()
+    assert choose_weights({"a": left["structure"]}, {"a": right["structure"]}, pairs) == {"a": 1.0}
+
+
+def test_swapping_the_sides_swaps_nothing():
+    left, right, pairs = planted()
+    assert choose_weights(left, right, pairs) == choose_weights(right, left, pairs[:, ::-1])
+
+
+def test_the_embeddings_are_left_as_they_were():
+    left, right, pairs = planted()
+    copies = {name: part.clone() for name, part in left.items()}
+    choose_weights(left, right, pairs)
+    assert all(torch.equal(left[name], part) for name, part in copies.items())
+
+
+def test_no_pairs_and_other_names_are_refused():
+    left, right, pairs = planted()
+    with pytest.raises(InputError, match="at least one pair and the same parts"):
+        choose_weights(left, right, pairs[:0])
+    with pytest.raises(InputError, match="at least one pair and the same parts"):
+        choose_weights(left, {"structure": right["structure"]}, pairs)
