@@ -113,6 +113,10 @@ def align(
     iterative: Annotated[
         bool, typer.Option("--iterative", help=f"Rounds of pseudo-links (bootstrap.rounds={ROUNDS}).")
     ] = False,
+    seeds_from: Annotated[
+        str,
+        typer.Option(help="name, image or name,image: read the links to learn from off these.", show_default="links"),
+    ] = "",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a finished run in that folder.")] = False,
     as_json: Json = False,
     seed: Seed = None,
@@ -125,8 +129,9 @@ def align(
     from .pipeline import align as run
     from .pipeline import load
 
-    rounds = [f"bootstrap.rounds={ROUNDS}"] if iterative else []
-    experiment = _experiment(model, seed, config, [*rounds, *_with_links(settings, links)], modalities)
+    short = [f"bootstrap.rounds={ROUNDS}"] if iterative else []
+    short += [f"data.seeds_from={json.dumps(seeds_from.split(','))}"] if seeds_from else []
+    experiment = _experiment(model, seed, config, [*short, *_with_links(settings, links)], modalities)
     if out is not None and (out / "manifest.json").is_file() and not overwrite:
         raise UsageError(f"{out} holds a finished run already; give another --out, or --overwrite")
     task = load(pair if right is None else (pair, right), experiment.data, seed=experiment.seed)

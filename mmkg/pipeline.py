@@ -16,6 +16,7 @@ from .errors import InputError, UsageError, nearest
 from .evaluation import Protocol
 from .learners import CHECKPOINT, Setting, capped, learn
 from .models import AlignmentModel
+from .pivots import pivot_links
 from .report import RunRecord, Stopwatch
 from .result import AlignmentResult
 from .search.vectors import resolve_device
@@ -110,16 +111,32 @@ def align(
         raise UsageError(f"{out} is a file; give a folder for the run")
     where = resolve_device(device)
     watch = Stopwatch()
+    search, data = experiment.search, experiment.data
+    test = task.links.test
+    if data.seeds_from:
+        test = task.links.all()
+        with watch.phase("pivots"):
+            pivots = pivot_links(
+                task,
+                data.seeds_from,
+                experiment.features,
+                share=data.pivot_share,
+                valid_ratio=data.valid_ratio,
+                csls_k=search.csls_k,
+                seed=experiment.seed,
+                device=where,
+            )
+        task = replace(task, links=pivots)
     fingerprint = task.fingerprint()
-    search = experiment.search
     setting = Setting(task, experiment, where, watch, progress, None if out is None else Path(out), fingerprint)
     learned = learn(setting, model if isinstance(model, AlignmentModel) else None)
-    num_valid, num_test = len(task.links.valid), len(task.links.test)
+    num_valid, num_test = len(task.links.valid), len(test)
     protocol = Protocol(
         candidates=task.candidates,
         csls_k=search.csls_k,
         modalities=tuple(learned.widths),
         iterative=experiment.bootstrap.rounds > 0,
+        seeds_from=data.seeds_from,
         surface_names="name" in learned.widths,
         selection="validation" if num_valid and learned.selected else "none",
         num_train=len(task.links.train),
@@ -134,7 +151,7 @@ def align(
         right=learned.right,
         widths=learned.widths,
         entities=(EntityTable.of(task.left), EntityTable.of(task.right)),
-        links=task.links,
+        links=replace(task.links, test=test),  # a pivot may be a test link: it was found, not given
         experiment=experiment,
         protocol=protocol,
         metrics={},

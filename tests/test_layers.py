@@ -32,9 +32,9 @@ ALLOWED = {
     "sentiment": {"data", "encoders", "fusion", "losses", "training", "evaluation", "report"},
 }
 STAGES = {*ALLOWED, "config"} - {""}
-ALLOWED |= {"config": STAGES, "result": STAGES | {"run_folder"}, "pipeline": STAGES | {"result", "learners"}}
+ALLOWED |= {"config": STAGES, "result": STAGES | {"run_folder"}, "pipeline": STAGES | {"result", "learners", "pivots"}}
 ALLOWED |= {"run_folder": STAGES | {"result"}}
-ALLOWED |= {"learners": STAGES}
+ALLOWED |= {"learners": STAGES, "pivots": STAGES}
 ALLOWED |= {"aligner": STAGES | {"result", "pipeline"}}
 ALLOWED |= {"cli": EVERYTHING, "doctor": EVERYTHING, "__main__": EVERYTHING}
 

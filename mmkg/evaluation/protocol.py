@@ -22,6 +22,7 @@ class Protocol:
         csls_k: neighbourhood size of CSLS; 0 = plain cosine. Published codes use 3.
         modalities: names of the modalities used.
         iterative: whether pseudo-links were added while training.
+        seeds_from: modalities that the links to learn from were read off, without any known link; empty = known links.
         surface_names: whether a model read entity names ("w/ SF" in the tables).
         selection: links on which the model was chosen: ``validation``, ``none`` (last weights), or ``test``,
             as the official codes do.
@@ -43,6 +44,7 @@ class Protocol:
     csls_k: int = 3
     modalities: tuple[str, ...] = ()
     iterative: bool = False
+    seeds_from: tuple[str, ...] = ()
     surface_names: bool = False
     selection: str = "validation"
     num_train: int = 0
@@ -86,6 +88,8 @@ class Protocol:
             parts.insert(2, "modalities: " + ", ".join(self.modalities))
         if self.num_test_ranked is not None:
             parts.insert(0, _sampled(self.num_test_ranked, self.num_test, "test links", self.seed))
+        if self.seeds_from:
+            parts.insert(0, f"NO KNOWN LINKS: learnt and selected on pairs read off {' and '.join(self.seeds_from)}")
         if self.rescoring != "none":
             parts.insert(0, "RE-SCORED BY SINKHORN over all queries at once, not comparable with plain ranking")
         if self.seed is not None:
