@@ -47,7 +47,7 @@ def test_the_command_line_shown_there_is_the_one_there_is():
     assert {line.split()[1] for line in shown} == {"describe", "align", "evaluate", "search", "match", "doctor"}
     for line in shown:
         usage = CliRunner().invoke(app, [line.split()[1], "--help"]).stdout
-        for option in re.findall(r" (--?[a-z]+)", line):
+        for option in re.findall(r" (--?[a-z][a-z-]*)", line):
             assert f"{option} " in usage, line
 
 
