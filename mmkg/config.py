@@ -28,12 +28,12 @@ MCLEA_TRAINING = TrainingConfig(
     epochs=500, batch_size=0, weight_decay=1e-2, schedule="constant", warmup=0.0, clip_norm=0.0
 )
 DUAL_AMN_TRAINING = TrainingConfig(
-    epochs=40,
+    epochs=20,
     batch_size=1024,
-    learning_rate=5e-3,
+    learning_rate=2e-2,
     weight_decay=0.0,
     schedule="cosine",
-    warmup=0.05,
+    warmup=0.02,
     clip_norm=0.0,
     eval_every=5,
 )
