@@ -1,57 +1,95 @@
-"""Aligns one pair with several models, seeds and sets of modalities; prints mean and deviation as a table.
+"""Aligns one pair with several models, seeds, modalities and settings; prints mean and deviation as a table.
 
-The seed decides the split and the training; nothing is indexed or matched. Example, the table of the README:
+The seed decides the split and the training; nothing is indexed or matched. Examples, tables of the README:
 python tools/sweep.py emoji-fr-en --models meaformer,mclea --seeds 0,1,2 --without image,name --set training.epochs=100
+python tools/sweep.py emoji-fr-en --models combined --seeds 0,1,2 --vary data.image_ratio=0,0.25,0.5,0.75,1 --noise
 """
 
 import argparse
 import json
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from statistics import mean, pstdev
 from typing import Any
 
+import numpy as np
+
 from mmkg.config import Experiment, with_settings
 from mmkg.data.features import available_modalities
+from mmkg.data.kg import ImageTable, KnowledgeGraph
+from mmkg.data.task import AlignmentTask
 from mmkg.pipeline import align, load
+from mmkg.seeding import numpy_generator
 
 COLUMNS = ("hits@1", "hits@10", "mrr")
+NOISE_WIDTH = 128
 
 
-def runs(args: argparse.Namespace, model: str, left_out: str) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class Change:
+    """What a row of the table does differently from the first: a modality left out, a setting, noise for images."""
+
+    what: str
+    left_out: str = ""
+    settings: tuple[str, ...] = ()
+    noise: bool = False
+
+
+def changes(args: argparse.Namespace) -> list[Change]:
+    found = [Change("all modalities")]
+    found += [Change(f"without {name}", left_out=name) for name in args.without.split(",") if name]
+    if args.vary:
+        key, _, values = args.vary.partition("=")
+        found += [Change(f"{key}={value}", settings=(f"{key}={value}",)) for value in values.split(",")]
+    if args.noise:
+        found += [Change("without image", left_out="image"), Change("random vectors as images", noise=True)]
+    return list({change.what: change for change in found}.values())
+
+
+def noisy(graph: KnowledgeGraph, seed: int, side: str) -> KnowledgeGraph:
+    """The graph with an image vector for every entity that says nothing."""
+    vectors = numpy_generator(seed, f"noise {side}").standard_normal((graph.num_entities, NOISE_WIDTH), np.float32)
+    return replace(graph, images=ImageTable(np.arange(graph.num_entities), vectors))
+
+
+def runs(args: argparse.Namespace, model: str, change: Change) -> list[dict[str, Any]]:
     found = []
     for seed in (int(text) for text in args.seeds.split(",")):
-        experiment = Experiment.of(with_settings({"model": model, "seed": seed}, args.set or []))
-        task = load(args.pair, experiment.data, seed=seed)
-        modalities = [name for name in available_modalities(task) if name != left_out]
+        settings = [*(args.set or []), *change.settings]
+        experiment = Experiment.of(with_settings({"model": model, "seed": seed}, settings))
+        task: AlignmentTask = load(args.pair, experiment.data, seed=seed)
+        if change.noise:
+            task = replace(task, left=noisy(task.left, seed, "left"), right=noisy(task.right, seed, "right"))
+        modalities = [name for name in available_modalities(task) if name != change.left_out]
         result = align(task, experiment=experiment, modalities=modalities, ranks_only=True, progress=args.progress)
         seconds = result.record.seconds
         found.append({"metrics": result.metrics, "seconds": seconds.get("train", seconds["embed"])})
         figures = result.metrics["left_to_right"]
-        print(f"{model} without {left_out or 'nothing'} seed {seed}: {figures}", file=sys.stderr, flush=True)
+        print(f"{model}, {change.what}, seed {seed}: {figures}", file=sys.stderr, flush=True)
         args.protocol = result.protocol.describe()
     return found
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pair", nargs="?", default="emoji-fr-en")
     parser.add_argument("--models", default="meaformer,mclea")
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--without", default="", help="modalities to leave out, one at a time, comma-separated")
+    parser.add_argument("--vary", metavar="KEY=A,B", help="a setting, and the values it takes in turn")
+    parser.add_argument("--noise", action="store_true", help="once without images, once with random vectors as such")
     parser.add_argument("--set", action="append", metavar="KEY=VALUE")
     parser.add_argument("--progress", action="store_true", help="say more on stderr, e.g. each round of pseudo-links")
     parser.add_argument("--json", action="store_true")
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
 
     rows = []
-    for left_out in ["", *(name for name in args.without.split(",") if name)]:
+    for change in changes(args):
         for model in args.models.split(","):
-            found = runs(args, model, left_out)
-            row: dict[str, Any] = {
-                "model": model,
-                "without": left_out,
-                "train_s": mean(run["seconds"] for run in found),
-            }
+            found = runs(args, model, change)
+            row: dict[str, Any] = {"model": model, "what": change.what}
+            row["train_s"] = mean(run["seconds"] for run in found)
             for direction in ("left_to_right", "right_to_left"):
                 for column in COLUMNS:
                     values = [run["metrics"][direction][column] for run in found]
@@ -65,8 +103,7 @@ def main() -> None:
     print("|---" * (len(names) + 3) + "|")
     for row in rows:
         cells = [f"{m:.3f} ± {s:.3f}" for key, (m, s) in ((k, v) for k, v in row.items() if "." in k)]
-        what = f"without {row['without']}" if row["without"] else "all modalities"
-        print(f"| {what} | {row['model']} | " + " | ".join(cells) + f" | {row['train_s']:.0f} |")
+        print(f"| {row['what']} | {row['model']} | " + " | ".join(cells) + f" | {row['train_s']:.0f} |")
     print(f"\nlast run's protocol: {args.protocol}")
 
 
