@@ -260,7 +260,15 @@ def learn(setting: Setting, model: AlignmentModel | None = None) -> Learned:
 
     def pseudo_links(left: Tensor, right: Tensor) -> IntArray:
         with setting.watch.phase("propose"):
-            return propose(left, right, known=links.train, match=match, min_score=config.min_score)
+            return propose(
+                left,
+                right,
+                known=links.train,
+                match=match,
+                min_score=config.min_score,
+                valid=links.valid,
+                precision=config.precision,
+            )
 
     ends: list[tuple[dict[str, Any], dict[str, Tensor]]] = []
 

@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from ..errors import UsageError
-from ..typing import FloatArray, IntArray
+from ..typing import BoolArray, FloatArray, IntArray
 
 logger = logging.getLogger(__name__)
 
@@ -43,20 +43,25 @@ class BootstrapConfig:
     Args:
         rounds: how many times pseudo-links are drawn up; 0 = not iterative (3 in LightEA).
         min_score: least CSLS of a pair to become a pseudo-link; -4, the least there is, takes all mutual ones.
+        precision: least share of right ones, in [0, 1], among the pseudo-links that name validation entities: the least
+            score of each round is raised until they reach it. 0 = as they come.
         epochs: of training in each round after the first, which goes on from the weights before; at most those of
             the schedule.
 
     Raises:
-        UsageError: ``rounds`` or ``epochs`` < 0, or a score that is not a number.
+        UsageError: ``rounds`` or ``epochs`` < 0, a score that is not a number, or a precision out of range.
     """
 
     rounds: int = 0
     min_score: float = -4.0
+    precision: float = 0.0
     epochs: int = 50
 
     def __post_init__(self) -> None:
         if self.rounds < 0 or self.epochs < 0:
             raise UsageError(f"rounds and epochs must be >= 0, got {self.rounds} and {self.epochs}")
+        if not 0 <= self.precision <= 1:
+            raise UsageError(f"precision must be in [0, 1], got {self.precision}")
         if math.isnan(self.min_score):
             raise UsageError(f"min_score must be a number, got {self.min_score}")
 
@@ -80,7 +85,16 @@ class BootstrapResult:
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
-def propose(left: Tensor, right: Tensor, *, known: IntArray, match: Match, min_score: float = -math.inf) -> IntArray:
+def propose(
+    left: Tensor,
+    right: Tensor,
+    *,
+    known: IntArray,
+    match: Match,
+    min_score: float = -math.inf,
+    valid: IntArray | None = None,
+    precision: float = 0.0,
+) -> IntArray:
     """Pairs of entities that no known link names and that the matcher puts together.
 
     Args:
@@ -89,6 +103,8 @@ def propose(left: Tensor, right: Tensor, *, known: IntArray, match: Match, min_s
         known: training links, int64 ``[L, 2]``; their entities take no part.
         match: matcher over the embeddings it is given, e.g. mutual nearest neighbours by CSLS.
         min_score: least score of a pair.
+        valid: held-out links, int64 ``[V, 2]``, on which ``precision`` is taken.
+        precision: see ``BootstrapConfig``.
 
     Returns:
         (left row, right row), int64 ``[P, 2]``; no entity of ``known`` is in it.
@@ -101,8 +117,37 @@ def propose(left: Tensor, right: Tensor, *, known: IntArray, match: Match, min_s
     if min(len(rows) for rows in free) == 0:
         return np.empty((0, 2), np.int64)
     found = match(left[free[0]], right[free[1]])
-    sure = found.score >= min_score
-    return np.stack([free[0][found.left[sure]], free[1][found.right[sure]]], axis=1)
+    pairs = np.stack([free[0][found.left], free[1][found.right]], axis=1)
+    if valid is not None and precision > 0:
+        min_score = max(min_score, least_score(pairs, found.score, valid, precision))
+    return pairs[found.score >= min_score]
+
+
+def least_score(pairs: IntArray, scores: FloatArray, links: IntArray, precision: float) -> float:
+    """The least score at which the pairs that name an entity of ``links`` are right often enough.
+
+    Args:
+        pairs: int64 ``[P, 2]``.
+        scores: of each, larger is better, ``[P]``.
+        links: true pairs, int64 ``[L, 2]``, one-to-one.
+        precision: share of right ones that they must reach, all from that score on taken together.
+
+    Returns:
+        -inf if no pair names any of these entities, inf if they reach it nowhere.
+    """
+    about = _about(pairs, links)
+    if not about.any():
+        return -math.inf
+    true = set(map(tuple, links.tolist()))
+    right = np.array([tuple(pair) in true for pair in pairs[about].tolist()])
+    order = np.argsort(-scores[about], kind="stable")
+    reached = np.flatnonzero(right[order].cumsum() >= precision * np.arange(1, len(order) + 1))
+    return float(scores[about][order[reached[-1]]]) if len(reached) else math.inf
+
+
+def _about(pairs: IntArray, links: IntArray) -> BoolArray:
+    found: BoolArray = np.isin(pairs[:, 0], links[:, 0]) | np.isin(pairs[:, 1], links[:, 1])
+    return found
 
 
 def precision_on(pairs: IntArray, links: IntArray) -> tuple[float | None, int]:
@@ -112,7 +157,7 @@ def precision_on(pairs: IntArray, links: IntArray) -> tuple[float | None, int]:
         pairs: int64 ``[P, 2]``.
         links: true pairs, int64 ``[L, 2]``, one-to-one.
     """
-    about = pairs[np.isin(pairs[:, 0], links[:, 0]) | np.isin(pairs[:, 1], links[:, 1])]
+    about = pairs[_about(pairs, links)]
     if len(about) == 0:
         return None, 0
     true = set(map(tuple, links.tolist()))

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mmkg.errors import UsageError
-from mmkg.training.bootstrap import BootstrapConfig, bootstrap, precision_on, propose
+from mmkg.training.bootstrap import BootstrapConfig, bootstrap, least_score, precision_on, propose
 
 
 def nearest(left, right):
@@ -26,6 +26,24 @@ def test_pairs_below_the_least_score_are_left_out():
     left = torch.diag(torch.tensor([0.9, 0.2, 0.5]))
     found = propose(left, torch.eye(3), known=np.empty((0, 2), np.int64), match=nearest, min_score=0.5)
     assert found.tolist() == [[0, 0], [2, 2]]
+
+
+def test_the_least_score_is_the_lowest_at_which_held_out_pairs_are_right_often_enough():
+    links = np.array([[0, 0], [1, 1], [2, 2], [3, 3]])
+    pairs = np.array([[0, 0], [1, 1], [9, 9], [2, 7], [3, 3]])  # right, right, not about them, wrong, right
+    scores = np.array([0.9, 0.8, 0.7, 0.6, 0.5])
+    assert least_score(pairs, scores, links, 1.0) == 0.8
+    assert least_score(pairs, scores, links, 0.75) == 0.5  # three of four; from 0.6 on it were two of three
+    assert least_score(pairs, scores, links, 0.7) == 0.5
+    assert least_score(pairs[3:4], scores[3:4], links, 0.5) == np.inf
+    assert least_score(pairs[2:3], scores[2:3], links, 1.0) == -np.inf
+
+
+def test_pseudo_links_reach_the_precision_asked_for_on_held_out_links():
+    left = torch.diag(torch.tensor([0.9, 0.8, 0.7, 0.6]))
+    valid = np.array([[0, 0], [2, 3]])
+    found = propose(left, torch.eye(4), known=np.empty((0, 2), np.int64), match=nearest, valid=valid, precision=1.0)
+    assert found.tolist() == [[0, 0]]
 
 
 def test_nothing_is_proposed_where_all_of_a_side_is_known():
@@ -87,7 +105,7 @@ def test_without_validation_the_last_round_is_kept():
     assert result.best_round == 2 and "valid" not in result.history[0]
 
 
-@pytest.mark.parametrize("options", [{"rounds": -1}, {"min_score": float("nan")}])
+@pytest.mark.parametrize("options", [{"rounds": -1}, {"min_score": float("nan")}, {"precision": 1.1}])
 def test_settings_out_of_range_are_refused(options):
     with pytest.raises(UsageError, match=next(iter(options))):
         BootstrapConfig(**options)
