@@ -170,6 +170,8 @@ class Experiment:
     search: SearchConfig = field(default_factory=SearchConfig)
 
     def __post_init__(self) -> None:
+        if self.bootstrap.matcher not in MATCHERS:
+            raise UsageError(f"unknown matcher {self.bootstrap.matcher!r}; {nearest(self.bootstrap.matcher, MATCHERS)}")
         if self.model in MODEL_CONFIGS:
             if self.options is None:
                 object.__setattr__(self, "options", MODEL_CONFIGS[self.model]())

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -256,7 +256,10 @@ def learn(setting: Setting, model: AlignmentModel | None = None) -> Learned:
         )
 
     def match(left: Tensor, right: Tensor) -> Matching:
-        return MATCHERS["mutual"](left, right, csls_k=experiment.search.csls_k, kind="auto", device=setting.device)
+        options = asdict(experiment.search.sinkhorn) if config.matcher == "sinkhorn" else {}
+        return MATCHERS[config.matcher](
+            left, right, csls_k=experiment.search.csls_k, kind="auto", device=setting.device, **options
+        )
 
     def pseudo_links(left: Tensor, right: Tensor) -> IntArray:
         with setting.watch.phase("propose"):

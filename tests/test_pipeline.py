@@ -715,3 +715,15 @@ def test_a_combined_model_iterates_and_reads_no_test_link(small_task):
 def test_an_unknown_member_is_refused(small_task):
     with pytest.raises(UsageError, match="unknown model 'mcleb'; did you mean 'mclea'"):
         mmkg.align(small_task, "combined", settings={"options": {"trained": "mcleb"}})
+
+
+@pytest.mark.parametrize("matcher", ["mutual", "sinkhorn", "hungarian"])
+def test_any_matcher_draws_up_pseudo_links(small_task, matcher):
+    settings = {"bootstrap": {"rounds": 1, "matcher": matcher, "precision": 0.5}}
+    rows = propagated(small_task, settings=settings).history
+    assert rows[1]["pseudo_links"] > 10 and rows[1]["pseudo_precision"] >= 0.5
+
+
+def test_an_unknown_matcher_of_pseudo_links_is_refused(small_task):
+    with pytest.raises(UsageError, match="unknown matcher 'sinkhron'; did you mean 'sinkhorn'"):
+        propagated(small_task, settings={"bootstrap": {"rounds": 1, "matcher": "sinkhron"}})

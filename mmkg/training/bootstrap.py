@@ -42,7 +42,9 @@ class BootstrapConfig:
 
     Args:
         rounds: how many times pseudo-links are drawn up; 0 = not iterative (3 in LightEA).
-        min_score: least CSLS of a pair to become a pseudo-link; -4, the least there is, takes all mutual ones.
+        matcher: that draws up the pseudo-links, see ``mmkg.matching.MATCHERS``; ``mutual`` in the papers, ``sinkhorn``
+            finds more that are right at the same precision.
+        min_score: least score of a pair to become a pseudo-link, CSLS of ``mutual``; -4, its least, takes all.
         precision: least share of right ones, in [0, 1], among the pseudo-links that name validation entities: the least
             score of each round is raised until they reach it. 0 = as they come.
         epochs: of training in each round after the first, which goes on from the weights before; at most those of
@@ -53,6 +55,7 @@ class BootstrapConfig:
     """
 
     rounds: int = 0
+    matcher: str = "mutual"
     min_score: float = -4.0
     precision: float = 0.0
     epochs: int = 50
