@@ -28,6 +28,7 @@ from .training.progress import TrainingProgress, show_round
 from .typing import MODALITIES, BoolArray, FloatArray, IntArray
 
 CHECKPOINT = "trainer{}.safetensors"  # of each round, in the run folder; gone when the run is finished
+LEAST_WEIGHT = 0.3  # of the largest; a cosine counts by its square
 MOST_WEIGHED = 10_000  # candidates of either side that weights of parts are chosen among
 
 
@@ -186,13 +187,22 @@ class Trained:
 
 
 class Combined:
-    """Label propagation and a trained model, part by part, with weights chosen on validation links."""
+    """Label propagation and a trained model, part by part, with weights chosen on validation links.
+
+    A modality to which these give next to no weight among the parts of label propagation, from the training links,
+    is left out: a model that is trained with noise among its inputs learns the noise of its links by heart.
+    """
 
     def __init__(self, setting: Setting) -> None:
         self.setting, experiment = setting, setting.experiment
-        member = replace(experiment, model=experiment.options.trained, options=None)
+        self.propagated = Propagated(setting)
+        self._first: tuple[Tensor, Tensor] | None = self.propagated.embed(setting.task.links.train)
+        found = self._chosen(*(self._parts(self.propagated, side) for side in self._first))
+        useful = tuple(name for name, weight in found.items() if weight >= LEAST_WEIGHT)
+        self.left_out = tuple(name for name in found if name not in useful)
+        features = replace(experiment.features, modalities=useful)
+        member = replace(experiment, model=experiment.options.trained, options=None, features=features)
         self.trained = Trained(replace(setting, experiment=member))
-        self.members: dict[str, Learner] = {"propagation": Propagated(setting), member.model: self.trained}
         self.history = self.trained.history
         self.weights: dict[str, Tensor] = {}
         self.course: dict[str, Any] = {}
@@ -200,35 +210,51 @@ class Combined:
     @property
     def widths(self) -> dict[str, int]:
         """Width of each modality's part, in order: that of both members together."""
-        sums: dict[str, int] = {}
-        for member in self.members.values():
-            for name, width in member.widths.items():
-                sums[name] = sums.get(name, 0) + width
+        own = self.trained.widths
+        sums = {name: width + own[name] for name, width in self.propagated.widths.items() if name in own}
         return {name: sums[name] for name in sorted(sums, key=MODALITIES.index)}
 
     def embed(self, links: IntArray) -> tuple[Tensor, Tensor]:
-        """Unit rows of all left and all right entities, on the CPU."""
+        """Unit rows of all left and all right entities, on the CPU; the first call is about the training links."""
+        spread = self._first or self.propagated.embed(links)
+        self._first = None
         parts: list[dict[str, Tensor]] = [{}, {}]
-        for label, member in self.members.items():
-            for side, joint in zip(parts, member.embed(links), strict=True):
-                blocks = joint.cpu().float().split(list(member.widths.values()), dim=1)
-                for name, block in zip(member.widths, blocks, strict=True):
-                    side[f"{name} by {label}"] = _unit(block)
-        names = sorted(parts[0], key=lambda name: MODALITIES.index(name.partition(" by ")[0]))
-        weights = dict.fromkeys(names, 1.0)
-        task, experiment = self.setting.task, self.setting.experiment
-        if experiment.options.weigh and len(task.links.valid):
-            with self.setting.watch.phase("weigh"):
-                few = replace(experiment.search, valid_candidates=MOST_WEIGHED)
-                chosen, pairs = validation(task, few, seed=experiment.seed)
-                lefts, rights = (
-                    {name: part.index_select(0, torch.from_numpy(rows)) for name, part in side.items()}
-                    for side, rows in zip(parts, chosen, strict=True)
-                )
-                weights = choose_weights(lefts, rights, pairs)
+        members: dict[str, tuple[Learner, tuple[Tensor, Tensor]]] = {
+            "propagation": (self.propagated, spread),
+            self.trained.setting.experiment.model: (self.trained, self.trained.embed(links)),
+        }
+        for label, (member, sides) in members.items():
+            for side, joint in zip(parts, sides, strict=True):
+                side |= {f"{name} by {label}": part for name, part in self._parts(member, joint).items()}
+        names = sorted(
+            (name for name in parts[0] if name.partition(" by ")[0] in self.trained.widths),
+            key=lambda name: MODALITIES.index(name.partition(" by ")[0]),
+        )
+        weights = self._chosen(*({name: side[name] for name in names} for side in parts))
         self.course = {**self.trained.course, "weights": {name: round(weights[name], 3) for name in names}}
+        if self.left_out:
+            self.course["left_out"] = list(self.left_out)
         left, right = (_unit(torch.cat([weights[name] * side.pop(name) for name in names], dim=1)) for side in parts)
         return left, right
+
+    def _parts(self, member: Learner, joint: Tensor) -> dict[str, Tensor]:
+        """Each modality's part, of unit length, on the CPU."""
+        blocks = joint.cpu().float().split(list(member.widths.values()), dim=1)
+        return {name: _unit(block) for name, block in zip(member.widths, blocks, strict=True)}
+
+    def _chosen(self, left: dict[str, Tensor], right: dict[str, Tensor]) -> dict[str, float]:
+        """Weights of the parts, from validation links if there are any and they are to decide."""
+        task, experiment = self.setting.task, self.setting.experiment
+        if not experiment.options.weigh or not len(task.links.valid):
+            return dict.fromkeys(left, 1.0)
+        with self.setting.watch.phase("weigh"):
+            few = replace(experiment.search, valid_candidates=MOST_WEIGHED)
+            chosen, pairs = validation(task, few, seed=experiment.seed)
+            lefts, rights = (
+                {name: part.index_select(0, torch.from_numpy(rows)) for name, part in side.items()}
+                for side, rows in zip((left, right), chosen, strict=True)
+            )
+            return choose_weights(lefts, rights, pairs)
 
 
 def learn(setting: Setting, model: AlignmentModel | None = None) -> Learned:

@@ -727,3 +727,15 @@ def test_any_matcher_draws_up_pseudo_links(small_task, matcher):
 def test_an_unknown_matcher_of_pseudo_links_is_refused(small_task):
     with pytest.raises(UsageError, match="unknown matcher 'sinkhron'; did you mean 'sinkhorn'"):
         propagated(small_task, settings={"bootstrap": {"rounds": 1, "matcher": "sinkhron"}})
+
+
+def test_a_combined_model_leaves_out_images_that_say_nothing(small_task):
+    generator, graphs = np.random.default_rng(0), []
+    for graph in (small_task.left, small_task.right):
+        vectors = generator.standard_normal((graph.num_entities, 64), np.float32)
+        graphs.append(replace(graph, images=ImageTable(np.arange(graph.num_entities), vectors)))
+    noisy = mmkg.align(replace(small_task, left=graphs[0], right=graphs[1]), "combined", settings=COMBINED)
+    assert "image" in noisy.record.protocol["left_out"] and "image" not in noisy.widths
+    bare = replace(small_task, left=replace(small_task.left, images=None), right=replace(small_task.right, images=None))
+    without = mmkg.align(bare, "combined", settings=COMBINED)
+    assert noisy.metrics["left_to_right"]["mrr"] >= without.metrics["left_to_right"]["mrr"] - 0.02
