@@ -100,7 +100,7 @@ def read_run(folder: str | Path, *, fingerprint: str | None = None) -> Alignment
     left, right = (EntityTable.of_columns(t["labels"], t["names"], t["display"]) for t in tables)
     parts = json.loads((folder / "links.json").read_text(encoding="utf-8"))
     protocol = {f.name: record.protocol[f.name] for f in fields(Protocol) if f.name in record.protocol}
-    protocol |= {name: tuple(protocol[name]) for name in ("modalities", "directions")}
+    protocol = {name: tuple(value) if isinstance(value, list) else value for name, value in protocol.items()}
     history = [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
     stored = load_index(folder / "index.faiss", expect={"fingerprint": record.fingerprint})
     result = AlignmentResult(

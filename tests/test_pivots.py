@@ -8,6 +8,7 @@ import mmkg
 from mmkg.data.missing import hide
 from mmkg.errors import InputError, UsageError
 from mmkg.pivots import pivot_links
+from mmkg.result import AlignmentResult
 
 
 def precision(links, task):
@@ -55,6 +56,14 @@ def test_shuffled_gold_changes_no_bit_of_any_embedding(small_task):
     assert first.metrics["left_to_right"]["hits@1"] > 0.5 > other.metrics["left_to_right"]["hits@1"] + 0.3
     assert first.protocol.num_test == len(links.all())
     assert first.protocol.describe().startswith("NO KNOWN LINKS: learnt and selected on pairs read off name and image")
+
+
+def test_a_run_without_known_links_is_saved_and_loaded_with_its_protocol(small_task, tmp_path):
+    settings = {**SETTINGS, "data": {"seeds_from": ["name"]}}
+    result = mmkg.align(small_task, "meaformer", settings=settings, out=tmp_path / "run")
+    again = AlignmentResult.load(tmp_path / "run")
+    assert again.protocol == result.protocol and again.protocol.seeds_from == ("name",)
+    assert again.metrics == result.metrics and len(again.links.test) == len(small_task.links.all())
 
 
 @pytest.mark.parametrize(
