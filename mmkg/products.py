@@ -2,7 +2,7 @@
 
 Torch's MKL leaves half of an AMD processor with AVX-512 idle; the OpenBLAS that comes with NumPy does not. Elsewhere
 torch multiplies: on Intel processors and GPUs, and where OpenBLAS has no AVX-512 kernel, since its older ones score
-equal vectors differently (see ``search.tiles.GRAIN``).
+equal vectors differently (see ``GRAIN``).
 
 Rows are shared out to threads here, each with OpenBLAS on one: OpenBLAS's own threads spin while they wait for each
 other, and beside other processes that makes a product several times slower.
@@ -25,7 +25,10 @@ LEAST = 1 << 20
 SHARE = 1 << 24
 """Multiplications from which a thread of its own pays."""
 GRAIN = 16
-"""Rows of a share are a multiple of this, see ``search.tiles.GRAIN``."""
+"""Rows of a share are a multiple of this, and search pads both axes of its products to one. Matrix kernels add up
+the remainders of their blocks in another order, so that equal rows would get scores that differ in the last bit:
+with 5 candidates of one and the same vector MKL gives two different scores. In 4,140 shapes tried, 1,382 had such a
+false difference without padding and none with it."""
 
 _alone = Lock()
 
