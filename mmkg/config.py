@@ -13,7 +13,7 @@ import tomli_w
 from .data.features import FeatureConfig
 from .errors import InputError, UsageError, nearest
 from .matching import MATCHERS, SinkhornConfig
-from .models import MODEL_CONFIGS
+from .models import MODEL_CONFIGS, RefinementConfig
 from .search import INDEXES
 from .search.config import IndexConfig
 from .training.bootstrap import BootstrapConfig
@@ -47,6 +47,7 @@ TRAINING = {
     "mclea": MCLEA_TRAINING,
     "eva": MCLEA_TRAINING,
 }
+REFINEMENT = {"combined": RefinementConfig(rounds=4)}
 
 
 @dataclass(frozen=True)
@@ -155,8 +156,8 @@ class Experiment:
     Args:
         model: name in ``mmkg.models.MODELS``.
         seed: of everything random.
-        data, features, training, bootstrap, search: configurations of the stages; models without training read
-            no ``training``.
+        data, features, training, bootstrap, refinement, search: configurations of the stages; models without
+            training read no ``training``.
         options: configuration of the model, an instance of its config class.
     """
 
@@ -167,11 +168,14 @@ class Experiment:
     options: Any = None
     training: TrainingConfig | None = None
     bootstrap: BootstrapConfig = field(default_factory=BootstrapConfig)
+    refinement: RefinementConfig | None = None
     search: SearchConfig = field(default_factory=SearchConfig)
 
     def __post_init__(self) -> None:
         if self.bootstrap.matcher not in MATCHERS:
             raise UsageError(f"unknown matcher {self.bootstrap.matcher!r}; {nearest(self.bootstrap.matcher, MATCHERS)}")
+        if self.refinement is None:
+            object.__setattr__(self, "refinement", REFINEMENT.get(self.model, RefinementConfig()))
         if self.model in MODEL_CONFIGS:
             if self.options is None:
                 object.__setattr__(self, "options", MODEL_CONFIGS[self.model]())
@@ -186,6 +190,12 @@ class Experiment:
         assert self.training is not None
         return self.training
 
+    @property
+    def refined(self) -> RefinementConfig:
+        """The configuration of the refinement; never ``None``."""
+        assert self.refinement is not None
+        return self.refinement
+
     def to_dict(self) -> dict[str, Any]:
         """Nested plain values, ``None`` left out; ``Experiment.of`` reads them back."""
         options = {} if self.options is None else asdict(self.options)
@@ -195,6 +205,7 @@ class Experiment:
             "options": options,
             "training": asdict(self.schedule),
             "bootstrap": asdict(self.bootstrap),
+            "refinement": asdict(self.refined),
             "search": asdict(self.search),
         }
         return {"model": self.model, "seed": self.seed, **{name: _plain(part) for name, part in sections.items()}}
@@ -227,6 +238,7 @@ class Experiment:
             else None,
             training=_parse(TRAINING.get(model, TrainingConfig()), values.get("training", {}), "training"),
             bootstrap=_parse(BootstrapConfig(), values.get("bootstrap", {}), "bootstrap"),
+            refinement=_parse(REFINEMENT.get(model, RefinementConfig()), values.get("refinement", {}), "refinement"),
             search=_parse(SearchConfig(), values.get("search", {}), "search"),
         )
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -14,13 +15,16 @@ from torch import Tensor
 
 from .config import Experiment, SearchConfig
 from .data.features import EntityInputs, build_inputs
-from .data.incidence import build_incidence
+from .data.incidence import Incidence, build_incidence
 from .data.split import sample_links
 from .data.task import AlignmentTask
 from .errors import UsageError
 from .evaluation import choose_weights, evaluate_sample
-from .matching import MATCHERS, Matching
-from .models import MODELS, UNTRAINED, AlignmentModel
+from .matching import MATCHERS, Matching, SinkhornConfig
+from .matching.sinkhorn import transported_pairs
+from .models import MODELS, UNTRAINED, AlignmentModel, spread_matches
+from .models.propagation import random_projection
+from .models.refinement import REFINED
 from .report import Stopwatch
 from .seeding import derive_seed, numpy_generator
 from .training import bootstrap, fit, propose
@@ -29,6 +33,8 @@ from .typing import MODALITIES, BoolArray, FloatArray, IntArray
 
 CHECKPOINT = "trainer{}.safetensors"  # of each round, in the run folder; gone when the run is finished
 LEAST_WEIGHT = 0.3  # of the largest; a cosine counts by its square
+BASE = "base"
+SKETCH = 768  # width of the vectors that candidates of a refinement are looked for with
 MOST_WEIGHED = 10_000  # candidates of either side that weights of parts are chosen among
 
 
@@ -243,18 +249,122 @@ class Combined:
         return {name: _unit(block) for name, block in zip(member.widths, blocks, strict=True)}
 
     def _chosen(self, left: dict[str, Tensor], right: dict[str, Tensor]) -> dict[str, float]:
-        """Weights of the parts, from validation links if there are any and they are to decide."""
-        task, experiment = self.setting.task, self.setting.experiment
-        if not experiment.options.weigh or not len(task.links.valid):
-            return dict.fromkeys(left, 1.0)
-        with self.setting.watch.phase("weigh"):
-            few = replace(experiment.search, valid_candidates=MOST_WEIGHED)
-            chosen, pairs = validation(task, few, seed=experiment.seed)
-            lefts, rights = (
-                {name: part.index_select(0, torch.from_numpy(rows)) for name, part in side.items()}
-                for side, rows in zip((left, right), chosen, strict=True)
+        even = dict.fromkeys(left, 1.0)
+        return _weights_of(self.setting, left, right, even) if self.setting.experiment.options.weigh else even
+
+
+class Refined:
+    """Embeddings joined by what their own soft matches say of each entity, round after round; nothing is learnt."""
+
+    def __init__(self, setting: Setting, base: Learner) -> None:
+        self.setting, self.base = setting, base
+        names = tuple(name for name in REFINED if name in base.widths)
+        self.inputs = None
+        if names:
+            with setting.watch.phase("features"):
+                features = replace(setting.experiment.features, modalities=names)
+                self.inputs = build_incidence(setting.task, features).to(setting.device)
+        self.names = () if self.inputs is None else self.inputs.names
+        self.history = base.history
+        self.course: dict[str, Any] = {}
+
+    @property
+    def widths(self) -> dict[str, int]:
+        """Width of each modality's part, in order: that of the base and of the evidence together."""
+        own = {name: self.setting.experiment.refined.dim(name) for name in self.names}
+        return {name: width + own.get(name, 0) for name, width in self.base.widths.items()}
+
+    @property
+    def weights(self) -> dict[str, Tensor]:
+        """Of the trained model, if it is one alone."""
+        return self.base.weights
+
+    def embed(self, links: IntArray) -> tuple[Tensor, Tensor]:
+        """Unit rows of all left and all right entities, of the round best on validation links, or the last."""
+        left, right = self.base.embed(links)
+        base = left.cpu().float(), right.cpu().float()
+        self.course = self.base.course
+        if self.inputs is None:
+            return base
+        judge = judge_of(self.setting) if len(self.setting.task.links.valid) else None
+        best, found, valid = -math.inf, base, []
+        current = base
+        for number in range(self.setting.experiment.refined.rounds):
+            parts = self._evidence(self.inputs, *current)
+            weights = self._chosen(base, parts)
+            current = self._joined(base[0], parts[0], weights), self._joined(base[1], parts[1], weights)
+            score = math.inf if judge is None else judge(*current)
+            valid.append(round(score, 4))
+            if judge is None or score > best:
+                best, found = score, current
+                self.course = {**self.base.course, "refined": {"round": number + 1, "weights": weights}}
+        if judge is not None:
+            self.course["refined"]["valid"] = valid
+        return found
+
+    def _evidence(self, inputs: Incidence, left: Tensor, right: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Parts of all left and all right entities, from matches outside the training links and from these."""
+        setting, config = self.setting, self.setting.experiment.refined
+        with setting.watch.phase("refine"), torch.no_grad():
+            free = [np.flatnonzero(there) for there in _free(setting.task)]
+            lefts, rights = left[torch.from_numpy(free[0])], right[torch.from_numpy(free[1])]
+            sketch = None
+            if left.shape[1] > SKETCH:
+                narrow = random_projection(left.shape[1], SKETCH, setting.experiment.seed, "sketch", "cpu")
+                sketch = lefts @ narrow, rights @ narrow
+            options = SinkhornConfig(config.candidates, config.temperature, config.iterations)
+            rows, cols, logs = transported_pairs(
+                lefts, rights, options, csls_k=setting.experiment.search.csls_k, device=setting.device, sketch=sketch
             )
-            return choose_weights(lefts, rights, pairs)
+            likely = np.minimum(np.exp(logs), 1).astype(np.float32)
+            kept = likely >= config.least
+            known = setting.task.links.train
+            parts = spread_matches(
+                inputs,
+                np.concatenate([known[:, 0], free[0][rows[kept]]]),
+                np.concatenate([known[:, 1], free[1][cols[kept]]]),
+                np.concatenate([np.ones(len(known), np.float32), likely[kept]]),
+                config,
+                seed=setting.experiment.seed,
+            )
+            whole = {name: part.cpu() for name, part in parts.items()}
+        count = inputs.num_left
+        return {name: part[:count] for name, part in whole.items()}, {
+            name: part[count:] for name, part in whole.items()
+        }
+
+    def _chosen(
+        self, base: tuple[Tensor, Tensor], parts: tuple[dict[str, Tensor], dict[str, Tensor]]
+    ) -> dict[str, float]:
+        start = {BASE: 1.0} | {name: self.setting.experiment.refined.weight(name) for name in parts[0]}
+        lefts, rights = ({BASE: side, **part} for side, part in zip(base, parts, strict=True))
+        return _weights_of(self.setting, lefts, rights, start)
+
+    def _joined(self, base: Tensor, parts: dict[str, Tensor], weights: dict[str, float]) -> Tensor:
+        blocks = base.split(list(self.base.widths.values()), dim=1)
+        columns = []
+        for name, block in zip(self.base.widths, blocks, strict=True):
+            columns.append(weights[BASE] * block)
+            if name in parts:
+                columns.append(weights[name] * parts[name])
+        return _unit(torch.cat(columns, dim=1))
+
+
+def _weights_of(
+    setting: Setting, left: dict[str, Tensor], right: dict[str, Tensor], start: dict[str, float]
+) -> dict[str, float]:
+    """Weights of the parts, chosen on validation links if there are any; else those of the start."""
+    task, experiment = setting.task, setting.experiment
+    if not len(task.links.valid):
+        return start
+    with setting.watch.phase("weigh"):
+        few = replace(experiment.search, valid_candidates=MOST_WEIGHED)
+        chosen, pairs = validation(task, few, seed=experiment.seed)
+        lefts, rights = (
+            {name: part.index_select(0, torch.from_numpy(rows)) for name, part in side.items()}
+            for side, rows in zip((left, right), chosen, strict=True)
+        )
+        return choose_weights(lefts, rights, pairs, start=start)
 
 
 def learn(setting: Setting, model: AlignmentModel | None = None) -> Learned:
@@ -267,10 +377,12 @@ def learn(setting: Setting, model: AlignmentModel | None = None) -> Learned:
         learner = Propagated(setting, experiment.options)
     else:
         learner = Trained(setting, model)
+    if experiment.refined.rounds:
+        learner = Refined(setting, learner)
     config, store = experiment.bootstrap, experiment.search.store
     if not config.rounds:
         left, right = learner.embed(links.train)
-        chosen = experiment.model not in UNTRAINED
+        chosen = experiment.model not in UNTRAINED or experiment.refined.rounds > 0
         return Learned(
             _stored(left, store),
             _stored(right, store),

@@ -136,6 +136,7 @@ def align(
         csls_k=search.csls_k,
         modalities=tuple(learned.widths),
         iterative=experiment.bootstrap.rounds > 0,
+        refined=experiment.refined.rounds,
         seeds_from=data.seeds_from,
         surface_names="name" in learned.widths,
         selection="validation" if num_valid and learned.selected else "none",
@@ -198,7 +199,7 @@ def _experiment(
         values = {**values, "model": experiment.model, "options": {}}
     elif model is not None:
         if experiment is not None and model != experiment.model:
-            values = {key: value for key, value in values.items() if key not in ("options", "training")}
+            values = {key: value for key, value in values.items() if key not in ("options", "training", "refinement")}
         values["model"] = model
     if seed is not None:
         values["seed"] = seed

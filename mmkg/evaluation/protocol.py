@@ -22,6 +22,8 @@ class Protocol:
         csls_k: neighbourhood size of CSLS; 0 = plain cosine. Published codes use 3.
         modalities: names of the modalities used.
         iterative: whether pseudo-links were added while training.
+        refined: rounds in which embeddings were refined by their own soft matches, without training; test entities
+            are among those matched, their links are not known.
         seeds_from: modalities that the links to learn from were read off, without any known link; empty = known links.
         surface_names: whether a model read entity names ("w/ SF" in the tables).
         selection: links on which the model was chosen: ``validation``, ``none`` (last weights), or ``test``,
@@ -44,6 +46,7 @@ class Protocol:
     csls_k: int = 3
     modalities: tuple[str, ...] = ()
     iterative: bool = False
+    refined: int = 0
     seeds_from: tuple[str, ...] = ()
     surface_names: bool = False
     selection: str = "validation"
@@ -79,6 +82,7 @@ class Protocol:
             "candidates: " + ("entities of the test links" if self.candidates == "test" else "all entities"),
             f"CSLS k={self.csls_k}" if self.csls_k > 0 else "no CSLS",
             "iterative" if self.iterative else "not iterative",
+            *([f"refined by soft matches, {self.refined} rounds"] if self.refined else []),
             "with names" if self.surface_names else "without names",
             "selected on " + self._selected_on(),
             f"links {self.num_train} train / {self.num_valid} valid / {self.num_test} test",

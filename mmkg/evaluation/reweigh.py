@@ -15,22 +15,28 @@ ROUNDS = 3
 
 
 def choose_weights(
-    left: Mapping[str, Tensor], right: Mapping[str, Tensor], pairs: IntArray, *, rounds: int = ROUNDS
+    left: Mapping[str, Tensor],
+    right: Mapping[str, Tensor],
+    pairs: IntArray,
+    *,
+    start: Mapping[str, float] | None = None,
+    rounds: int = ROUNDS,
 ) -> dict[str, float]:
     """One weight >= 0 per part, by which the weighted concatenation ranks held-out links best.
 
-    Every weight starts at 1; in turn each is multiplied by the factor of 0 to 2 that raises the mean MRR of both
-    directions, by cosine, the most. A part that only disturbs ends at 0. A row of zeros lacks the part and is scored
-    by the others.
+    Every weight starts at 1, or where it is told to; in turn each is multiplied by the factor of 0 to 2 that raises
+    the mean MRR of both directions, by cosine, the most. A part that only disturbs ends at 0. A row of zeros lacks the
+    part and is scored by the others.
 
     Args:
         left: per name unit rows or zeros, ``[n1, d_m]``: the queries and candidates of the left graph.
         right: the same of the right graph, under the same names.
         pairs: held-out links as positions in these, int64 ``[L, 2]``, L >= 1.
+        start: weights to start from, by name, at least one above 0.
         rounds: how often all weights are gone through; it ends sooner where nothing gets better.
 
     Returns:
-        The weights, the largest 1. If nothing was better, all are 1.
+        The weights, the largest 1. If nothing was better, those of the start.
 
     Raises:
         InputError: no pair, or names that differ.
@@ -47,7 +53,7 @@ def choose_weights(
     def score(weights: Sequence[float]) -> float:
         return sum(direction.mrr(weights) for direction in directions) / 2
 
-    weights = [1.0] * len(names)
+    weights = [1.0 if start is None else start[name] for name in names]
     best = score(weights)
     for _ in range(rounds):
         before = best

@@ -136,11 +136,25 @@ def transport(
 
 
 def transported_pairs(
-    left: Vectors, right: Vectors, config: SinkhornConfig, *, csls_k: int = 3, device: str | torch.device = "auto"
+    left: Vectors,
+    right: Vectors,
+    config: SinkhornConfig,
+    *,
+    csls_k: int = 3,
+    device: str | torch.device = "auto",
+    sketch: tuple[Vectors, Vectors] | None = None,
 ) -> tuple[IntArray, IntArray, np.ndarray]:
-    """Left rows, right rows and log-weights of all candidate pairs of ``sinkhorn``, to rank by; by row, then column."""
-    scorer = Scorer.of(left, right, csls_k=csls_k, device=device, kind="auto")
-    rows, cols, _ = candidate_pairs(scorer, config.k, kind="auto")
+    """Left rows, right rows and log-weights of all candidate pairs of ``sinkhorn``, to rank by; by row, then column.
+
+    Args:
+        left, right, csls_k, device: as for ``sinkhorn``.
+        config: its other settings.
+        sketch: narrower vectors of the same rows to look for candidates with; cosines are those of ``left`` and
+            ``right`` all the same.
+    """
+    scorer = Scorer.of(left, right, csls_k=csls_k if sketch is None else 0, device=device, kind="auto")
+    finder = scorer if sketch is None else Scorer.of(*sketch, csls_k=csls_k, device=device, kind="auto")
+    rows, cols, _ = candidate_pairs(finder, config.k, kind="auto")
     shape = (len(scorer.left), len(scorer.right))
     cosines = scorer.cosines(rows, cols)
     weights = transport(rows, cols, cosines, shape, temperature=config.temperature, iterations=config.iterations)

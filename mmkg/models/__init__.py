@@ -9,6 +9,7 @@ from .mclea import MCLEA, MCLEAConfig
 from .meaformer import MEAformer, MEAformerConfig
 from .model import AlignmentModel
 from .propagation import Propagation, PropagationConfig
+from .refinement import RefinementConfig, spread_matches
 
 MODELS = {"dual-amn": DualAMN, "eva": EVA, "mclea": MCLEA, "meaformer": MEAformer}
 UNTRAINED = {"propagation": Propagation}  # no weights, no loss: embeds from links alone
@@ -37,4 +38,6 @@ __all__ = [
     "MEAformerConfig",
     "Propagation",
     "PropagationConfig",
+    "RefinementConfig",
+    "spread_matches",
 ]

@@ -125,7 +125,7 @@ class Propagation:
             raise InputError("labels spread from seed links, got none; give at least one")
         labels = self._labels(inputs, links, seed)
         parts: dict[str, Tensor] = {}
-        steps = None if inputs.neighbors is None else _steps(inputs.neighbors, self.config.hub_damping)
+        steps = None if inputs.neighbors is None else walk_steps(inputs.neighbors, self.config.hub_damping)
         if steps is not None:
             parts[STRUCTURE] = self._walk(steps, labels, seed)
         if inputs.heads is not None and inputs.tails is not None:
@@ -160,7 +160,7 @@ class Propagation:
             scale = reached.new_ones(reached.shape[1])
             if hop:  # near the seeds every label is rare
                 scale = (reached.mean(dim=0) + 1e-6).pow(-0.25)
-            projection = _random(reached.shape[1], dim, seed, f"hop {hop}", labels.device) * scale[:, None]
+            projection = random_projection(reached.shape[1], dim, seed, f"hop {hop}", labels.device) * scale[:, None]
             lengths = (reached @ scale.square()).sqrt().clamp(min=1e-9)
             for rows in torch.arange(len(out), device=out.device).split(BLOCK_ROWS):
                 block = slice(int(rows[0]), int(rows[-1]) + 1)
@@ -170,25 +170,27 @@ class Propagation:
     def _relations(self, heads: Tensor, tails: Tensor, labels: Tensor, seed: int) -> Tensor:
         """The relation part, ``[N, relation_dim]``: relations out and in, each with the labels of both its ends."""
         dim = self.config.relation_dim
-        frequency = _column_sums(heads)
+        frequency = column_sums(heads)
         rarity = (frequency.sum() / frequency.clamp(min=1)).log()[:, None]
         ends = [_described(side, labels) * rarity for side in (heads, tails)]
         out = labels.new_zeros(len(labels), dim)
         for place, side in enumerate((heads, tails)):
             towards = labels.new_zeros(side.shape[1], dim)
             for number, end in enumerate(ends):
-                towards += end @ _random(labels.shape[1], dim, seed, f"relation {place} {number}", labels.device)
-            out += _with(side, side.values().sqrt()) @ towards
+                towards += end @ random_projection(
+                    labels.shape[1], dim, seed, f"relation {place} {number}", labels.device
+                )
+            out += revalued(side, side.values().sqrt()) @ towards
         return F.normalize(out, dim=1)
 
     def _attributes(self, inputs: Incidence, bag: Tensor, labels: Tensor, seed: int) -> Tensor:
         """The attribute part, ``[N, attribute_dim]``: half from labels, half from the attributes' own codes."""
         dim = self.config.attribute_dim // 2
-        rarity = (len(labels) / _column_sums(bag).clamp(min=1)).log()[:, None]
-        projection = _random(labels.shape[1], dim, seed, "attribute labels", labels.device)
+        rarity = (len(labels) / column_sums(bag).clamp(min=1)).log()[:, None]
+        projection = random_projection(labels.shape[1], dim, seed, "attribute labels", labels.device)
         described = F.normalize(bag @ (_described(bag, labels) @ projection * rarity), dim=1)
-        described = _centred(described, inputs.num_left)
-        codes = _random(bag.shape[1], dim, seed, "attribute codes", labels.device)
+        described = centred(described, inputs.num_left)
+        codes = random_projection(bag.shape[1], dim, seed, "attribute codes", labels.device)
         return torch.cat([described, F.normalize(bag @ (codes * rarity), dim=1)], dim=1) / 2**0.5
 
     def _own_and_around(
@@ -198,7 +200,7 @@ class Propagation:
         table, blocks = inputs.tables[name], []
         dim = self._own_dim(name, table)
         as_it_is = name == IMAGE and dim == table.dim
-        project = None if as_it_is else _random(table.dim, dim, seed, f"{name} codes", "cpu")
+        project = None if as_it_is else random_projection(table.dim, dim, seed, f"{name} codes", "cpu")
         for rows in torch.arange(inputs.num_entities).split(BLOCK_ROWS):
             values = table.take(rows)
             values = values[:, 0] if values.layout == torch.strided else values
@@ -209,17 +211,17 @@ class Propagation:
         return torch.cat([own, self.config.neighbor_weight * F.normalize(steps @ own, dim=1)], dim=1)
 
 
-def _steps(neighbors: Tensor, hub_damping: float) -> Tensor:
+def walk_steps(neighbors: Tensor, hub_damping: float) -> Tensor:
     """Probability of a step from each entity to another, CSR ``[N, N]``; rows sum to 1, or to 0 without neighbours."""
     counts = neighbors.crow_indices().diff()
     rows = torch.arange(len(counts), device=counts.device).repeat_interleave(counts)
     degree = neighbors.values().new_zeros(len(counts)).index_add_(0, rows, neighbors.values())
     likely = neighbors.values() * degree[neighbors.col_indices()].pow(-hub_damping)
     total = likely.new_zeros(len(counts)).index_add_(0, rows, likely)
-    return _with(neighbors, likely / total[rows])
+    return revalued(neighbors, likely / total[rows])
 
 
-def _random(rows: int, cols: int, seed: int, purpose: str, device: str | torch.device) -> Tensor:
+def random_projection(rows: int, cols: int, seed: int, purpose: str, device: str | torch.device) -> Tensor:
     """Random projection ``[rows, cols]`` that keeps lengths on average."""
     values = numpy_generator(seed, purpose).standard_normal((rows, cols), dtype=np.float32)
     return torch.from_numpy(values / np.float32(cols**0.5)).to(device)
@@ -230,10 +232,10 @@ def _described(incidence: Tensor, labels: Tensor) -> Tensor:
 
     Square roots of the labels' shares among the members, who count as often as they come.
     """
-    return F.normalize((_transposed(incidence) @ labels).sqrt_(), dim=1)  # the root of the total cancels
+    return F.normalize((transposed(incidence) @ labels).sqrt_(), dim=1)  # the root of the total cancels
 
 
-def _centred(rows: Tensor, num_left: int) -> Tensor:
+def centred(rows: Tensor, num_left: int) -> Tensor:
     """Rows less the mean of their graph's rows that are not zero, of unit length; zero rows stay zero."""
     there = (rows != 0).any(dim=1, keepdim=True)
     for side, here in ((rows[:num_left], there[:num_left]), (rows[num_left:], there[num_left:])):
@@ -241,17 +243,18 @@ def _centred(rows: Tensor, num_left: int) -> Tensor:
     return F.normalize(rows, dim=1)
 
 
-def _with(matrix: Tensor, values: Tensor) -> Tensor:
+def revalued(matrix: Tensor, values: Tensor) -> Tensor:
     """The CSR matrix with other values at the same places."""
     return sparse_rows(matrix.crow_indices(), matrix.col_indices(), values, (matrix.shape[0], matrix.shape[1]))
 
 
-def _column_sums(matrix: Tensor) -> Tensor:
+def column_sums(matrix: Tensor) -> Tensor:
+    """Sum of each column of a CSR matrix."""
     sums = matrix.values().new_zeros(matrix.shape[1])
     return sums.index_add_(0, matrix.col_indices(), matrix.values())
 
 
-def _transposed(matrix: Tensor) -> Tensor:
+def transposed(matrix: Tensor) -> Tensor:
     """The transpose of a CSR matrix, CSR again."""
     order = torch.argsort(matrix.col_indices(), stable=True)
     counts = torch.bincount(matrix.col_indices(), minlength=matrix.shape[1])

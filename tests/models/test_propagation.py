@@ -10,7 +10,7 @@ from mmkg.data.synthetic import twin_graphs
 from mmkg.data.task import AlignmentTask, LinkSplit
 from mmkg.errors import InputError, UsageError
 from mmkg.models import Propagation, PropagationConfig
-from mmkg.models.propagation import _steps
+from mmkg.models.propagation import walk_steps
 
 SMALL = PropagationConfig(num_labels=64, structure_dim=64, relation_dim=64, attribute_dim=64, name_dim=64)
 NONE = np.empty((0, 2), np.int64)
@@ -125,7 +125,7 @@ def test_steps_are_probabilities_and_shy_away_from_hubs():
             total = sum(float(counts[i, j]) * float(degree[j]) ** -damping for j in range(4))
             for j in range(4):
                 expected[i, j] = float(counts[i, j]) * float(degree[j]) ** -damping / total
-        torch.testing.assert_close(_steps(inputs.neighbors, damping).to_dense()[:5, :5], expected)
+        torch.testing.assert_close(walk_steps(inputs.neighbors, damping).to_dense()[:5, :5], expected)
 
 
 def test_the_walk_is_the_one_written_as_loops():
@@ -135,7 +135,7 @@ def test_the_walk_is_the_one_written_as_loops():
     links = np.array([[0, 0], [3, 3]])
     got = Propagation(config).embed(inputs, links)[:, : config.structure_dim]
     got = got / got.norm(dim=1, keepdim=True).clamp(min=1e-9)
-    steps = _steps(inputs.neighbors, config.hub_damping).to_dense().double().numpy()[:5, :5]
+    steps = walk_steps(inputs.neighbors, config.hub_damping).to_dense().double().numpy()[:5, :5]
     reached = np.zeros((5, 2))
     reached[0, 0] = reached[3, 1] = 1
     hops = []
