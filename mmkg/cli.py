@@ -53,6 +53,13 @@ Links = Annotated[
     Path | None,
     typer.Option(help="Links of two graphs: TSV, CSV, Parquet, OAEI or owl:sameAs.", show_default="owl:sameAs in them"),
 ]
+Images = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Folder or table of pictures, or features `mmkg images` made; twice: of the left and the right graph.",
+        show_default="features in the data",
+    ),
+]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder that `mmkg align --out` wrote.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Seed = Annotated[int | None, typer.Option(help="Of everything random.", show_default="0")]
@@ -78,6 +85,7 @@ def describe(
     pair: Pair,
     right: Right = None,
     links: Links = None,
+    images: Images = None,
     as_json: Json = False,
     seed: Seed = None,
     device: Device = "auto",
@@ -92,9 +100,9 @@ def describe(
     from .pipeline import load
     from .search.vectors import resolve_device
 
-    experiment = _experiment(None, seed, config, _with_links(settings, links), modalities)
+    experiment = _experiment(None, seed, config, _with_files(settings, links, images), modalities)
     resolve_device(device)
-    task = load(pair if right is None else (pair, right), experiment.data, seed=experiment.seed)
+    task = load(pair if right is None else (pair, right), experiment.data, seed=experiment.seed, device=device)
     if experiment.features.modalities:
         build_inputs(task, experiment.features, seed=experiment.seed)
     print(json.dumps(facts_of(task), ensure_ascii=False) if as_json else describe_text(task))
@@ -105,6 +113,7 @@ def align(
     pair: Pair,
     right: Right = None,
     links: Links = None,
+    images: Images = None,
     model: Annotated[
         str | None,
         typer.Option(help="meaformer, mclea, dual-amn, eva, propagation, combined.", show_default="meaformer"),
@@ -131,10 +140,10 @@ def align(
 
     short = [f"bootstrap.rounds={ROUNDS}"] if iterative else []
     short += [f"data.seeds_from={json.dumps(seeds_from.split(','))}"] if seeds_from else []
-    experiment = _experiment(model, seed, config, [*short, *_with_links(settings, links)], modalities)
+    experiment = _experiment(model, seed, config, [*short, *_with_files(settings, links, images)], modalities)
     if out is not None and (out / "manifest.json").is_file() and not overwrite:
         raise UsageError(f"{out} holds a finished run already; give another --out, or --overwrite")
-    task = load(pair if right is None else (pair, right), experiment.data, seed=experiment.seed)
+    task = load(pair if right is None else (pair, right), experiment.data, seed=experiment.seed, device=device)
     try:
         result = run(task, experiment=experiment, device=device, out=out, overwrite=overwrite, progress=True)
     except KeyboardInterrupt:
@@ -262,6 +271,42 @@ def match(
             sys.stdout.write(line)
 
 
+@app.command(epilog="Example: mmkg images PICTURES --out features.safetensors")
+def images(
+    source: Annotated[
+        Path,
+        typer.Argument(metavar="PICTURES", help="Folder of pictures, or a table with columns entity and picture."),
+    ],
+    out: Annotated[Path, typer.Option(help="File to write: .safetensors, .npz or .h5.")],
+    encoder: Annotated[
+        str | None,
+        typer.Option(help="classical, a folder with a vision model, or owner/model.", show_default="classical"),
+    ] = None,
+    as_json: Json = False,
+    device: Device = "auto",
+    config: Config = None,
+    settings: Settings = None,
+) -> None:
+    """Make features of pictures, for --images; bad pictures are left out and listed with their reasons."""
+    from .data.picture_features import rejected_file, rejected_text, store_features
+    from .pipeline import cache_of_pictures
+    from .search.vectors import resolve_device
+
+    data = _experiment(None, None, config, settings, "").data
+    cache = cache_of_pictures(data.image_cache)
+    where = str(resolve_device(device))
+    made = store_features(source, out, encoder=encoder or data.image_encoder, cache=cache, device=where)
+    bad = made.rejected
+    number, dim = made.features.shape
+    if as_json:
+        reasons = [{"picture": str(each.path), "kind": each.kind, "reason": each.reason} for each in bad]
+        print(json.dumps({"pictures": number, "dim": dim, "rejected": reasons}, ensure_ascii=False))
+        return
+    print(f"features of {number:,} pictures, {dim} numbers each, written to {out}")
+    if bad:
+        print(f"mmkg: {rejected_text(bad)}; all are listed in {rejected_file(out)}", file=sys.stderr)
+
+
 @app.command(epilog="Example: mmkg doctor")
 def doctor(as_json: Json = False) -> None:
     """Print versions, the torch build, which FAISS is active, BLAS kernels, threads."""
@@ -298,8 +343,9 @@ def _run() -> int:
     return 0
 
 
-def _with_links(settings: list[str] | None, links: Path | None) -> list[str]:
-    return [*(settings or []), *([] if links is None else [f"data.links={json.dumps(str(links))}"])]
+def _with_files(settings: list[str] | None, links: Path | None, images: list[str] | None) -> list[str]:
+    short = [] if links is None else [f"data.links={json.dumps(str(links))}"]
+    return [*(settings or []), *short, *([f"data.images={json.dumps(images)}"] if images else [])]
 
 
 def _experiment(

@@ -62,7 +62,10 @@ class DataConfig:
         on_error: ``raise`` at the first bad line of a file, or ``skip`` and count.
         one_to_one: whether an entity may have one counterpart only.
         names: file of entity names, where it lies elsewhere (DBP15K).
-        images: file of image features, where it lies elsewhere (DBP15K).
+        images: one for both graphs, or one for the left and one for the right: a folder or table of pictures, which
+            are encoded; or a file of image features by name. A file of features by entity id is for DBP15K alone.
+        image_encoder: of pictures: ``classical``, a folder with a vision model, or the name of one on the hub.
+        image_cache: folder in which features of pictures are kept; by default that of the user, empty = nowhere.
         format: ``dbp15k``, ``openea``, ``mmkb`` or ``pair`` for a folder, ``rdf``, ``tsv``, ``csv`` or ``parquet`` for
             graphs; by default what the files tell.
         links: file of links between two graphs.
@@ -85,7 +88,9 @@ class DataConfig:
     on_error: Literal["raise", "skip"] = "raise"
     one_to_one: bool = True
     names: str | None = None
-    images: str | None = None
+    images: str | tuple[str, ...] | None = None
+    image_encoder: str = "classical"
+    image_cache: str | None = None
     format: str | None = None
     links: str | None = None
     fold: str | None = None

@@ -33,6 +33,7 @@ def diagnose() -> dict[str, Any]:
         "blas": _try(_blas),
         "cpu": {"logical": os.cpu_count(), "usable": _try(lambda: len(os.sched_getaffinity(0)))},
         "memory_mb": _try(_memory),
+        "cache": _try(_cache),
         "extras": _try(_extras),
     }
     warnings = _try(lambda: _warnings(report))
@@ -52,6 +53,7 @@ def diagnose_text() -> str:
     else:
         lines.append(("blas", str(report["blas"])))
     lines += _section("cpu", report["cpu"]) + _section("memory MB", report["memory_mb"])
+    lines += _section("cache", report["cache"])
     if isinstance(report["extras"], dict):
         lines += [(f"extra {name}", "installed" if not how else how) for name, how in report["extras"].items()]
     width = max(len(name) for name, _ in lines)
@@ -166,6 +168,12 @@ def _memory() -> dict[str, int]:
         "total": round(page * os.sysconf("SC_PHYS_PAGES") / 1e6),
         "available": round(page * os.sysconf("SC_AVPHYS_PAGES") / 1e6),
     }
+
+
+def _cache() -> dict[str, Any]:
+    folder = importlib.import_module("mmkg.data.vector_cache").cache_folder()
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return {"folder": str(folder), "mb": round(size / 1e6)}
 
 
 def _extras() -> dict[str, str]:

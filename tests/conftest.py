@@ -20,6 +20,12 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(skip)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory):
+    """Tests leave the cache of the user alone."""
+    os.environ["MMKG_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture(scope="session")
 def mmkg_data():
     """Folder of real data: the variable MMKG_DATA, else ../shared/data beside the checkout."""

@@ -93,6 +93,21 @@ def test_missing_extras_come_with_the_pip_command(monkeypatch):
     assert doctor._extras() == {"here": "", "gone": "pip install 'mmkg[gone]'"}
 
 
+def test_every_extra_of_the_package_is_told(report):
+    """Those of the metadata; an image extra that lacks a package says how to bring it."""
+    assert {"rdf", "parquet", "hdf5", "image", "dev"} <= set(report["extras"])
+    assert set(report["extras"].values()) <= {"", *(f"pip install 'mmkg[{name}]'" for name in report["extras"])}
+
+
+def test_the_cache_of_features_is_told_with_its_size(tmp_path, monkeypatch):
+    monkeypatch.setenv("MMKG_CACHE", str(tmp_path))
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "x").write_bytes(b"\0" * 3_100_000)
+    assert doctor._cache() == {"folder": str(tmp_path), "mb": 3}
+    monkeypatch.setenv("MMKG_CACHE", str(tmp_path / "none"))
+    assert doctor._cache()["mb"] == 0
+
+
 def test_broken_and_absent_libraries_are_reported_not_raised(monkeypatch):
     real = importlib.import_module
 

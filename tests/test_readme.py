@@ -44,7 +44,15 @@ def test_the_command_line_shown_there_is_the_one_there_is():
     from mmkg.cli import app
 
     shown = [line.split("  ")[0] for block in blocks("") for line in block.splitlines() if line.startswith("mmkg ")]
-    assert {line.split()[1] for line in shown} == {"describe", "align", "evaluate", "search", "match", "doctor"}
+    assert {line.split()[1] for line in shown} == {
+        "describe",
+        "align",
+        "evaluate",
+        "search",
+        "match",
+        "images",
+        "doctor",
+    }
     for line in shown:
         usage = CliRunner().invoke(app, [line.split()[1], "--help"]).stdout
         for option in re.findall(r" (--?[a-z][a-z-]*)", line):

@@ -42,7 +42,7 @@ def read_images(path: str | Path, *, label: Callable[[int], str] = str, max_byte
         UsageError: the name ends otherwise.
     """
     path = Path(path)
-    readers = {".pkl": _read_pickle, ".pickle": _read_pickle, ".npz": _read_npz, ".safetensors": _read_safetensors}
+    readers = {".pkl": _read_pickle, ".pickle": _read_pickle, ".npz": _read_arrays, ".safetensors": _read_arrays}
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise UsageError(f"expected image features in a {', '.join(readers)} file, got {path.name!r}")
@@ -100,34 +100,44 @@ def _read_pickle(path: Path, max_bytes: int) -> tuple[IntArray, FloatArray]:
     return ids, features
 
 
-def _read_npz(path: Path, max_bytes: int) -> tuple[IntArray, FloatArray]:
+def read_arrays(path: Path, max_bytes: int = MAX_BYTES) -> dict[str, np.ndarray]:
+    """The arrays of a ``.npz`` or ``.safetensors`` file by name; those of the latter are mapped, not read.
+
+    Raises:
+        InputError: the file is damaged, too large or holds anything but plain arrays.
+    """
+    return _npz_arrays(path, max_bytes) if path.suffix.lower() == ".npz" else _safetensors_arrays(path)
+
+
+def _read_arrays(path: Path, max_bytes: int) -> tuple[IntArray, FloatArray]:
+    arrays = read_arrays(path, max_bytes)
+    if missing := {"ids", "features"} - arrays.keys():
+        raise InputError(f"expected arrays 'ids' and 'features', got no {sorted(missing)[0]} in {sorted(arrays)}", path)
+    return arrays["ids"], arrays["features"]
+
+
+def _npz_arrays(path: Path, max_bytes: int) -> dict[str, np.ndarray]:
     try:
         with zipfile.ZipFile(path) as archive:
             size = sum(member.file_size for member in archive.infolist())
         if size > max_bytes:
             raise InputError(f"expected at most {max_bytes} bytes after decompression, got {size}", path)
         with np.load(path, allow_pickle=False) as archive:
-            return archive["ids"], archive["features"]
-    except KeyError as error:
-        raise InputError(f"expected arrays 'ids' and 'features': {error.args[0]}", path) from None
+            return dict(archive)
     except (ValueError, EOFError, zipfile.BadZipFile, NotImplementedError, MemoryError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"expected an npz file of plain arrays, got {error}", path) from None
 
 
-def _read_safetensors(path: Path, max_bytes: int) -> tuple[IntArray, FloatArray]:
+def _safetensors_arrays(path: Path) -> dict[str, np.ndarray]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
-        tensors = {name: tensor.numpy() for name, tensor in load_file(path).items()}  # mapped, not read
+        return {name: tensor.numpy() for name, tensor in load_file(path).items()}  # mapped, not read
     except (SafetensorError, TypeError) as error:
         raise InputError(f"expected a safetensors file, got {error}", path) from None
-    missing = {"ids", "features"} - tensors.keys()
-    if missing:
-        raise InputError(f"expected tensors 'ids' and 'features', got {sorted(tensors)}", path)
-    return tensors["ids"], tensors["features"]
 
 
 def _checked(path: Path, ids: np.ndarray, features: np.ndarray, label: Callable[[int], str]) -> ImageFeatures:

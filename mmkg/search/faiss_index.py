@@ -13,12 +13,12 @@ from torch import Tensor
 
 from ..blas import fast_blas
 from ..errors import InputError, MissingPackageError, UsageError
+from ..progress import progress_bar
 from ..typing import FloatArray, IntArray
 from .config import IndexConfig
 from .exact import ExactIndex, Metric
 from .grouped import search_lists
 from .neighbors import Neighbors, sort_neighbors
-from .progress import progress_bar
 from .vectors import Rows, Vectors, check_count
 
 logger = logging.getLogger(__name__)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError, UsageError
+from ..progress import progress_bar
 from ..typing import FloatArray, IntArray
 from .config import IndexConfig
 from .exact import Metric
@@ -25,7 +26,6 @@ from .faiss_index import (
 )
 from .grouped import search_lists
 from .neighbors import Neighbors, sort_neighbors
-from .progress import progress_bar
 from .tiles import score_tiles
 from .vectors import Rows, Vectors, check_count
 
