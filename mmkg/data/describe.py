@@ -12,7 +12,7 @@ from .task import AlignmentTask
 _QUANTILES = (0.0, 0.25, 0.5, 0.75, 0.95, 1.0)
 _HOW_TO_ADD = {
     ATTRIBUTE: "add attr_triples_{k} (URI, attribute, value) or training_attrs_{k} (URI, attribute, ...)",
-    IMAGE: "pass images= with a pkl, npz or safetensors file of features by entity id",
+    IMAGE: "pass images= with a folder or table of pictures, or a file of features",
     NAME: "pass names= with a JSON list of [id, [word, ...]]",
 }
 

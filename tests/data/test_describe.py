@@ -52,7 +52,7 @@ def test_counts_of_a_small_pair_worked_out_by_hand():
     assert facts["missing"] == [
         "no attribute on the right: add attr_triples_2 (URI, attribute, value) "
         "or training_attrs_2 (URI, attribute, ...)",
-        "no image on the right: pass images= with a pkl, npz or safetensors file of features by entity id",
+        "no image on the right: pass images= with a folder or table of pictures, or a file of features",
         "no valid links: give more links or another train_ratio or valid_ratio",
     ]
 
