@@ -238,6 +238,8 @@ def with_images(
             for kind, number in Counter(bad.kind for bad in encoded.rejected).items():
                 faults.count(f"{side} images left out: {kind}", number)
             rejected += encoded.rejected
+        if table is None:
+            logger.warning("no entity of the %s graph gets an image from %s", side, source)
         graphs.append(replace(graph, images=table))
     if all(graph.images is None for graph in graphs):
         labels = f"{task.left.entities[0]!r}, {task.right.entities[0]!r}"

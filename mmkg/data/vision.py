@@ -1,7 +1,8 @@
 """Vision models of transformers (CLIP, SigLIP, ViT, DINOv2, ResNet, ...) as encoders of pictures."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,11 +44,12 @@ class VisionModel:
         local = Path(name).is_dir()
         options: dict[str, Any] = {"trust_remote_code": False, "local_files_only": local}
         try:
-            self.processor: Any = AutoImageProcessor.from_pretrained(str(name), **options)
-            self.model: Any
-            self.model, loaded = AutoModel.from_pretrained(
-                str(name), use_safetensors=True, output_loading_info=True, **options
-            )
+            with _silence():
+                self.processor: Any = AutoImageProcessor.from_pretrained(str(name), **options)
+                self.model: Any
+                self.model, loaded = AutoModel.from_pretrained(
+                    str(name), use_safetensors=True, output_loading_info=True, **options
+                )
         except Exception as error:  # of transformers, of the hub, of safetensors: each has its own
             raise InputError(
                 "expected a vision model with config.json, preprocessor_config.json and weights in safetensors "
@@ -100,6 +102,22 @@ class VisionModel:
             digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
             digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
         return digest.hexdigest()
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Without the bars and reports of transformers: what matters in them is checked here."""
+    from transformers.utils import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
 
 
 def _first_line(error: BaseException) -> str:

@@ -209,6 +209,7 @@ def test_bad_pictures_count_as_absent_and_are_told(task, files, caplog):
         "left images left out: no picture": 1,
         "right images: pictures of no entity": 9,
     }
+    assert f"no entity of the right graph gets an image from {files[0].parent}" in caplog.text
     assert "2 pictures left out, their entities count as without an image" in caplog.text
     assert f"{files[5]} (expected JPEG, PNG, WEBP, GIF, got a file that begins with b'<html>40')" in caplog.text
 

@@ -69,6 +69,13 @@ def test_pictures_of_any_size_are_shrunk_and_cropped_as_the_model_says(folder):
     assert np.linalg.norm(got[0] - VisionModel(folder)([draw(1, 64)])[0]) < 1e-5
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_device_gives_the_same_vectors(folder):
+    pictures = [draw(number, SIDE) for number in range(5)]
+    found = VisionModel(folder, device="cuda")(pictures)
+    np.testing.assert_allclose(found, VisionModel(folder)(pictures), atol=1e-3)
+
+
 def other_models():
     from transformers import ResNetConfig, ResNetModel, ViTConfig, ViTModel
 
@@ -149,6 +156,21 @@ def test_a_damaged_model_is_refused_by_name(damage, folder, tmp_path):
         (target / "config.json").write_text("{")
     with pytest.raises(InputError, match=f"{target}: expected a vision model"):
         VisionModel(target)
+
+
+def test_loading_is_silent(tmp_path, capfd):
+    folder = save(other_models()["without a pooled output"], tmp_path / "model")
+    capfd.readouterr()
+    VisionModel(folder)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_model_of_the_hub_that_is_not_at_hand_is_an_error(monkeypatch):
+    import huggingface_hub.constants
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(InputError, match="no-such-owner/no-such-model: expected a vision model"):
+        VisionModel("no-such-owner/no-such-model")
 
 
 def test_weights_that_are_missing_are_not_drawn(folder, tmp_path):

@@ -2,8 +2,10 @@ import sys
 
 import numpy as np
 import pytest
+from drawn import draw, save
 
 import mmkg
+from mmkg.data.descriptor import Descriptor
 from mmkg.data.formats import WRITERS
 
 
@@ -28,6 +30,20 @@ def test_a_pair_goes_through_all_formats_and_comes_out_the_same(run, tmp_path):
     found = mmkg.load(source)
     assert found.left.entities == task.left.entities and found.right.names == task.right.names
     assert np.array_equal(found.links.test, task.links.test) and np.array_equal(found.links.valid, task.links.valid)
+
+
+def test_pictures_are_encoded_on_the_way(run, tmp_path):
+    for side, word in (("l", "a"), ("r", "b")):
+        (tmp_path / f"{side}.tsv").write_text(f"{word}1\tr\t{word}2\n")
+        save(tmp_path / side / f"{word}2.png", draw(ord(side)))
+    (tmp_path / "links").write_text("a1\tb1\n")
+    folders = f'data.images=["{tmp_path / "l"}", "{tmp_path / "r"}"]'
+    graphs = (tmp_path / "l.tsv", tmp_path / "r.tsv", tmp_path / "out")
+    assert run("convert", *graphs, "--links", tmp_path / "links", "--to", "dbp15k", "--set", folders)[0] == 0
+    found = mmkg.load(tmp_path / "out")
+    for side, graph in (("l", found.left), ("r", found.right)):
+        assert graph.images.rows.tolist() == [1]
+        assert np.array_equal(graph.images.features, Descriptor()([draw(ord(side))]))
 
 
 def test_two_graphs_are_converted_with_their_links(run, tmp_path):
