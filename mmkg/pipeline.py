@@ -69,6 +69,7 @@ def load(
         encoder=config.image_encoder,
         cache=cache_of_pictures(config.image_cache),
         device=str(resolve_device(device)),
+        on_error=config.on_error,
     )
 
 

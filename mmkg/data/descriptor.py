@@ -33,7 +33,7 @@ class Descriptor:
     """
 
     dim = 1764 + GRID * GRID * 10 + BINS[0] * BINS[1] * BINS[2] + 192
-    batch_size = 64
+    batch_size = 16
 
     def __init__(self) -> None:
         pillow()

@@ -14,7 +14,7 @@ from ..errors import InputError, UsageError, nearest
 from ..files import write_text
 from ..progress import progress_bar
 from ..typing import FloatArray, IntArray
-from .columns import Faults
+from .columns import Faults, OnError
 from .descriptor import Descriptor
 from .kg import ImageTable, KnowledgeGraph
 from .named_features import SUFFIXES as FEATURE_SUFFIXES
@@ -107,12 +107,14 @@ def encode_pictures(
     """
     store = None if cache is None else VectorCache(cache, encoder.identity)
     work = _Encoding(encoder, store, len(paths))
-    with progress_bar(label, len(paths), enabled=progress) as advance:
-        for position, path in enumerate(paths):
-            work.add(position, path)
-            advance(1)
-        work.flush()
-    work.keep()
+    try:
+        with progress_bar(label, len(paths), enabled=progress) as advance:
+            for position, path in enumerate(paths):
+                work.add(position, path)
+                advance(1)
+            work.flush()
+    finally:
+        work.keep()
     return work.result()
 
 
@@ -197,6 +199,7 @@ def with_images(
     cache: Path | None = None,
     device: str = "cpu",
     progress: bool = True,
+    on_error: OnError = "raise",
 ) -> AlignmentTask:
     """The task with image features that are made of pictures, or read from a file by the names in it.
 
@@ -208,6 +211,7 @@ def with_images(
         cache: see ``encode_pictures``.
         device: where a vision model runs.
         progress: show a bar, if stderr is a terminal.
+        on_error: ``raise`` at the first bad row of a table, or ``skip`` bad rows; bad pictures never raise.
 
     Returns:
         The task; its notes tell how many pictures were of no entity, or left out and why.
@@ -218,18 +222,21 @@ def with_images(
     """
     if not 1 <= len(sources) <= 2:
         raise UsageError(f"expected one source of images, or one for each graph, got {len(sources)}")
-    faults = Faults(notes=dict(task.notes))
+    faults = Faults(on_error, dict(task.notes))
+    listed = {
+        source: list_pictures(source, faults) for source in dict.fromkeys(map(Path, sources)) if _pictured(source)
+    }
     made: PictureEncoder | None = None
     graphs: list[KnowledgeGraph] = []
     rejected: list[Rejected] = []
     for side, graph in (("left", task.left), ("right", task.right)):
         source = Path(sources[0 if side == "left" else -1])
-        if source.suffix.lower() in FEATURE_SUFFIXES:
+        if source not in listed:
             names, features = read_named(source)
             rows = entity_rows(graph, map(names_of, names), f"{side} images", faults)
             table = _table(rows, np.arange(len(names)), features)
         else:
-            files = list_pictures(source, faults)
+            files = listed[source]
             rows = entity_rows(graph, [file.names for file in files], f"{side} images", faults)
             made = made or picture_encoder(encoder, device=device)
             chosen = [files[position].path for position in rows.values()]
@@ -309,6 +316,11 @@ def store_features(
 def rejected_file(out: Path) -> Path:
     """Where ``store_features`` lists bad pictures."""
     return out.with_name(out.name + ".rejected.tsv")
+
+
+def _pictured(source: Path) -> bool:
+    """Whether a source holds pictures, not features."""
+    return source.is_dir() or source.suffix.lower() not in FEATURE_SUFFIXES
 
 
 def _said(bad: Rejected) -> str:

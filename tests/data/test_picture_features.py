@@ -113,6 +113,7 @@ def test_what_is_encoded_before_a_kill_is_kept(files, tmp_path, monkeypatch):
     class Killed(Mean):
         def __call__(self, pictures):
             if len(self.batches) == 2:
+                assert len(list((tmp_path / "cache").rglob("*.safetensors"))) == 2  # a kill at once would spare these
                 raise KeyboardInterrupt
             return super().__call__(pictures)
 
@@ -291,6 +292,14 @@ def test_features_by_name_replace_those_of_the_data(task, tmp_path):
     write_named(tmp_path / "g.npz", ["e00"], np.ones((1, 2), np.float32))
     after = with_images(before, [tmp_path / "g.npz"])
     assert after.left.images.features.tolist() == [[1, 1]] and after.right.images is None
+
+
+def test_bad_rows_of_a_table_are_errors_or_skipped(task, files, tmp_path):
+    (tmp_path / "t.tsv").write_text("entity\tpicture\ne01\tpictures/e01.png\ne02\n")
+    with pytest.raises(InputError, match=r"t\.tsv:3: expected"):
+        with_images(task, [tmp_path / "t.tsv"])
+    got = with_images(task, [tmp_path / "t.tsv"], on_error="skip")
+    assert got.left.images.rows.tolist() == [1] and got.notes["t.tsv: skipped lines"] == 1
 
 
 def test_storing_refuses_before_it_works(files, tmp_path):
