@@ -297,9 +297,9 @@ class Refined:
             valid.append(round(score, 4))
             if judge is None or score > best:
                 best, found = score, current
-                self.course = {**self.base.course, "refined": {"round": number + 1, "weights": weights}}
+                self.course = {**self.base.course, "refined_by": {"round": number + 1, "weights": weights}}
         if judge is not None:
-            self.course["refined"]["valid"] = valid
+            self.course["refined_by"]["valid"] = valid
         return found
 
     def _evidence(self, inputs: Incidence, left: Tensor, right: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:

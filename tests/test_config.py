@@ -33,7 +33,17 @@ def test_toml_gives_the_experiment_back(model):
 
 def test_toml_says_each_value_in_its_section():
     values = tomllib.loads(Experiment(seed=3).to_toml())
-    assert set(values) == {"model", "seed", "data", "features", "options", "training", "bootstrap", "search"}
+    assert set(values) == {
+        "model",
+        "seed",
+        "data",
+        "features",
+        "options",
+        "training",
+        "bootstrap",
+        "refinement",
+        "search",
+    }
     assert (values["model"], values["seed"]) == ("meaformer", 3)
     assert values["data"]["train_ratio"] == 0.3 and values["search"]["options"]["hnsw_m"] == 32
 

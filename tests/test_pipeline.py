@@ -16,7 +16,7 @@ from mmkg.data.split import sample_links
 from mmkg.errors import InputError, UsageError
 from mmkg.evaluation import link_ranks
 from mmkg.learners import build_model, validator
-from mmkg.models import MCLEA, MCLEAConfig, MEAformer
+from mmkg.models import MCLEA, MCLEAConfig, MEAformer, RefinementConfig
 from mmkg.pipeline import resolve_device
 from mmkg.result import AlignmentResult
 from mmkg.training import loop
@@ -736,3 +736,45 @@ def test_a_combined_model_leaves_out_images_that_say_nothing(small_task):
     bare = replace(small_task, left=replace(small_task.left, images=None), right=replace(small_task.right, images=None))
     without = mmkg.align(bare, "combined", settings=COMBINED)
     assert noisy.metrics["left_to_right"]["mrr"] >= without.metrics["left_to_right"]["mrr"] - 0.02
+
+
+REFINED = {"features": {"modalities": ["structure", "relation", "attribute"]}, "refinement": {"rounds": 3}}
+
+
+def test_refinement_finds_more_without_reading_a_test_link(small_task):
+    plain = propagated(small_task, settings=merged(REFINED, {"refinement": {"rounds": 0}}))
+    refined, other = (propagated(task, settings=REFINED) for task in (small_task, with_other_test_links(small_task)))
+    assert refined.metrics["left_to_right"]["mrr"] > plain.metrics["left_to_right"]["mrr"]
+    assert same_bits(refined, other) and other.metrics["left_to_right"]["hits@1"] < 0.3
+    assert refined.protocol.refined == 3 and "refined by soft matches, 3 rounds" in refined.protocol.describe()
+    assert plain.protocol.refined == 0 and "refined" not in plain.protocol.describe()
+
+
+def test_a_refined_model_keeps_the_best_round_and_its_shares(small_task, tmp_path):
+    result = propagated(small_task, settings=REFINED, out=tmp_path / "run")
+    facts = result.record.protocol["refined_by"]
+    assert facts["round"] == 1 + int(np.argmax(facts["valid"])) and len(facts["valid"]) == 3
+    assert set(facts["weights"]) == {"base", "structure", "relation", "attribute"}
+    assert sum(result.widths.values()) == result.left.shape[1]
+    pairs = small_task.links.test[:20]
+    cosines = (result.left[pairs[:, 0]] * result.right[pairs[:, 1]]).sum(axis=1)
+    np.testing.assert_allclose(sum(result.shares(pairs).values()), cosines, atol=1e-5)
+    assert AlignmentResult.load(tmp_path / "run").metrics == result.metrics
+
+
+def test_refinement_without_validation_links_ends_with_its_last_round(small_task):
+    links = replace(small_task.links, valid=np.empty((0, 2), np.int64))
+    result = propagated(replace(small_task, links=links), settings=REFINED)
+    config = RefinementConfig()
+    assert result.record.protocol["refined_by"] == {
+        "round": 3,
+        "weights": {"base": 1.0, **{name: config.weight(name) for name in ("structure", "relation", "attribute")}},
+    }
+
+
+def test_what_has_no_graph_is_not_refined(small_task):
+    one, other = (
+        propagated(small_task, settings={"features": {"modalities": ["image"]}, "refinement": {"rounds": rounds}})
+        for rounds in (0, 2)
+    )
+    assert same_bits(one, other)

@@ -1,0 +1,132 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from mmkg.data.features import FeatureConfig
+from mmkg.data.incidence import build_incidence
+from mmkg.data.kg import AttributeTriples, KnowledgeGraph
+from mmkg.data.synthetic import twin_graphs
+from mmkg.data.task import AlignmentTask, LinkSplit
+from mmkg.errors import UsageError
+from mmkg.models import RefinementConfig, spread_matches
+
+WIDE = RefinementConfig(structure_dim=8192, relation_dim=8192, attribute_dim=8192)
+NONE = np.empty((0, 2), np.int64)
+
+
+def graph(triples, num_entities, num_relations, attributes=None, prefix="r"):
+    facts = AttributeTriples.empty() if attributes is None else attributes
+    names = tuple(f"e{i}" for i in range(num_entities))
+    return KnowledgeGraph(
+        names, tuple(f"{prefix}{i}" for i in range(num_relations)), np.array(triples), attributes=facts
+    )
+
+
+def task_of(left, right):
+    return AlignmentTask(left, right, LinkSplit(np.array([[0, 0]]), NONE, NONE))
+
+
+def cosines(part, num_left):
+    return (part[:num_left] @ part[num_left:].t()).numpy()
+
+
+def expected_structure(task, probability, damping):
+    """Cosines of exact label distributions, entity by entity, triple by triple."""
+    count = task.right.num_entities
+    labels = [probability, np.diag(probability.max(axis=0))]
+    rows = []
+    for graph_, label in zip((task.left, task.right), labels, strict=True):
+        joined = [[] for _ in range(graph_.num_entities)]
+        for head, _, tail in graph_.triples:
+            joined[head].append(tail)
+            joined[tail].append(head)
+        degree = [len(each) for each in joined]
+        for neighbours in joined:
+            total = np.zeros(count)
+            for other in neighbours:
+                total += degree[other] ** -damping * label[other]
+            rows.append(total / np.linalg.norm(total) if total.any() else total)
+    rows = np.array(rows)
+    return rows[: task.left.num_entities] @ rows[task.left.num_entities :].T
+
+
+@pytest.fixture
+def triangle():
+    """Left and right: 0 - 1 - 2 - 3, and 2 - 0 on the left alone; entity 4 stands alone."""
+    left = graph([[0, 0, 1], [1, 0, 2], [2, 1, 3], [2, 1, 0]], 5, 2)
+    right = graph([[0, 0, 1], [1, 0, 2], [2, 1, 3]], 5, 2)
+    return task_of(left, right)
+
+
+def test_structure_is_the_cosine_of_what_neighbours_probably_are(triangle):
+    probability = np.zeros((5, 5), np.float32)
+    for left, right, likely in ((0, 0, 1.0), (1, 1, 0.6), (1, 2, 0.3), (2, 2, 0.5), (3, 3, 0.9)):
+        probability[left, right] = likely
+    left, right = np.nonzero(probability)
+    inputs = build_incidence(triangle, FeatureConfig(modalities=("structure",)))
+    parts = spread_matches(inputs, left, right, probability[left, right], WIDE)
+    assert list(parts) == ["structure"]
+    expected = expected_structure(triangle, probability, WIDE.hub_damping)
+    np.testing.assert_allclose(cosines(parts["structure"], 5), expected, atol=0.05)  # 8192 ** -0.5 is 0.011
+    assert not parts["structure"][4].any() and not parts["structure"][9].any()
+
+
+def test_the_order_of_the_matches_does_not_matter(triangle):
+    inputs = build_incidence(triangle, FeatureConfig(modalities=("structure", "relation")))
+    left, right = np.array([0, 1, 2, 3]), np.array([0, 1, 2, 3])
+    likely = np.array([1, 0.5, 0.25, 0.125], np.float32)
+    one = spread_matches(inputs, left, right, likely)
+    other = spread_matches(inputs, left[::-1].copy(), right[::-1].copy(), likely[::-1].copy())
+    assert one.keys() == other.keys() == {"structure", "relation"}
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_relations_match_if_their_ends_do_whatever_their_names():
+    triples = [[0, 0, 1], [2, 0, 3], [0, 1, 2], [1, 1, 3]]
+    swapped = [[head, 1 - relation, tail] for head, relation, tail in triples]
+    task = task_of(graph(triples, 6, 2), graph([*swapped, [4, 0, 5]], 6, 2, prefix="s"))
+    inputs = build_incidence(task, FeatureConfig(modalities=("structure", "relation")))
+    every = np.arange(4)
+    part = spread_matches(inputs, every, every, np.ones(4, np.float32), WIDE)["relation"]
+    found = cosines(part, 6)
+    # 0 is head of both relations of its graph; right 4 is head of s0 alone, which is r1, of which left 1 is head
+    assert found[0, 0] > 0.95 and found[1, 1] > 0.95
+    assert found[0, 4] < 0.9 and found[1, 4] > found[2, 4] and not part[4].any()
+
+
+def test_attributes_match_if_those_who_have_them_do_whatever_their_names():
+    def facts(names):
+        entity, attribute = np.array([0, 1, 2, 3, 4]), np.array([0, 0, 1, 1, 0])
+        return AttributeTriples(entity, attribute, names, (None,) * 5)
+
+    left = graph([[0, 0, 1]], 5, 1, facts(("born", "area")))
+    right = graph([[0, 0, 1]], 5, 1, facts(("geboren", "flaeche")))
+    inputs = build_incidence(task_of(left, right), FeatureConfig(modalities=("attribute",)))
+    known = np.arange(4)
+    part = spread_matches(inputs, known, known, np.ones(4, np.float32), WIDE)["attribute"]
+    found = cosines(part, 5)
+    assert found[4, 4] > 0.95  # no match of its own, but its attribute is that of 0 and 1
+    assert found[4, 2] < 0 and found[2, 2] > 0.95
+
+
+def test_nothing_to_refine_gives_no_part():
+    task = twin_graphs(30, seed=0)
+    inputs = build_incidence(task, FeatureConfig(modalities=("image",)))
+    assert spread_matches(inputs, np.arange(3), np.arange(3), np.ones(3, np.float32)) == {}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"rounds": -1}, "rounds must be >= 0"),
+        ({"candidates": 0}, "candidates must be at least 1"),
+        ({"temperature": 0.0}, "temperature must be"),
+        ({"least": float("nan")}, "least must be >= 0 and finite, got nan"),
+        ({"relation_dim": 0}, "relation_dim must be at least 1"),
+    ],
+)
+def test_bad_settings_are_refused(changes, message):
+    with pytest.raises(UsageError, match=message):
+        replace(RefinementConfig(), **changes)
