@@ -1,4 +1,4 @@
-"""Shows some linked entities of a pair side by side, with all that either graph says of them.
+"""Shows which attributes of a pair are compared by value, and some linked entities with all that is said of them.
 
 python tools/inspect_pair.py emoji-fr-en
 python tools/inspect_pair.py left.nt right.nt --links links.tsv --links-shown 3
@@ -12,6 +12,7 @@ import numpy as np
 import mmkg
 from mmkg.config import with_settings
 from mmkg.data.describe import describe_text
+from mmkg.data.evidence import value_evidence
 from mmkg.errors import MmkgError
 
 
@@ -21,6 +22,7 @@ def main() -> int:
     options.add_argument("--links", help="links of two graphs")
     options.add_argument("--links-shown", type=int, default=5, help="how many links")
     options.add_argument("--facts", type=int, default=6, help="how many triples and attributes of each entity")
+    options.add_argument("--attributes", type=int, default=20, help="how many compared attributes")
     options.add_argument("--seed", type=int, default=0, help="of the choice")
     options.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="e.g. data.format=mmkb")
     args = options.parse_args()
@@ -32,6 +34,13 @@ def main() -> int:
         print(f"inspect_pair: {error}", file=sys.stderr)
         return 1
     print(describe_text(task))
+    compared = value_evidence(task).comparisons
+    if compared:
+        print("attributes compared by value, the most telling first; share of training links that agree beyond chance:")
+    for each in compared[: args.attributes]:
+        unit = "" if each.factor == 1 else f", right x {each.factor:.4g}"
+        shares = " ".join(f"{share:.2f}" for share in each.agreement)
+        print(f"  {each.left} = {each.right} ({each.links} links{unit}): {shares}")
     links = task.links.all()
     chosen = np.random.default_rng(args.seed).permutation(len(links))[: args.links_shown]
     for i, j in links[chosen].tolist():

@@ -3,6 +3,7 @@
 The seed decides the split and the training; nothing is indexed or matched. Examples, tables of the README:
 python tools/sweep.py emoji-fr-en --models meaformer,mclea --seeds 0,1,2 --without image,name --set training.epochs=100
 python tools/sweep.py emoji-fr-en --models combined --seeds 0,1,2 --vary data.image_ratio=0,0.25,0.5,0.75,1 --noise
+python tools/sweep.py FOLDER --models propagation --modalities structure,relation --modalities structure,relation,value
 """
 
 import argparse
@@ -28,22 +29,25 @@ NOISE_WIDTH = 128
 
 @dataclass(frozen=True)
 class Change:
-    """What a row of the table does differently from the first: a modality left out, a setting, noise for images."""
+    """What a row of the table does: the modalities it takes, one left out, a setting, noise for images."""
 
     what: str
+    modalities: tuple[str, ...] = ()
     left_out: str = ""
     settings: tuple[str, ...] = ()
     noise: bool = False
 
 
 def changes(args: argparse.Namespace) -> list[Change]:
-    found = [Change("all modalities")]
-    found += [Change(f"without {name}", left_out=name) for name in args.without.split(",") if name]
+    sets = [tuple(names.split(",")) for names in args.modalities or []]
+    found = [Change(", ".join(names), names) for names in sets] or [Change("all modalities")]
+    base = found[0].modalities
+    found += [Change(f"without {name}", base, left_out=name) for name in args.without.split(",") if name]
     if args.vary:
         key, _, values = args.vary.partition("=")
-        found += [Change(f"{key}={value}", settings=(f"{key}={value}",)) for value in values.split(",")]
+        found += [Change(f"{key}={value}", base, settings=(f"{key}={value}",)) for value in values.split(",")]
     if args.noise:
-        found += [Change("without image", left_out="image"), Change("random vectors as images", noise=True)]
+        found += [Change("without image", base, left_out="image"), Change("random vectors as images", base, noise=True)]
     return list({change.what: change for change in found}.values())
 
 
@@ -61,7 +65,7 @@ def runs(args: argparse.Namespace, model: str, change: Change) -> list[dict[str,
         task: AlignmentTask = load(args.pair, experiment.data, seed=seed)
         if change.noise:
             task = replace(task, left=noisy(task.left, seed, "left"), right=noisy(task.right, seed, "right"))
-        modalities = [name for name in available_modalities(task) if name != change.left_out]
+        modalities = [name for name in change.modalities or available_modalities(task) if name != change.left_out]
         result = align(task, experiment=experiment, modalities=modalities, ranks_only=True, progress=args.progress)
         seconds = result.record.seconds
         found.append({"metrics": result.metrics, "seconds": seconds.get("train", seconds["embed"])})
@@ -76,6 +80,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("pair", nargs="?", default="emoji-fr-en")
     parser.add_argument("--models", default="meaformer,mclea")
     parser.add_argument("--seeds", default="0,1,2")
+    parser.add_argument(
+        "--modalities",
+        action="append",
+        metavar="A,B",
+        help="a row with these, instead of all; may come again, what else is asked for goes with the first",
+    )
     parser.add_argument("--without", default="", help="modalities to leave out, one at a time, comma-separated")
     parser.add_argument("--vary", metavar="KEY=A,B", help="a setting, and the values it takes in turn")
     parser.add_argument("--noise", action="store_true", help="once without images, once with random vectors as such")

@@ -8,6 +8,7 @@ from ..typing import ATTRIBUTE, IMAGE, MODALITIES, NAME, BoolArray, IntArray
 from .kg import KnowledgeGraph
 from .presence import has_modality
 from .task import AlignmentTask
+from .values import KINDS, read_values
 
 _QUANTILES = (0.0, 0.25, 0.5, 0.75, 0.95, 1.0)
 _HOW_TO_ADD = {
@@ -23,7 +24,8 @@ def describe(task: AlignmentTask) -> dict[str, Any]:
     Returns:
         ``name``, ``candidates``, ``one_to_one``; ``left`` and ``right``, each with the numbers of
         ``entities``, ``triples``, ``relations``, ``self_loops``, ``entities_without_triple``,
-        ``attribute_names``, ``attribute_facts``, ``attribute_values``, ``image_dim`` (or None), ``degree``
+        ``attribute_names``, ``attribute_facts``, ``attribute_values``, ``value_kinds`` (how many of them are a
+        ``number``, a ``date``, a ``text``), ``image_dim`` (or None), ``degree``
         (quantiles and mean of the triples an entity is in, self loops left out) and ``modalities`` (per
         name: how many ``entities`` have it, their ``share``, and the ``linked_share`` among entities
         with a known link, None without links); ``links`` (``train``, ``valid``, ``test``, ``total``);
@@ -58,6 +60,8 @@ def describe_text(task: AlignmentTask) -> str:
     rows: list[tuple[str, ...]] = [("", "left", "right")]
     for key in ("entities", "triples", "relations", "attribute_names", "attribute_facts", "attribute_values"):
         rows.append((key.replace("_", " "), *(f"{side[key]:,}" for side in sides)))
+    kinds = [side["value_kinds"] for side in sides]
+    rows.append(("  numbers, dates, texts", *(", ".join(f"{each[kind]:,}" for kind in KINDS) for each in kinds)))
     rows.append(("image features", *(_or_none(side["image_dim"], " numbers") for side in sides)))
     rows.append(("entities without a triple", *(f"{side['entities_without_triple']:,}" for side in sides)))
     rows.append(("self loops", *(f"{side['self_loops']:,}" for side in sides)))
@@ -85,6 +89,7 @@ def _describe_graph(graph: KnowledgeGraph, linked: IntArray) -> dict[str, Any]:
     degree = np.bincount(ends, minlength=graph.num_entities)
     quantiles = np.quantile(degree, _QUANTILES, method="inverted_cdf")
     linked = np.unique(linked)
+    kinds = read_values(graph.attributes.values).kind
     return {
         "entities": graph.num_entities,
         "triples": len(graph.triples),
@@ -94,6 +99,7 @@ def _describe_graph(graph: KnowledgeGraph, linked: IntArray) -> dict[str, Any]:
         "attribute_names": len(graph.attributes.names),
         "attribute_facts": len(graph.attributes),
         "attribute_values": len(graph.attributes) - graph.attributes.values.count(None),
+        "value_kinds": {kind: int((kinds == number).sum()) for number, kind in enumerate(KINDS)},
         "image_dim": None if graph.images is None else int(graph.images.features.shape[1]),
         "degree": {
             **{f"{share:.0%}": int(value) for share, value in zip(_QUANTILES, quantiles, strict=True)},

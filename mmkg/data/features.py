@@ -12,9 +12,10 @@ from torch import Tensor
 
 from ..errors import InputError, UsageError, nearest
 from ..seeding import numpy_generator
-from ..typing import ATTRIBUTE, IMAGE, MODALITIES, NAME, RELATION, STRUCTURE, FloatArray, IntArray
+from ..typing import ATTRIBUTE, IMAGE, MODALITIES, NAME, RELATION, STRUCTURE, VALUE, FloatArray, IntArray
 from .adjacency import RelationGraph, adjacency, relation_graph
 from .batch import ModalityBatch, row_entries, ship, sparse_rows
+from .evidence import value_evidence
 from .kg import BLOCK_ROWS
 from .neighborhood import NeighborSampler
 from .ngrams import ngram_matrix
@@ -216,6 +217,11 @@ def attribute_bag(task: AlignmentTask, *, top: int = 1000, values: bool = True) 
     return _bag(rows, kinds, labels, _num_entities(task), top=top, binary=True)
 
 
+def value_table(task: AlignmentTask, *, top: int = 20_000) -> SparseTable:
+    """Values of both graphs as evidence, see ``value_evidence``: the closer the numbers, the larger the product."""
+    return SparseTable(value_evidence(task, top=top).matrix)
+
+
 def name_table(task: AlignmentTask, *, sizes: Sequence[int] = (1, 2, 3), top: int = 10_000) -> SparseTable:
     """Character n-grams of the names of both graphs, TF-IDF weighted, rows of unit length."""
     texts = [text for graph in (task.left, task.right) for text in (graph.names or [None] * graph.num_entities)]
@@ -267,6 +273,7 @@ class FeatureConfig:
         top_relations: columns of the relation bag (1000 in EVA, MCLEA, MEAformer).
         top_attributes: columns of the attribute bag (1000 there too).
         attribute_values: whether shared name=value pairs count as attributes.
+        top_values: columns of the value table.
         top_ngrams: columns of the name table.
         ngram_sizes: lengths of the character n-grams.
         fill_images: ``mask`` a missing image, or pass off ``gaussian`` noise as one (published codes).
@@ -278,6 +285,7 @@ class FeatureConfig:
     top_relations: int = 1000
     top_attributes: int = 1000
     attribute_values: bool = True
+    top_values: int = 20_000
     top_ngrams: int = 10_000
     ngram_sizes: tuple[int, ...] = (1, 2, 3)
     fill_images: ImageFill = "mask"
@@ -321,6 +329,8 @@ def build_inputs(task: AlignmentTask, config: FeatureConfig | None = None, *, se
     if config.empty_bags == "observed":
         for table in tables.values():
             table.observed = torch.ones_like(table.observed)
+    if VALUE in chosen:
+        tables[VALUE] = value_table(task, top=config.top_values)
     if IMAGE in chosen:
         tables[IMAGE] = image_table(task, fill=config.fill_images, seed=seed)
     if NAME in chosen:

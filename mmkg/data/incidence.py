@@ -9,7 +9,7 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from ..typing import ATTRIBUTE, IMAGE, NAME, RELATION, STRUCTURE, IntArray
+from ..typing import ATTRIBUTE, IMAGE, NAME, RELATION, STRUCTURE, VALUE, IntArray
 from .batch import sparse_rows
 from .features import (
     FeatureConfig,
@@ -20,6 +20,7 @@ from .features import (
     image_table,
     merged_relations,
     name_table,
+    value_table,
 )
 from .task import AlignmentTask
 
@@ -36,7 +37,7 @@ class Incidence:
         heads, tails: number of triples of each relation that an entity is head, or tail, of, sparse CSR
             float32 ``[N, R]``; relations with equal labels share a column. ``None`` without relations.
         attributes: which attributes an entity has, sparse CSR float32 0/1 ``[N, A]``; ``None`` without.
-        tables: name n-grams and image vectors, as far as there are any.
+        tables: values, image vectors and name n-grams, as far as there are any.
     """
 
     num_left: int
@@ -94,6 +95,8 @@ def build_incidence(task: AlignmentTask, config: FeatureConfig | None = None, *,
         top = len(task.left.attributes) + len(task.right.attributes)
         attributes = _whole(attribute_bag(task, top=top, values=config.attribute_values))
     tables: dict[str, Table] = {}
+    if VALUE in names:
+        tables[VALUE] = value_table(task, top=config.top_values)
     if IMAGE in names:
         tables[IMAGE] = image_table(task, fill=config.fill_images, seed=seed)
     if NAME in names:

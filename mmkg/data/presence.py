@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..errors import UsageError, nearest
-from ..typing import ATTRIBUTE, IMAGE, MODALITIES, NAME, RELATION, STRUCTURE, BoolArray
+from ..typing import ATTRIBUTE, IMAGE, MODALITIES, NAME, RELATION, STRUCTURE, VALUE, BoolArray
 from .kg import KnowledgeGraph
 
 
@@ -23,6 +23,9 @@ def has_modality(graph: KnowledgeGraph, modality: str) -> BoolArray:
         there[graph.triples[:, 2]] = True
     elif modality == ATTRIBUTE:
         there[graph.attributes.entity] = True
+    elif modality == VALUE:
+        said = np.fromiter((value is not None for value in graph.attributes.values), bool, len(graph.attributes))
+        there[graph.attributes.entity[said]] = True
     elif modality == IMAGE:
         if graph.images is not None:
             there[graph.images.rows] = True

@@ -35,6 +35,7 @@ def test_counts_of_a_small_pair_worked_out_by_hand():
         "attribute_names": 2,
         "attribute_facts": 3,
         "attribute_values": 1,
+        "value_kinds": {"number": 1, "date": 0, "text": 0},
         "image_dim": 5,
     }
     # degrees without the self loop: 3, 2, 1, 0
@@ -43,6 +44,7 @@ def test_counts_of_a_small_pair_worked_out_by_hand():
         "structure": {"entities": 3, "share": 0.75, "linked_share": 1.0},
         "relation": {"entities": 4, "share": 1.0, "linked_share": 1.0},
         "attribute": {"entities": 2, "share": 0.5, "linked_share": 1.0},
+        "value": {"entities": 1, "share": 0.25, "linked_share": 0.5},
         "image": {"entities": 2, "share": 0.5, "linked_share": 0.5},
         "name": {"entities": 3, "share": 0.75, "linked_share": 1.0},
     }

@@ -145,6 +145,18 @@ def test_a_value_two_entities_of_each_graph_share_is_an_attribute_of_its_own():
     assert set(attribute_bag(pair(left, right), values=False).columns) == {"color", "size", "kind", "note"}
 
 
+def test_value_table_holds_what_the_graphs_agree_on():
+    """Attributes of one name are compared without any link; one of another name is not."""
+    left = graph(4, facts=[(0, "code", "7"), (1, "code", "8"), (2, "sort", "x"), (3, "code", "9")])
+    right = graph(2, facts=[(0, "code", "8"), (0, "kind", "x"), (1, "code", None)])
+    task = pair(left, right)
+    inputs = build_inputs(task, FeatureConfig(modalities=("value",)))
+    assert inputs.names == ("value",) == available_modalities(task)[1:]
+    assert inputs.observed("value")[[1, 2, 4, 5]].tolist() == [True, False, True, False]
+    rows = dense(inputs.tables["value"], 6)
+    assert rows[1] @ rows[4] == pytest.approx(1) and rows[0] @ rows[4] < 0.9
+
+
 def test_name_table_puts_equal_names_of_both_graphs_together():
     left, right = graph(2, names=("Rome", None)), graph(2, names=("Paris", "rome"))
     table = name_table(pair(left, right))

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mmkg.data.incidence import build_incidence
-from mmkg.data.kg import KnowledgeGraph
+from mmkg.data.kg import AttributeTriples, KnowledgeGraph
 from mmkg.data.synthetic import twin_graphs
 from mmkg.data.task import AlignmentTask, LinkSplit
 from mmkg.errors import InputError, UsageError
@@ -57,6 +57,27 @@ def test_wrong_seed_links_find_nothing(twins):
     wrong = np.stack([twins.links.train[:, 0], np.roll(twins.links.train[:, 1], 11)], axis=1)
     _, joint = parts(twins, PropagationConfig(), modalities=("structure",), links=wrong)
     assert hits(twins, joint) < 0.1
+
+
+def test_equal_values_bring_entities_together_and_missing_ones_are_zero():
+    numbers = np.random.default_rng(0).permutation(200).tolist()
+    graphs = [
+        KnowledgeGraph(
+            tuple(f"{name}{i}" for i in range(200)),
+            ("r",),
+            np.array([[0, 0, 1]]),
+            AttributeTriples(
+                np.arange(150), np.zeros(150, np.int64), (name,), tuple(str(numbers[i] * unit) for i in range(150))
+            ),
+        )
+        for name, unit in (("height", 100), ("size", 1))
+    ]
+    everyone = np.stack([np.arange(200)] * 2, axis=1)
+    task = AlignmentTask(*graphs, LinkSplit(everyone[:40], NONE, everyone[40:]))
+    found, _ = parts(task, replace(SMALL, name_dim=256), modalities=("value",))
+    left, right = found["value"].split(200)
+    assert ((left[:150] @ right[:150].T).argmax(dim=1) == torch.arange(150)).float().mean() > 0.9
+    assert not left[150:].any() and not right[150:].any()
 
 
 @pytest.mark.parametrize("modality", ["relation", "attribute", "image", "name"])

@@ -38,6 +38,17 @@ def test_a_modality_is_left_out_and_a_setting_varied_in_turn(sweep, capsys):
     assert ["name" in modalities for modalities, _ in sweep.seen] == [True, False, True, True]
 
 
+def test_each_set_of_modalities_is_a_row_and_the_first_goes_with_the_rest(sweep, capsys):
+    sets = ["--modalities", "structure,name", "--modalities", "structure,relation"]
+    sweep.main(["twins", *WORDS, *sets, "--without", "name"])
+    assert [row["what"] for row in rows(capsys)] == ["structure, name", "structure, relation", "without name"]
+    assert [modalities for modalities, _ in sweep.seen] == [
+        ["structure", "name"],
+        ["structure", "relation"],
+        ["structure"],
+    ]
+
+
 def test_noise_takes_the_place_of_the_images_of_every_entity(sweep, capsys):
     sweep.main(["twins", *WORDS, "--noise"])
     assert [row["what"] for row in rows(capsys)] == ["all modalities", "without image", "random vectors as images"]
