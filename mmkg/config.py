@@ -74,8 +74,8 @@ class DataConfig:
         languages: of names in RDF, the most welcome first.
         header: whether the first line of a TSV or CSV file names the columns; by default if it does.
         columns: names of the columns of head, relation and tail in TSV, CSV and Parquet.
-        seeds_from: ``name``, ``image`` or both: learn from links read off these alone, see ``pivot_links``, and rank
-            all known links; empty = learn from known links.
+        seeds_from: ``name``, ``text``, ``image`` or several: learn from links read off these alone, see
+            ``pivot_links``, and rank all known links; empty = learn from known links.
         pivot_share: of the pairs so found that are learnt from, the surest ones.
         neutral: embedded pairs: keep the facts that are the same in every language.
         image_ratio: embedded pairs: share of images kept on each side.

@@ -23,6 +23,7 @@ from .pivots import pivot_links
 from .report import RunRecord, Stopwatch
 from .result import AlignmentResult
 from .search.vectors import resolve_device
+from .typing import SURFACE
 
 logger = logging.getLogger(__name__)
 
@@ -175,7 +176,7 @@ def align(
         iterative=experiment.bootstrap.rounds > 0,
         refined=experiment.refined.rounds,
         seeds_from=data.seeds_from,
-        surface_names="name" in learned.widths,
+        surface_names=not SURFACE.isdisjoint(learned.widths),
         selection="validation" if num_valid and learned.selected else "none",
         num_train=len(task.links.train),
         num_valid=num_valid,

@@ -14,9 +14,9 @@ from .data.task import AlignmentTask, LinkSplit
 from .errors import InputError, UsageError
 from .matching import MATCHERS
 from .seeding import numpy_generator
-from .typing import IMAGE, NAME
+from .typing import IMAGE, NAME, TEXT
 
-PIVOTS = (NAME, IMAGE)
+PIVOTS = (NAME, TEXT, IMAGE)
 WIDTH = 1024  # of a random projection of sparse rows, which moves a cosine by about 0.03
 BLOCK_ROWS = 4096
 
@@ -39,7 +39,7 @@ def pivot_links(
 
     Args:
         task: the pair.
-        modalities: ``name``, ``image`` or both.
+        modalities: ``name``, ``text``, ``image`` or several.
         features: how entities become vectors; its own modalities are not read.
         share: of the mutual pairs that become links, in (0, 1].
         valid_ratio: share of the links held out for selection; they are guesses as much as the others.

@@ -34,7 +34,7 @@ from .search.index import LARGEST_FLAT
 from .search.means import csls_pair_means, mean_scores
 from .search.parts_index import PartsIndex
 from .search.vectors import unit_rows
-from .typing import FloatArray, IntArray
+from .typing import SURFACE, FloatArray, IntArray
 
 LEAST_TO_CALIBRATE = 10
 BLOCK_ROWS = 1 << 18  # lists are read once per block
@@ -251,7 +251,7 @@ class AlignmentResult:
         starts = dict(zip(self.widths, np.cumsum([0, *self.widths.values()]).tolist(), strict=False))
         widths = {name: width for name, width in self.widths.items() if name in modalities}
         columns = np.concatenate([np.arange(starts[name], starts[name] + width) for name, width in widths.items()])
-        protocol = replace(self.protocol, modalities=tuple(widths), surface_names="name" in widths)
+        protocol = replace(self.protocol, modalities=tuple(widths), surface_names=not SURFACE.isdisjoint(widths))
         left, right = (_columns(side, columns) for side in (self.left, self.right))
         restricted = replace(self, left=left, right=right, widths=widths, protocol=protocol, metrics={})
         return restricted.evaluated() if evaluate else restricted

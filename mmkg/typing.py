@@ -13,4 +13,6 @@ ATTRIBUTE = "attribute"
 VALUE = "value"
 IMAGE = "image"
 NAME = "name"
-MODALITIES = (STRUCTURE, RELATION, ATTRIBUTE, VALUE, IMAGE, NAME)
+TEXT = "text"  # names by word vectors or a sentence model
+MODALITIES = (STRUCTURE, RELATION, ATTRIBUTE, VALUE, IMAGE, NAME, TEXT)
+SURFACE = frozenset((NAME, TEXT))  # modalities that read names

@@ -143,6 +143,22 @@ def test_the_example_of_images_runs_as_printed(run, tmp_path, monkeypatch):
     assert (bad["picture"], bad["kind"]) == ("PICTURES/bad.jpg", "no picture")
 
 
+def test_names_by_word_vectors_are_a_modality(run, pair, tmp_path):
+    names = {name for _, words in json.loads((pair / f"dbp_{pair.name}.json").read_text()) for name in words}
+    drawn = np.random.default_rng(0).standard_normal((len(names), 4)).round(3)
+    lines = [" ".join([name.lower(), *map(str, row)]) for name, row in zip(sorted(names), drawn.tolist(), strict=True)]
+    (tmp_path / "words.txt").write_text("\n".join(lines) + "\n")
+    shared = ["--model", "propagation", "--modalities", "structure,text", "--json"]
+    done = run("align", pair, *shared, "--text-encoder", tmp_path / "words.txt")
+    values = json.loads(done.out)
+    assert values["protocol"]["modalities"] == ["structure", "text"] and values["protocol"]["surface_names"]
+    check_figures(values)
+    assert values["test"]["left_to_right"]["hits@1"] > 0.3  # by names alone; twins share most of them
+    (tmp_path / "words.txt").write_text("\n".join([*lines[:2], "rome 1 2"]) + "\n")
+    done = run("align", pair, *shared, "--text-encoder", tmp_path / "words.txt")
+    assert done.code == 1 and "words.txt:3: expected a word and 4 numbers, got 'rome 1 2'" in done.err
+
+
 def test_every_command_about_data_or_runs_takes_the_shared_options(run):
     for command in set(COMMANDS) - {"doctor", "images"}:
         text = run(command, "--help").out

@@ -78,7 +78,7 @@ def test_the_pins_satisfy_what_setup_cfg_asks_for(setup):
     extras = setup["options.extras_require"]
     requirements = [
         setup["options"]["install_requires"],
-        *(extras[name] for name in ("dev", "emoji", "rdf", "parquet", "hdf5", "image")),
+        *(extras[name] for name in ("dev", "emoji", "rdf", "parquet", "hdf5", "image", "text")),
     ]
     found = pins()
     for requirement in (Requirement(line) for text in requirements for line in lines(text)):

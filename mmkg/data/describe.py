@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ..typing import ATTRIBUTE, IMAGE, MODALITIES, NAME, BoolArray, IntArray
+from ..typing import ATTRIBUTE, IMAGE, MODALITIES, NAME, TEXT, BoolArray, IntArray
 from .kg import KnowledgeGraph
 from .presence import has_modality
 from .task import AlignmentTask
@@ -67,7 +67,7 @@ def describe_text(task: AlignmentTask) -> str:
     rows.append(("self loops", *(f"{side['self_loops']:,}" for side in sides)))
     rows.append(("degree: median, mean, max", *(_degree(side["degree"]) for side in sides)))
     rows.append(("entities that have (of linked ones)", "", ""))
-    for name in MODALITIES:
+    for name in sides[0]["modalities"]:
         rows.append((f"  {name}", *(_coverage(side["modalities"][name]) for side in sides)))
     links, shared = facts["links"], facts["shared"]
     lines = [f"{facts['name']}", "", *_aligned(rows), ""]
@@ -105,7 +105,7 @@ def _describe_graph(graph: KnowledgeGraph, linked: IntArray) -> dict[str, Any]:
             **{f"{share:.0%}": int(value) for share, value in zip(_QUANTILES, quantiles, strict=True)},
             "mean": float(degree.mean()),
         },
-        "modalities": {name: _presence(has_modality(graph, name), linked) for name in MODALITIES},
+        "modalities": {name: _presence(has_modality(graph, name), linked) for name in MODALITIES if name != TEXT},
     }
 
 

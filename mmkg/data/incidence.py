@@ -9,7 +9,7 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from ..typing import ATTRIBUTE, IMAGE, NAME, RELATION, STRUCTURE, VALUE, IntArray
+from ..typing import ATTRIBUTE, IMAGE, NAME, RELATION, STRUCTURE, TEXT, VALUE, IntArray
 from .batch import sparse_rows
 from .features import (
     FeatureConfig,
@@ -20,6 +20,7 @@ from .features import (
     image_table,
     merged_relations,
     name_table,
+    text_table,
     value_table,
 )
 from .task import AlignmentTask
@@ -37,7 +38,7 @@ class Incidence:
         heads, tails: number of triples of each relation that an entity is head, or tail, of, sparse CSR
             float32 ``[N, R]``; relations with equal labels share a column. ``None`` without relations.
         attributes: which attributes an entity has, sparse CSR float32 0/1 ``[N, A]``; ``None`` without.
-        tables: values, image vectors and name n-grams, as far as there are any.
+        tables: values, image vectors, name n-grams and text vectors, as far as there are any.
     """
 
     num_left: int
@@ -100,7 +101,9 @@ def build_incidence(task: AlignmentTask, config: FeatureConfig | None = None, *,
     if IMAGE in names:
         tables[IMAGE] = image_table(task, fill=config.fill_images, seed=seed)
     if NAME in names:
-        tables[NAME] = name_table(task, sizes=config.ngram_sizes, top=config.top_ngrams)
+        tables[NAME] = name_table(task, sizes=config.ngram_sizes, top=config.top_ngrams, form=config.name_form)
+    if TEXT in names:
+        tables[TEXT] = text_table(task, config.text_encoder, form=config.name_form, cache=config.text_cache)
     return Incidence(num_left, num_right, names, neighbors, heads, tails, attributes, tables)
 
 

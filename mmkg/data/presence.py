@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..errors import UsageError, nearest
-from ..typing import ATTRIBUTE, IMAGE, MODALITIES, NAME, RELATION, STRUCTURE, VALUE, BoolArray
+from ..typing import ATTRIBUTE, IMAGE, MODALITIES, NAME, RELATION, STRUCTURE, TEXT, VALUE, BoolArray
 from .kg import KnowledgeGraph
 
 
@@ -29,7 +29,7 @@ def has_modality(graph: KnowledgeGraph, modality: str) -> BoolArray:
     elif modality == IMAGE:
         if graph.images is not None:
             there[graph.images.rows] = True
-    elif modality == NAME:
+    elif modality in (NAME, TEXT):
         if graph.names is not None:
             there[:] = [bool(name) for name in graph.names]
     else:

@@ -31,10 +31,11 @@ class PropagationConfig:
             since a hub says little of those around it (0 in LightEA).
         num_labels: distinct labels; with more seed links than that, some share one (1,024 in LightEA, dense).
         structure_dim, relation_dim, attribute_dim: width of each part.
-        name_dim, image_dim: width of an entity's own name (or values) or image, and again of its neighbours'; image
-            vectors that are no wider stay as they are.
-        structure_weight, relation_weight, attribute_weight, value_weight, image_weight, name_weight: >= 0.
-        neighbor_weight: of the neighbours' mean name, image or values, relative to an entity's own.
+        name_dim, image_dim: width of an entity's own name (or text, or values) or image, and again of its
+            neighbours'; image vectors that are no wider stay as they are.
+        structure_weight, relation_weight, attribute_weight, value_weight, image_weight, name_weight, text_weight:
+            >= 0.
+        neighbor_weight: of the neighbours' mean name, text, image or values, relative to an entity's own.
 
     Raises:
         UsageError: a value out of range.
@@ -54,6 +55,7 @@ class PropagationConfig:
     value_weight: float = 0.8
     image_weight: float = 1.0
     name_weight: float = 0.8
+    text_weight: float = 0.8
     neighbor_weight: float = 0.5
 
     def __post_init__(self) -> None:
@@ -80,7 +82,7 @@ class Propagation:
       tails, an entity by the relations it is head of and tail of, weighted as in TF-IDF.
     - ``attribute``: likewise, an attribute being described by the labels of those who have it, centred per graph;
       and beside it a random code of its own, for attributes whose name both graphs share.
-    - ``name``, ``image``, ``value``: the entity's own vector and the mean of its neighbours', side by side.
+    - ``name``, ``text``, ``image``, ``value``: the entity's own vector and the mean of its neighbours', side by side.
 
     Differences from the paper: labels are unit vectors of few non-zero entries (one) rather than dense, so that
     probabilities stay probabilities and square roots make sense; orthogonal exactly where no label is shared.
