@@ -58,7 +58,7 @@ def pivot_links(
         Liu et al., AAAI 2021 (EVA), Sec. 3.4: the visual pivot; there the pairs are taken greedily.
     """
     if not modalities or not set(modalities) <= set(PIVOTS):
-        raise UsageError(f"links can be read off {' and '.join(PIVOTS)}, not off {', '.join(modalities) or 'nothing'}")
+        raise UsageError(f"links can be read off {', '.join(PIVOTS)}, not off {', '.join(modalities) or 'nothing'}")
     if not 0 < share <= 1:
         raise UsageError(f"pivot_share must be in (0, 1], got {share}")
     inputs = build_inputs(task, replace(features or FeatureConfig(), modalities=tuple(modalities)), seed=seed)
