@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import sys
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -172,6 +173,9 @@ def evaluate(
     rescoring: Annotated[
         str, typer.Option(help="sinkhorn = rank by an assignment of all queries at once; its figures stand apart.")
     ] = "none",
+    counterparts: Annotated[
+        bool, typer.Option("--counterparts", help="Judge links and entities without a counterpart, too.")
+    ] = False,
     as_json: Json = False,
     seed: Seed = None,
     device: Device = "auto",
@@ -188,8 +192,14 @@ def evaluate(
     watch = Stopwatch()
     with watch.phase("evaluate"):
         result = result.evaluated(candidates=candidates, csls_k=csls_k, rescoring=rescoring, device=device)
+    judged: dict[str, Any] | None = None
+    if counterparts:
+        from .calibrate import judge_counterparts
+
+        with watch.phase("counterparts"):
+            judged = judge_counterparts(result)
     record = replace(result.record, seconds=watch.wall, peak_rss_mb=peak_rss_mb())
-    _print_result(replace(result, record=record), as_json, sample=0)
+    _print_result(replace(result, record=record), as_json, sample=0, judged=judged)
 
 
 @app.command(epilog="Example: mmkg search RUN --entity chat -k 3")
@@ -243,7 +253,13 @@ def match(
         int | None, typer.Option("-k", help="Nearest entities that come into question.", show_default="the matcher's")
     ] = None,
     form: Annotated[Format, typer.Option("--format", help="Tab-separated, or owl:sameAs N-Triples.")] = Format.tsv,
-    threshold: Annotated[float, typer.Option(help="Least confidence of a link.")] = 0.0,
+    threshold: Annotated[
+        float | None,
+        typer.Option(help="Least confidence of a link; 0 = all.", show_default="best F1 on validation links"),
+    ] = None,
+    min_precision: Annotated[
+        float | None, typer.Option(help="Least precision on validation links, in place of the best F1.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="File to write; default: stdout.")] = None,
     as_json: Json = False,
     seed: Seed = None,
@@ -252,27 +268,26 @@ def match(
     settings: Settings = None,
     modalities: Modalities = "",
 ) -> None:
-    """Match all entities of both graphs one-to-one and write the links."""
+    """Match all entities of both graphs one-to-one and write the links; those that are not sure enough are left out."""
     from .report import to_ntriples, to_tsv, write_ntriples, write_tsv
-    from .result import check_threshold
 
+    if threshold is not None and min_precision is not None:
+        raise UsageError("give --threshold or --min-precision, not both")
     result = _load(run, seed, device, config, settings, modalities)
-    check_threshold(threshold)
-    matching = result.match(method, k=k, device=device)
-    if threshold > 0:
-        if matching.confidence is None:
-            raise UsageError(
-                "a threshold needs confidences, and this run had too few validation links to calibrate them"
-            )
-        matching = matching.keep(matching.confidence >= threshold)
+    threshold = result.threshold(min_precision) if threshold is None else threshold
+    matching = result.believed(result.match(method, k=k, device=device), threshold)
     links = list(result.export(matching))
     if out is not None:
         number = write_tsv(out, links) if form is Format.tsv else write_ntriples(out, links)
     if as_json:
-        values = {"links": [link._asdict() for link in links], "figures": result.figures(matching)}
+        values = {
+            "links": [link._asdict() for link in links],
+            "threshold": threshold,
+            "figures": result.figures(matching),
+        }
         print(json.dumps(values, ensure_ascii=False))
     elif out is not None:
-        print(f"{number} links written to {out}")
+        print(f"{number} links written to {out}, of confidence {threshold:.3f} at least")
     else:
         for line in to_tsv(links) if form is Format.tsv else to_ntriples(links):
             sys.stdout.write(line)
@@ -403,8 +418,10 @@ def _names(modalities: str) -> list[str]:
     return names
 
 
-def _print_result(result: "AlignmentResult", as_json: bool, *, sample: int = 12) -> None:
-    from .report import matches_table, metric_table
+def _print_result(
+    result: "AlignmentResult", as_json: bool, *, sample: int = 12, judged: Mapping[str, Any] | None = None
+) -> None:
+    from .report import counterparts_text, matches_table, metric_table
 
     seconds = {name: round(value, 3) for name, value in result.record.seconds.items()}
     if as_json:
@@ -412,6 +429,7 @@ def _print_result(result: "AlignmentResult", as_json: bool, *, sample: int = 12)
             "protocol": result.protocol.as_dict(),
             "test": dict(result.metrics),
             "matching": result.figures() if sample else {},
+            **({} if judged is None else {"counterparts": judged}),
             "seconds": seconds,
             "peak_rss_mb": result.record.peak_rss_mb,
             "training": {
@@ -436,5 +454,7 @@ def _print_result(result: "AlignmentResult", as_json: bool, *, sample: int = 12)
             f"matches among all entities, not ranks: precision {found['precision']:.3f}, recall {found['recall']:.3f}, "
             f"F1 {found['f1']:.3f} on {found['links']:,} test links ({result.experiment.search.matcher})"
         )
+    if judged is not None:
+        print(counterparts_text(judged, matcher=result.experiment.search.matcher))
     spent = "  ".join(f"{name} {value:.1f} s" for name, value in seconds.items())
     print(f"{spent}   peak memory {result.record.peak_rss_mb} MB")

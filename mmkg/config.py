@@ -123,9 +123,11 @@ class SearchConfig:
             these.
         store: type of the embeddings, in memory and in the run folder: ``float16`` takes half the room and
             moves a cosine by less than 0.001.
+        matchable: share in [0, 1] of the left entities outside the training links that have a counterpart, on which
+            confidences depend; ``None`` = estimated, see ``estimate_share``.
 
     Raises:
-        UsageError: an unknown index or matcher, a negative number.
+        UsageError: an unknown index or matcher, a negative number, a share outside [0, 1].
     """
 
     csls_k: int = 3
@@ -137,6 +139,7 @@ class SearchConfig:
     valid_queries: int = 1000
     valid_candidates: int = 50_000
     store: Literal["float32", "float16"] = "float32"
+    matchable: float | None = None
 
     def __post_init__(self) -> None:
         for what, value, known in (("index", self.index, INDEXES), ("matcher", self.matcher, MATCHERS)):
@@ -146,6 +149,8 @@ class SearchConfig:
             value = getattr(self, name)
             if value is not None and value < 0:
                 raise UsageError(f"{name} must be >= 0, got {value}")
+        if self.matchable is not None and not 0 <= self.matchable <= 1:
+            raise UsageError(f"matchable must be in 0..1, got {self.matchable}")
 
     def ranked(self, num_test: int) -> int:
         """How many of so many test links are ranked."""

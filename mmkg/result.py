@@ -25,24 +25,27 @@ from .evaluation import (
 )
 from .evaluation.protocol import LEFT_TO_RIGHT, RIGHT_TO_LEFT
 from .fusion import modality_shares
-from .matching import MATCHERS, Calibration, Matching
+from .matching import MATCHERS, Counterparts, Matching
+from .matching.counterparts import pair_margins
 from .matching.sinkhorn import transported_pairs
 from .report import Link, RunRecord, links_of, render_report
 from .search import IndexConfig, Neighbors, build_index, csls_neighbors
+from .search.exact import ExactIndex
 from .search.faiss_index import TUNE_QUERIES, sample_rows
 from .search.index import LARGEST_FLAT
 from .search.means import csls_pair_means, mean_scores
+from .search.neighbors import sort_neighbors
 from .search.parts_index import PartsIndex
 from .search.vectors import unit_rows
 from .typing import SURFACE, FloatArray, IntArray
 
-LEAST_TO_CALIBRATE = 10
+FEW_ROWS = 4096  # are scored with all others where an index would have to be built first
 BLOCK_ROWS = 1 << 18  # lists are read once per block
 KEPT = (
     "matching",
     "csls_means",
     "indexes",
-    "calibration",
+    "counterparts",
 )  # computed once, from the embeddings and the protocol's CSLS
 
 
@@ -55,7 +58,8 @@ class Hit:
         label: its URI or string.
         display: what to show.
         score: CSLS if the run uses it, else cosine; larger is better.
-        confidence: probability that it is the counterpart, ``None`` where nothing was calibrated.
+        confidence: probability that it is the counterpart, ``None`` where nothing was calibrated; that of an answer
+            which is nearer to another entity is small, so that it need not fall along the list.
         shares: per modality its part of the cosine; they sum to the cosine.
     """
 
@@ -129,9 +133,44 @@ class AlignmentResult:
         found = MATCHERS[method](
             self.left, self.right, csls_k=csls_k, kind="auto", device=device, means=means, **options
         )
-        if self.calibration is None or csls_k != self.protocol.csls_k:
+        if self.counterparts is None or csls_k != self.protocol.csls_k:
             return found
-        return found.with_confidence(self.calibration.predict(found.score))
+        return found.with_confidence(self.confidences(found.pairs, found.score))
+
+    def believed(self, matching: Matching | None = None, threshold: float | None = None) -> Matching:
+        """Only the matches that are sure enough; an entity in none of them has no counterpart, as far as one can tell.
+
+        Args:
+            matching: with confidences; by default the run's.
+            threshold: least confidence; ``None`` = that with the best F1 on validation links, or no threshold where
+                there are too few of them.
+
+        Raises:
+            UsageError: a threshold > 0, but no confidences.
+        """
+        matching = self.matching if matching is None else matching
+        threshold = self.threshold() if threshold is None else threshold
+        if check_threshold(threshold) == 0:
+            return matching
+        if matching.confidence is None:
+            raise UsageError(
+                "a threshold needs confidences, and this run had too few validation links to calibrate them"
+            )
+        return matching.keep(matching.confidence >= threshold)
+
+    def threshold(self, min_precision: float | None = None) -> float:
+        """The least confidence with the best F1 on validation links, or with a wanted precision; 0 without confidences.
+
+        Raises:
+            UsageError: no confidence reaches that precision, or there are none.
+        """
+        if self.counterparts is not None:
+            return self.counterparts.threshold(min_precision).value
+        if min_precision is not None:
+            raise UsageError(
+                "a precision needs confidences, and this run had too few validation links to calibrate them"
+            )
+        return 0.0
 
     def evaluate(
         self,
@@ -271,16 +310,35 @@ class AlignmentResult:
         row = self.find(entity, side=side)[0]
         if not 0 <= row < len(asking):
             raise UsageError(f"row must be in 0..{len(asking) - 1}, got {row}")
-        found = self._nearest(np.array([row]), k, side)
+        found = self.nearest(np.array([row]), k, side)
         return list(self._hits(row, found.ids[0], found.scores[0], side))
 
     def neighbors(self, k: int = 1, *, side: str = "left") -> tuple[Neighbors, FloatArray | None]:
         """The k best counterparts of every entity of one side, with scores and confidences ``[n, k]``."""
-        found = self._nearest(np.arange(len(self._sides(side)[0])), k, side)
-        if self.calibration is None:
-            return found, None
-        scores = np.where(found.ids >= 0, found.scores, np.float32(-9))
-        return found, self.calibration.predict(scores.ravel()).reshape(scores.shape)
+        rows = np.arange(len(self._sides(side)[0]))
+        found = self.nearest(rows, k, side)
+        return found, self._list_confidences(rows, found, side)
+
+    def confidences(self, pairs: IntArray, scores: FloatArray) -> FloatArray:
+        """Probability that each pair is right, float32 ``[P]``; scores are by the run's measure.
+
+        Raises:
+            UsageError: too few validation links to calibrate on.
+        """
+        if self.counterparts is None:
+            raise UsageError("confidences need at least ten validation links")
+        return self.counterparts.calibration.predict(pair_margins(pairs, scores, self.nearest))
+
+    def _list_confidences(self, rows: IntArray, found: Neighbors, side: str) -> FloatArray | None:
+        """Confidences of answers, ``[Q, K]``, 0 where there is none; ``None`` where nothing was calibrated."""
+        if self.counterparts is None:
+            return None
+        asking, places = np.nonzero(found.ids >= 0)
+        ends = [rows[asking], found.ids[asking, places]]
+        pairs = np.stack(ends if side == "left" else ends[::-1], axis=1)
+        confidence = np.zeros(found.ids.shape, np.float32)
+        confidence[asking, places] = self.confidences(pairs, found.scores[asking, places])
+        return confidence
 
     def find(self, entity: str | int, *, side: str = "left") -> list[int]:
         """Rows that an entity's row, URI or name may mean, those with a known link first."""
@@ -310,7 +368,7 @@ class AlignmentResult:
         asked = links[np.sort(rows)]
         if len(asked) == 0:
             return []
-        found = self._nearest(asked[:, 0], 1, "left")
+        found = self.nearest(asked[:, 0], 1, "left")
         chosen = []
         for (left, gold), ids, scores in zip(asked.tolist(), found.ids, found.scores, strict=True):
             hit = next(self._hits(left, ids, scores, "left"))
@@ -428,44 +486,56 @@ class AlignmentResult:
             raise UsageError(f"unknown side {side!r}; {nearest(side, ('left', 'right'))}")
         return (self.left, self.right) if side == "left" else (self.right, self.left)
 
-    def _nearest(self, rows: IntArray, k: int, side: str) -> Neighbors:
+    def nearest(self, rows: IntArray, k: int, side: str) -> Neighbors:
         """The k best of the answering graph for some entities of ``side``, by CSLS or cosine."""
-        blocks = np.split(rows, range(BLOCK_ROWS, len(rows), BLOCK_ROWS))
-        parts = [self.index(side).search(self._asked(chosen, side), k) for chosen in blocks]
-        found = Neighbors(np.concatenate([part.ids for part in parts]), np.concatenate([part.scores for part in parts]))
+        size = len(self._sides(side)[1])
+        if side not in self.indexes and size > LARGEST_FLAT and len(rows) <= FEW_ROWS:
+            found = self._nearest_of_all(rows, k, side)
+        else:
+            blocks = np.split(rows, range(BLOCK_ROWS, len(rows), BLOCK_ROWS))
+            parts = [self.index(side).search(self._asked(chosen, side), k) for chosen in blocks]
+            ids, scores = ([getattr(part, name) for part in parts] for name in ("ids", "scores"))
+            found = Neighbors(np.concatenate(ids), np.concatenate(scores))
         return (
             csls_neighbors(found, self.csls_means[0 if side == "left" else 1][rows]) if self.protocol.csls_k else found
         )
 
-    @cached_property
-    def calibration(self) -> Calibration | None:
-        """From scores to the probability that a pair is right; ``None`` with fewer than ten validation links.
+    def _nearest_of_all(self, rows: IntArray, k: int, side: str) -> Neighbors:
+        """The same without an index: all entities of the other side are scored, a block at a time."""
+        answering, asked = self._sides(side)[1], self._asked(rows, side)
+        ids, scores = np.empty((len(rows), 0), np.int64), np.empty((len(rows), 0), np.float32)
+        for start in range(0, len(answering), BLOCK_ROWS):
+            block = answering[start : start + BLOCK_ROWS].astype(np.float32, copy=False)
+            if self.protocol.csls_k:
+                column = -self.csls_means[1 if side == "left" else 0][start : start + BLOCK_ROWS, None]
+                block = np.concatenate([block, column], axis=1, dtype=np.float32)
+            part = ExactIndex(block, metric="ip", device="cpu").search(asked, k)
+            ids = np.concatenate([ids, np.where(part.ids >= 0, part.ids + start, -1)], axis=1)
+            found = sort_neighbors(ids, np.concatenate([scores, part.scores], axis=1))
+            ids, scores = found.ids[:, :k], found.scores[:, :k]
+        return Neighbors(ids, scores)
 
-        Fitted on the ten nearest right entities of every left entity with a validation link, or of a sample of
-        ``search.valid_queries`` of them. Entities without any counterpart are not among these, so where there
-        are many of them it is too sure.
-        """
-        if len(self.links.valid) < LEAST_TO_CALIBRATE:
-            return None
-        search, seed = self.experiment.search, self.experiment.seed
-        valid = sample_links(self.links.valid, search.valid_queries, seed=seed, label="validation links")
-        found = self._nearest(valid[:, 0], 10, "left")
-        there = found.ids >= 0
-        return Calibration.fit(found.scores[there], (found.ids == valid[:, 1:])[there])
+    @cached_property
+    def counterparts(self) -> Counterparts | None:
+        """What validation links say about confidences and thresholds, see ``learn_counterparts``."""
+        from .calibrate import learn_counterparts  # knows the run, not the other way round
+
+        return learn_counterparts(self)
 
     def _hits(self, row: int, ids: IntArray, scores: FloatArray, side: str) -> Iterator[Hit]:
         table = self.entities[1 if side == "left" else 0]
         ids = ids[ids >= 0]
         others = np.full(len(ids), row)
         parts = self.shares(np.stack([others, ids] if side == "left" else [ids, others], axis=1))
-        confidence = None if self.calibration is None else self.calibration.predict(scores[: len(ids)])
+        listed = Neighbors(ids[None], scores[None, : len(ids)])
+        confidence = self._list_confidences(np.array([row]), listed, side)
         for place, answer in enumerate(ids.tolist()):
             yield Hit(
                 answer,
                 table.labels[answer],
                 table.display[answer],
                 float(scores[place]),
-                None if confidence is None else float(confidence[place]),
+                None if confidence is None else float(confidence[0, place]),
                 {name: float(part[place]) for name, part in parts.items()},
             )
 

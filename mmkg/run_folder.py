@@ -18,6 +18,7 @@ from .data.task import LinkSplit
 from .errors import InputError
 from .evaluation import Protocol
 from .files import atomic_path, sha256_file, write_text
+from .matching import Counterparts
 from .report import RunRecord, write_tsv
 from .result import AlignmentResult
 from .search import load_index, save_index
@@ -67,7 +68,8 @@ def write_run(result: AlignmentResult, folder: str | Path) -> Path:
     write_text(folder / "report.html", result.report())
     names = sorted([*FILES, *([WEIGHTS] if result.weights else [])])
     hashes = {name: sha256_file(folder / name) for name in names}
-    manifest = {"format": FORMAT, "description": result.description, "sha256": hashes}
+    learnt = None if result.counterparts is None else result.counterparts.as_dict()
+    manifest = {"format": FORMAT, "description": result.description, "counterparts": learnt, "sha256": hashes}
     text = json.dumps(manifest | {"seal": _seal(manifest)}, indent=1, ensure_ascii=False)
     write_text(folder / "manifest.json", text + "\n")
     return folder
@@ -120,6 +122,9 @@ def read_run(folder: str | Path, *, fingerprint: str | None = None) -> Alignment
     result.indexes["left"] = stored.index
     if "left_mean" in tensors:
         result.__dict__["csls_means"] = (tensors["left_mean"].numpy(), tensors["right_mean"].numpy())
+    if "counterparts" in manifest:
+        learnt = manifest["counterparts"]
+        result.__dict__["counterparts"] = None if learnt is None else Counterparts.from_dict(learnt)
     return result
 
 

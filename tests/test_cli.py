@@ -356,7 +356,7 @@ def test_an_assignment_is_ranked_apart_and_says_so_first(run, small_run, small_r
 
 
 def test_matches_in_json_come_with_figures_of_their_own(run, small_run, small_result):
-    values = json.loads(run("match", small_run, "--method", "sinkhorn", "--json").out)
+    values = json.loads(run("match", small_run, "--method", "sinkhorn", "--threshold", 0, "--json").out)
     assert values["figures"] == small_result.figures(small_result.match("sinkhorn"))
     assert 0 < values["figures"]["precision"] <= 1
 
@@ -383,7 +383,7 @@ def test_rounds_of_pseudo_links_are_told_on_stderr_and_kept_in_the_run(run, pair
 
 
 def test_matches_in_tsv_have_a_header_and_the_librarys_pairs(run, small_run, small_result):
-    header, *lines = run("match", small_run).out.splitlines()
+    header, *lines = run("match", small_run, "--threshold", 0).out.splitlines()
     assert header.split("\t") == ["left", "right", "score", "confidence", "left_label", "right_label"]
     pairs = [(f"left/{i}", f"right/{j}") for i, j in small_result.matching.pairs.tolist()]
     assert [tuple(line.split("\t")[:2]) for line in lines] == pairs
@@ -392,16 +392,33 @@ def test_matches_in_tsv_have_a_header_and_the_librarys_pairs(run, small_run, sma
 
 @pytest.mark.parametrize("method", ["mutual", "greedy", "hungarian", "sinkhorn"])
 def test_matches_as_ntriples_are_one_statement_a_line(run, small_run, small_result, method):
-    lines = run("match", small_run, "--method", method, "--format", "nt").out.splitlines()
+    lines = run("match", small_run, "--method", method, "--format", "nt", "--threshold", 0).out.splitlines()
     assert len(lines) == len(small_result.match(method).pairs) > 20
     assert all(NT_LINE.fullmatch(line) for line in lines)
 
 
-def test_a_threshold_keeps_the_sure_links(run, small_run):
-    everything = run("match", small_run).out.splitlines()[1:]
-    sure = run("match", small_run, "--threshold", 0.5).out.splitlines()[1:]
-    assert sure == [line for line in everything if float(line.split("\t")[3]) >= 0.5]
-    assert 0 < len(sure) < len(everything)
+def test_a_threshold_keeps_the_sure_links(run, small_run, small_result):
+    everything = run("match", small_run, "--threshold", 0).out.splitlines()[1:]
+
+    def as_sure(least):
+        return [line for line in everything if float(line.split("\t")[3]) >= least]
+
+    assert run("match", small_run, "--threshold", 0.5).out.splitlines()[1:] == as_sure(0.5)
+    best = run("match", small_run).out.splitlines()[1:]
+    assert best == as_sure(small_result.threshold()) and 0 < len(best) < len(everything)
+    values = json.loads(run("match", small_run, "--min-precision", 0.9, "--json").out)
+    assert values["threshold"] == small_result.threshold(0.9)
+    assert len(values["links"]) == len(as_sure(values["threshold"]))
+
+
+def test_entities_without_a_counterpart_are_judged_when_asked(run, small_run, small_result):
+    values = json.loads(run("evaluate", small_run, "--counterparts", "--json").out)
+    known, graph = (values["counterparts"][part] for part in ("known", "graph"))
+    assert 0 <= known["calibration_error"] < 0.3 and len(known["reliability"]) == 10
+    shown = run("evaluate", small_run, "--counterparts").out
+    assert f"{known['f1']:.3f}" in shown and f"{graph['none_f1']:.3f}" in shown
+    assert "candidates: all entities" in shown and f"{small_result.counterparts.share:.3f}" in shown
+    assert "counterparts" not in json.loads(run("evaluate", small_run, "--json").out)
 
 
 @pytest.mark.parametrize("threshold", ["-0.5", "1.5", "nan"])
@@ -414,7 +431,9 @@ def test_matches_go_to_a_file_when_told(run, small_run, tmp_path):
     expected = run("match", small_run, "--format", "nt").out
     done = run("match", small_run, "--format", "nt", "--out", tmp_path / "links.nt")
     assert (tmp_path / "links.nt").read_text() == expected
-    assert re.fullmatch(rf"{len(expected.splitlines())} links written to .*links\.nt\n", done.out)
+    assert re.fullmatch(
+        rf"{len(expected.splitlines())} links written to .*links\.nt, of confidence \S+ at least\n", done.out
+    )
     values = json.loads(run("match", small_run, "--json", "--out", tmp_path / "links.tsv").out)
     assert len(values["links"]) == len((tmp_path / "links.tsv").read_text().splitlines()) - 1
 
@@ -534,6 +553,8 @@ def test_a_file_system_that_refuses_fails_in_one_line(run, small_run, tmp_path):
         (["search", "RUN", "--entity", "chat", "--side", "lefft"], "did you mean 'left'"),
         (["search", "RUN", "--entity", "chat", "--device", "tpu"], "device must be auto, cpu or cuda"),
         (["match", "RUN", "--method", "hungarain"], "did you mean 'hungarian'"),
+        (["match", "RUN", "--threshold", "0.5", "--min-precision", "0.9"], "give --threshold or --min-precision"),
+        (["match", "RUN", "--min-precision", "2"], "the least precision must be in 0..1"),
         (["match", "RUN", "--device", "tpu"], "device must be auto, cpu or cuda"),
     ],
 )

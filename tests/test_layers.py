@@ -33,8 +33,9 @@ ALLOWED = {
     "sentiment": {"data", "encoders", "fusion", "losses", "training", "evaluation", "report"},
 }
 STAGES = {*ALLOWED, "config"} - {""}
-ALLOWED |= {"config": STAGES, "result": STAGES | {"run_folder"}, "pipeline": STAGES | {"result", "learners", "pivots"}}
-ALLOWED |= {"run_folder": STAGES | {"result"}}
+ALLOWED |= {"config": STAGES, "result": STAGES | {"run_folder", "calibrate"}}
+ALLOWED |= {"pipeline": STAGES | {"result", "learners", "pivots"}}
+ALLOWED |= {"run_folder": STAGES | {"result"}, "calibrate": STAGES | {"result"}}
 ALLOWED |= {"learners": STAGES, "pivots": STAGES}
 ALLOWED |= {"aligner": STAGES | {"result", "pipeline"}}
 ALLOWED |= {"cli": EVERYTHING, "doctor": EVERYTHING, "__main__": EVERYTHING}

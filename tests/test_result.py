@@ -194,15 +194,84 @@ def test_restricting_to_no_modality_of_the_run_is_refused(small_result, names, m
         small_result.restrict(names)
 
 
-def test_confidence_is_a_probability_that_rises_with_the_score(small_result):
+def naive_margins(scores, pairs):
+    """By how much each pair beats every other pair in its row and its column."""
+    found = []
+    for i, j in pairs:
+        others = [scores[i, c] for c in range(scores.shape[1]) if c != j]
+        others += [scores[r, j] for r in range(scores.shape[0]) if r != i]
+        found.append(scores[i, j] - max(others))
+    return np.array(found)
+
+
+def test_confidence_is_a_probability_that_rises_with_the_margin(small_result):
+    scores = csls_by_hand(small_result.left, small_result.right)
     found, confidence = small_result.neighbors(4)
     assert found.ids.shape == confidence.shape == (90, 4)
-    assert confidence.min() >= 0 and confidence.max() <= 1
-    order = np.argsort(found.scores.ravel())
-    assert (np.diff(confidence.ravel()[order]) >= 0).all()
-    assert confidence.max() - confidence.min() > 0.2
+    assert confidence.min() >= 0 and confidence.max() <= 1 and confidence.max() - confidence.min() > 0.2
+    for matching in (small_result.matching, small_result.match("hungarian")):
+        margins = naive_margins(scores, matching.pairs.tolist())
+        expected = small_result.counterparts.calibration.predict(margins)
+        np.testing.assert_allclose(matching.confidence, expected, atol=1e-4)
+    pairs = [(row, int(answer)) for row in (3, 60) for answer in found.ids[row]]
+    expected = small_result.counterparts.calibration.predict(naive_margins(scores, pairs))
+    np.testing.assert_allclose(confidence[[3, 60]].ravel(), expected, atol=1e-4)
+    back, sure = small_result.neighbors(2, side="right")
+    pairs = [(int(answer), 7) for answer in back.ids[7]]
+    expected = small_result.counterparts.calibration.predict(naive_margins(scores, pairs))
+    np.testing.assert_allclose(sure[7], expected, atol=1e-4)
+
+
+def test_without_an_index_few_entities_are_scored_with_all_others(small_result, monkeypatch):
+    monkeypatch.setattr("mmkg.result.LARGEST_FLAT", 10)
+    monkeypatch.setattr("mmkg.result.BLOCK_ROWS", 32)
+    rows = np.array([4, 17, 88])
+    for csls_k in (3, 0):
+        protocol = dataclasses.replace(small_result.protocol, csls_k=csls_k)
+        bare = dataclasses.replace(small_result, protocol=protocol)
+        bare.__dict__["csls_means"] = small_result.csls_means
+        found = bare.nearest(rows, 3, "right")
+        assert bare.indexes == {}
+        scores = (
+            csls_by_hand(small_result.left, small_result.right) if csls_k else small_result.left @ small_result.right.T
+        )
+        for query, column in enumerate(rows.tolist()):
+            expected = np.argsort(-scores[:, column])[:3]
+            assert found.ids[query].tolist() == expected.tolist()
+            np.testing.assert_allclose(found.scores[query], scores[expected, column], atol=1e-4)
+
+
+def test_what_was_learnt_about_counterparts_is_saved_with_the_run(small_result, small_run):
+    loaded = AlignmentResult.load(small_run)
+    assert "counterparts" in vars(loaded)  # not found out again
+    assert loaded.counterparts.as_dict() == small_result.counterparts.as_dict()
+    assert loaded.threshold() == small_result.threshold()
+
+
+def test_the_share_with_a_counterpart_may_be_told(small_result):
+    search = dataclasses.replace(small_result.experiment.search, matchable=0.25)
+    told = dataclasses.replace(
+        small_result, experiment=dataclasses.replace(small_result.experiment, search=search)
+    ).counterparts
+    assert (told.share, told.estimated) == (0.25, False)
+    assert small_result.counterparts.estimated and 0.01 <= small_result.counterparts.share <= 0.99
+    with pytest.raises(UsageError, match=r"matchable must be in 0\.\.1, got 1\.5"):
+        dataclasses.replace(search, matchable=1.5)
+
+
+def test_only_matches_that_are_sure_enough_are_believed(small_result):
+    least = small_result.threshold()
     matching = small_result.matching
-    assert (np.diff(matching.confidence[np.argsort(matching.score)]) >= 0).all()
+    expected = [pair for pair, sure in zip(matching.pairs.tolist(), matching.confidence, strict=True) if sure >= least]
+    assert small_result.believed().pairs.tolist() == expected and 0 < len(expected) < len(matching)
+    assert small_result.believed(threshold=0.0) is matching
+    bare = dataclasses.replace(
+        small_result, links=dataclasses.replace(small_result.links, valid=small_result.links.valid[:9])
+    )
+    assert bare.threshold() == 0 and len(bare.believed()) == len(bare.matching)
+    for asked in (lambda: bare.believed(threshold=0.5), lambda: bare.threshold(0.9)):
+        with pytest.raises(UsageError, match="too few validation links"):
+            asked()
 
 
 def test_confidence_says_how_often_the_best_answer_is_right(small_result, small_task):
@@ -413,7 +482,7 @@ def test_a_run_without_test_links_has_matches_but_no_metrics(small_task, tmp_pat
 def test_few_validation_links_give_no_confidence(small_result):
     links = dataclasses.replace(small_result.links, valid=small_result.links.valid[:9])
     result = dataclasses.replace(small_result, links=links)
-    assert result.calibration is None and result.matching.confidence is None
+    assert result.counterparts is None and result.matching.confidence is None
     assert [hit.confidence for hit in result.search(0, k=2)] == [None, None]
     assert [link.confidence for link in result.export()][:2] == [None, None]
 

@@ -3,6 +3,7 @@
 from .evaluate import evaluate, link_ranks
 from .listed import listed_ranks, matching_figures
 from .metrics import all_metrics, hits_at_k, mean_rank, mrr
+from .no_counterpart import answers_to, calibration_error, counterpart_figures, reliability
 from .protocol import Protocol
 from .ranks import Ranks, both_directions, score_ranks
 from .reweigh import choose_weights
@@ -12,8 +13,11 @@ __all__ = [
     "Protocol",
     "Ranks",
     "all_metrics",
+    "answers_to",
     "both_directions",
+    "calibration_error",
     "choose_weights",
+    "counterpart_figures",
     "evaluate",
     "evaluate_sample",
     "hits_at_k",
@@ -22,6 +26,7 @@ __all__ = [
     "matching_figures",
     "mean_rank",
     "mrr",
+    "reliability",
     "sampled_ranks",
     "score_ranks",
 ]

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from .confidence import Calibration
+from .counterparts import Counterparts, Threshold
 from .greedy import greedy
 from .hungarian import hungarian
 from .matching import Matching
@@ -16,4 +17,4 @@ MATCHERS: dict[str, Callable[..., Matching]] = {
     "sinkhorn": sinkhorn,
 }
 
-__all__ = ["MATCHERS", "Calibration", "Matching", "SinkhornConfig"]
+__all__ = ["MATCHERS", "Calibration", "Counterparts", "Matching", "SinkhornConfig", "Threshold"]

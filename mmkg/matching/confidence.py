@@ -34,7 +34,7 @@ class Calibration:
             raise InputError(f"expected a finite slope >= 0 and a finite intercept, got {self.slope}, {self.intercept}")
 
     @staticmethod
-    def fit(scores: FloatArray, correct: BoolArray) -> "Calibration":
+    def fit(scores: FloatArray, correct: BoolArray, weights: FloatArray | None = None) -> "Calibration":
         """Fit by maximum likelihood on validation pairs.
 
         Where all pairs are right, or all wrong, or all scores are equal, the probability is constant.
@@ -42,9 +42,10 @@ class Calibration:
         Args:
             scores: of the predicted pairs, ``[V]``, V >= 1, finite.
             correct: whether each pair is right, bool ``[V]``.
+            weights: how much each pair counts, ``[V]``, >= 0 and not all 0; ``None`` = all the same.
 
         Raises:
-            InputError: no pair, lengths that differ, a score that is not finite.
+            InputError: no pair, lengths that differ, a score that is not finite, weights out of range.
         """
         from scipy.optimize import minimize
 
@@ -56,20 +57,24 @@ class Calibration:
             )
         if not np.isfinite(values).all():
             raise InputError("scores to calibrate on must be finite")
+        shares = np.full(len(values), 1 / len(values)) if weights is None else np.asarray(weights, np.float64)
+        if shares.shape != values.shape or not (np.isfinite(shares).all() and (shares >= 0).all() and shares.sum() > 0):
+            raise InputError(f"expected a finite weight >= 0 for each of {len(values)} pairs, not all of them 0")
+        shares = shares / shares.sum()
         num_right = int(right.sum())
         num_wrong = len(right) - num_right
         targets = np.where(right, (num_right + 1) / (num_right + 2), 1 / (num_wrong + 2))
         centre, spread = float(values.mean()), float(values.std())
         if num_right == 0 or num_wrong == 0 or spread < 1e-12:
-            share = float(targets.mean())
+            share = float(shares @ targets)
             return Calibration(0.0, math.log(share / (1 - share)))
         scaled = (values - centre) / spread
 
         def loss(params: np.ndarray) -> tuple[float, np.ndarray]:
             logits = params[0] * scaled + params[1]
-            residual = np.exp(-np.logaddexp(0, -logits)) - targets  # sigmoid - target
-            value = (np.logaddexp(0, logits) - targets * logits).mean()
-            return float(value), np.array([(residual * scaled).mean(), residual.mean()])
+            residual = shares * (np.exp(-np.logaddexp(0, -logits)) - targets)  # sigmoid - target
+            value = shares @ (np.logaddexp(0, logits) - targets * logits)
+            return float(value), np.array([residual @ scaled, residual.sum()])
 
         found = minimize(loss, np.zeros(2), jac=True, method="L-BFGS-B", bounds=[(0, None), (None, None)])
         slope = float(found.x[0]) / spread

@@ -67,6 +67,38 @@ def matches_table(matches: Iterable[Mapping[str, Any]], *, style: Style = "text"
     return text_table(header, rows, left=[0, 1], style=style)
 
 
+def counterparts_text(judged: Mapping[str, Any], *, matcher: str) -> str:
+    """What `mmkg.calibrate.judge_counterparts` found, for people, with its protocol."""
+    share, chosen = judged["share"], judged["threshold"]
+    how = "estimated" if judged["estimated"] else "as told"
+    names = ("precision", "recall", "f1", "none_precision", "none_recall", "none_f1", "calibration_error")
+    rows = [
+        [what, *(format_metric(name, judged[part].get(name)) for name in names)]
+        for what, part in (("known", "known"), ("graph", "graph"))
+    ]
+    header = ["", "precision", "recall", "F1", "none: precision", "recall", "F1", "ECE"]
+    curve = [
+        [format_metric("", each[name]) for each in judged["known"]["reliability"]]
+        for name in ("confidence", "right", "weight")
+    ]
+    numbers = [str(place + 1) for place in range(len(curve[0]))]
+    named = zip(("confidence", "share right", "weight"), curve, strict=True)
+    return "".join(
+        [
+            f"Links, and entities without a counterpart (none); candidates: all entities. {share:.3f} of the left "
+            f"entities outside the learnt links have a counterpart ({how}); links of confidence {judged['least']:.3f} "
+            f"or more are believed (best F1 on {judged['num_valid']:,} validation links: {chosen['value']:.3f}, which "
+            f"promises F1 {chosen['f1']:.3f})\n",
+            text_table(header, rows, left=[0]),
+            f"known: best answers to {judged['num_known']:,} test links, with and without their counterpart among the "
+            "candidates, weighed by that share\n",
+            f"graph: matches ({matcher}) of all {judged['num_unseen']:,} left entities outside the learnt links; "
+            f"{judged['graph']['linked']:.3f} have a known link, the others count as having no counterpart\n",
+            text_table(["known", *numbers], [[name, *values] for name, values in named], left=[0]),
+        ]
+    )
+
+
 def text_table(
     header: Sequence[str], rows: Sequence[Sequence[str]], *, left: Sequence[int] = (), style: Style = "text"
 ) -> str:

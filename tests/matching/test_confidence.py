@@ -76,3 +76,21 @@ def test_a_calibration_survives_json():
 def test_bad_validation_pairs_are_refused(scores, correct, message):
     with pytest.raises(InputError, match=message):
         Calibration.fit(np.array(scores), correct)
+
+
+def test_a_weight_counts_as_so_many_pairs():
+    rng = np.random.default_rng(3)
+    scores = rng.normal(size=300)
+    correct = rng.random(300) < 1 / (1 + np.exp(-3 * scores))
+    times = rng.integers(1, 5, 300)
+    weighed = Calibration.fit(scores, correct, times / 7)
+    repeated = Calibration.fit(np.repeat(scores, times), np.repeat(correct, times))
+    np.testing.assert_allclose(weighed.predict(scores), repeated.predict(scores), atol=0.01)  # smoothing differs
+    constant = Calibration.fit(np.full(4, 0.3), np.array([True, True, False, False]), np.array([3.0, 3, 1, 1]))
+    assert constant.predict(np.array([0.3])) == pytest.approx([0.75 * 0.75 + 0.25 * 0.25])  # targets 3/4 and 1/4
+
+
+@pytest.mark.parametrize("weights", [[1.0], [1.0, -1.0], [0.0, 0.0], [math.nan, 1.0]])
+def test_weights_that_are_none_are_refused(weights):
+    with pytest.raises(InputError, match="finite weight >= 0 for each of 2 pairs"):
+        Calibration.fit(np.array([0.1, 0.2]), np.array([True, False]), np.array(weights))

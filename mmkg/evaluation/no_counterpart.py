@@ -1,0 +1,116 @@
+"""Figures of links and of entities without a counterpart, and whether confidences mean what they say."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..errors import InputError
+from ..typing import BoolArray, FloatArray, IntArray
+
+
+def counterpart_figures(
+    found: BoolArray, right: BoolArray, present: BoolArray, weights: FloatArray | None = None
+) -> dict[str, float]:
+    """Precision, recall and F1 of the links found, and of "has no counterpart" where none was found.
+
+    Args:
+        found: whether an entity was given a counterpart, bool ``[A]``.
+        right: whether it is the true one, bool ``[A]``.
+        present: whether the entity has a counterpart, bool ``[A]``.
+        weights: how much each entity counts, ``[A]``, >= 0; ``None`` = all the same.
+
+    Returns:
+        ``precision``, ``recall``, ``f1`` of links, ``none_precision``, ``none_recall``, ``none_f1`` of entities
+        without one, in [0, 1] and 0 where there is nothing to count; and ``found``, the weight of links found.
+
+    Raises:
+        InputError: columns of different lengths, or something right that is not found or not present.
+
+    Source:
+        Sun, Chen and Hu, ACL 2021: the consolidated evaluation of alignment with dangling entities.
+    """
+    if weights is None:
+        weights = np.ones(len(found), np.float32)
+    if not found.shape == right.shape == present.shape == weights.shape:
+        raise InputError(f"expected columns of one length, got {found.shape}, {right.shape}, {present.shape}")
+    if (right & ~(found & present)).any():
+        raise InputError("expected right answers among those found, of entities that have a counterpart")
+    left_out = ~found & ~present
+    links = _figures(*(float(weights[each].sum()) for each in (right, found, present)))
+    none = _figures(*(float(weights[each].sum()) for each in (left_out, ~found, ~present)))
+    return links | {f"none_{name}": value for name, value in none.items()} | {"found": float(weights[found].sum())}
+
+
+def answers_to(pairs: IntArray, links: IntArray, asked: IntArray) -> tuple[BoolArray, BoolArray, BoolArray]:
+    """What a matching says about some left entities: ``found``, ``right`` and ``present`` of ``counterpart_figures``.
+
+    Args:
+        pairs: what was found, int64 ``[M, 2]``, each left row once.
+        links: true pairs, int64 ``[L, 2]``, each left row once; who is in none counts as having no counterpart.
+        asked: left rows, int64 ``[A]``.
+    """
+    size = 1 + max((int(rows.max()) for rows in (pairs[:, 0], links[:, 0], asked) if len(rows)), default=0)
+    answer, gold = np.full(size, -1), np.full(size, -2)
+    answer[pairs[:, 0]] = pairs[:, 1]
+    gold[links[:, 0]] = links[:, 1]
+    return answer[asked] >= 0, answer[asked] == gold[asked], gold[asked] >= 0
+
+
+class Bin(NamedTuple):
+    """Answers of about equal confidence: their mean confidence, the share that is right, their part of the weight."""
+
+    confidence: float
+    right: float
+    weight: float
+
+
+def reliability(
+    confidence: FloatArray, right: BoolArray, weights: FloatArray | None = None, *, bins: int = 10
+) -> list[Bin]:
+    """The reliability curve: answers in order of their confidence, cut into bins of about equal weight.
+
+    Args:
+        confidence: of each answer, ``[A]``, in [0, 1].
+        right: whether it is right, bool ``[A]``.
+        weights: how much each answer counts, ``[A]``, >= 0; ``None`` = all the same.
+        bins: at most so many, >= 1; empty ones are left out.
+
+    Raises:
+        InputError: columns of different lengths, a confidence outside [0, 1], or ``bins`` < 1.
+
+    Source:
+        DeGroot and Fienberg, 1983; bins of equal weight as Nguyen and O'Connor, EMNLP 2015.
+    """
+    if weights is None:
+        weights = np.ones(len(confidence), np.float32)
+    if not confidence.shape == right.shape == weights.shape or bins < 1:
+        raise InputError(f"expected columns of one length and bins >= 1, got {confidence.shape}, {right.shape}, {bins}")
+    if len(confidence) and not 0 <= float(confidence.min()) <= float(confidence.max()) <= 1:
+        raise InputError(f"confidences must be in [0, 1], got {confidence.min()}..{confidence.max()}")
+    total = float(weights.sum())
+    if total <= 0:
+        return []
+    order = np.argsort(confidence, kind="stable")
+    before = np.cumsum(weights[order]) - weights[order] / 2  # where the middle of each answer's weight lies
+    place = np.minimum((before / total * bins).astype(np.int64), bins - 1)
+    columns = (weights, weights * confidence, weights * right)
+    sums = [np.bincount(place, each[order].astype(np.float64), minlength=bins).tolist() for each in columns]
+    return [Bin(c / w, r / w, w / total) for w, c, r in zip(*sums, strict=True) if w > 0]
+
+
+def calibration_error(curve: list[Bin]) -> float:
+    """Expected calibration error: the mean distance of confidence and share right over the bins, by weight, in [0, 1].
+
+    Source:
+        Naeini, Cooper and Hauskrecht, AAAI 2015.
+    """
+    return float(sum(each.weight * abs(each.confidence - each.right) for each in curve))
+
+
+def _figures(right: float, found: float, there: float) -> dict[str, float]:
+    """Of so many right ones among those found and those there are."""
+    return {
+        "precision": float(right / found) if found else 0.0,
+        "recall": float(right / there) if there else 0.0,
+        "f1": float(2 * right / (found + there)) if found + there else 0.0,
+    }

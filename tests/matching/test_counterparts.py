@@ -1,0 +1,179 @@
+import json
+
+import numpy as np
+import pytest
+
+from mmkg.errors import InputError, UsageError
+from mmkg.matching.counterparts import (
+    Counterparts,
+    HeldOut,
+    best_margins,
+    estimate_share,
+    hold_out,
+    pair_margins,
+)
+from mmkg.search.neighbors import Neighbors
+
+
+def searcher(scores):
+    """Exact answers from a matrix of scores of left and right entities."""
+
+    def nearest(rows, k, side):
+        block = (scores if side == "left" else scores.T)[rows]
+        order = np.argsort(-block, axis=1, kind="stable")[:, :k]
+        found = np.take_along_axis(block, order, axis=1)
+        short = ((0, 0), (0, max(0, k - block.shape[1])))
+        return Neighbors(
+            np.pad(order, short, constant_values=-1).astype(np.int64),
+            np.pad(found, short, constant_values=-np.inf).astype(np.float32),
+        )
+
+    return nearest
+
+
+def csls_matrix(cosines, k):
+    """2 c - the mean of the k largest of the row - that of the column."""
+    rows = np.sort(cosines, axis=1)[:, ::-1][:, :k].mean(axis=1)
+    columns = np.sort(cosines, axis=0)[::-1][:k].mean(axis=0)
+    return 2 * cosines - rows[:, None] - columns[None], (rows, columns)
+
+
+def test_the_margin_of_a_pair_is_over_the_best_other_of_row_and_column():
+    scores = np.array([[0.9, 0.2], [0.7, 0.4], [0.1, 0.5]])
+    pairs = np.array([[0, 0], [1, 0], [1, 1], [2, 1]])
+    expected = [0.9 - 0.7, 0.7 - 0.9, 0.4 - 0.7, 0.5 - 0.4]
+    margins = pair_margins(pairs, scores[pairs[:, 0], pairs[:, 1]], searcher(scores))
+    assert margins.dtype == np.float32 and margins == pytest.approx(expected)
+    rows = np.arange(3)
+    assert best_margins(rows, searcher(scores)(rows, 2, "left"), searcher(scores)) == pytest.approx([0.2, -0.2, 0.1])
+    assert pair_margins(np.empty((0, 2), np.int64), np.empty(0), searcher(scores)).tolist() == []
+    assert pair_margins(np.array([[0, 0]]), np.array([0.5]), searcher(np.array([[0.5]]))).tolist() == [8.0]
+
+
+@pytest.mark.parametrize("csls_k", [0, 3])
+def test_each_link_asks_with_and_without_its_counterpart(csls_k):
+    cosines = np.random.default_rng(3).uniform(-1, 1, (9, 8))
+    links = np.array([[0, 0], [4, 2], [7, 7]])
+    scores, means = csls_matrix(cosines, csls_k) if csls_k else (cosines, None)
+    sample = hold_out(links, searcher(scores), csls_k=csls_k, means=means)
+    assert sample.present.tolist() == [True] * 3 + [False] * 3
+    expected, right = [], []
+    for row, gold in links.tolist():
+        answer = int(scores[row].argmax())
+        others = [*np.delete(scores[row], answer), *np.delete(scores[:, answer], row)]
+        expected.append(scores[row, answer] - max(others))
+        right.append(answer == gold)
+    for row, gold in links.tolist():  # the same with the column of the counterpart gone, for this row only
+        own = (
+            2 * cosines[row] - np.sort(np.delete(cosines[row], gold))[::-1][:3].mean() - means[1]
+            if csls_k
+            else scores[row]
+        )
+        own = np.where(np.arange(8) == gold, -np.inf, own)
+        answer = int(own.argmax())
+        expected.append(own[answer] - max(*np.delete(own, answer), *np.delete(scores[:, answer], row)))
+    assert sample.margins == pytest.approx(expected, abs=1e-6)
+    assert sample.right.tolist() == [*right, False, False, False]
+
+
+def test_where_the_counterpart_is_the_only_candidate_only_one_question_is_left():
+    sample = hold_out(np.array([[0, 0], [1, 0]]), searcher(np.array([[0.5], [0.4]])))
+    assert sample.present.tolist() == [True, True] and sample.right.tolist() == [True, True]
+
+
+def planted(rng, size, share):
+    """Margins of entities of which a share has a counterpart: two normal distributions, one scale apart each way."""
+    present = rng.random(size) < share
+    return np.where(present, rng.normal(0.3, 0.2, size), rng.normal(-0.1, 0.2, size)).astype(np.float32), present
+
+
+def held_out(rng, size):
+    margins = np.concatenate([rng.normal(0.3, 0.2, size), rng.normal(-0.1, 0.2, size)]).astype(np.float32)
+    present = np.repeat([True, False], size)
+    return HeldOut(margins, present.copy(), present)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_a_planted_share_with_a_counterpart_is_recovered_from_margins_alone(share):
+    rng = np.random.default_rng(0)
+    margins, _ = planted(rng, 20_000, share)
+    assert estimate_share(held_out(rng, 2000), margins) == pytest.approx(share, abs=0.03)
+
+
+@pytest.mark.parametrize("share", [0.2, 0.8])
+def test_confidences_mean_what_they_say_at_the_share_they_were_calibrated_for(share):
+    rng = np.random.default_rng(1)
+    learnt = Counterparts(held_out(rng, 5000), share, estimated=False)
+    margins, present = planted(rng, 50_000, share)
+    confidence = learnt.calibration.predict(margins)
+    for low in (0.0, 0.2, 0.4, 0.6, 0.8):
+        inside = (confidence >= low) & (confidence < low + 0.2)
+        assert present[inside].mean() == pytest.approx(confidence[inside].mean(), abs=0.05)
+
+
+HAND = HeldOut(  # in order of their margins: right, right, without, right, without, wrong
+    np.array([0.6, 0.5, 0.3, 0.1, 0.4, 0.2], np.float32),
+    np.array([True, True, True, False, False, False]),
+    np.array([True, True, True, True, False, False]),
+)
+
+
+def test_the_threshold_has_the_best_f1_of_all():
+    learnt = Counterparts(HAND, 0.5, estimated=False)  # four with weight 1/8, two without with weight 1/4
+    chosen = learnt.threshold()
+    confidence = learnt.calibration.predict(HAND.margins)
+    weights = np.array([1 / 8] * 4 + [1 / 4] * 2)
+    scored = {}
+    for least in confidence:
+        kept = confidence >= least
+        scored[float(least)] = 2 * (weights * HAND.right)[kept].sum() / (weights[kept].sum() + 0.5)
+    assert chosen.value == max(scored, key=scored.get) and chosen.f1 == pytest.approx(max(scored.values()))
+    assert (chosen.precision, chosen.recall) == (pytest.approx(1.0), pytest.approx(0.5))  # 0.6 and 0.5 alone
+
+
+def test_a_wanted_precision_is_reached_as_low_as_can_be():
+    learnt = Counterparts(HAND, 0.5, estimated=False)
+    # from 0.3 on: 3/8 right of 5/8; from 0.2 on 3/8 of 7/8; all: 3/8 of 1
+    assert learnt.threshold(0.6).value == pytest.approx(float(learnt.calibration.predict(HAND.margins)[2]))
+    assert learnt.threshold(0.6).precision == pytest.approx(0.6)
+    assert learnt.threshold(0.0).value == pytest.approx(float(learnt.calibration.predict(HAND.margins).min()))
+    assert learnt.threshold(1.0).recall == pytest.approx(0.5)
+    with pytest.raises(UsageError, match="least precision must be in 0..1"):
+        learnt.threshold(1.5)
+    margins = np.array([0.6, 0.5, 0.45, 0.3, -0.5, -0.6], np.float32)  # wrong, right, right, wrong, without, without
+    worse = HeldOut(margins, np.array([False, True, True, False, False, False]), HAND.present)
+    with pytest.raises(UsageError, match=r"no confidence reaches a precision of 0\.99 .* the most is 0\.667, from"):
+        Counterparts(worse, 0.5, estimated=False).threshold(0.99)
+
+
+def test_equal_confidences_stand_or_fall_together():
+    sample = HeldOut(
+        np.full(4, 0.5, np.float32), np.array([True, True, False, False]), np.array([True, True, False, False])
+    )
+    chosen = Counterparts(sample, 0.5, estimated=True).threshold()
+    assert (chosen.precision, chosen.recall) == (pytest.approx(0.5), pytest.approx(1.0))
+
+
+def test_what_was_learnt_survives_json():
+    learnt = Counterparts(HAND, 0.3, estimated=True)
+    back = Counterparts.from_dict(json.loads(json.dumps(learnt.as_dict())))
+    assert back.as_dict() == learnt.as_dict() and back.calibration == learnt.calibration
+    for wrong in ({}, learnt.as_dict() | {"right": [True]}, learnt.as_dict() | {"margins": ["x"] * 6}):
+        with pytest.raises(InputError):
+            Counterparts.from_dict(wrong)
+
+
+@pytest.mark.parametrize(
+    ("margins", "right", "present"),
+    [
+        ([0.1], [True, False], [True]),
+        ([np.nan], [True], [True]),
+        ([0.1], [True], [False]),
+        ([0.1], [1], [True]),
+    ],
+)
+def test_held_out_answers_that_cannot_be_are_refused(margins, right, present):
+    with pytest.raises(InputError, match="expected"):
+        HeldOut(np.array(margins, np.float32), np.array(right), np.array(present))
+    with pytest.raises(UsageError, match="must be in 0..1"):
+        Counterparts(HAND, 1.2, estimated=False)
