@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .data.describe import describe
     from .data.formats import read_graph, read_pair, write_pair
     from .data.kg import KnowledgeGraph
+    from .data.merge import merge_graphs, write_merged
     from .data.nx import from_networkx, to_networkx
     from .data.pyg import from_pyg, to_pyg
     from .data.synthetic import twin_graphs
@@ -38,12 +39,14 @@ _HOME = {
     "from_networkx": ".data.nx",
     "from_pyg": ".data.pyg",
     "load": ".pipeline",
+    "merge_graphs": ".data.merge",
     "read_dbp15k": ".data.dbp15k",
     "read_graph": ".data.formats",
     "read_pair": ".data.formats",
     "to_networkx": ".data.nx",
     "to_pyg": ".data.pyg",
     "twin_graphs": ".data.synthetic",
+    "write_merged": ".data.merge",
     "write_pair": ".data.formats",
 }
 
@@ -61,12 +64,14 @@ __all__ = [
     "from_networkx",
     "from_pyg",
     "load",
+    "merge_graphs",
     "read_dbp15k",
     "read_graph",
     "read_pair",
     "to_networkx",
     "to_pyg",
     "twin_graphs",
+    "write_merged",
     "write_pair",
 ]
 

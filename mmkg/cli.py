@@ -39,6 +39,10 @@ class Format(StrEnum):
 
     tsv = "tsv"
     nt = "nt"
+    sssom = "sssom"
+    jsonl = "jsonl"
+    parquet = "parquet"
+    oaei = "oaei"
 
 
 Pair = Annotated[
@@ -243,7 +247,7 @@ def search(
     print(text_table(["answer", "URI", "score", "conf.", *result.widths], body, left=[0, 1]))
 
 
-@app.command(epilog="Example: mmkg match RUN --method mutual --format nt")
+@app.command(epilog="Example: mmkg match RUN --method mutual --format sssom")
 def match(
     run: Run,
     method: Annotated[
@@ -252,13 +256,20 @@ def match(
     k: Annotated[
         int | None, typer.Option("-k", help="Nearest entities that come into question.", show_default="the matcher's")
     ] = None,
-    form: Annotated[Format, typer.Option("--format", help="Tab-separated, or owl:sameAs N-Triples.")] = Format.tsv,
+    form: Annotated[Format, typer.Option("--format", help="nt, sssom: owl:sameAs; oaei: RDF/XML.")] = Format.tsv,
     threshold: Annotated[
         float | None,
         typer.Option(help="Least confidence of a link; 0 = all.", show_default="best F1 on validation links"),
     ] = None,
     min_precision: Annotated[
         float | None, typer.Option(help="Least precision on validation links, in place of the best F1.")
+    ] = None,
+    same_as: Annotated[
+        float | None,
+        typer.Option(
+            help="Least confidence of owl:sameAs in nt and sssom, below it skos:closeMatch.",
+            show_default="nt: all are; sssom: precision 0.95 on validation links",
+        ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="File to write; default: stdout.")] = None,
     as_json: Json = False,
@@ -269,27 +280,40 @@ def match(
     modalities: Modalities = "",
 ) -> None:
     """Match all entities of both graphs one-to-one and write the links; those that are not sure enough are left out."""
-    from .report import to_ntriples, to_tsv, write_ntriples, write_tsv
+    from .report.export import LINES, Export, unmatched_of, write_links
+    from .result import check_threshold
 
     if threshold is not None and min_precision is not None:
         raise UsageError("give --threshold or --min-precision, not both")
+    if out is None and not as_json and form.value not in LINES:
+        raise UsageError(f"the format {form.value} is no text to print; name a file with --out")
     result = _load(run, seed, device, config, settings, modalities)
     threshold = result.threshold(min_precision) if threshold is None else threshold
     matching = result.believed(result.match(method, k=k, device=device), threshold)
-    links = list(result.export(matching))
+    if same_as is not None:
+        check_threshold(same_as)
+    elif form is Format.sssom:
+        same_as = result.same_as_threshold(threshold)
+    export = Export(list(result.export(matching)), same_as, unmatched_of(*result.entities, matching))
     if out is not None:
-        number = write_tsv(out, links) if form is Format.tsv else write_ntriples(out, links)
+        write_links(out, export, form.value)
     if as_json:
         values = {
-            "links": [link._asdict() for link in links],
+            "links": [link._asdict() for link in export.links],
             "threshold": threshold,
+            "same_as": same_as,
+            "unmatched": dict(zip(("left", "right"), map(len, export.unmatched), strict=True)),
             "figures": result.figures(matching),
         }
         print(json.dumps(values, ensure_ascii=False))
     elif out is not None:
-        print(f"{number} links written to {out}, of confidence {threshold:.3f} at least")
+        left, right = map(len, export.unmatched)
+        print(
+            f"{len(export.links)} links written to {out}, of confidence {threshold:.3f} at least; "
+            f"{left} left and {right} right entities have none"
+        )
     else:
-        for line in to_tsv(links) if form is Format.tsv else to_ntriples(links):
+        for line in LINES[form.value](export):
             sys.stdout.write(line)
 
 
@@ -327,6 +351,62 @@ def images(
     print(f"features of {number:,} pictures, {dim} numbers each, written to {out}")
     if bad:
         print(f"mmkg: {rejected_text(bad)}; all are listed in {rejected_file(out)}", file=sys.stderr)
+
+
+@app.command(epilog="Example: mmkg merge RUN emoji-fr-en --out merged.nq")
+def merge(
+    run: Run,
+    pair: Pair,
+    right: Right = None,
+    out: Annotated[
+        Path, typer.Option(help="merged.nq keeps where each statement came from, as does .graphml; or .nt.")
+    ] = Path("merged.nq"),
+    method: Annotated[
+        str | None, typer.Option(help="mutual, greedy, hungarian or sinkhorn.", show_default="as trained")
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(help="Least confidence of a link; 0 = all.", show_default="best F1 on validation links"),
+    ] = None,
+    min_precision: Annotated[
+        float | None, typer.Option(help="Least precision on validation links, in place of the best F1.")
+    ] = None,
+    as_json: Json = False,
+    seed: Seed = None,
+    device: Device = "auto",
+    config: Config = None,
+    settings: Settings = None,
+    modalities: Modalities = "",
+) -> None:
+    """Write both graphs of a run as one, in which aligned entities are one; known links count as aligned."""
+    from .data.merge import merge_graphs, write_merged
+    from .pipeline import load
+
+    if threshold is not None and min_precision is not None:
+        raise UsageError("give --threshold or --min-precision, not both")
+    result = _load(run, seed, device, config, settings, modalities)
+    task = load(pair if right is None else (pair, right), result.experiment.data, seed=result.experiment.seed)
+    threshold = result.threshold(min_precision) if threshold is None else threshold
+    matching = result.believed(result.match(method, device=device), threshold)
+    merged = merge_graphs(task.left, task.right, result.aligned_pairs(task, matching))
+    write_merged(merged, out)
+    counts = {
+        "entities": merged.graph.num_entities,
+        "unified": int((merged.origin == 3).sum()),
+        "triples": len(merged.graph.triples),
+        "attributes": len(merged.graph.attributes),
+        "renamed": len(merged.apart),
+        "threshold": threshold,
+    }
+    if as_json:
+        print(json.dumps(counts))
+        return
+    print(
+        f"{counts['entities']:,} entities, {counts['unified']:,} of them in both graphs (links of confidence "
+        f"{threshold:.3f} at least), {counts['triples']:,} triples, {counts['attributes']:,} attribute facts: {out}"
+    )
+    if merged.apart:
+        print(f"renamed, because a left entity that is another has the same label: {len(merged.apart):,}")
 
 
 @app.command(epilog="Example: mmkg doctor")

@@ -13,7 +13,7 @@ import torch
 from .config import Experiment
 from .data.entities import EntityTable
 from .data.split import sample_links
-from .data.task import LinkSplit
+from .data.task import AlignmentTask, LinkSplit
 from .errors import UsageError, nearest
 from .evaluation import (
     Protocol,
@@ -39,6 +39,7 @@ from .search.parts_index import PartsIndex
 from .search.vectors import unit_rows
 from .typing import SURFACE, FloatArray, IntArray
 
+SAME_AS_PRECISION = 0.95  # of links that are called owl:sameAs and not skos:closeMatch
 FEW_ROWS = 4096  # are scored with all others where an index would have to be built first
 BLOCK_ROWS = 1 << 18  # lists are read once per block
 KEPT = (
@@ -171,6 +172,39 @@ class AlignmentResult:
                 "a precision needs confidences, and this run had too few validation links to calibrate them"
             )
         return 0.0
+
+    def same_as_threshold(self, threshold: float = 0.0) -> float:
+        """The least confidence of what may be called the same: a precision of 0.95 on validation links, at most 1.
+
+        Args:
+            threshold: of the links that are believed; the result is not below it.
+        """
+        if self.counterparts is None:
+            return 1.0
+        try:
+            return max(threshold, self.counterparts.threshold(SAME_AS_PRECISION).value)
+        except UsageError:  # never as precise
+            return 1.0
+
+    def aligned_pairs(self, task: AlignmentTask, matching: Matching) -> IntArray:
+        """Training and validation links of a run, and the matches that contradict none of them, int64 ``[M, 2]``.
+
+        Raises:
+            UsageError: ``task`` holds other graphs than the run.
+        """
+        for side, graph, table in zip(("left", "right"), (task.left, task.right), self.entities, strict=True):
+            if graph.entities != table.labels:
+                raise UsageError(
+                    f"this run belongs to other data: its {side} graph has {len(table.labels):,} entities, first "
+                    f"{table.labels[0]!r}; the pair has {graph.num_entities:,}, first {graph.entities[0]!r}"
+                )
+        known = np.concatenate([self.links.train, self.links.valid])
+        _, first_left = np.unique(known[:, 0], return_index=True)
+        known = known[np.sort(first_left)]  # one to one, where the links are not
+        _, first_right = np.unique(known[:, 1], return_index=True)
+        known = known[np.sort(first_right)]
+        free = ~(np.isin(matching.left, known[:, 0]) | np.isin(matching.right, known[:, 1]))
+        return np.concatenate([known, matching.pairs[free]])
 
     def evaluate(
         self,

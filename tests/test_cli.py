@@ -11,6 +11,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+
+
+import networkx
 import pytest
 from drawn import draw, save
 from small import FLAGS, write_dbp15k
@@ -18,10 +21,14 @@ from typer.testing import CliRunner
 
 import mmkg
 from mmkg import cli
+from mmkg.data.sssom import read_sssom
 from mmkg.result import AlignmentResult
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = ("describe", "align", "evaluate", "search", "match", "images", "doctor")
+
+
+COMMANDS = ("describe", "align", "evaluate", "search", "match", "merge", "doctor")
 DIRECTIONS = {"left_to_right", "right_to_left"}
 IRI = r"<[^\x00-\x20<>\"{}|^`\\]+>"
 NT_LINE = re.compile(rf"{IRI} <http://www\.w3\.org/2002/07/owl#sameAs> {IRI} \.")
@@ -115,6 +122,39 @@ def test_the_example_of_the_help_runs_as_printed(run, small_run, command):
     assert done.code == 0 and done.err == "" and len(done.out.splitlines()) > 3
     if command == "search":
         assert "chats" in done.out and "right/" in done.out
+
+
+def test_the_example_of_merge_runs_on_the_pair_of_a_run(run, aligned, pair, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    places = {"RUN": aligned.folder, "emoji-fr-en": pair}
+    words = [str(places.get(word, word)) for word in example("merge")]
+    done = run(*words)
+    task, result = mmkg.load(pair), AlignmentResult.load(aligned.folder)
+    links = result.links
+    matching = result.believed().pairs.tolist()
+    unified = len(links.train) + len(links.valid)
+    known = (
+        {*links.train[:, 0].tolist(), *links.valid[:, 0].tolist()},
+        {
+            *links.train[:, 1].tolist(),
+            *links.valid[:, 1].tolist(),
+        },
+    )
+    unified += sum(i not in known[0] and j not in known[1] for i, j in matching)
+    assert (
+        done.code == 0 and done.err == "" and f"{180 - unified} entities, {unified} of them in both graphs" in done.out
+    )
+    read = mmkg.read_graph(tmp_path / "merged.nq")
+    assert read.num_entities == 180 - unified
+    assert len(read.triples) == len(task.left.triples) + len(task.right.triples)
+    done = run("merge", aligned.folder, pair, "--out", "m.graphml", "--json")
+    assert done.err == "" and json.loads(done.out)["unified"] == unified
+    assert len(networkx.read_graphml(tmp_path / "m.graphml")) == 180 - unified
+
+
+def test_a_run_is_merged_with_its_own_pair_only(run, small_run):
+    done = run("merge", small_run, "emoji-fr-en", "--out", "never.nq")
+    assert done.code == 2 and "this run belongs to other data: its left graph has 90 entities" in done.err
 
 
 @pytest.mark.slow
@@ -431,11 +471,27 @@ def test_matches_go_to_a_file_when_told(run, small_run, tmp_path):
     expected = run("match", small_run, "--format", "nt").out
     done = run("match", small_run, "--format", "nt", "--out", tmp_path / "links.nt")
     assert (tmp_path / "links.nt").read_text() == expected
-    assert re.fullmatch(
-        rf"{len(expected.splitlines())} links written to .*links\.nt, of confidence \S+ at least\n", done.out
-    )
+    assert re.fullmatch(rf"{len(expected.splitlines())} links written to .*links\.nt, of confidence .*\n", done.out)
     values = json.loads(run("match", small_run, "--json", "--out", tmp_path / "links.tsv").out)
     assert len(values["links"]) == len((tmp_path / "links.tsv").read_text().splitlines()) - 1
+
+
+def test_sssom_says_how_sure_a_link_is_and_lists_who_has_none(run, small_run, small_result, tmp_path):
+    path = tmp_path / "links.sssom.tsv"
+    values = json.loads(run("match", small_run, "--format", "sssom", "--out", path, "--json").out)
+    found = read_sssom(path)
+    links = [each for each in found if each.left is not None and each.right is not None]
+    assert len(links) == len(values["links"]) == len(small_result.believed())
+    for each in links:
+        assert (each.predicate == "owl:sameAs") == (each.confidence >= values["same_as"] - 1e-9)
+    assert values["same_as"] == small_result.same_as_threshold(values["threshold"])
+    unmatched = [each for each in found if each not in links]
+    assert values["unmatched"] == {"left": 90 - len(links), "right": 90 - len(links)}
+    assert len(unmatched) == 2 * (90 - len(links))
+    assert {each.left for each in found} == {*small_result.entities[0].labels, None}
+    lines = run("match", small_run, "--format", "nt", "--same-as", 0.99).out.splitlines()
+    sure = sum(link["confidence"] >= 0.99 for link in values["links"])
+    assert sum("owl#sameAs" in line for line in lines) == sure and sum("closeMatch" in line for line in lines) > 0
 
 
 # --- configuration
@@ -554,6 +610,7 @@ def test_a_file_system_that_refuses_fails_in_one_line(run, small_run, tmp_path):
         (["search", "RUN", "--entity", "chat", "--device", "tpu"], "device must be auto, cpu or cuda"),
         (["match", "RUN", "--method", "hungarain"], "did you mean 'hungarian'"),
         (["match", "RUN", "--threshold", "0.5", "--min-precision", "0.9"], "give --threshold or --min-precision"),
+        (["match", "RUN", "--format", "parquet"], "is no text to print; name a file with --out"),
         (["match", "RUN", "--min-precision", "2"], "the least precision must be in 0..1"),
         (["match", "RUN", "--device", "tpu"], "device must be auto, cpu or cuda"),
     ],

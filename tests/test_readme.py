@@ -51,6 +51,7 @@ def test_the_command_line_shown_there_is_the_one_there_is():
         "search",
         "match",
         "images",
+        "merge",
         "doctor",
     }
     for line in shown:

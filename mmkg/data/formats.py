@@ -11,6 +11,8 @@ from ..errors import InputError, UsageError, nearest
 from . import delimited, parquet, rdf
 from .columns import Faults, OnError, stem
 from .dbp15k import read_dbp15k, write_dbp15k
+from .jsonl import SUFFIXES as JSONL_SUFFIXES
+from .jsonl import read_jsonl_links
 from .kg import KnowledgeGraph
 from .links import LabelLinks
 from .mmkb import read_mmkb
@@ -18,6 +20,8 @@ from .oaei import is_oaei, read_oaei_links
 from .openea import read_openea, write_openea
 from .pairs import same_as_links, task_of
 from .rdf import RdfGraph, read_rdf, write_ntriples
+from .sssom import SUFFIXES as SSSOM_SUFFIXES
+from .sssom import read_sssom_links
 from .tables import link_table
 from .task import AlignmentTask, Candidates
 
@@ -96,8 +100,9 @@ def read_links(path: str | Path, *, on_error: OnError = "raise", faults: Faults 
     """Read links between labels.
 
     Args:
-        path: an OAEI alignment or ``owl:sameAs`` (``.rdf``, ``.xml``, ``.owl``, ``.nt``, ``.ttl``, ...); columns left
-            and right in ``.csv`` and ``.parquet``, and, separated by tabs, in a file of any other name.
+        path: an OAEI alignment or ``owl:sameAs`` (``.rdf``, ``.xml``, ``.owl``, ``.nt``, ``.ttl``, ...); SSSOM
+            (``.sssom.tsv``); JSON Lines (``.jsonl``); columns left and right in ``.csv`` and ``.parquet``, and,
+            separated by tabs, in a file of any other name.
         on_error: ``raise`` at the first bad line, or ``skip`` bad lines.
         faults: what to do with bad lines, in place of ``on_error``.
 
@@ -106,6 +111,10 @@ def read_links(path: str | Path, *, on_error: OnError = "raise", faults: Faults 
     """
     path, faults = Path(path), faults or Faults(on_error)
     suffix = stem(path).suffix.lower()
+    if stem(path).name.lower().endswith(SSSOM_SUFFIXES):
+        return read_sssom_links(path, faults)
+    if suffix in JSONL_SUFFIXES:
+        return read_jsonl_links(path, faults)
     if suffix in parquet.SUFFIXES:
         return parquet.read_parquet_links(path, faults)
     if suffix in rdf.SUFFIXES:

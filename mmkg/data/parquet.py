@@ -79,24 +79,40 @@ def write_parquet(graph: KnowledgeGraph, folder: str | Path) -> Path:
     return folder
 
 
-def write_rows(path: Path, columns: Sequence[str], rows: Any) -> None:
+def write_rows(
+    path: Path,
+    columns: Sequence[str],
+    rows: Any,
+    *,
+    numbers: Sequence[str] = (),
+    optional: Sequence[str] = OPTIONAL,
+) -> None:
     """Write a table of texts, whole or not at all.
+
+    Args:
+        path: the file.
+        columns: their names.
+        rows: one value per column.
+        numbers: columns that hold float64 or ``None`` instead.
+        optional: columns of texts that may be empty or ``None``.
 
     Raises:
         InputError: a text that UTF-8 cannot hold, or that is empty where it must not be.
         MissingPackageError: pyarrow is not installed.
     """
     arrow, parquet = _pyarrow()
-    schema = arrow.schema([(column, arrow.string()) for column in columns])
+    kinds = [arrow.float64() if column in numbers else arrow.string() for column in columns]
+    schema = arrow.schema(list(zip(columns, kinds, strict=True)))
     rows = iter(rows)
     with atomic_path(path) as temporary, parquet.ParquetWriter(temporary, schema, compression="zstd") as writer:
         while block := list(islice(rows, _GROUP)):
             texts = list(zip(*block, strict=True))
             for column, items in zip(columns, texts, strict=True):
-                if column not in OPTIONAL and not all(items):
+                if column not in (*optional, *numbers) and not all(items):
                     raise InputError(f"expected the {column} of every row, got an empty text", path)
             try:
-                writer.write_table(arrow.table([arrow.array(items, arrow.string()) for items in texts], schema))
+                arrays = [arrow.array(items, kind) for items, kind in zip(texts, kinds, strict=True)]
+                writer.write_table(arrow.table(arrays, schema))
             except UnicodeEncodeError as error:
                 raise InputError(f"expected text that UTF-8 can hold, got {error.object!a:.60}", path) from None
 

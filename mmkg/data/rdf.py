@@ -144,7 +144,8 @@ def write_ntriples(graph: KnowledgeGraph, path: str | Path) -> None:
     """
     try:
         with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
-            file.writelines(_lines(graph))
+            file.writelines(declaration_lines(graph))
+            file.writelines(statement_lines(graph))
     except UnicodeEncodeError as error:
         raise InputError(f"expected labels and values that UTF-8 can hold, got {error.object!a:.60}", path) from None
 
@@ -155,10 +156,14 @@ def write_same_as(path: str | Path, pairs: Iterable[tuple[str, str]]) -> None:
         file.writelines(f"{term_of(left)} {SAME_AS} {term_of(right)} .\n" for left, right in pairs)
 
 
-def _lines(graph: KnowledgeGraph) -> Iterator[str]:
+def declaration_lines(graph: KnowledgeGraph) -> Iterator[str]:
+    """N-Triples lines that declare the entities of a graph in their order, with their newlines."""
+    return (f"{term_of(label)} {TYPE} {INDIVIDUAL} .\n" for label in graph.entities)
+
+
+def statement_lines(graph: KnowledgeGraph) -> Iterator[str]:
+    """N-Triples lines of the names, pictures, triples and attributes of a graph, with their newlines."""
     terms = [term_of(label) for label in graph.entities]
-    for term in terms:
-        yield f"{term} {TYPE} {INDIVIDUAL} .\n"
     for term, name in zip(terms, graph.names or (), strict=False):
         if name:
             yield f'{term} {LABEL} "{escape(name)}" .\n'

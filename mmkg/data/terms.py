@@ -10,6 +10,16 @@ OURS = "urn:mmkg:"  # stands before labels that are no IRIs, percent-encoded
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 XSD_STRING = "http://www.w3.org/2001/XMLSchema#string"
 
+# Schemes without an authority that occur as entity identifiers. A bare "word:" is not enough:
+# "Batman:Returns" is a title.
+ABSOLUTE_IRI = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*://|(?:urn|tag|info|mailto|did|doi):).", re.DOTALL)
+# What an IRI must not hold: RFC 3987, ucschar and iprivate; N-Triples, production IRIREF.
+NOT_IN_IRI = re.compile(
+    '[\x00-\x20<>"{}|^`\\\\\x7f-\x9f\ufdd0-\ufdef\ufff0-\uffff'
+    + "".join(f"{chr(plane + 0xFFFE)}{chr(plane + 0xFFFF)}" for plane in range(0x10000, 0x110000, 0x10000))
+    + "]"
+)
+
 _LITERAL = re.compile(r'"((?:[^"\\]|\\.)*)"(?:@([A-Za-z]+(?:-[A-Za-z0-9]+)*)|\^\^<([^<>"\s]+)>)?', re.DOTALL)
 _ESCAPE = re.compile(r"\\(u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|.)", re.DOTALL)
 _PLAIN = {"t": "\t", "b": "\b", "n": "\n", "r": "\r", "f": "\f", '"': '"', "'": "'", "\\": "\\"}
@@ -82,12 +92,26 @@ def iri_of(label: str) -> str:
     return label
 
 
+def reference_of(label: str) -> str:
+    """The same for files that know of no RDF parser: what has no usual scheme is no IRI, and blank nodes are none.
+
+    ``label_of_iri`` gives the label back, whatever it holds.
+    """
+    if label.startswith(OURS) or not ABSOLUTE_IRI.match(label) or NOT_IN_IRI.search(label):
+        return OURS + quote(label, safe="", errors="surrogatepass")
+    return label
+
+
+def label_of_iri(iri: str) -> str:
+    """The label behind an IRI."""
+    return unquote(iri[len(OURS) :], errors="surrogatepass") if iri.startswith(OURS) else iri
+
+
 def label_of(term: str) -> str:
     """The label behind ``<IRI>`` or ``_:node``."""
     if term[0] != "<":
         return term
-    iri = term[1:-1]
-    return unquote(iri[len(OURS) :]) if iri.startswith(OURS) else iri
+    return label_of_iri(term[1:-1])
 
 
 @lru_cache(maxsize=1 << 16)

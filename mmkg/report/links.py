@@ -2,12 +2,13 @@
 
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
+from ..data.terms import ABSOLUTE_IRI, NOT_IN_IRI
 from ..errors import InputError
 from ..files import atomic_path
 
@@ -17,19 +18,14 @@ if TYPE_CHECKING:
 
 COLUMNS = ("left", "right", "score", "confidence", "left_label", "right_label")
 SAME_AS = "<http://www.w3.org/2002/07/owl#sameAs>"
+CLOSE_MATCH = "<http://www.w3.org/2004/02/skos/core#closeMatch>"
 
 _ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 _SPECIAL = re.compile(r"[\\\t\n\r]")
+_PARTS = re.compile(r"([^:]*:(?://[^/?#]*)?)([^#]*)(#?)(.*)", re.DOTALL)  # scheme and authority; path; fragment
+# brackets, code points of private use, and percent signs that encode nothing
+_MISPLACED = re.compile("[\\[\\]\ue000-\uf8ff\U000f0000-\U0010ffff]|%(?![0-9A-Fa-f]{2})")
 _UNESCAPES = {escaped: plain for plain, escaped in _ESCAPES.items()}
-# Schemes without an authority that occur as entity identifiers. A bare "word:" is not enough:
-# "Batman:Returns" is a title.
-_ABSOLUTE_IRI = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*://|(?:urn|tag|info|mailto|did|doi):).", re.DOTALL)
-# What an IRI must not hold: RFC 3987, ucschar and iprivate; N-Triples, production IRIREF.
-_NOT_IN_IRI = re.compile(
-    '[\x00-\x20<>"{}|^`\\\\\x7f-\x9f\ufdd0-\ufdef\ufff0-\uffff'
-    + "".join(f"{chr(plane + 0xFFFE)}{chr(plane + 0xFFFF)}" for plane in range(0x10000, 0x110000, 0x10000))
-    + "]"
-)
 
 
 class Link(NamedTuple):
@@ -76,15 +72,17 @@ def to_tsv(links: Iterable[Link]) -> Iterator[str]:
         yield "\t".join([*texts[:2], f"{link.score:.9g}", confidence, *texts[2:]]) + "\n"
 
 
-def to_ntriples(links: Iterable[Link]) -> Iterator[str]:
+def to_ntriples(links: Iterable[Link], *, is_same: Callable[[Link], bool] | None = None) -> Iterator[str]:
     """One line ``<left> owl:sameAs <right> .`` per link, with its newline.
 
-    Labels that are no absolute IRI become ``urn:mmkg:`` and the percent-encoded label (see `to_iri`).
+    A link of which ``is_same`` is false is ``skos:closeMatch``. Labels that are no absolute IRI become ``urn:mmkg:``
+    and the percent-encoded label (see `to_iri`).
 
     Source: RDF 1.1 N-Triples, https://www.w3.org/TR/n-triples/.
     """
     for link in links:
-        yield f"<{to_iri(link.left)}> {SAME_AS} <{to_iri(link.right)}> .\n"
+        predicate = SAME_AS if is_same is None or is_same(link) else CLOSE_MATCH
+        yield f"<{to_iri(link.left)}> {predicate} <{to_iri(link.right)}> .\n"
 
 
 def to_iri(label: str) -> str:
@@ -95,19 +93,19 @@ def to_iri(label: str) -> str:
     letters included, stays. Any other label becomes ``urn:mmkg:<percent-encoded label>``, from which
     ``urllib.parse.unquote`` restores it.
     """
-    if _ABSOLUTE_IRI.match(label):
-        return _NOT_IN_IRI.sub(lambda found: quote(found[0], safe=""), label)
+    if ABSOLUTE_IRI.match(label):
+        return _well_formed(NOT_IN_IRI.sub(_encoded, label))
     return "urn:mmkg:" + quote(label, safe="", errors="surrogatepass")
 
 
 def write_tsv(path: str | Path, links: Iterable[Link]) -> int:
     """Write links as TSV, whole or not at all; returns their number. Raises as `to_tsv` does."""
-    return _write(path, to_tsv(links)) - 1
+    return write_lines(path, to_tsv(links)) - 1
 
 
 def write_ntriples(path: str | Path, links: Iterable[Link]) -> int:
     """Write links as N-Triples, whole or not at all; returns their number."""
-    return _write(path, to_ntriples(links))
+    return write_lines(path, to_ntriples(links))
 
 
 def read_tsv(path: str | Path) -> Iterator[Link]:
@@ -137,7 +135,12 @@ def read_tsv(path: str | Path) -> Iterator[Link]:
             yield Link(left, right, score, confidence, left_label, right_label)
 
 
-def _write(path: str | Path, lines: Iterable[str]) -> int:
+def write_lines(path: str | Path, lines: Iterable[str]) -> int:
+    """Write lines with their newlines, whole or not at all; returns their number.
+
+    Raises:
+        InputError: a text that UTF-8 cannot hold.
+    """
     count = 0
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
         for line in lines:
@@ -147,6 +150,16 @@ def _write(path: str | Path, lines: Iterable[str]) -> int:
                 raise InputError(f"expected labels that UTF-8 can hold, got {line.rstrip()!a}", path) from error
             count += 1
     return count
+
+
+def _well_formed(iri: str) -> str:
+    """The IRI without what its path, query and fragment must not hold, percent-encoded."""
+    head, path, mark, fragment = _PARTS.fullmatch(iri).groups()  # type: ignore[union-attr]  # it has a scheme
+    return head + _MISPLACED.sub(_encoded, path) + mark + _MISPLACED.sub(_encoded, fragment).replace("#", "%23")
+
+
+def _encoded(found: re.Match[str]) -> str:
+    return quote(found[0], safe="")
 
 
 def _check(link: Link) -> None:

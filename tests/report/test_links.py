@@ -138,6 +138,8 @@ def test_ntriples_line_is_owl_same_as_from_left_to_right(tmp_path):
         ("http://zh.dbpedia.org/resource/中国", "http://zh.dbpedia.org/resource/中国"),
         ("http://x/50%25", "http://x/50%25"),
         ('http://x/a b"<c>\\|\n', "http://x/a%20b%22%3Cc%3E%5C%7C%0A"),
+        ("http://[::1]/a[b]?c[d]#e[f]#g", "http://[::1]/a%5Bb%5D?c%5Bd%5D#e%5Bf%5D%23g"),
+        ("http://x/100%/%zz", "http://x/100%25/%25zz"),
         ("urn:isbn:123", "urn:isbn:123"),
         ("chat", "urn:mmkg:chat"),
         ("Batman: Returns", "urn:mmkg:Batman%3A%20Returns"),

@@ -1,0 +1,225 @@
+"""Two aligned graphs as one: aligned entities are one entity, and every statement keeps the graph it came from."""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import InputError, UsageError, nearest
+from ..files import atomic_path
+from ..typing import IntArray
+from .kg import AttributeTriples, ImageTable, KnowledgeGraph
+from .nx import FACTS, FEATURES, to_networkx
+from .rdf import SAME_AS, declaration_lines, statement_lines
+from .terms import term_of
+
+SIDES = ("left", "right")
+GRAPH = "<urn:mmkg:graph:{}>"  # names of the graphs in N-Quads
+APART = ".right"  # behind the label of a right entity that is called as a left one, but is not aligned with it
+SUFFIXES = (".nq", ".nt", ".graphml")
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+
+@dataclass(frozen=True)
+class MergedGraph:
+    """A merged graph and where its parts came from.
+
+    Args:
+        graph: left entities in their rows, then the right ones that are aligned with none; left statements, then right.
+        parts: the graph with the statements, names and pictures of the left and of the right graph alone; rows are
+            those of ``graph``.
+        same: pairs (label in ``graph``, former label): right entities that are called otherwise now.
+        origin: per entity 1 = left, 2 = right, 3 = both, int64 ``[n]``.
+        apart: labels of right entities that had to be renamed, because a left one that is another has their label.
+    """
+
+    graph: KnowledgeGraph
+    parts: tuple[KnowledgeGraph, KnowledgeGraph]
+    same: Sequence[tuple[str, str]]
+    origin: IntArray
+    apart: Sequence[str]
+
+
+def merge_graphs(left: KnowledgeGraph, right: KnowledgeGraph, pairs: IntArray) -> MergedGraph:
+    """Unify aligned entities.
+
+    An aligned entity keeps the label, and where it has them the name, picture and image, of its left side; those of its
+    right side are in ``parts``, but for images. Relations and attributes of one label are one. A right entity that has
+    the label of a left one without being aligned with it gets another label (``.right`` behind it), for equal
+    labels would make the two one.
+
+    Args:
+        left: the left graph.
+        right: the right graph.
+        pairs: aligned rows, int64 ``[M, 2]``, one to one.
+
+    Raises:
+        InputError: a row out of range or in two pairs.
+    """
+    for column, graph in enumerate((left, right)):
+        rows = pairs[:, column]
+        if len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < graph.num_entities:
+            raise InputError(f"{SIDES[column]} rows must be in 0..{graph.num_entities - 1}, got {rows.max()}")
+        if len(np.unique(rows)) != len(rows):
+            raise InputError(f"expected each {SIDES[column]} entity in one pair, got some in several")
+    n = left.num_entities
+    rows = np.full(right.num_entities, -1, np.int64)
+    rows[pairs[:, 1]] = pairs[:, 0]
+    alone = np.flatnonzero(rows < 0)
+    rows[alone] = np.arange(n, n + len(alone))
+    taken = {*left.entities, *(right.entities[row] for row in alone.tolist())}
+    labels, apart = list(left.entities), []
+    known = set(left.entities)
+    for row in alone.tolist():
+        label = right.entities[row]
+        if label in known:
+            while label in taken:
+                label += APART
+            taken.add(label)
+            apart.append(right.entities[row])
+        labels.append(label)
+    same = [
+        (labels[new], label) for new, label in zip(rows.tolist(), right.entities, strict=True) if labels[new] != label
+    ]
+    origin = np.ones(len(labels), np.int64)
+    origin[rows] += 2
+    origin[n:] = 2
+    relations = {label: number for number, label in enumerate(dict.fromkeys((*left.relations, *right.relations)))}
+    attributes = dict.fromkeys((*left.attributes.names, *right.attributes.names))
+    names = {label: number for number, label in enumerate(attributes)}
+    parts = []
+    for graph, new in ((left, np.arange(n)), (right, rows)):
+        kinds = np.array([relations[label] for label in graph.relations], np.int64)
+        triples = np.stack([new[graph.triples[:, 0]], kinds[graph.triples[:, 1]], new[graph.triples[:, 2]]], axis=1)
+        own, kinds = graph.attributes, np.array([names[label] for label in graph.attributes.names], np.int64)
+        facts = AttributeTriples(new[own.entity], kinds[own.attribute], tuple(names), own.values, own.types)
+        columns = [_moved(column, new, len(labels)) for column in (graph.names, graph.pictures)]
+        part = KnowledgeGraph(tuple(labels), tuple(relations), triples, facts)
+        parts.append(replace(part, names=columns[0], pictures=columns[1]))
+    first, second = parts
+    types = None
+    if first.attributes.types is not None or second.attributes.types is not None:
+        types = tuple(kind for part in parts for kind in part.attributes.types or (None,) * len(part.attributes))
+    facts = AttributeTriples(
+        np.concatenate([part.attributes.entity for part in parts]),
+        np.concatenate([part.attributes.attribute for part in parts]),
+        tuple(names),
+        first.attributes.values + second.attributes.values,
+        types,
+    )
+    whole = KnowledgeGraph(
+        tuple(labels),
+        tuple(relations),
+        np.concatenate([part.triples for part in parts]),
+        facts,
+        names=_first_of(first.names, second.names),
+        pictures=_first_of(first.pictures, second.pictures),
+        images=_images(left.images, right.images, rows),
+    )
+    return MergedGraph(whole, (first, second), same, origin, apart)
+
+
+def write_merged(merged: MergedGraph, path: str | Path) -> Path:
+    """Write a merged graph, whole or not at all.
+
+    - ``.nq``: N-Quads; statements, names and pictures are in the graph that they came from, ``urn:mmkg:graph:left`` or
+      ``:right``, declarations of entities in ``:merged``, and ``owl:sameAs`` with former labels in ``:links``.
+    - ``.nt``: the same in one graph, without saying where a statement came from.
+    - ``.graphml``: as ``networkx.read_graphml`` takes it. Nodes and edges have ``graph``: left, right or (nodes) both;
+      nodes have ``same_as``, their former label, and their attribute facts as JSON in ``attributes``.
+
+    Image features are left out.
+
+    Raises:
+        UsageError: a suffix of no such format.
+        InputError: a text that the format cannot hold.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise UsageError(f"cannot tell the format of {path.name!r} by its suffix; {nearest(suffix, SUFFIXES)}")
+    try:
+        with atomic_path(path) as temporary:
+            if suffix == ".graphml":
+                _write_graphml(merged, temporary, path)
+            else:
+                with temporary.open("w", encoding="utf-8", newline="\n") as file:
+                    file.writelines(_quads(merged) if suffix == ".nq" else (line for line, _ in _statements(merged)))
+    except UnicodeEncodeError as error:
+        raise InputError(f"expected labels and values that UTF-8 can hold, got {error.object!a:.60}", path) from None
+    return path
+
+
+def _statements(merged: MergedGraph) -> Iterator[tuple[str, str]]:
+    """N-Triples lines, and the name of the graph that each belongs to."""
+    for line in declaration_lines(merged.graph):
+        yield line, "merged"
+    for side, part in zip(SIDES, merged.parts, strict=True):
+        for line in statement_lines(part):
+            yield line, side
+    for label, former in merged.same:
+        yield f"{term_of(label)} {SAME_AS} {term_of(former)} .\n", "links"
+
+
+def _quads(merged: MergedGraph) -> Iterator[str]:
+    for line, graph in _statements(merged):
+        yield f"{line[:-2]}{GRAPH.format(graph)} .\n"
+
+
+def _write_graphml(merged: MergedGraph, temporary: Path, path: Path) -> None:
+    import networkx
+
+    made = to_networkx(merged.graph)
+    former = dict(merged.same)
+    first_right = len(merged.parts[0].triples)
+    for (label, data), origin in zip(made.nodes(data=True), merged.origin.tolist(), strict=True):
+        data.pop(FEATURES, None)
+        data["graph"] = ("left", "right", "both")[origin - 1]
+        if label in former:
+            data["same_as"] = former[label]
+        if FACTS in data:
+            data[FACTS] = json.dumps(data[FACTS], ensure_ascii=False)
+        for text in (label, *data.values()):
+            if _NOT_XML.search(text):
+                raise InputError(f"expected text that XML can hold, got {text!a:.60}; choose .nq or .nt", path)
+    for _, _, data in made.edges(data=True):
+        data["graph"] = SIDES[data["order"] >= first_right]
+    networkx.write_graphml(made, temporary)
+
+
+def _moved(column: Sequence[str | None] | None, rows: IntArray, size: int) -> tuple[str | None, ...] | None:
+    """Texts at other rows."""
+    if column is None:
+        return None
+    texts: list[str | None] = [None] * size
+    for row, text in zip(rows.tolist(), column, strict=True):
+        texts[row] = text
+    return tuple(texts)
+
+
+def _first_of(
+    left: tuple[str | None, ...] | None, right: tuple[str | None, ...] | None
+) -> tuple[str | None, ...] | None:
+    """Texts of the left side where it has one, else those of the right."""
+    if left is None or right is None:
+        return left or right
+    return tuple(mine or other for mine, other in zip(left, right, strict=True))
+
+
+def _images(left: ImageTable | None, right: ImageTable | None, rows: IntArray) -> ImageTable | None:
+    """Images of merged entities: those of the left side where it has one, of one width."""
+    if left is None or right is None:
+        only = left if right is None else ImageTable(rows[right.rows], right.features)
+        if only is None:
+            return None
+        order = np.argsort(only.rows)
+        return ImageTable(only.rows[order], only.features[order])
+    if left.features.shape[1] != right.features.shape[1]:
+        return left
+    new = ~np.isin(rows[right.rows], left.rows)
+    places = np.concatenate([left.rows, rows[right.rows][new]])
+    order = np.argsort(places)
+    return ImageTable(places[order], np.concatenate([left.features, right.features[new]])[order])

@@ -1,0 +1,154 @@
+import json
+import re
+from dataclasses import replace
+
+import networkx
+import numpy as np
+import pyoxigraph
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from reader_cases import FLOAT, facts, graphs, triples
+
+import mmkg
+from mmkg.data.kg import AttributeTriples, ImageTable, KnowledgeGraph
+from mmkg.data.merge import merge_graphs, write_merged
+from mmkg.data.rdf import read_rdf
+from mmkg.errors import InputError, UsageError
+
+PAIRS = np.array([[0, 1], [2, 0]])  # a = x, c = b of the right graph
+
+
+def two():
+    left = KnowledgeGraph(
+        ("http://e/a", "b", "c"),
+        ("r", "s"),
+        np.array([[0, 0, 1], [1, 1, 2]]),
+        AttributeTriples(np.array([0]), np.array([0]), ("height",), ("1.5",), (FLOAT,)),
+        names=("A", None, None),
+        pictures=(None, "b.png", None),
+    )
+    right = KnowledgeGraph(
+        ("b", "x", "y"),
+        ("s", "t"),
+        np.array([[1, 0, 0], [0, 1, 2]]),
+        AttributeTriples(np.array([1, 2]), np.array([0, 1]), ("height", "age"), ("2", None)),
+        names=("sea", "ex", "why"),
+    )
+    return left, right
+
+
+def test_aligned_entities_are_one_and_nothing_else_is():
+    merged = merge_graphs(*two(), PAIRS)
+    assert merged.graph.entities == ("http://e/a", "b", "c", "y")
+    assert triples(merged.graph) == [
+        ("http://e/a", "r", "b"),
+        ("b", "s", "c"),
+        ("http://e/a", "s", "c"),
+        ("c", "t", "y"),
+    ]
+    assert facts(merged.graph) == [
+        ("http://e/a", "height", "1.5", FLOAT),
+        ("http://e/a", "height", "2", None),
+        ("y", "age", None, None),
+    ]
+    assert merged.graph.names == ("A", None, "sea", "why") and merged.graph.pictures == (None, "b.png", None, None)
+    assert merged.origin.tolist() == [3, 1, 3, 2]
+    assert merged.same == [("c", "b"), ("http://e/a", "x")] and merged.apart == []
+    assert merged.parts[1].names == ("ex", None, "sea", "why")
+
+
+def test_equal_labels_that_are_not_aligned_stay_apart():
+    merged = merge_graphs(*two(), PAIRS[:1])  # b of the left and b of the right graph are two entities now
+    assert merged.graph.entities == ("http://e/a", "b", "c", "b.right", "y")
+    assert triples(merged.graph)[2:] == [("http://e/a", "s", "b.right"), ("b.right", "t", "y")]
+    assert merged.apart == ["b"] and ("b.right", "b") in merged.same
+    blank = KnowledgeGraph(("_:n", "_:n.right"), ("r",), np.array([[0, 0, 1]]))
+    found = merge_graphs(blank, blank, PAIRS[:0]).graph.entities
+    assert found == ("_:n", "_:n.right", "_:n.right.right", "_:n.right.right.right")
+
+
+def test_images_are_those_of_the_left_side_where_it_has_one():
+    left, right = (KnowledgeGraph(("a", "b"), (), np.empty((0, 3), np.int64)) for _ in range(2))
+    left = replace(left, images=ImageTable(np.array([1]), np.ones((1, 2), np.float32)))
+    right = replace(right, images=ImageTable(np.array([0, 1]), np.full((2, 2), 2.0, np.float32)))
+    images = merge_graphs(left, right, np.array([[1, 0], [0, 1]])).graph.images
+    assert images.rows.tolist() == [0, 1] and images.features.tolist() == [[2.0, 2.0], [1.0, 1.0]]
+    wide = replace(right, images=ImageTable(np.array([0]), np.ones((1, 3), np.float32)))
+    assert merge_graphs(left, wide, PAIRS[:0]).graph.images.features.tolist() == [[1.0, 1.0]]
+    bare = replace(left, images=None)
+    assert merge_graphs(bare, right, np.array([[1, 0], [0, 1]])).graph.images.rows.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("pairs", "message"),
+    [([[0, 3]], r"right rows must be in 0\.\.2, got 3"), ([[0, 1], [0, 2]], "each left entity in one pair")],
+)
+def test_pairs_that_do_not_fit_are_refused(pairs, message):
+    with pytest.raises(InputError, match=message):
+        merge_graphs(*two(), np.array(pairs))
+
+
+def test_quads_say_which_graph_a_statement_came_from(tmp_path):
+    write_merged(merge_graphs(*two(), PAIRS), tmp_path / "m.nq")
+    found = {"left": [], "right": [], "links": [], "merged": []}
+    for quad in pyoxigraph.parse(path=str(tmp_path / "m.nq")):
+        found[quad.graph_name.value.rpartition(":")[2]].append((quad.subject.value, quad.predicate.value))
+    local = {side: sorted((s[-1], re.split("[#/:]", p)[-1]) for s, p in rows) for side, rows in found.items()}
+    assert [s for s, _ in local["left"]] == ["a", "a", "a", "b", "b"]
+    assert {p for _, p in local["left"]} == {"height", "label", "r", "depiction", "s"}
+    assert [p for _, p in local["right"]].count("label") == 3 and len(local["right"]) == 3 + 2 + 2
+    assert local["links"] == [("a", "sameAs"), ("c", "sameAs")] and len(local["merged"]) == 4
+
+
+def test_graphml_is_read_by_networkx_with_origins(tmp_path):
+    write_merged(merge_graphs(*two(), PAIRS), tmp_path / "m.graphml")
+    made = networkx.read_graphml(tmp_path / "m.graphml")
+    assert {node: data["graph"] for node, data in made.nodes(data=True)} == {
+        "http://e/a": "both",
+        "b": "left",
+        "c": "both",
+        "y": "right",
+    }
+    assert made.nodes["c"]["same_as"] == "b" and made.nodes["c"]["name"] == "sea"
+    assert json.loads(made.nodes["http://e/a"]["attributes"]) == [["height", "1.5", FLOAT], ["height", "2", None]]
+    edges = sorted((h, d["relation"], t, d["graph"]) for h, t, d in made.edges(data=True))
+    assert edges == [
+        ("b", "s", "c", "left"),
+        ("c", "t", "y", "right"),
+        ("http://e/a", "r", "b", "left"),
+        ("http://e/a", "s", "c", "right"),
+    ]
+
+
+def test_what_a_format_cannot_hold_is_refused_and_nothing_is_left(tmp_path):
+    merged = merge_graphs(*two(), PAIRS)
+    with pytest.raises(UsageError, match=r"cannot tell the format of 'm\.ttl' by its suffix; .*\.nq"):
+        write_merged(merged, tmp_path / "m.ttl")
+    odd = KnowledgeGraph(("a", "b\x01"), ("r",), np.array([[0, 0, 1]]))
+    with pytest.raises(InputError, match="text that XML can hold"):
+        write_merged(merge_graphs(odd, odd, PAIRS[:0]), tmp_path / "m.graphml")
+    lone = KnowledgeGraph(("a", "b"), ("r",), np.array([[0, 0, 1]]), names=("\ud800", None))
+    with pytest.raises(InputError, match="UTF-8 can hold"):
+        write_merged(merge_graphs(lone, odd, PAIRS[:0]), tmp_path / "m.nq")
+    assert not list(tmp_path.iterdir())
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(graphs(), graphs(), st.data(), st.sampled_from([".nq", ".nt"]))
+def test_any_merged_graph_is_read_back_as_it_is(tmp_path, left, right, data, suffix):
+    size = min(left.num_entities, right.num_entities)
+    number = data.draw(st.integers(0, size))
+    rows = [data.draw(st.permutations(range(graph.num_entities)))[:number] for graph in (left, right)]
+    merged = merge_graphs(left, right, np.array(rows, np.int64).T.reshape(-1, 2))
+    assert len(merged.graph.triples) == len(left.triples) + len(right.triples)
+    write_merged(merged, tmp_path / f"m{suffix}")
+    found = read_rdf(tmp_path / f"m{suffix}")
+    assert found.graph.entities == merged.graph.entities and triples(found.graph) == triples(merged.graph)
+    expected = [(e, a, value or None, kind) for e, a, value, kind in facts(merged.graph)]
+    assert facts(found.graph) == expected
+    assert found.same_as == list(merged.same)
+
+
+def test_merging_is_in_the_library():
+    assert mmkg.merge_graphs is merge_graphs and mmkg.write_merged is write_merged
