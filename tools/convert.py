@@ -2,6 +2,7 @@
 
 python tools/convert.py FOLDER OUT --to parquet
 python tools/convert.py left.ttl right.nt.gz OUT --links links.rdf --to openea --keep-split
+python tools/convert.py FOLDER OUT --to ntriples --links-to oaei
 """
 
 import argparse
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import mmkg
 from mmkg.config import with_settings
-from mmkg.data.formats import WRITERS
+from mmkg.data.formats import LINK_WRITERS, WRITERS
 from mmkg.errors import MmkgError
 
 
@@ -20,6 +21,7 @@ def main() -> int:
     options.add_argument("target", type=Path, help="folder to write")
     options.add_argument("--to", required=True, choices=WRITERS, help="format")
     options.add_argument("--links", help="links of two graphs")
+    options.add_argument("--links-to", choices=LINK_WRITERS, help="format of the links, where two graphs are written")
     options.add_argument("--keep-split", action="store_true", help="write which links train, validate and test, too")
     options.add_argument("--seed", type=int, default=0, help="of the split")
     options.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="e.g. data.fold=721_5fold/1")
@@ -28,7 +30,7 @@ def main() -> int:
         settings = with_settings({}, [*args.set, *([f"data.links={args.links}"] if args.links else [])])
         source = args.source[0] if len(args.source) == 1 else args.source
         task = mmkg.load(source, seed=args.seed, **settings.get("data", {}))
-        folder = mmkg.write_pair(task, args.target, args.to, keep_split=args.keep_split)
+        folder = mmkg.write_pair(task, args.target, args.to, keep_split=args.keep_split, links=args.links_to)
     except MmkgError as error:
         print(f"convert: {error}", file=sys.stderr)
         return 1

@@ -12,16 +12,16 @@ from . import delimited, parquet, rdf
 from .columns import Faults, OnError, stem
 from .dbp15k import read_dbp15k, write_dbp15k
 from .jsonl import SUFFIXES as JSONL_SUFFIXES
-from .jsonl import read_jsonl_links
+from .jsonl import read_jsonl_links, write_jsonl_links
 from .kg import KnowledgeGraph
 from .links import LabelLinks
-from .mmkb import read_mmkb
-from .oaei import is_oaei, read_oaei_links
+from .mmkb import read_mmkb, write_mmkb
+from .oaei import Cell, is_oaei, read_oaei_links, write_oaei
 from .openea import read_openea, write_openea
 from .pairs import same_as_links, task_of
 from .rdf import RdfGraph, read_rdf, write_ntriples
 from .sssom import SUFFIXES as SSSOM_SUFFIXES
-from .sssom import read_sssom_links
+from .sssom import SssomMapping, read_sssom_links, write_sssom
 from .tables import link_table
 from .task import AlignmentTask, Candidates
 
@@ -70,7 +70,8 @@ LAYOUTS: Mapping[str, tuple[str, ...]] = {
 }
 FORMATS = (*LAYOUTS, *GRAPHS)
 _NO_GRAPH = "expected a graph, {}; name its format: data.format=" + "|".join(GRAPHS)
-WRITERS = ("dbp15k", "openea", "ntriples", "tsv", "csv", "parquet")
+WRITERS = ("dbp15k", "openea", "mmkb", "ntriples", "tsv", "csv", "parquet")
+LINK_WRITERS = ("tsv", "csv", "parquet", "jsonl", "nt", "oaei", "sssom")
 
 
 def read_graph(
@@ -236,16 +237,20 @@ def read_task(
     return read_pair(left, right, links, format=inner, how=how, name=folder.resolve().name, **shared)
 
 
-def write_pair(task: AlignmentTask, folder: str | Path, format: str, *, keep_split: bool = False) -> Path:
+def write_pair(
+    task: AlignmentTask, folder: str | Path, format: str, *, keep_split: bool = False, links: str | None = None
+) -> Path:
     """Write a pair so that ``mmkg.load`` takes it.
 
     Args:
         task: the pair.
         folder: made if it is not there.
-        format: ``dbp15k``, ``openea``, ``ntriples``, ``tsv``, ``csv`` or ``parquet``; what a format cannot hold is
-            said at its writer.
+        format: ``dbp15k``, ``openea``, ``mmkb``, ``ntriples``, ``tsv``, ``csv`` or ``parquet``; what a format cannot
+            hold is said at its writer.
         keep_split: write which links train, validate and test, too: OpenEA as fold ``split``, the others as column
             ``part`` of the links.
+        links: format of the links of two graphs: ``tsv``, ``csv``, ``parquet``, ``jsonl``; or ``nt``, ``oaei`` and
+            ``sssom``, which hold no split; by default that of the graphs.
 
     Raises:
         UsageError: no such format, or one that holds no split.
@@ -254,30 +259,43 @@ def write_pair(task: AlignmentTask, folder: str | Path, format: str, *, keep_spl
     folder = Path(folder)
     if format not in WRITERS:
         raise UsageError(f"unknown format {format!r}; {nearest(format, WRITERS)}")
-    if format == "dbp15k":
-        if keep_split:
-            raise UsageError("the DBP15K layout has no place for validation links; choose another format")
-        return write_dbp15k(task, folder)
-    if format == "openea":
-        return write_openea(task, folder, fold="split" if keep_split else None)
-    columns, rows = link_table(task, parts=keep_split)
-    sides = {"left": task.left, "right": task.right}
-    if format == "ntriples":
-        for side, graph in sides.items():
+    if links is not None and links not in LINK_WRITERS:
+        raise UsageError(f"unknown format of links {links!r}; {nearest(links, LINK_WRITERS)}")
+    if format in ("dbp15k", "openea", "mmkb"):
+        if links is not None:
+            raise UsageError(f"the layout {format} has a format of links of its own")
+        if keep_split and format != "openea":
+            raise UsageError(f"the layout {format} has no place for validation links; choose another format")
+        if format == "openea":
+            return write_openea(task, folder, fold="split" if keep_split else None)
+        return write_dbp15k(task, folder) if format == "dbp15k" else write_mmkb(task, folder)
+    for side, graph in {"left": task.left, "right": task.right}.items():
+        if format == "ntriples":
             write_ntriples(graph, folder / f"{side}.nt")
-        if keep_split:
-            delimited.write_rows(folder / "links.csv", columns, rows)
-        else:
-            rdf.write_same_as(folder / "links.nt", ((str(row[0]), str(row[1])) for row in rows))
-        return folder
-    for side, graph in sides.items():
-        if format == "parquet":
+        elif format == "parquet":
             parquet.write_parquet(graph, folder / side)
         else:
             delimited.write_delimited(graph, folder / side, form=format)
-    write_rows = parquet.write_rows if format == "parquet" else delimited.write_rows
-    write_rows(folder / f"links.{format}", columns, rows)
+    if links is None:
+        links = format if format != "ntriples" else "csv" if keep_split else "nt"
+    _write_links(task, folder, links, keep_split)
     return folder
+
+
+def _write_links(task: AlignmentTask, folder: Path, form: str, keep_split: bool) -> None:
+    columns, rows = link_table(task, parts=keep_split)
+    pairs = [(str(row[0]), str(row[1])) for row in rows]
+    if form in ("nt", "oaei", "sssom") and keep_split:
+        raise UsageError(f"links as {form} have no place for a split; choose tsv, csv, parquet or jsonl")
+    if form == "nt":
+        rdf.write_same_as(folder / "links.nt", pairs)
+    elif form == "oaei":
+        write_oaei(folder / "links.rdf", (Cell(left, right) for left, right in pairs))
+    elif form == "sssom":
+        write_sssom(folder / "links.sssom.tsv", [SssomMapping(left, right) for left, right in pairs])
+    else:
+        write: dict[str, Any] = {"parquet": parquet.write_rows, "jsonl": write_jsonl_links}
+        write.get(form, delimited.write_rows)(folder / f"links.{form}", columns, rows)
 
 
 def graph_format(path: Path) -> str | None:

@@ -2,17 +2,20 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..errors import InputError, MissingPackageError, UsageError
+from ..files import atomic_path
 from .builder import GraphBuilder
 from .columns import ByteStream, Faults, OnError, read_blocks, read_fields
+from .dbp15k import write_lines
 from .kg import ImageTable, KnowledgeGraph
 from .links import LabelLinks
 from .pairs import task_of
 from .task import AlignmentTask, Candidates
-from .terms import literal_of
+from .terms import literal_of, plain_or_literal
 
 TRIPLES, NUMBERS, LINKS = "_EntityTriples.txt", "_NumericalTriples.txt", "_SameAsLink.txt"
 INDEX, FEATURES = "_ImageIndex.txt", "_ImageData.h5"
@@ -87,6 +90,84 @@ def read_mmkb(
         candidates=candidates,
         faults=faults,
     )
+
+
+def write_mmkb(task: AlignmentTask, folder: str | Path) -> Path:
+    """Write a pair as MMKB's own files; ``read_mmkb`` gives it back, with the links split anew.
+
+    The graphs are called by the two halves of the task's name where that is two words, else ``LEFT`` and ``RIGHT``; the
+    right one holds the links. Fields are separated by tabs. Values are written as they are, or as literals with
+    their type. The format holds no names, no display texts, and no split.
+
+    Args:
+        task: the pair.
+        folder: made if it is not there; each file is written whole or not at all.
+
+    Raises:
+        InputError: an entity without triples, a fact without value, images without pictures, or a label that these
+            files cannot hold.
+        MissingPackageError: there are image features, and h5py is not installed.
+    """
+    folder = Path(folder)
+    halves = task.name.split("_")
+    names = halves if len(halves) == 2 and all(halves) and len(set(halves)) == 2 else ["LEFT", "RIGHT"]
+    for name, graph in zip(names, (task.left, task.right), strict=True):
+        _check_writable(graph, folder / (name + TRIPLES))
+    for name, graph in zip(names, (task.left, task.right), strict=True):
+        labels, relations, facts = graph.entities, graph.relations, graph.attributes
+        write_lines(
+            folder / (name + TRIPLES),
+            ((labels[h], relations[r], labels[t], ".") for h, r, t in graph.triples.tolist()),
+        )
+        if len(facts):
+            types = facts.types or (None,) * len(facts)
+            rows = zip(facts.entity.tolist(), facts.attribute.tolist(), facts.values, types, strict=True)
+            values = ((labels[e], facts.names[a], plain_or_literal(v or "", kind), ".") for e, a, v, kind in rows)
+            write_lines(folder / (name + NUMBERS), values)
+        pictures = [(label, picture) for label, picture in zip(labels, graph.pictures or (), strict=False) if picture]
+        if pictures:
+            write_lines(folder / (name + INDEX), pictures)
+        if graph.images is not None:
+            _write_features(graph, folder / (name + FEATURES))
+    ends = ((task.left.entities[i], task.right.entities[j]) for i, j in task.links.all().tolist())
+    write_lines(folder / (names[1] + LINKS), ((left, "SameAs", right, ".") for left, right in ends))
+    return folder
+
+
+def _check_writable(graph: KnowledgeGraph, path: Path) -> None:
+    """Refuse what these files have no place for."""
+    known = np.zeros(graph.num_entities, bool)
+    known[graph.triples[:, ::2]] = True
+    if not known.all():
+        label = graph.entities[int(np.flatnonzero(~known)[0])]
+        raise InputError(f"expected triples of every entity, got none of {label!r}; choose another format", path)
+    for label in (*graph.entities, *graph.relations, *graph.attributes.names):
+        if _bare(label) != label:
+            raise InputError(f"expected labels without angle brackets around them, got {label!r:.60}", path)
+    if any(kind is None and not value for value, kind in zip(graph.attributes.values, _kinds(graph), strict=True)):
+        raise InputError("expected a value of every fact, got none; choose another format", path)
+    if graph.images is not None:
+        pictures = graph.pictures or (None,) * graph.num_entities
+        named = [pictures[row] for row in graph.images.rows.tolist()]
+        if not all(named) or len(set(named)) != len(named):
+            raise InputError("expected a picture of its own for every image feature; choose another format", path)
+
+
+def _kinds(graph: KnowledgeGraph) -> Sequence[str | None]:
+    return graph.attributes.types or (None,) * len(graph.attributes)
+
+
+def _write_features(graph: KnowledgeGraph, path: Path) -> None:
+    h5py = _h5py()
+    images, pictures = graph.images, graph.pictures
+    assert images is not None and pictures is not None  # checked before
+    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+        for row, vector in zip(images.rows.tolist(), images.features, strict=True):
+            try:
+                file.create_dataset(pictures[row], data=vector)
+            except (OSError, TypeError, ValueError) as error:
+                what = f"expected a name that HDF5 can hold, got {pictures[row]!r:.60}: {error}"
+                raise InputError(what, path) from None
 
 
 def find_graphs(folder: Path) -> dict[str, Path]:
@@ -175,10 +256,7 @@ def _read_index(path: Path, builder: GraphBuilder, faults: Faults) -> dict[str, 
 
 def _read_features(path: Path, rows: dict[str, int], faults: Faults) -> ImageTable | None:
     """The vectors of the pictures in the index."""
-    try:
-        import h5py
-    except ImportError as error:
-        raise MissingPackageError("image features in HDF5 need h5py: pip install 'mmkg[hdf5]'") from error
+    h5py = _h5py()
     found: dict[int, np.ndarray] = {}
     try:
         with h5py.File(path, "r") as file:
@@ -222,6 +300,14 @@ def _read_links(found: dict[str, Path], names: Sequence[str], faults: Faults) ->
             lines.append(block.lines[index : index + 1])
     sides = (first, second) if owners[0] == names[1] else (second, first)
     return LabelLinks(path, *sides, np.concatenate(lines))
+
+
+def _h5py() -> Any:
+    try:
+        import h5py
+    except ImportError as error:
+        raise MissingPackageError("image features in HDF5 need h5py: pip install 'mmkg[hdf5]'") from error
+    return h5py
 
 
 def _separator(path: Path) -> str:

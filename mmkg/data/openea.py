@@ -13,7 +13,7 @@ from .kg import KnowledgeGraph
 from .links import LabelLinks
 from .pairs import task_of
 from .task import AlignmentTask, Candidates
-from .terms import literal_of, literal_text
+from .terms import literal_of, plain_or_literal
 
 FILES = ("rel_triples_1", "rel_triples_2", "ent_links")
 FOLD_FILES = {"train": "train_links", "valid": "valid_links", "test": "test_links"}
@@ -112,7 +112,7 @@ def write_openea(task: AlignmentTask, folder: str | Path, *, fold: str | None = 
         types = facts.types or (None,) * len(facts)
         rows = zip(facts.entity.tolist(), facts.attribute.tolist(), facts.values, types, strict=True)
         if len(facts):
-            written = ((labels[e], facts.names[a], _value(v or "", kind)) for e, a, v, kind in rows)
+            written = ((labels[e], facts.names[a], plain_or_literal(v or "", kind)) for e, a, v, kind in rows)
             write_lines(folder / f"attr_triples_{k}", written)
     pairs = {part: getattr(task.links, part).tolist() for part in FOLD_FILES}
     named = {part: [(task.left.entities[i], task.right.entities[j]) for i, j in rows] for part, rows in pairs.items()}
@@ -121,12 +121,6 @@ def write_openea(task: AlignmentTask, folder: str | Path, *, fold: str | None = 
         for part, file in FOLD_FILES.items():
             write_lines(folder / fold / file, named[part])
     return folder
-
-
-def _value(value: str, kind: str | None) -> str:
-    """The value as it is, or as a literal where it could not be read back otherwise."""
-    plain = kind is None and value and not any(sign in value for sign in "\t\n\r\0")
-    return value if plain and literal_of(value) == (value, None) else literal_text(value, kind)
 
 
 def _read_graph(folder: Path, k: int, faults: Faults) -> KnowledgeGraph:

@@ -65,6 +65,12 @@ def literal_text(value: str, kind: str | None) -> str:
     return f'"{escape(value)}"{suffix}'
 
 
+def plain_or_literal(value: str, kind: str | None) -> str:
+    """The value as it is, or as a literal where it could not be read back otherwise."""
+    plain = kind is None and value and not any(sign in value for sign in "\t\n\r\0")
+    return value if plain and literal_of(value) == (value, None) else literal_text(value, kind)
+
+
 def unescape(text: str) -> str:
     """Replace backslash escapes; those that RDF does not know stay as they are."""
     return _ESCAPE.sub(_unescaped, text) if "\\" in text else text

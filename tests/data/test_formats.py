@@ -10,7 +10,16 @@ from typer.testing import CliRunner
 
 import mmkg
 from mmkg.cli import app
-from mmkg.data.formats import HowToRead, graph_format, read_graph, read_links, read_pair, read_task, write_pair
+from mmkg.data.formats import (
+    LINK_WRITERS,
+    HowToRead,
+    graph_format,
+    read_graph,
+    read_links,
+    read_pair,
+    read_task,
+    write_pair,
+)
 from mmkg.data.kg import AttributeTriples
 from mmkg.data.oaei import Cell, write_oaei
 from mmkg.data.synthetic import twin_graphs
@@ -129,6 +138,28 @@ def test_dbp15k_holds_no_split_and_an_unknown_format_names_the_nearest(twins, tm
         write_pair(twins, tmp_path, "dbp15k", keep_split=True)
     with pytest.raises(UsageError, match="did you mean 'parquet'"):
         write_pair(twins, tmp_path, "parqet")
+
+
+@pytest.mark.parametrize("links", LINK_WRITERS)
+def test_links_are_written_in_any_format_beside_any_graphs(links, twins, tmp_path):
+    folder = write_pair(twins, tmp_path / "pair", "tsv", links=links)
+    assert len(list(folder.glob("links.*"))) == 1
+    assert sorted(pairs(mmkg.load(folder))) == sorted(pairs(twins))
+    if links in ("nt", "oaei", "sssom"):
+        with pytest.raises(UsageError, match=f"links as {links} have no place for a split"):
+            write_pair(twins, tmp_path / "again", "tsv", links=links, keep_split=True)
+    else:
+        found = mmkg.load(write_pair(twins, tmp_path / "again", "tsv", links=links, keep_split=True))
+        assert found.links.valid.tolist() == twins.links.valid.tolist()
+
+
+def test_a_layout_keeps_its_own_links_and_an_unknown_format_of_links_is_refused(twins, tmp_path):
+    with pytest.raises(UsageError, match="the layout openea has a format of links of its own"):
+        write_pair(twins, tmp_path, "openea", links="oaei")
+    with pytest.raises(UsageError, match="unknown format of links 'oei'; did you mean 'oaei'"):
+        write_pair(twins, tmp_path, "tsv", links="oei")
+    with pytest.raises(UsageError, match="the layout mmkb has no place for validation links"):
+        write_pair(twins, tmp_path, "mmkb", keep_split=True)
 
 
 def test_dbp15k_comes_back_with_images_ids_and_relation_labels(tmp_path):

@@ -1,11 +1,15 @@
 import sys
+from dataclasses import replace
 
 import h5py
 import numpy as np
 import pytest
-from reader_cases import facts, names_of, pairs, put, refused, triples
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from reader_cases import LABEL, TEXT, facts, graphs, names_of, pairs, put, refused, task_of, triples
 
-from mmkg.data.mmkb import read_mmkb
+from mmkg.data.kg import AttributeTriples, ImageTable
+from mmkg.data.mmkb import read_mmkb, write_mmkb
 from mmkg.errors import InputError, MissingPackageError, UsageError
 
 PAIR = {
@@ -159,3 +163,58 @@ def test_without_h5py_the_error_says_how_to_get_it(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "h5py", None)
     with pytest.raises(MissingPackageError, match=r"pip install 'mmkg\[hdf5\]'"):
         read_mmkb(folder)
+
+
+BARE = LABEL.filter(lambda label: not (label[0] == "<" and label[-1] == ">"))
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(graphs(label=BARE, text=TEXT.filter(bool)), graphs(label=BARE, text=TEXT.filter(bool)), st.booleans())
+def test_any_pair_comes_back_as_it_was_written(tmp_path_factory, left, right, pictured):
+    if pictured:
+        pictures = ("one.png", None, *("dir/two.png" for _ in left.entities[2:3]), *(None for _ in left.entities[3:]))
+        images = ImageTable(np.array([0]), np.array([[0.5, -1.0]], np.float32))
+        left = replace(left, pictures=pictures, images=images)
+    task = task_of(left, right)
+    found = read_mmkb(write_mmkb(task, tmp_path_factory.mktemp("mmkb")))
+    for before, after in ((left, found.left), (right, found.right)):
+        assert after.entities == before.entities and triples(after) == triples(before) and facts(after) == facts(before)
+        assert after.pictures == before.pictures
+    assert sorted(pairs(found)) == sorted(pairs(task)) and found.name == "LEFT_RIGHT"
+    assert (found.left.images is not None) == pictured
+    if pictured:
+        assert found.left.images.rows.tolist() == [0] and found.left.images.features.tolist() == [[0.5, -1.0]]
+
+
+def test_the_graphs_are_called_by_the_name_of_the_pair(tmp_path):
+    task = read_mmkb(write(tmp_path / "a"))
+    again = read_mmkb(write_mmkb(task, tmp_path / "b"))
+    assert again.name == "FB15K_DB15K" and sorted(pairs(again)) == sorted(pairs(task))
+    assert (tmp_path / "b" / "DB15K_SameAsLink.txt").read_text().splitlines()[0].split("\t")[1::2] == ["SameAs", "."]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"entities": ("/m/1", "/m/2", "/m/3", "/m/4")}, "expected triples of every entity, got none of '/m/4'"),
+        ({"entities": ("<a>", "b", "c")}, "expected labels without angle brackets around them, got '<a>'"),
+        ({"entities": ("a\tb", "b", "c")}, "a\\tb"),
+        (
+            {"attributes": AttributeTriples(np.array([0]), np.array([0]), ("height",), (None,))},
+            "expected a value of every fact, got none",
+        ),
+        ({"images": ImageTable(np.array([0]), np.ones((1, 2), np.float32))}, "a picture of its own for every image"),
+        (
+            {
+                "images": ImageTable(np.array([0, 1]), np.ones((2, 2), np.float32)),
+                "pictures": ("a", "a/b", None),
+            },
+            "expected a name that HDF5 can hold, got 'a/b'",
+        ),
+    ],
+)
+def test_what_the_layout_cannot_hold_is_refused(tmp_path, change, message):
+    task = read_mmkb(write(tmp_path / "a"))
+    with pytest.raises(InputError) as caught:
+        write_mmkb(replace(task, left=replace(task.left, **change)), tmp_path / "b")
+    assert message in str(caught.value)

@@ -23,7 +23,7 @@ def test_a_pair_goes_through_all_formats_and_comes_out_the_same(run, tmp_path):
     task = mmkg.twin_graphs(40, image_dim=0, attribute_names=0, seed=2)
     source = mmkg.write_pair(task, tmp_path / "start", "csv", keep_split=True)
     for form in WRITERS:
-        if form not in ("dbp15k", "openea"):  # which number anew, and hold no split of three parts
+        if form not in ("dbp15k", "openea", "mmkb"):  # which number anew, and hold no split of three parts
             status, printed = run("convert", source, tmp_path / form, "--to", form, "--keep-split")
             assert status == 0 and str(tmp_path / form) in printed.out
             source = tmp_path / form
@@ -44,6 +44,21 @@ def test_pictures_are_encoded_on_the_way(run, tmp_path):
     for side, graph in (("l", found.left), ("r", found.right)):
         assert graph.images.rows.tolist() == [1]
         assert np.array_equal(graph.images.features, Descriptor()([draw(ord(side))]))
+
+
+def test_a_pair_becomes_mmkb_and_links_an_alignment(run, tmp_path):
+    files = {"left.tsv": "a\tr\tb\nb\ts\tc\n", "right.tsv": "x\tr\ty\n", "links.tsv": "left\tright\na\tx\nc\ty\n"}
+    (tmp_path / "start").mkdir()
+    for name, text in files.items():
+        (tmp_path / "start" / name).write_text(text)
+    assert run("convert", tmp_path / "start", tmp_path / "mmkb", "--to", "mmkb")[0] == 0
+    lines = (tmp_path / "mmkb" / "RIGHT_SameAsLink.txt").read_text().splitlines()
+    assert sorted(lines) == ["a\tSameAs\tx\t.", "c\tSameAs\ty\t."]
+    assert run("convert", tmp_path / "mmkb", tmp_path / "oaei", "--to", "ntriples", "--links-to", "oaei")[0] == 0
+    found, start = mmkg.load(tmp_path / "oaei"), mmkg.load(tmp_path / "start")
+    assert (tmp_path / "oaei" / "links.rdf").is_file() and found.left.entities == start.left.entities
+    assert np.array_equal(found.left.triples, start.left.triples)
+    assert sorted(found.links.all().tolist()) == sorted(start.links.all().tolist())
 
 
 def test_two_graphs_are_converted_with_their_links(run, tmp_path):
