@@ -112,6 +112,9 @@ def read_links(path: str | Path, *, on_error: OnError = "raise", faults: Faults 
     """
     path, faults = Path(path), faults or Faults(on_error)
     suffix = stem(path).suffix.lower()
+    if _says_same_as(path):
+        pairs = rdf.read_same_as(path, faults)
+        return LabelLinks(path, [a for a, _ in pairs], [b for _, b in pairs], np.arange(1, len(pairs) + 1))
     if stem(path).name.lower().endswith(SSSOM_SUFFIXES):
         return read_sssom_links(path, faults)
     if suffix in JSONL_SUFFIXES:
@@ -119,10 +122,7 @@ def read_links(path: str | Path, *, on_error: OnError = "raise", faults: Faults 
     if suffix in parquet.SUFFIXES:
         return parquet.read_parquet_links(path, faults)
     if suffix in rdf.SUFFIXES:
-        if suffix in (".rdf", ".xml", ".owl") and is_oaei(path):
-            return read_oaei_links(path, faults)
-        pairs = rdf.read_same_as(path, faults)
-        return LabelLinks(path, [a for a, _ in pairs], [b for _, b in pairs], np.arange(1, len(pairs) + 1))
+        return read_oaei_links(path, faults)
     return delimited.read_delimited_links(path, faults)
 
 
@@ -146,7 +146,8 @@ def read_pair(
     Args:
         left: see ``read_graph``.
         right: the same.
-        links: see ``read_links``; without them, ``owl:sameAs`` in either graph gives the links.
+        links: see ``read_links``; without them, ``owl:sameAs`` in either graph gives the links. In a file of
+            ``owl:sameAs`` links may stand in both directions, then also along chains and around cycles.
         format: of both graphs; by default what their names tell.
         how: what the readers may be told.
         name: of the task; by default made of the names of the files.
@@ -167,6 +168,9 @@ def read_pair(
     found: LabelLinks | None = None
     if links is not None:
         found = read_links(links, faults=faults)
+        if _says_same_as(Path(links)) and _some_reversed(found, labels):
+            pairs = list(zip(found.left, found.right, strict=True))
+            found = same_as_links(pairs, labels[0], labels[1], found.path, faults)
     else:
         pairs = [*graphs[0].same_as, *graphs[1].same_as]
         found = same_as_links(pairs, labels[0], labels[1], Path(left), faults) if pairs else None
@@ -296,6 +300,20 @@ def _write_links(task: AlignmentTask, folder: Path, form: str, keep_split: bool)
     else:
         write: dict[str, Any] = {"parquet": parquet.write_rows, "jsonl": write_jsonl_links}
         write.get(form, delimited.write_rows)(folder / f"links.{form}", columns, rows)
+
+
+def _says_same_as(path: Path) -> bool:
+    """Whether a file of links is RDF, and no OAEI alignment."""
+    suffix = stem(path).suffix.lower()
+    return suffix in rdf.SUFFIXES and not (suffix in (".rdf", ".xml", ".owl") and is_oaei(path))
+
+
+def _some_reversed(links: LabelLinks, labels: Sequence[Sequence[str]]) -> bool:
+    """Whether any link leads from the right to the left graph, as ``owl:sameAs`` may."""
+    left, right = (set(side) for side in labels)
+    reverse = (b in left and a in right for a, b in zip(links.left, links.right, strict=True))
+    forward = (a in left and b in right for a, b in zip(links.left, links.right, strict=True))
+    return any(there and not here for there, here in zip(reverse, forward, strict=True))
 
 
 def graph_format(path: Path) -> str | None:

@@ -4,12 +4,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from reader_cases import facts, pairs, plain, put, refused, triples
 from small import FLAGS, SETTINGS
 from typer.testing import CliRunner
 
 import mmkg
 from mmkg.cli import app
+from mmkg.data import delimited, parquet
 from mmkg.data.formats import (
     LINK_WRITERS,
     HowToRead,
@@ -151,6 +154,20 @@ def test_links_are_written_in_any_format_beside_any_graphs(links, twins, tmp_pat
     else:
         found = mmkg.load(write_pair(twins, tmp_path / "again", "tsv", links=links, keep_split=True))
         assert found.links.valid.tolist() == twins.links.valid.tolist()
+
+
+ANY = st.text(st.characters(exclude_characters="\t\r\n\0", exclude_categories=["Cs"]), min_size=1, max_size=6)
+
+
+@pytest.mark.parametrize("form", ["tsv", "csv", "parquet"])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(ANY, ANY, st.sampled_from(["train", "valid", "test"])), max_size=4), st.booleans())
+def test_any_table_of_links_comes_back_as_it_was_written(tmp_path, form, rows, parts):
+    write = parquet.write_rows if form == "parquet" else delimited.write_rows
+    write(tmp_path / f"links.{form}", ("left", "right", "part")[: 2 + parts], [row[: 2 + parts] for row in rows])
+    found = read_links(tmp_path / f"links.{form}")
+    assert list(zip(found.left, found.right, strict=True)) == [row[:2] for row in rows]
+    assert found.parts == ([row[2] for row in rows] if parts and rows else None)
 
 
 def test_a_layout_keeps_its_own_links_and_an_unknown_format_of_links_is_refused(twins, tmp_path):

@@ -256,6 +256,21 @@ def test_same_as_links_the_graphs_in_either_direction_along_chains_and_around_cy
     assert not set(task.left.entities) & {"http://f/a", "http://w/1"} and len(task.left.triples) == 2
 
 
+def test_a_file_of_same_as_may_say_it_in_both_directions_and_around_cycles(tmp_path):
+    statements = (("e/a", "f/a"), ("f/a", "e/a"), ("f/b", "w/1"), ("w/1", "e/b"), ("e/b", "f/b"))
+    put(tmp_path, {"l.nt": LEFT, "r.nt": RIGHT, "links.nt": same(*statements)})
+    task = read_pair(tmp_path / "l.nt", tmp_path / "r.nt", tmp_path / "links.nt")
+    assert sorted(pairs(task)) == [("http://e/a", "http://f/a"), ("http://e/b", "http://f/b")]
+    put(tmp_path, {"links.nt": same(("e/a", "f/a"), ("e/nobody", "f/b"))})  # one way only: who is unknown is named
+    message = "expected an entity of the left graph, got the unknown 'http://e/nobody'"
+    refused(
+        lambda: read_pair(tmp_path / "l.nt", tmp_path / "r.nt", tmp_path / "links.nt"),
+        tmp_path / "links.nt",
+        2,
+        message,
+    )
+
+
 def test_same_as_that_joins_two_entities_of_a_graph_is_refused(tmp_path):
     put(tmp_path, {"l.nt": LEFT + same(("e/a", "f/a"), ("e/b", "f/a"), ("e/c", "f/c"), ("x/1", "x/2")), "r.nt": RIGHT})
     message = "owl:sameAs makes 'http://e/a' and 'http://e/b' of the left graph the same"
