@@ -40,6 +40,7 @@ from .search.vectors import unit_rows
 from .typing import SURFACE, FloatArray, IntArray
 
 SAME_AS_PRECISION = 0.95  # of links that are called owl:sameAs and not skos:closeMatch
+BLOCK_BYTES = 256 << 20  # of entities that are scored at a time without an index
 FEW_ROWS = 4096  # are scored with all others where an index would have to be built first
 BLOCK_ROWS = 1 << 18  # lists are read once per block
 KEPT = (
@@ -538,10 +539,11 @@ class AlignmentResult:
         """The same without an index: all entities of the other side are scored, a block at a time."""
         answering, asked = self._sides(side)[1], self._asked(rows, side)
         ids, scores = np.empty((len(rows), 0), np.int64), np.empty((len(rows), 0), np.float32)
-        for start in range(0, len(answering), BLOCK_ROWS):
-            block = answering[start : start + BLOCK_ROWS].astype(np.float32, copy=False)
+        step = min(BLOCK_ROWS, max(1, BLOCK_BYTES // (4 * answering.shape[1])))
+        for start in range(0, len(answering), step):
+            block = answering[start : start + step].astype(np.float32, copy=False)
             if self.protocol.csls_k:
-                column = -self.csls_means[1 if side == "left" else 0][start : start + BLOCK_ROWS, None]
+                column = -self.csls_means[1 if side == "left" else 0][start : start + step, None]
                 block = np.concatenate([block, column], axis=1, dtype=np.float32)
             part = ExactIndex(block, metric="ip", device="cpu").search(asked, k)
             ids = np.concatenate([ids, np.where(part.ids >= 0, part.ids + start, -1)], axis=1)

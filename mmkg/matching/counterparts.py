@@ -16,6 +16,7 @@ from .confidence import Calibration
 Nearest = Callable[[IntArray, int, str], Neighbors]  # rows, k, side that asks -> answers of the other side
 LISTED = 10  # answers among which a held-out entity finds others than its counterpart
 LARGEST_MARGIN = 8.0  # CSLS lies in [-4, 4]; also that of a pair without any rival
+LARGEST_LOG = 500.0  # of odds, which then are finite
 STEPS = 500  # of the estimate of the share; it is still after some ten
 SHARE_RANGE = (0.01, 0.99)  # no estimate is certain
 
@@ -164,7 +165,7 @@ def estimate_share(sample: HeldOut, margins: FloatArray) -> float:
     if len(margins) == 0:
         return share
     curve = Calibration.fit(sample.margins, sample.present, sample.weights(share))
-    odds = np.exp(curve.slope * margins.astype(np.float64) + curve.intercept)
+    odds = np.exp(np.clip(curve.slope * margins.astype(np.float64) + curve.intercept, -LARGEST_LOG, LARGEST_LOG))
     for _ in range(STEPS):
         share = float((share * odds / (share * odds + 1 - share)).mean())
     return float(np.clip(share, *SHARE_RANGE))

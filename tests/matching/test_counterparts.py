@@ -97,7 +97,10 @@ def held_out(rng, size):
 def test_a_planted_share_with_a_counterpart_is_recovered_from_margins_alone(share):
     rng = np.random.default_rng(0)
     margins, _ = planted(rng, 20_000, share)
-    assert estimate_share(held_out(rng, 2000), margins) == pytest.approx(share, abs=0.03)
+    sample = held_out(rng, 2000)
+    assert estimate_share(sample, margins) == pytest.approx(share, abs=0.03)
+    steep = HeldOut(sample.margins / 1000, sample.right, sample.present)  # odds beyond what a float holds
+    assert estimate_share(steep, np.array([-8.0, 8.0, 8.0], np.float32)) == pytest.approx(2 / 3, abs=1e-6)
 
 
 @pytest.mark.parametrize("share", [0.2, 0.8])
