@@ -10,10 +10,8 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
-
-
 import networkx
+import numpy as np
 import pytest
 from drawn import draw, save
 from small import FLAGS, write_dbp15k

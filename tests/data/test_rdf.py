@@ -340,5 +340,5 @@ def test_the_quick_reader_agrees_with_the_parser(tmp_path, parts, quads):
     if ours is None:
         assert not theirs
     else:
-        bare = [tuple(term.removeprefix("_:") for term in row[:3]) for row in (*ours[1], *ours[2])]
+        bare = [tuple((term or "").removeprefix("_:") for term in row[:3]) for row in (*ours[1], *ours[2])]
         assert sorted(bare) == sorted(theirs)
