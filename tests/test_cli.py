@@ -23,10 +23,7 @@ from mmkg.data.sssom import read_sssom
 from mmkg.result import AlignmentResult
 
 ROOT = Path(__file__).parents[1]
-COMMANDS = ("describe", "align", "evaluate", "search", "match", "images", "doctor")
-
-
-COMMANDS = ("describe", "align", "evaluate", "search", "match", "merge", "doctor")
+COMMANDS = ("describe", "align", "evaluate", "search", "match", "merge", "images", "doctor")
 DIRECTIONS = {"left_to_right", "right_to_left"}
 IRI = r"<[^\x00-\x20<>\"{}|^`\\]+>"
 NT_LINE = re.compile(rf"{IRI} <http://www\.w3\.org/2002/07/owl#sameAs> {IRI} \.")
