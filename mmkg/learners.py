@@ -23,13 +23,14 @@ from .evaluation import choose_weights, evaluate_sample
 from .matching import MATCHERS, Matching, SinkhornConfig
 from .matching.sinkhorn import transported_pairs
 from .models import MODELS, UNTRAINED, AlignmentModel, spread_matches
+from .models.neutral import COLUMNS, neutral
 from .models.propagation import random_projection
 from .models.refinement import REFINED
 from .report import Stopwatch
 from .seeding import derive_seed, numpy_generator
 from .training import bootstrap, fit, propose
 from .training.progress import TrainingProgress, show_round
-from .typing import MODALITIES, BoolArray, FloatArray, IntArray
+from .typing import IMAGE, MODALITIES, BoolArray, FloatArray, IntArray
 
 CHECKPOINT = "trainer{}.safetensors"  # of each round, in the run folder; gone when the run is finished
 LEAST_WEIGHT = 0.3  # of the largest; a cosine counts by its square
@@ -209,6 +210,7 @@ class Combined:
         features = replace(experiment.features, modalities=useful)
         member = replace(experiment, model=experiment.options.trained, options=None, features=features)
         self.trained = Trained(replace(setting, experiment=member))
+        self.some_lack = IMAGE in useful and not bool(self.trained.inputs.observed(IMAGE).all())
         self.history = self.trained.history
         self.weights: dict[str, Tensor] = {}
         self.course: dict[str, Any] = {}
@@ -217,6 +219,8 @@ class Combined:
     def widths(self) -> dict[str, int]:
         """Width of each modality's part, in order: that of both members together."""
         own = self.trained.widths
+        if self.some_lack:
+            own = own | {IMAGE: own[IMAGE] + COLUMNS}
         sums = {name: width + own[name] for name, width in self.propagated.widths.items() if name in own}
         return {name: sums[name] for name in sorted(sums, key=MODALITIES.index)}
 
@@ -232,6 +236,9 @@ class Combined:
         for label, (member, sides) in members.items():
             for side, joint in zip(parts, sides, strict=True):
                 side |= {f"{name} by {label}": part for name, part in self._parts(member, joint).items()}
+        if self.some_lack:  # label propagation has seen to its own
+            name = f"{IMAGE} by {self.trained.setting.experiment.model}"
+            parts[0][name], parts[1][name] = neutral(parts[0][name], parts[1][name])
         names = sorted(
             (name for name in parts[0] if name.partition(" by ")[0] in self.trained.widths),
             key=lambda name: MODALITIES.index(name.partition(" by ")[0]),

@@ -13,6 +13,7 @@ from ..data.incidence import Incidence
 from ..errors import InputError, UsageError
 from ..seeding import numpy_generator
 from ..typing import ATTRIBUTE, IMAGE, RELATION, STRUCTURE, IntArray
+from .neutral import COLUMNS, neutral
 
 BLOCK_ROWS = 4096
 
@@ -82,7 +83,8 @@ class Propagation:
       tails, an entity by the relations it is head of and tail of, weighted as in TF-IDF.
     - ``attribute``: likewise, an attribute being described by the labels of those who have it, centred per graph;
       and beside it a random code of its own, for attributes whose name both graphs share.
-    - ``name``, ``text``, ``image``, ``value``: the entity's own vector and the mean of its neighbours', side by side.
+    - ``name``, ``text``, ``image``, ``value``: the entity's own vector and the mean of its neighbours', side by side;
+      where some entities have no image, own images count as ``neutral`` says.
 
     Differences from the paper: labels are unit vectors of few non-zero entries (one) rather than dense, so that
     probabilities stay probabilities and square roots make sense; orthogonal exactly where no label is shared.
@@ -102,7 +104,7 @@ class Propagation:
         }
         twice = 1 if inputs.neighbors is None else 2
         for name, table in inputs.tables.items():
-            dims[name] = twice * self._own_dim(name, table)
+            dims[name] = twice * self._own_dim(name, table) + COLUMNS * _some_lack(name, table)
         return {name: dims[name] for name in inputs.names}
 
     def _own_dim(self, name: str, table: Table) -> int:
@@ -209,9 +211,17 @@ class Propagation:
             values = values[:, 0] if values.layout == torch.strided else values
             blocks.append(values if project is None else values @ project)
         own = F.normalize(torch.cat(blocks).to(device), dim=1)
-        if steps is None:
-            return own
-        return torch.cat([own, self.config.neighbor_weight * F.normalize(steps @ own, dim=1)], dim=1)
+        parts = [own]
+        if _some_lack(name, table):
+            parts = [torch.cat(neutral(own[: inputs.num_left], own[inputs.num_left :]))]
+        if steps is not None:
+            parts.append(self.config.neighbor_weight * F.normalize(steps @ own, dim=1))
+        return torch.cat(parts, dim=1)
+
+
+def _some_lack(name: str, table: Table) -> bool:
+    """Whether some but not all entities have an image."""
+    return name == IMAGE and bool(table.observed.any()) and not bool(table.observed.all())
 
 
 def walk_steps(neighbors: Tensor, hub_damping: float) -> Tensor:
