@@ -6,6 +6,7 @@ others. The five names that such files call are recognised, never imported; each
 """
 
 import pickletools
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
@@ -74,7 +75,9 @@ def read_vectors(data: bytes) -> dict[int, NDArray[Any]]:
         InputError: anything else, before any of it takes effect.
     """
     try:
-        return _vectors(_Machine(data).run())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of bad escapes in texts that are refused anyway
+            return _vectors(_Machine(data).run())
     except (_Refused, ValueError, OverflowError, IndexError, StructError) as error:
         raise InputError(
             f"expected a pickled dictionary of id -> float vector, {error or 'got a damaged file'}"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
@@ -231,6 +231,7 @@ def test_the_hostile_files_would_have_run(tmp_path):
 
 @settings(max_examples=200, deadline=None)
 @given(st.integers(2, 5), st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), min_size=1, max_size=3))
+@example(2, [(10, 92)])  # a text with a bad escape
 def test_a_damaged_pickle_gives_vectors_or_an_input_error(protocol, changes):
     data = bytearray(pickle.dumps(vectors(3, 2), protocol))
     for place, value in changes:
