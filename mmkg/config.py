@@ -1,25 +1,24 @@
 """One experiment = the configurations of its parts; TOML in, TOML out, misspelt keys refused."""
 
 import dataclasses
-import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
-import pydantic
 import tomli_w
 
 from .data.features import FeatureConfig
-from .errors import InputError, UsageError, nearest
+from .errors import UsageError, nearest
 from .matching import MATCHERS, SinkhornConfig
 from .models import MODEL_CONFIGS, RefinementConfig
 from .search import INDEXES
 from .search.config import IndexConfig
+from .settings import check_seed, parse, plain
+from .settings import merged as merged
+from .settings import read_toml as read_toml
+from .settings import with_settings as with_settings
 from .training.bootstrap import BootstrapConfig
 from .training.config import TrainingConfig
-
-C = TypeVar("C")
 
 MEAFORMER_TRAINING = TrainingConfig(
     epochs=250, batch_size=3500, weight_decay=1e-4, schedule="cosine", warmup=0.15, clip_norm=1.0
@@ -218,7 +217,7 @@ class Experiment:
             "refinement": asdict(self.refined),
             "search": asdict(self.search),
         }
-        return {"model": self.model, "seed": self.seed, **{name: _plain(part) for name, part in sections.items()}}
+        return {"model": self.model, "seed": self.seed, **{name: plain(part) for name, part in sections.items()}}
 
     def to_toml(self) -> str:
         """The whole experiment as TOML."""
@@ -241,102 +240,13 @@ class Experiment:
         return Experiment(
             model=model,
             seed=check_seed(values.get("seed", 0)),
-            data=_parse(DataConfig(), values.get("data", {}), "data"),
-            features=_parse(FeatureConfig(), values.get("features", {}), "features"),
-            options=_parse(MODEL_CONFIGS[model](), values.get("options", {}), "options")
+            data=parse(DataConfig(), values.get("data", {}), "data"),
+            features=parse(FeatureConfig(), values.get("features", {}), "features"),
+            options=parse(MODEL_CONFIGS[model](), values.get("options", {}), "options")
             if model in MODEL_CONFIGS
             else None,
-            training=_parse(TRAINING.get(model, TrainingConfig()), values.get("training", {}), "training"),
-            bootstrap=_parse(BootstrapConfig(), values.get("bootstrap", {}), "bootstrap"),
-            refinement=_parse(REFINEMENT.get(model, RefinementConfig()), values.get("refinement", {}), "refinement"),
-            search=_parse(SearchConfig(), values.get("search", {}), "search"),
+            training=parse(TRAINING.get(model, TrainingConfig()), values.get("training", {}), "training"),
+            bootstrap=parse(BootstrapConfig(), values.get("bootstrap", {}), "bootstrap"),
+            refinement=parse(REFINEMENT.get(model, RefinementConfig()), values.get("refinement", {}), "refinement"),
+            search=parse(SearchConfig(), values.get("search", {}), "search"),
         )
-
-
-def check_seed(seed: Any) -> int:
-    """The seed, if NumPy and torch both take it."""
-    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**32:
-        raise UsageError(f"seed: expected a whole number in 0..{2**32 - 1}, got {seed!r}")
-    return seed
-
-
-def merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Nested values with nested changes on top; what the changes do not name stays."""
-    result = dict(values)
-    for key, value in changes.items():
-        before = result.get(key)
-        both = isinstance(before, Mapping) and isinstance(value, Mapping)
-        result[key] = merged(before, value) if both else value  # type: ignore[arg-type]
-    return result
-
-
-def read_toml(path: str | Path) -> dict[str, Any]:
-    """Nested values of a TOML file.
-
-    Raises:
-        InputError: no such file, it cannot be read, or it is not TOML.
-    """
-    try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError("no such configuration file", path) from None
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", path) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"not a TOML file: {error}", path) from None
-
-
-def with_settings(values: Mapping[str, Any], settings: Iterable[str]) -> dict[str, Any]:
-    """Values with ``key=value`` settings on top, e.g. ``training.epochs=5``; a value is TOML or bare text."""
-    result = {key: dict(value) if isinstance(value, Mapping) else value for key, value in values.items()}
-    for setting in settings:
-        key, sign, text = setting.partition("=")
-        if not sign or not key:
-            raise UsageError(f"expected key=value, got {setting!r}")
-        try:
-            value = tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
-            value = text
-        place: dict[str, Any] = result
-        *sections, last = key.strip().split(".")
-        for section in sections:
-            inner = place.get(section, {})
-            if not isinstance(inner, dict):
-                raise UsageError(f"{key!r} is no setting: {section!r} is a single value")
-            place[section] = dict(inner)
-            place = place[section]
-        place[last] = value
-    return result
-
-
-def _parse(default: C, values: Any, section: str) -> C:
-    if not isinstance(values, Mapping):
-        raise UsageError(f"{section} is a section of settings, got {values!r}")
-    cls = type(default)
-    known = [f.name for f in dataclasses.fields(default)]  # type: ignore[arg-type]
-    nested: dict[str, Any] = {}
-    for key, value in values.items():
-        if key not in known:
-            raise UsageError(f"unknown configuration key {section}.{key!s}; {nearest(str(key), known)}")
-        inner = getattr(default, key)
-        nested[key] = _parse(inner, value, f"{section}.{key}") if dataclasses.is_dataclass(inner) else value
-    merged = {name: getattr(default, name) for name in known} | nested
-    try:
-        parsed: C = pydantic.TypeAdapter(cls).validate_python(merged)
-    except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        if isinstance(own := first.get("ctx", {}).get("error"), UsageError):  # raised by the config itself
-            raise UsageError(f"{section}: {own}") from None
-        place = ".".join([section, *(str(part) for part in first["loc"])])
-        raise UsageError(f"{place}: {first['msg'][:1].lower()}{first['msg'][1:]}, got {first['input']!r}") from None
-    return parsed
-
-
-def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    plain: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            plain[key] = _plain(value)
-        elif value is not None:
-            plain[key] = list(value) if isinstance(value, tuple) else value
-    return plain

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1] / "mmkg"
-OPEN_TO_ALL = {"typing", "seeding", "errors", "files", "blas", "products", "progress", "__version__"}
+OPEN_TO_ALL = {"typing", "seeding", "errors", "files", "settings", "blas", "products", "progress", "__version__"}
 EVERYTHING = None
 
 # unit -> what it may import from mmkg, besides itself and what is open to all. "" is mmkg/__init__.py,
@@ -17,6 +17,7 @@ ALLOWED = {
     "seeding": set(),
     "errors": set(),
     "files": set(),
+    "settings": set(),
     "blas": set(),
     "products": set(),
     "progress": set(),

@@ -2,7 +2,7 @@
 
 from .bootstrap import BootstrapConfig, BootstrapResult, bootstrap, propose
 from .config import TrainingConfig
-from .loop import DivergedError, FitResult, fit
+from .loop import DivergedError, FitResult, fit, optimise
 
 __all__ = [
     "BootstrapConfig",
@@ -12,5 +12,6 @@ __all__ = [
     "TrainingConfig",
     "bootstrap",
     "fit",
+    "optimise",
     "propose",
 ]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..data.features import EntityInputs
 from ..data.neighborhood import check_fanout
@@ -23,9 +23,9 @@ from .optim import Optimizers, build_optimizers, clip_, rate_factor, set_rate, s
 
 logger = logging.getLogger(__name__)
 
-Validate = Callable[[AlignmentModel], float]
 CHECKPOINT_SHARE = 20  # at most a twentieth of the time goes into checkpoints
 OnEpoch = Callable[[Mapping[str, Any]], None]
+Terms = Callable[[Tensor, int, torch.Generator], Mapping[str, Tensor]]
 
 
 class DivergedError(MmkgError, ArithmeticError):
@@ -60,20 +60,19 @@ def fit(
     config: TrainingConfig,
     *,
     seed: int = 0,
-    validate: Validate | None = None,
+    validate: Callable[[AlignmentModel], float] | None = None,
     on_epoch: OnEpoch | None = None,
     checkpoint: str | Path | None = None,
     identity: str = "",
 ) -> FitResult:
-    """Train on links, keep the weights that do best on validation.
+    """Train an aligner on links, keep the weights that do best on validation; see ``optimise``.
 
     Args:
         model: is trained in place and ends with the best weights.
         inputs: of the task.
         links: int64 ``[L, 2]`` of rows of ``inputs`` (right rows come after all left rows).
         config: schedule and optimiser.
-        seed: of the order of links and of dropout; both depend on seed and epoch alone, so that a run
-            that is resumed sees what an uninterrupted one sees.
+        seed: of the order of links and of dropout.
         validate: score of the model, larger is better; called every ``eval_every`` epochs.
         on_epoch: called with each row of the history.
         checkpoint: file to resume from, if it is there, and to write to.
@@ -87,6 +86,54 @@ def fit(
         raise InputError("training needs at least one link, got none; give seed links")
     if config.fanout and model.structure is not None:
         check_fanout(config.fanout, model.structure.depth)
+
+    def terms(batch: Tensor, epoch: int, generator: torch.Generator) -> Mapping[str, Tensor]:
+        return link_terms(model, inputs, links.index_select(0, batch), config, generator)
+
+    return optimise(
+        model,
+        len(links),
+        terms,
+        config,
+        seed=seed,
+        validate=None if validate is None else lambda: validate(model),
+        on_epoch=on_epoch,
+        checkpoint=checkpoint,
+        identity=identity,
+    )
+
+
+def optimise(
+    model: nn.Module,
+    count: int,
+    terms: Terms,
+    config: TrainingConfig,
+    *,
+    seed: int = 0,
+    validate: Callable[[], float] | None = None,
+    on_epoch: OnEpoch | None = None,
+    checkpoint: str | Path | None = None,
+    identity: str = "",
+) -> FitResult:
+    """Train any model on ``count`` items with one optimiser step per batch; keep the weights that do best.
+
+    Args:
+        model: is trained in place and ends with the best weights.
+        count: number of items, > 0.
+        terms: loss terms by name, from the items of a batch, int64 ``[B]``, the epoch, and a generator for what is
+            drawn.
+        config: schedule and optimiser.
+        seed: of the order of items and of dropout; both depend on seed and epoch alone, so that a run
+            that is resumed sees what an uninterrupted one sees.
+        validate: score of the model as it is, larger is better; called every ``eval_every`` epochs.
+        on_epoch: called with each row of the history.
+        checkpoint: file to resume from, if it is there, and to write to.
+        identity: hash of data and configuration; a checkpoint with another one is refused.
+
+    Raises:
+        InputError: the checkpoint is damaged or of another run.
+        DivergedError: too many steps in a row were not finite.
+    """
     optimizers = build_optimizers(model, config)
     stop, result, start = EarlyStop(config.patience), FitResult(), 0
     if checkpoint is not None and Path(checkpoint).is_file():
@@ -99,10 +146,10 @@ def fit(
         for epoch in range(start, config.epochs):
             if stop.stop:
                 break
-            row = train_epoch(model, inputs, links, optimizers, config, epoch=epoch, seed=seed, result=result)
+            row = train_epoch(model, count, terms, optimizers, config, epoch=epoch, seed=seed, result=result)
             last = epoch + 1 == config.epochs
             if validate is not None and ((epoch + 1) % config.eval_every == 0 or last):
-                row["valid"] = float(validate(model))
+                row["valid"] = float(validate())
                 stop.update(row["valid"], epoch, model)
             result.history.append(row)
             result.epochs = epoch + 1
@@ -122,9 +169,9 @@ def fit(
 
 
 def train_epoch(
-    model: AlignmentModel,
-    inputs: EntityInputs,
-    links: Tensor,
+    model: nn.Module,
+    count: int,
+    terms: Terms,
     optimizers: Optimizers,
     config: TrainingConfig,
     *,
@@ -132,32 +179,37 @@ def train_epoch(
     seed: int,
     result: FitResult,
 ) -> dict[str, Any]:
-    """One pass over the links in a seeded order; the row of the history that tells of it."""
+    """One pass over the items in a seeded order; the row of the history that tells of it."""
     torch.manual_seed(derive_seed(seed, f"dropout {epoch}"))
-    order = torch.randperm(len(links), generator=torch.Generator().manual_seed(derive_seed(seed, f"order {epoch}")))
-    batches = order.split(config.batch_size or len(links))
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(derive_seed(seed, f"order {epoch}")))
+    batches = order.split(config.batch_size or count)
     drawn = torch.Generator().manual_seed(derive_seed(seed, f"neighbours {epoch}"))
     steps, finite = [], []
     model.train()
     for number, batch in enumerate(batches):
         rate = config.learning_rate * rate_factor(epoch * len(batches) + number, config.epochs * len(batches), config)
         set_rate(optimizers, rate)
-        terms, good = train_step(model, inputs, links.index_select(0, batch), optimizers, config, generator=drawn)
-        names = tuple(terms)
-        steps.append(torch.stack(list(terms.values())))
+        found, good = optimiser_step(
+            model,
+            lambda batch=batch: terms(batch, epoch, drawn),
+            optimizers,
+            config,  # type: ignore[misc]
+        )
+        names = tuple(found)
+        steps.append(torch.stack(list(found.values())))
         finite.append(good)
     kept = torch.stack(finite).tolist()  # the host waits for the device here, once an epoch
     for good in kept:
         result.skipped_in_a_row = 0 if good else result.skipped_in_a_row + 1
         result.skipped_steps += not good
         if result.skipped_in_a_row >= config.max_bad_steps:
-            count = result.skipped_in_a_row
-            raise DivergedError(f"{count} steps in a row were not finite; try a lower learning rate")
+            steps_lost = result.skipped_in_a_row
+            raise DivergedError(f"{steps_lost} steps in a row were not finite; try a lower learning rate")
     if not all(kept):
         logger.warning("epoch %d: loss or gradient is not finite, %d steps skipped", epoch, kept.count(False))
     sums: dict[str, float] = {}
     if any(kept):
-        shares = torch.tensor([good * len(batch) / len(links) for good, batch in zip(kept, batches, strict=True)])
+        shares = torch.tensor([good * len(batch) / count for good, batch in zip(kept, batches, strict=True)])
         values = torch.stack(steps).cpu().double()
         values[~torch.tensor(kept)] = 0.0
         sums = dict(zip(names, (shares.double() @ values).tolist(), strict=True))
@@ -174,27 +226,46 @@ def train_step(
     *,
     generator: torch.Generator | None = None,
 ) -> tuple[dict[str, Tensor], Tensor]:
-    """One optimiser step on a batch of links.
+    """One optimiser step of an aligner on a batch of links; see ``optimiser_step``.
 
     Args:
         generator: of the neighbours drawn, if ``config.fanout`` asks for it.
+    """
+    return optimiser_step(model, lambda: link_terms(model, inputs, links, config, generator), optimizers, config)
+
+
+def link_terms(
+    model: AlignmentModel,
+    inputs: EntityInputs,
+    links: Tensor,
+    config: TrainingConfig,
+    generator: torch.Generator | None = None,
+) -> dict[str, Tensor]:
+    """Loss terms of an aligner on a batch of links, int64 ``[B, 2]``."""
+    rows = model.training_rows(inputs, links, generator)
+    structure = model.encode_structure(inputs, rows, fanout=config.fanout, generator=generator)
+    device = next(model.parameters()).device
+    with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
+        return model.loss_terms(model.fuse(inputs, rows, structure), len(links))
+
+
+def optimiser_step(
+    model: nn.Module, terms: Callable[[], Mapping[str, Tensor]], optimizers: Optimizers, config: TrainingConfig
+) -> tuple[dict[str, Tensor], Tensor]:
+    """Gradients from zero, one backward pass, one step.
 
     Returns:
         The loss terms, and whether loss and gradient were finite: else nothing was changed. All stay on the device.
     """
     for optimizer in optimizers:
         optimizer.zero_grad(set_to_none=True)
-    rows = model.training_rows(inputs, links, generator)
-    structure = model.encode_structure(inputs, rows, fanout=config.fanout, generator=generator)
-    device = next(model.parameters()).device
-    with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
-        terms = model.loss_terms(model.fuse(inputs, rows, structure), len(links))
-    loss = torch.stack(list(terms.values())).sum()
+    found = terms()
+    loss = torch.stack(list(found.values())).sum()
     loss.backward()
     norm = clip_(list(model.parameters()), config.clip_norm)
     finite = torch.isfinite(loss.detach()) & torch.isfinite(norm)
     step_if(finite, optimizers)
-    return {name: term.detach() for name, term in terms.items()}, finite
+    return {name: term.detach() for name, term in found.items()}, finite
 
 
 @contextmanager
@@ -217,7 +288,7 @@ def deterministic(device: torch.device) -> Iterator[None]:
 def _save(
     path: str | Path,
     identity: str,
-    model: AlignmentModel,
+    model: nn.Module,
     optimizers: Optimizers,
     stop: EarlyStop,
     result: FitResult,
@@ -243,7 +314,7 @@ def _save(
 def _resume(
     path: str | Path,
     identity: str,
-    model: AlignmentModel,
+    model: nn.Module,
     optimizers: Optimizers,
     stop: EarlyStop,
     result: FitResult,
