@@ -1,11 +1,13 @@
-"""Reads pickled ``{id: vector}`` dictionaries without running them.
+"""Reads pickled ``{id: vector}`` dictionaries, and nested ones of arrays, without running them.
 
 A pickle is a program, and unpickling a stranger's file runs it. Nothing here hands the file to ``pickle``:
-a small machine follows the few instructions that a dictionary of NumPy vectors needs and refuses all
-others. The five names that such files call are recognised, never imported; each stands for a check.
+a small machine follows the few instructions that a dictionary of NumPy arrays needs and refuses all
+others. The six names that such files call are recognised, never imported; each stands for a check.
 """
 
+import math
 import pickletools
+import re
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +21,8 @@ from numpy.typing import NDArray
 from ..errors import InputError
 
 _DTYPES = ("f2", "f4", "f8")
+_MORE_DTYPES = re.compile(r"[fiu][1248]|b1|U\d{1,6}|O8")  # of nested dictionaries
+_MAX_DEPTH = 6
 _MAX_TUPLE = 16
 _MAX_STACK = 1 << 16  # a batch of SETITEMS holds 1,000 keys and values
 _LITERALS = frozenset(
@@ -43,6 +47,7 @@ _NAMES = {
     ("numpy", "ndarray"): _Name("ndarray"),
     ("numpy", "dtype"): _Name("dtype"),
     ("_codecs", "encode"): _Name("encode"),
+    **{(f"numpy.{core}.multiarray", "scalar"): _Name("scalar") for core in ("core", "_core")},
     **{
         (f"numpy.{core}.{module}", name): _Name(kind)
         for core in ("core", "_core")
@@ -57,11 +62,12 @@ class _Mark:
 
 class _Dtype:
     def __init__(self, code: str) -> None:
-        self.value = np.dtype("<" + code)
+        self.objects = code == "O8"
+        self.value = np.dtype("<" + code.removesuffix("8") if self.objects else "<" + code)
 
 
 class _Array:
-    value: NDArray[Any] | None = None
+    value: NDArray[Any] | list[Any] | None = None  # a list is an array of objects
 
 
 def read_vectors(data: bytes) -> dict[int, NDArray[Any]]:
@@ -84,11 +90,57 @@ def read_vectors(data: bytes) -> dict[int, NDArray[Any]]:
         ) from None
 
 
+def read_nested(data: bytes) -> dict[str, Any]:
+    """A pickled dictionary of text keys: dictionaries, lists, arrays, text and numbers, up to six deep.
+
+    As MMSA feature files are: ``{"train": {"audio": float array [N, T, d], "id": [...], ...}, ...}``. Arrays of
+    objects become lists. Protocols 2 to 5, as written by Python 3 with NumPy 1 or 2; time and memory are linear in
+    ``len(data)``.
+
+    Raises:
+        InputError: anything else, before any of it takes effect.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            value = _Machine(data, nested=True).run()
+        if type(value) is not dict:
+            raise _Refused(f"got a value of type {_kind(value)}")
+        found: dict[str, Any] = _Plain(len(data)).of(value)
+        return found
+    except (_Refused, ValueError, OverflowError, IndexError, TypeError, StructError) as error:
+        raise InputError(f"expected a pickled dictionary of arrays, {error or 'got a damaged file'}") from None
+
+
+class _Plain:
+    """Copies a value without the machine's own types; no more of it than the file has bytes."""
+
+    def __init__(self, budget: int) -> None:
+        self.budget = budget
+
+    def of(self, value: Any, depth: int = 0) -> Any:
+        self.budget -= 1
+        if self.budget < 0 or depth > _MAX_DEPTH:
+            raise _Refused("got one that is nested too deep or refers to itself")
+        if isinstance(value, _Array):
+            if value.value is None:
+                raise _Refused("got an array without content")
+            return self.of(value.value, depth + 1) if isinstance(value.value, list) else value.value
+        if isinstance(value, dict):
+            return {key: self.of(each, depth + 1) for key, each in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.of(each, depth + 1) for each in value]
+        if value is None or isinstance(value, bool | int | float | str | bytes | np.generic):
+            return value
+        raise _Refused(f"got a value of type {_kind(value)}")
+
+
 class _Machine:
     """Follows the instructions; the stack holds plain values, ``_Name``, ``_Dtype`` and ``_Array``."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, *, nested: bool = False) -> None:
         self.data = data
+        self.nested = nested
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
         self.budget = len(data)  # bytes that may be copied
@@ -101,7 +153,7 @@ class _Machine:
             name = opcode.name
             if (number == 0) != (name == "PROTO") or (number == 0 and not 2 <= argument <= 5):
                 raise _Refused("got another kind of file, or a pickle of a protocol other than 2 to 5")
-            if name in _LITERALS:
+            if name in _LITERALS or (name == "BINFLOAT" and self.nested):
                 self.stack.append(_CONSTANTS.get(name, argument))
             elif name == "STOP":
                 if source.tell() != len(self.data):
@@ -113,7 +165,7 @@ class _Machine:
                 if argument > len(self.data) - source.tell():
                     raise _Refused("got a frame that is longer than the file")
             elif name != "PROTO":
-                step = _STEPS.get(name)
+                step = _STEPS.get(name) or (_NESTED_STEPS.get(name) if self.nested else None)
                 if step is None:
                     raise _Refused(f"got the instruction {name} at byte {position}, which no such file needs")
                 step(self, argument)
@@ -151,7 +203,8 @@ class _Machine:
         if type(target) is not dict or len(items) % 2:
             raise _Refused("got items without a dictionary")
         for key, value in zip(items[::2], items[1::2], strict=True):
-            if type(key) not in (int, str) or not isinstance(value, _Array):
+            sound = type(key) is str if self.nested else type(key) in (int, str) and isinstance(value, _Array)
+            if not sound:
                 raise _Refused(f"got the key {str(key)[:40]!r} with a value of type {_kind(value)}")
             target[key] = value
 
@@ -162,8 +215,12 @@ class _Machine:
         match function.kind, arguments:
             case "array", (_Name("ndarray"), (0,), b"b"):
                 self.stack.append(_Array())
-            case "dtype", (str() as code, False | 0, True | 1) if code in _DTYPES:
+            case "dtype", (str() as code, False | 0, True | 1) if code in _DTYPES or (
+                self.nested and _MORE_DTYPES.fullmatch(code)
+            ):
                 self.stack.append(_Dtype(code))
+            case "scalar", (_Dtype() as dtype, bytes() as raw) if self.nested and not dtype.objects:
+                self.stack.append(_array(raw, dtype, (1,))[0])
             case "encode", (str() as text, "latin1"):
                 self.budget -= len(text)
                 if self.budget < 0:
@@ -171,7 +228,8 @@ class _Machine:
                 self.stack.append(text.encode("latin1"))
             case "frombuffer", (bytes() | bytearray() as raw, _Dtype() as dtype, tuple() as shape, "C" | "F"):
                 array = _Array()
-                array.value = _vector(raw, dtype, shape)
+                order = arguments[3]
+                array.value = _array(raw, dtype, shape, order) if self.nested else _vector(raw, dtype, shape)
                 self.stack.append(array)
             case _:
                 raise _Refused(f"got a call of {function.kind} with arguments that no float vector needs")
@@ -180,12 +238,28 @@ class _Machine:
         state = self.pop()
         target = self.stack[-1] if self.stack else None
         match target, state:
-            case _Array(value=None), (1, tuple() as shape, _Dtype() as dtype, bool(), bytes() as raw):
-                target.value = _vector(raw, dtype, shape)
+            case _Array(value=None), (1, tuple() as shape, _Dtype() as dtype, bool() as fortran, bytes() as raw):
+                order = "F" if fortran else "C"
+                target.value = _array(raw, dtype, shape, order) if self.nested else _vector(raw, dtype, shape)
+            case _Array(value=None), (1, (int() as size,), _Dtype(objects=True), bool(), list() as items) if (
+                self.nested and size == len(items)
+            ):
+                target.value = items
             case _Dtype(), (3, ("<" | ">") as order, None, None, None, -1, -1, 0):
+                target.value = target.value.newbyteorder(order)
+            case _Dtype(), (3, "|", None, None, None, -1, -1, 0 | 63) if self.nested:
+                pass
+            case _Dtype(), (3, ("<" | ">") as order, None, None, None, int() as size, 4, 8) if (
+                self.nested and size == target.value.itemsize
+            ):
                 target.value = target.value.newbyteorder(order)
             case _:
                 raise _Refused(f"got a state for a value of type {_kind(target)} that no float vector needs")
+
+    def append(self, items: list[Any]) -> None:
+        if not self.stack or type(self.stack[-1]) is not list:
+            raise _Refused("got items without a list")
+        self.stack[-1].extend(items)
 
     def remember(self, index: int | None) -> None:
         if not self.stack:
@@ -216,6 +290,21 @@ _STEPS: dict[str, Callable[[_Machine, Any], None]] = {
     **dict.fromkeys(("BINPUT", "LONG_BINPUT"), lambda m, argument: m.remember(argument)),
     **dict.fromkeys(("BINGET", "LONG_BINGET"), lambda m, argument: m.recall(argument)),
 }
+
+
+_NESTED_STEPS: dict[str, Callable[[_Machine, Any], None]] = {
+    "EMPTY_LIST": lambda m, _: m.stack.append([]),
+    "APPEND": lambda m, _: m.append([m.pop()]),
+    "APPENDS": lambda m, _: m.append(m.since_mark()),
+}
+
+
+def _array(raw: bytes | bytearray, dtype: _Dtype, shape: tuple[Any, ...], order: str = "C") -> NDArray[Any]:
+    sizes = all(type(size) is int and size >= 0 for size in shape)
+    if dtype.objects or not sizes or math.prod(shape) * dtype.value.itemsize != len(raw):
+        raise _Refused(f"got an array of shape {str(shape)[:40]} with {len(raw)} bytes")
+    flat = np.frombuffer(raw, dtype.value) if len(raw) else np.empty(0, dtype.value)
+    return flat.reshape(shape, order="F" if order == "F" else "C")
 
 
 def _vector(raw: bytes | bytearray, dtype: _Dtype, shape: tuple[Any, ...]) -> NDArray[Any]:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -189,12 +190,7 @@ def train_epoch(
     for number, batch in enumerate(batches):
         rate = config.learning_rate * rate_factor(epoch * len(batches) + number, config.epochs * len(batches), config)
         set_rate(optimizers, rate)
-        found, good = optimiser_step(
-            model,
-            lambda batch=batch: terms(batch, epoch, drawn),
-            optimizers,
-            config,  # type: ignore[misc]
-        )
+        found, good = optimiser_step(model, partial(terms, batch, epoch, drawn), optimizers, config)
         names = tuple(found)
         steps.append(torch.stack(list(found.values())))
         finite.append(good)

@@ -13,14 +13,18 @@ class TrainingProgress:
         epochs: how many there may be.
         enabled: ``None`` = only if stderr is a terminal; ``True`` without one prints a line per validation.
         title: shown before the bar.
+        figure: what validation gives.
     """
 
-    def __init__(self, epochs: int, *, enabled: bool | None = None, title: str = "training") -> None:
+    def __init__(
+        self, epochs: int, *, enabled: bool | None = None, title: str = "training", figure: str = "validation MRR"
+    ) -> None:
         self.terminal = sys.stderr.isatty()
         self.enabled = self.terminal if enabled is None else enabled
         self.epochs = epochs
         self.title = title
-        self.best = 0.0
+        self.best: float | None = None
+        self.figure = figure
         self._bar: Any = None
         self._task: Any = None
 
@@ -43,9 +47,10 @@ class TrainingProgress:
 
     def on_epoch(self, row: Mapping[str, Any]) -> None:
         """Take in one row of the history."""
-        self.best = max(self.best, row.get("valid", 0.0))
+        if "valid" in row:
+            self.best = row["valid"] if self.best is None else max(self.best, row["valid"])
         loss = "not finite" if row["loss"] is None else f"{row['loss']:.3f}"
-        note = f"loss {loss}" + (f"  best validation MRR {self.best:.3f}" if self.best else "")
+        note = f"loss {loss}" + ("" if self.best is None else f"  best {self.figure} {self.best:.3f}")
         if self._bar is not None:
             self._bar.update(self._task, completed=row["epoch"] + 1, note=note)
         elif self.enabled and "valid" in row:
