@@ -1,11 +1,9 @@
 """A run on disk: every file written whole, and a manifest with the SHA-256 of each, last."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +15,7 @@ from .data.entities import EntityTable
 from .data.task import LinkSplit
 from .errors import InputError
 from .evaluation import Protocol
-from .files import atomic_path, sha256_file, write_text
+from .files import atomic_path, read_manifest, write_manifest, write_text
 from .matching import Counterparts
 from .report import RunRecord, write_tsv
 from .result import AlignmentResult
@@ -66,12 +64,9 @@ def write_run(result: AlignmentResult, folder: str | Path) -> Path:
     save_index(result.index(), folder / "index.faiss", about={"fingerprint": result.record.fingerprint})
     write_tsv(folder / "alignment.tsv", result.export())
     write_text(folder / "report.html", result.report())
-    names = sorted([*FILES, *([WEIGHTS] if result.weights else [])])
-    hashes = {name: sha256_file(folder / name) for name in names}
+    names = [*FILES, *([WEIGHTS] if result.weights else [])]
     learnt = None if result.counterparts is None else result.counterparts.as_dict()
-    manifest = {"format": FORMAT, "description": result.description, "counterparts": learnt, "sha256": hashes}
-    text = json.dumps(manifest | {"seal": _seal(manifest)}, indent=1, ensure_ascii=False)
-    write_text(folder / "manifest.json", text + "\n")
+    write_manifest(folder, names, format=FORMAT, description=result.description, counterparts=learnt)
     return folder
 
 
@@ -88,7 +83,7 @@ def read_run(folder: str | Path, *, fingerprint: str | None = None) -> Alignment
         InputError: no run, a file is missing or damaged, or the run belongs to other data.
     """
     folder = Path(folder)
-    manifest = _read_manifest(folder)
+    manifest = read_manifest(folder, FILES, format=FORMAT, again="run the alignment again")
     record = RunRecord.from_json((folder / "record.json").read_text(encoding="utf-8"), path=folder / "record.json")
     if fingerprint is not None and record.fingerprint != fingerprint:
         raise InputError(f"this run belongs to other data: it has {record.fingerprint}, expected {fingerprint}", folder)
@@ -131,33 +126,3 @@ def read_run(folder: str | Path, *, fingerprint: str | None = None) -> Alignment
 def _write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], metadata: dict[str, str]) -> None:
     with atomic_path(path) as temporary:
         save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary, metadata)
-
-
-def _seal(manifest: Mapping[str, Any]) -> str:
-    """SHA-256 of what a manifest says."""
-    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
-
-
-def _read_manifest(folder: Path) -> dict[str, Any]:
-    path = folder / "manifest.json"
-    if not path.is_file():
-        state = "an unfinished run; start the same command again to go on" if folder.is_dir() else "no such folder"
-        raise InputError(f"expected a finished run with a manifest, found {state}", folder)
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        seal = manifest.pop("seal")
-        hashes = dict(manifest["sha256"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"damaged manifest ({error!r}); run the alignment again", path) from error
-    if manifest.get("format") != FORMAT:
-        raise InputError(f"expected run format {FORMAT}, got {manifest.get('format')}", path)
-    if seal != _seal(manifest):
-        raise InputError("damaged manifest: it does not hash to its seal; run the alignment again", path)
-    for name in sorted(set(FILES) | set(hashes)):
-        if not (folder / name).is_file():
-            raise InputError(f"{name} is missing from this run; run the alignment again", folder)
-        if (found := sha256_file(folder / name)) != hashes.get(name):
-            raise InputError(
-                f"{name} is damaged or not of this run: SHA-256 {found}, the manifest says {hashes.get(name)}", folder
-            )
-    return dict(manifest)

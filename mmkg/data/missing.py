@@ -9,6 +9,7 @@ from ..errors import UsageError, nearest
 from ..seeding import numpy_generator
 from ..typing import ATTRIBUTE, IMAGE, NAME, BoolArray
 from .kg import AttributeTriples, ImageTable, KnowledgeGraph
+from .policy import MissingPolicy
 from .presence import has_modality
 from .task import AlignmentTask
 
@@ -60,6 +61,26 @@ def hide(
     if not some:
         raise UsageError(f"cannot hide {modality!r}: no entity of task {task.name!r} has it")
     return replace(task, left=graphs[0], right=graphs[1], notes=notes)
+
+
+def hide_by(task: AlignmentTask, policy: MissingPolicy) -> AlignmentTask:
+    """Hide what a policy of unit ``modality`` says, each modality by its rate; see ``hide``.
+
+    Args:
+        task: left as it was.
+        policy: its ``rates`` name modalities that can be hidden; a single ``rate`` is of all that the task has.
+
+    Raises:
+        UsageError: another unit, or a modality that cannot be hidden.
+    """
+    if policy.unit == "none":
+        return task
+    if policy.unit != "modality":
+        raise UsageError(f"an entity has no frames and no blocks: expected the unit modality, got {policy.unit}")
+    there = [name for name in HIDEABLE if any(has_modality(graph, name).any() for graph in (task.left, task.right))]
+    for name in policy.rates or there:
+        task = hide(task, name, policy.rate_of(name), seed=policy.seed)
+    return task
 
 
 def _without(graph: KnowledgeGraph, modality: str, hidden: BoolArray) -> KnowledgeGraph:

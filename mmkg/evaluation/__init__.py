@@ -1,5 +1,6 @@
 """EVALUATION: exact ranks, metrics, and the protocol that stands beside them."""
 
+from .curves import auilc
 from .evaluate import evaluate, link_ranks
 from .listed import listed_ranks, matching_figures
 from .metrics import all_metrics, hits_at_k, mean_rank, mrr
@@ -14,6 +15,7 @@ __all__ = [
     "Ranks",
     "all_metrics",
     "answers_to",
+    "auilc",
     "both_directions",
     "calibration_error",
     "choose_weights",
