@@ -1,7 +1,39 @@
-"""Attention among the modalities of one item."""
+"""Masked attention in three wirings: among the modalities of one item, of one sequence, between sequences in pairs."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+
+
+def attend(
+    query: Tensor, key: Tensor, value: Tensor, keys: Tensor, dropout: float = 0.0, *, with_weights: bool = False
+) -> tuple[Tensor, Tensor | None]:
+    """Scaled dot-product attention in which a query hears only the keys that are there.
+
+    Args:
+        query: ``[B, N_h, Q, d_h]``.
+        key: ``[B, N_h, K, d_h]``.
+        value: ``[B, N_h, K, d_h]``.
+        keys: bool ``[B, K]``; where an item has none, its context is zero.
+        dropout: on the attention.
+        with_weights: give the attention too, ``[B, N_h, Q, K]`` after dropout; even over all keys where there is none.
+
+    Returns:
+        Context ``[B, N_h, Q, d_h]``, and the attention or ``None``.
+    """
+    mask = keys[:, None, None, :]
+    some = mask.any(dim=-1, keepdim=True)
+    if not with_weights:
+        context = F.scaled_dot_product_attention(query, key, value, attn_mask=mask | ~some, dropout_p=dropout)
+        return torch.where(some, context, 0.0), None
+    logits = query @ key.transpose(-1, -2) / query.shape[-1] ** 0.5
+    logits = torch.where(some, logits.masked_fill(~mask, float("-inf")), 0.0)
+    attention = F.dropout(logits.softmax(dim=-1), dropout, training=dropout > 0)
+    return torch.where(some, attention @ value, 0.0), attention
 
 
 class CrossModalBlock(nn.Module):
@@ -48,11 +80,10 @@ class CrossModalBlock(nn.Module):
         tokens = torch.where(present[..., None], tokens, 0.0)
         size, number, dim = tokens.shape
         query, key, value = self.project(tokens).view(size, number, 3, self.num_heads, -1).permute(2, 0, 3, 1, 4)
-        logits = query @ key.transpose(-1, -2) / (dim // self.num_heads) ** 0.5
-        keys = present[:, None, None, :]
-        logits = torch.where(keys.any(dim=-1, keepdim=True), logits.masked_fill(~keys, float("-inf")), 0.0)
-        attention = self.dropout(logits.softmax(dim=-1))
-        context = (attention @ value).transpose(1, 2).reshape(size, number, dim)
+        dropout = self.dropout.p if self.training else 0.0
+        context, attention = attend(query, key, value, present, dropout, with_weights=True)
+        assert attention is not None
+        context = context.transpose(1, 2).reshape(size, number, dim)
         hidden = self.norm(tokens + self.dropout(self.output(context)))
         if self.feedforward is not None:
             hidden = self.feedforward_norm(hidden + self.feedforward(hidden))
@@ -65,3 +96,183 @@ def stack_tokens(pooled: dict[str, Tensor], names: tuple[str, ...]) -> Tensor:
     if len(set(widths.values())) > 1:
         raise ValueError(f"expected modalities of one width, got {widths}")
     return torch.stack([pooled[name] for name in names], dim=1)
+
+
+class SequenceBlock(nn.Module):
+    """One transformer block over the steps of a sequence, which may listen to another one.
+
+    Args:
+        dim: width d.
+        num_heads: N_h; divides ``dim``.
+        feedforward_dim: inner width of the feed-forward part, ReLU.
+        dropout: on both outputs and inside the feed-forward part.
+        attention_dropout: on the attention.
+        norm: ``pre`` (MulT, TFR-Net) or ``post`` (TATE).
+
+    Source:
+        Tsai et al., ACL 2019 (MulT), as TFR-Net has it; Zeng et al., SIGIR 2022 (TATE).
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        num_heads: int,
+        feedforward_dim: int,
+        *,
+        dropout: float = 0.1,
+        attention_dropout: float = 0.1,
+        norm: Literal["pre", "post"] = "pre",
+    ) -> None:
+        super().__init__()
+        if dim % num_heads:
+            raise ValueError(f"expected num_heads to divide dim, got {num_heads} and {dim}")
+        self.num_heads, self.attention_dropout, self.norm = num_heads, attention_dropout, norm
+        self.query = nn.Linear(dim, dim)
+        self.key_value = nn.Linear(dim, 2 * dim)
+        self.output = nn.Linear(dim, dim)
+        self.norms = nn.ModuleList([nn.LayerNorm(dim), nn.LayerNorm(dim)])
+        self.dropout = nn.Dropout(dropout)
+        self.feedforward = nn.Sequential(
+            nn.Linear(dim, feedforward_dim), nn.ReLU(), nn.Dropout(dropout), nn.Linear(feedforward_dim, dim)
+        )
+
+    def forward(self, x: Tensor, keys: Tensor, source: Tensor | None = None) -> Tensor:
+        """Refined steps, ``[B, T, d]``.
+
+        Args:
+            x: ``[B, T, d]``; every step asks.
+            keys: bool ``[B, S]``: steps that may be heard.
+            source: ``[B, S, d]``, what is heard; ``x`` itself by default.
+        """
+        first, second = self.norms
+        if self.norm == "pre":
+            asked = first(x)
+            x = x + self._heard(asked, asked if source is None else first(source), keys)
+            return x + self.dropout(self.feedforward(second(x)))
+        x = first(x + self._heard(x, x if source is None else source, keys))
+        return second(x + self.dropout(self.feedforward(x)))
+
+    def _heard(self, x: Tensor, source: Tensor, keys: Tensor) -> Tensor:
+        size, steps, dim = x.shape
+        query = self.query(x).view(size, steps, self.num_heads, -1).transpose(1, 2)
+        key, value = self.key_value(source).view(size, source.shape[1], 2, self.num_heads, -1).permute(2, 0, 3, 1, 4)
+        context, _ = attend(query, key, value, keys, self.attention_dropout if self.training else 0.0)
+        return self.dropout(self.output(context.transpose(1, 2).reshape(size, steps, dim)))
+
+
+class SequenceEncoder(nn.Module):
+    """Pre-norm blocks over a sequence with sinusoidal positions, and a last norm; it may listen to another sequence.
+
+    Args:
+        dim: width d; steps are scaled by sqrt(d) before the positions are added.
+        num_layers: blocks.
+        num_heads, dropout, attention_dropout: of each; the feed-forward part is 4 d wide.
+        embed_dropout: on what goes in.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        num_layers: int,
+        num_heads: int,
+        *,
+        dropout: float = 0.1,
+        attention_dropout: float = 0.1,
+        embed_dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(
+            SequenceBlock(dim, num_heads, 4 * dim, dropout=dropout, attention_dropout=attention_dropout)
+            for _ in range(num_layers)
+        )
+        self.embed_dropout = nn.Dropout(embed_dropout)
+        self.norm = nn.LayerNorm(dim)
+
+    def forward(self, x: Tensor, keys: Tensor, source: Tensor | None = None) -> Tensor:
+        """``[B, T, d]``; arguments as of ``SequenceBlock``."""
+        x = self._placed(x)
+        source = None if source is None else self._placed(source)
+        for block in self.blocks:
+            x = block(x, keys, source)
+        found: Tensor = self.norm(x)
+        return found
+
+    def _placed(self, x: Tensor) -> Tensor:
+        dim = x.shape[-1]
+        placed: Tensor = self.embed_dropout(dim**0.5 * x + positions(x.shape[1], dim, x.device))
+        return placed
+
+
+def positions(steps: int, dim: int, device: torch.device | None = None) -> Tensor:
+    """Sinusoids ``[T, d]``: sines in the first half of the columns, cosines in the second."""
+    half = (dim + 1) // 2
+    rate = torch.exp(torch.arange(half, device=device) * (-math.log(10_000) / max(half - 1, 1)))
+    angle = torch.arange(steps, device=device)[:, None] * rate
+    return torch.cat([angle.sin(), angle.cos()], dim=1)[:, :dim]
+
+
+class PairwiseAttention(nn.Module):
+    """Every modality listens to itself and to each other one, by encoders of their own: the wiring ``pairs``.
+
+    Args:
+        names: M modalities.
+        dim: width d of all tokens.
+        num_heads: of each encoder.
+        self_layers: blocks of the M encoders of a modality by itself.
+        cross_layers: blocks of the M (M - 1) encoders between two.
+        dropout: of blocks.
+        attention_dropout: by the modality that is heard.
+        embed_dropout: on tokens.
+
+    Source: Tsai et al., ACL 2019; Yuan et al., ACM MM 2021 (TFR-Net), Sec. 3.2. No causal mask: the samples are whole.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        dim: int,
+        *,
+        num_heads: int = 6,
+        self_layers: int = 3,
+        cross_layers: int = 3,
+        dropout: float = 0.1,
+        attention_dropout: Mapping[str, float] | None = None,
+        embed_dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.names = tuple(names)
+        rates = attention_dropout or {}
+        self.encoders = nn.ModuleDict(
+            {
+                f"{name}<{heard}": SequenceEncoder(
+                    dim,
+                    self_layers if name == heard else cross_layers,
+                    num_heads,
+                    dropout=dropout,
+                    attention_dropout=rates.get(heard, dropout),
+                    embed_dropout=embed_dropout,
+                )
+                for name in self.names
+                for heard in self.names
+            }
+        )
+
+    def forward(self, tokens: Mapping[str, Tensor], keys: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Per modality ``[B, T_m, M d]``: its own part first, then those by the others in the order of ``names``.
+
+        Args:
+            tokens: per modality ``[B, T_m, d]``.
+            keys: per modality bool ``[B, T_m]``: steps that may be heard.
+        """
+        return {
+            name: torch.cat(
+                [
+                    self.encoders[f"{name}<{heard}"](
+                        tokens[name], keys[heard], None if heard == name else tokens[heard]
+                    )
+                    for heard in (name, *(other for other in self.names if other != name))
+                ],
+                dim=-1,
+            )
+            for name in self.names
+        }

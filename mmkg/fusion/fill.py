@@ -1,14 +1,18 @@
 """Stand-ins for a modality that an item lacks; by default there is none and the modality is masked.
 
+A generator learns from the items that have a modality what it would be for those that lack it.
+
 The published codes fill the raw image feature with noise instead; that is ``FeatureConfig.fill_images``.
 """
 
 from collections.abc import Mapping
 
 import torch
-from torch import nn
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from ..data.batch import ModalityBatch
+from .pool import mean_pool
 
 
 class NoFill(nn.Module):
@@ -42,4 +46,51 @@ class LearnedToken(nn.Module):
         return ModalityBatch(values, batch.valid, {name: torch.ones_like(batch.observed[name]) for name in batch.names})
 
 
-FILLS = {"none": NoFill, "token": LearnedToken}
+class TokenGenerator(nn.Module):
+    """Tells the token of each modality from the tokens of all others, and puts it where an item lacks it.
+
+    A modality that an item has plays no part in what is told of it, so that the difference between both, over the items
+    that have it, is a loss (``masked_smooth_l1`` of unit vectors in the aligners).
+
+    Args:
+        dims: width d of each modality's tokens.
+        hidden_dim: inner width.
+    """
+
+    def __init__(self, dims: Mapping[str, int], hidden_dim: int = 128) -> None:
+        super().__init__()
+        self.names = tuple(dims)
+        self.networks = nn.ModuleDict()
+        for name, dim in dims.items():
+            width = sum(other_dim for other, other_dim in dims.items() if other != name) + len(dims) - 1
+            self.networks[name] = nn.Sequential(nn.Linear(width, hidden_dim), nn.ReLU(), nn.Linear(hidden_dim, dim))
+
+    def predict(self, batch: ModalityBatch) -> dict[str, Tensor]:
+        """Token of each modality by the others, ``[B, d]``; no gradient reaches them."""
+        batch = batch.select(self.names)
+        present = batch.present
+        pooled = {name: F.normalize(mean_pool(batch, name), dim=-1).detach() for name in self.names}
+        found = {}
+        for name in self.names:
+            others = [place for place, other in enumerate(self.names) if other != name]
+            parts = [pooled[self.names[place]] for place in others]
+            found[name] = self.networks[name](torch.cat([*parts, present[:, others].to(parts[0].dtype)], dim=-1))
+        return found
+
+    def put(self, batch: ModalityBatch, predicted: Mapping[str, Tensor]) -> ModalityBatch:
+        """The batch with ``predicted`` where an item lacks a modality though it has another one."""
+        batch = batch.select(self.names)
+        present = batch.present
+        values, observed = {}, {}
+        for place, name in enumerate(self.names):
+            gone = (~present[:, place] & present.any(dim=1))[:, None] & batch.valid[name]
+            values[name] = torch.where(gone[..., None], predicted[name][:, None, :], batch.values[name])
+            observed[name] = batch.observed[name] | gone
+        return ModalityBatch(values, batch.valid, observed)
+
+    def forward(self, batch: ModalityBatch) -> ModalityBatch:
+        """Tokens ``[B, T, d]`` with gaps filled."""
+        return self.put(batch, self.predict(batch))
+
+
+FILLS = {"none": NoFill, "token": LearnedToken, "generator": TokenGenerator}

@@ -1,7 +1,7 @@
 """What fusion hands on."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
@@ -19,6 +19,9 @@ class FusionOutput:
             (all zero for an item that has none).
         present: bool ``[B, M]``.
         names: modality names, the order of the M axis and of the parts of ``joint``.
+        had: bool ``[B, M]``: what an item had before a fill; ``None`` = ``present``.
+        told: per modality ``[B, d]``, what a generator tells of it from the others; empty without one.
+        asked: per modality ``[B, d]``, what it was to tell, before tags; empty without one.
     """
 
     joint: Tensor
@@ -27,3 +30,6 @@ class FusionOutput:
     weights: Tensor
     present: Tensor
     names: tuple[str, ...]
+    had: Tensor | None = None
+    told: Mapping[str, Tensor] = field(default_factory=dict)
+    asked: Mapping[str, Tensor] = field(default_factory=dict)

@@ -1,6 +1,7 @@
-"""Steps of one modality become one vector."""
+"""Steps of one modality, or of all, become one vector."""
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from ..data.batch import ModalityBatch
 
@@ -10,3 +11,68 @@ def mean_pool(batch: ModalityBatch, name: str) -> Tensor:
     here = (batch.valid[name] & batch.observed[name]).unsqueeze(-1)
     values = batch.values[name].masked_fill(~here, 0.0)
     return values.sum(dim=1) / here.sum(dim=1).clamp(min=1)
+
+
+class SigmoidAttentionPool(nn.Module):
+    """Weighted mean of steps; ``score_t = ((x_t W_u) * sigmoid(x_t W_m)) w``, softmax over the steps that are there.
+
+    Args:
+        dim: width of a step.
+
+    Source: Zeng et al., SIGIR 2022 (TATE), as its code pools.
+    """
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.value = nn.Linear(dim, dim, bias=False)
+        self.gate = nn.Linear(dim, dim, bias=False)
+        self.score = nn.Linear(dim, 1, bias=False)
+
+    def forward(self, x: Tensor, here: Tensor) -> Tensor:
+        """``x`` [B, T, d], ``here`` bool [B, T] -> [B, d]; zero where nothing is there."""
+        scores = self.score(self.value(x) * torch.sigmoid(self.gate(x))).squeeze(-1)
+        scores = torch.where(here.any(dim=1, keepdim=True), scores.masked_fill(~here, float("-inf")), 0.0)
+        weights = torch.where(here, scores.softmax(dim=1), 0.0)
+        return (weights[..., None] * torch.where(here[..., None], x, 0.0)).sum(dim=1)
+
+
+class GatedRecurrentPool(nn.Module):
+    """Bidirectional GRU, a gate from a convolution, and the maximum over the steps that are there.
+
+    ``R = BiGRU(H); U = tanh(R) * sigmoid(conv_3(R)); Z = tanh(W [H; U] + b)``. Steps that are not there are taken out
+    first, wherever they lie, so that neither their content nor their number counts.
+
+    Args:
+        in_dim: width of a step.
+        dim: width of the result.
+        num_layers: of the GRU.
+        dropout: on the result.
+
+    Source: Yuan et al., ACM MM 2021 (TFR-Net), Sec. 3.4 and its code (``c_gate``), where the maximum sees padding.
+    """
+
+    def __init__(self, in_dim: int, dim: int, *, num_layers: int = 3, dropout: float = 0.2) -> None:
+        super().__init__()
+        between = dropout if num_layers > 1 else 0.0
+        self.gru = nn.GRU(in_dim, dim, num_layers, batch_first=True, bidirectional=True, dropout=between)
+        self.gate = nn.Conv1d(2 * dim, 1, 3, padding=1)
+        self.join = nn.Linear(in_dim + 2 * dim, dim)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, here: Tensor) -> Tensor:
+        """``x`` [B, T, d], ``here`` bool [B, T] -> [B, h]; zero where nothing is there."""
+        lengths = here.sum(dim=1)
+        longest = max(int(lengths.max()), 1)
+        order = (~here).to(torch.uint8).argsort(dim=1, stable=True)[:, :longest]
+        inside = torch.arange(longest, device=x.device) < lengths[:, None]
+        x = x.gather(1, order[..., None].expand(-1, -1, x.shape[2]))
+        x = torch.where(inside[..., None], x, 0.0)
+        packed = nn.utils.rnn.pack_padded_sequence(
+            x, lengths.clamp(min=1).cpu(), batch_first=True, enforce_sorted=False
+        )
+        found, _ = nn.utils.rnn.pad_packed_sequence(self.gru(packed)[0], batch_first=True, total_length=longest)
+        found = torch.where(inside[..., None], found, 0.0)
+        gated = found.tanh() * torch.sigmoid(self.gate(found.transpose(1, 2))).transpose(1, 2)
+        joined = self.join(torch.cat([x, gated], dim=-1)).tanh().masked_fill(~inside[..., None], -1.0)
+        pooled: Tensor = self.dropout(torch.where(here.any(dim=1, keepdim=True), joined.amax(dim=1), 0.0))
+        return pooled

@@ -1,4 +1,4 @@
-"""Agreement between the distributions that two embeddings give over a batch: IAL (MCLEA)."""
+"""Agreement of distributions: of two embeddings over a batch, IAL (MCLEA); of two vectors over features (TATE)."""
 
 import torch
 import torch.nn.functional as F
@@ -35,6 +35,30 @@ def ial_from_similarity(
     log_q = _log_softmax(student, keep, temperature)
     each = F.kl_div(log_q, log_p, log_target=True, reduction="none").masked_fill(~keep, 0.0).sum(dim=1)
     return torch.where(asked, each, 0.0).sum() / asked.sum().clamp(min=1)
+
+
+def feature_kl(
+    teacher: Tensor, student: Tensor, where: Tensor, *, temperature: float = 1.0, symmetric: bool = False
+) -> Tensor:
+    """``tau^2 KL(teacher || student)`` of softmaxes over features, per step; nothing flows back into the teacher.
+
+    Args:
+        teacher: ``[B, T, d]``.
+        student: ``[B, T, d]``.
+        where: bool ``[B, T]``: steps that count.
+        temperature: tau, positive.
+        symmetric: add ``KL(student || teacher)``.
+
+    Returns:
+        Scalar >= 0, mean over these steps; 0 where there are none.
+
+    Source: Zeng et al., SIGIR 2022 (TATE); its code has tau = 1, both directions, and the sum over the batch.
+    """
+    log_p, log_q = ((each / temperature).log_softmax(dim=-1) for each in (teacher.detach(), student))
+    each = F.kl_div(log_q, log_p, log_target=True, reduction="none").sum(dim=-1)
+    if symmetric:
+        each = each + F.kl_div(log_p, log_q, log_target=True, reduction="none").sum(dim=-1)
+    return temperature**2 * torch.where(where, each, 0.0).sum() / where.sum().clamp(min=1)
 
 
 def _log_softmax(scores: Tensor, keep: Tensor, temperature: float) -> Tensor:

@@ -40,4 +40,4 @@ def test_gradient_reaches_a_token_once_per_gap_and_no_hidden_value():
 def test_no_fill_hands_the_batch_on():
     batch = gappy_batch()
     assert NoFill({})(batch) is batch
-    assert set(FILLS) == {"none", "token"}
+    assert set(FILLS) == {"none", "token", "generator"}
