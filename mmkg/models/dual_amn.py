@@ -29,7 +29,7 @@ class DualAMNConfig:
         dropout: of the joint embedding in training (0.3).
         sharpness: λ of the loss (30).
         negatives: entities that a step contrasts its links with, drawn anew where there are more; 0 = all.
-        fill: what stands in for a missing modality, ``none`` or ``token``.
+        fill: what stands in for a missing modality, ``none``, ``token`` or ``generator``.
     """
 
     structure_dim: int = 100
@@ -107,7 +107,8 @@ class DualAMN(AlignmentModel):
         count = len(output.joint) // 2 if num_links is None else num_links
         joint = F.dropout(output.joint, self.config.dropout, self.training)
         ends = torch.arange(2 * count, device=joint.device)
-        return {"hard.joint": hard_negatives(joint, ends[:count], ends[count:], sharpness=self.config.sharpness)}
+        hard = hard_negatives(joint, ends[:count], ends[count:], sharpness=self.config.sharpness)
+        return {"hard.joint": hard} | self.fill_terms(output, 1.0)
 
     def _layers_below(self, inputs: EntityInputs, block: int) -> Tensor | None:
         whole: Tensor | None = None if self.structure is None else self.structure(inputs.relation_graph)

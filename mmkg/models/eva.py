@@ -24,7 +24,7 @@ class EVAConfig:
         structure_alpha: α of the structure loss (5).
         alpha: α of every other loss (15).
         beta: β (10).
-        fill: what stands in for a missing modality, ``none`` or ``token``.
+        fill: what stands in for a missing modality, ``none``, ``token`` or ``generator``.
     """
 
     structure_dims: tuple[int, int, int] = (400, 400, 200)
@@ -75,4 +75,4 @@ class EVA(AlignmentModel):
         frozen = {name: pooled.detach() for name, pooled in output.pooled.items()}
         joint = weighted_concat(frozen, joint_scale(output.weights, output.present), output.names)
         terms["nca.joint"] = nca(*joint.split(size), alpha=self.config.alpha, beta=self.config.beta)
-        return terms
+        return terms | self.fill_terms(output, 1.0)

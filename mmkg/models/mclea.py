@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ..encoders import EncoderBundle, GATEncoder, LinearEncoder
-from ..fusion import FILLS, FusionOutput, GlobalFusion, joint_scale
+from ..fusion import FILLS, AddedTag, FusionOutput, GlobalFusion, joint_scale
 from ..losses import UncertaintyWeights, shared_icl_ial
 from ..typing import STRUCTURE
 from .model import AlignmentModel
@@ -25,7 +25,9 @@ class MCLEAConfig:
         temperature: τ1 of ICL (0.1).
         ial_temperature: τ2 of IAL (4).
         group_size: links that are contrasted with each other (512).
-        fill: what stands in for a missing modality, ``none`` or ``token``.
+        fill: what stands in for a missing modality, ``none``, ``token`` or ``generator``.
+        fill_weight: of the generator's loss.
+        tag: add to the tokens which modalities an entity has.
         paper_compat: scale IAL as the official code does: divided by 2B of the group once more, times its
             ``zoom`` of 0.1 twice (loss.py, ``ial_loss`` with ``reduction="mean"`` and run.py), which
             leaves it nearly inert.
@@ -39,6 +41,8 @@ class MCLEAConfig:
     ial_temperature: float = 4.0
     group_size: int = 512
     fill: str = "none"
+    fill_weight: float = 1.0
+    tag: bool = False
     paper_compat: bool = False
 
 
@@ -55,8 +59,9 @@ class MCLEA(AlignmentModel):
         fill: torch.nn.Module,
         structure: GATEncoder | None,
         config: MCLEAConfig,
+        tag: AddedTag | None = None,
     ) -> None:
-        super().__init__(encoders, fusion, fill, structure)
+        super().__init__(encoders, fusion, fill, structure, tag)
         self.config = config
         self.icl_weights = UncertaintyWeights(fusion.names)
         self.ial_weights = UncertaintyWeights(fusion.names)
@@ -69,7 +74,9 @@ class MCLEA(AlignmentModel):
             structure = GATEncoder(dims[STRUCTURE], config.structure_dim, config.num_layers, config.num_heads)
         encoders = {name: LinearEncoder(dim, config.hidden_dim) for name, dim in dims.items() if name != STRUCTURE}
         token_dims = {name: config.structure_dim if name == STRUCTURE else config.hidden_dim for name in dims}
-        return cls(EncoderBundle(encoders), GlobalFusion(list(dims)), FILLS[config.fill](token_dims), structure, config)
+        fill = FILLS[config.fill](token_dims)
+        tag = AddedTag(token_dims) if config.tag else None
+        return cls(EncoderBundle(encoders), GlobalFusion(list(dims)), fill, structure, config, tag)
 
     def loss_terms(self, output: FusionOutput, num_links: int | None = None) -> dict[str, Tensor]:
         """Joint ICL, and per modality the weighted ICL and IAL; means over groups of links."""
@@ -92,4 +99,4 @@ class MCLEA(AlignmentModel):
         zoom = 0.1 if config.paper_compat else 1.0
         for name, term in self.ial_weights(dict(zip(names, ial, strict=True))).items():
             terms[f"ial.{name}"] = zoom * term
-        return terms
+        return terms | self.fill_terms(output, self.config.fill_weight)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ..encoders import EncoderBundle, GATEncoder, LinearEncoder
-from ..fusion import FILLS, CrossModalBlock, FusionOutput, MetaModalityFusion, joint_scale
+from ..fusion import FILLS, AddedTag, CrossModalBlock, FusionOutput, MetaModalityFusion, joint_scale
 from ..losses import UncertaintyWeights, shared_icl
 from ..typing import STRUCTURE
 from .model import AlignmentModel
@@ -26,7 +26,9 @@ class MEAformerConfig:
         dropout: in that block (0.1).
         temperature: τ of ICL (0.1).
         group_size: links that are contrasted with each other (3,500).
-        fill: what stands in for a missing modality, ``none`` or ``token``.
+        fill: what stands in for a missing modality, ``none``, ``token`` or ``generator``.
+        fill_weight: of the generator's loss.
+        tag: add to the tokens which modalities an entity has.
     """
 
     hidden_dim: int = 300
@@ -38,6 +40,8 @@ class MEAformerConfig:
     temperature: float = 0.1
     group_size: int = 3500
     fill: str = "none"
+    fill_weight: float = 1.0
+    tag: bool = False
 
 
 class MEAformer(AlignmentModel):
@@ -56,8 +60,9 @@ class MEAformer(AlignmentModel):
         fill: torch.nn.Module,
         structure: GATEncoder | None,
         config: MEAformerConfig,
+        tag: AddedTag | None = None,
     ) -> None:
-        super().__init__(encoders, fusion, fill, structure)
+        super().__init__(encoders, fusion, fill, structure, tag)
         self.config = config
         self.icl_weights = UncertaintyWeights(fusion.names)
 
@@ -70,8 +75,10 @@ class MEAformer(AlignmentModel):
             structure = GATEncoder(dims[STRUCTURE], width, config.num_layers, config.num_heads)
         encoders = {name: LinearEncoder(dim, width) for name, dim in dims.items() if name != STRUCTURE}
         block = CrossModalBlock(width, config.attention_heads, config.feedforward_dim, config.dropout)
-        fill = FILLS[config.fill](dict.fromkeys(dims, width))
-        return cls(EncoderBundle(encoders), MetaModalityFusion(list(dims), block), fill, structure, config)
+        widths = dict.fromkeys(dims, width)
+        fill = FILLS[config.fill](widths)
+        tag = AddedTag(widths) if config.tag else None
+        return cls(EncoderBundle(encoders), MetaModalityFusion(list(dims), block), fill, structure, config, tag)
 
     def loss_terms(self, output: FusionOutput, num_links: int | None = None) -> dict[str, Tensor]:
         """ICL of the joint, and per modality the weighted early and late ICL."""
@@ -94,4 +101,4 @@ class MEAformer(AlignmentModel):
             terms[f"early.{name}"] = term
         for name, term in self.icl_weights(dict(zip(names, late, strict=True))).items():
             terms[f"late.{name}"] = term
-        return terms
+        return terms | self.fill_terms(output, self.config.fill_weight)

@@ -2,16 +2,19 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..data.batch import ship
+from ..data.batch import ModalityBatch, ship
 from ..data.features import EntityInputs
 from ..encoders.bundle import EncoderBundle
 from ..encoders.structure import StructureEncoder
-from ..fusion.output import FusionOutput
+from ..fusion import AddedTag, FusionOutput, TokenGenerator, mean_pool
+from ..losses import masked_smooth_l1
 from ..typing import STRUCTURE
 
 
@@ -25,16 +28,23 @@ class AlignmentModel(nn.Module, ABC):
         fusion: head that turns a ``ModalityBatch`` of tokens into a ``FusionOutput``.
         fill: stand-in for missing modalities, ``ModalityBatch -> ModalityBatch``.
         structure: encoder of all entities from the graph, ``None`` without that modality.
+        tag: adds to the tokens which modalities an entity has; ``None`` = nothing does.
     """
 
     def __init__(
-        self, encoders: EncoderBundle, fusion: nn.Module, fill: nn.Module, structure: StructureEncoder | None
+        self,
+        encoders: EncoderBundle,
+        fusion: nn.Module,
+        fill: nn.Module,
+        structure: StructureEncoder | None,
+        tag: AddedTag | None = None,
     ) -> None:
         super().__init__()
         self.encoders = encoders
         self.fusion = fusion
         self.fill = fill
         self.structure = structure
+        self.tag = tag
 
     @property
     def widths(self) -> dict[str, int]:
@@ -86,8 +96,34 @@ class AlignmentModel(nn.Module, ABC):
             batch.values[STRUCTURE] = structure[:, None, :]
             batch.observed[STRUCTURE] = ship(inputs.linked.index_select(0, rows.cpu())[:, None], device)
             batch.valid[STRUCTURE] = torch.ones_like(batch.observed[STRUCTURE])
-        output: FusionOutput = self.fusion(self.fill(batch))
-        return output
+        batch = batch.select(tuple(self.widths))
+        had, told = batch.present, {}
+        tokens = batch
+        if isinstance(self.fill, TokenGenerator):
+            told = self.fill.predict(batch)
+            tokens = self.fill.put(batch, told)
+        else:
+            tokens = self.fill(batch)
+        if self.tag is not None:
+            tokens = ModalityBatch(self.tag(tokens.values, had), tokens.valid, tokens.observed)
+        output: FusionOutput = self.fusion(tokens)
+        asked = {name: mean_pool(batch, name) for name in told}
+        return replace(output, had=had, told=told, asked=asked)
+
+    def fill_terms(self, output: FusionOutput, weight: float) -> dict[str, Tensor]:
+        """How far a generator's tokens are from the true ones, over the entities that have the modality.
+
+        SmoothL1 of unit vectors, summed over features: with small differences half their squared distance, that is
+        one minus the cosine. No other fill has terms.
+        """
+        terms = {}
+        for name, told in output.told.items():
+            here = output.present if output.had is None else output.had
+            column = here[:, output.names.index(name)]
+            asked = F.normalize(output.asked[name], dim=-1)
+            distance = masked_smooth_l1(F.normalize(told, dim=-1), asked, column)
+            terms[f"fill.{name}"] = weight * told.shape[-1] * distance
+        return terms
 
     def embed(
         self,
