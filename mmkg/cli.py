@@ -16,6 +16,7 @@ import typer
 
 from . import __version__
 from .errors import MmkgError, UsageError
+from .sentiment.cli import app as sentiment_app
 
 if TYPE_CHECKING:
     from .config import Experiment
@@ -29,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
+app.add_typer(sentiment_app, name="sentiment")
 
 ROUNDS = 4  # of --iterative
 

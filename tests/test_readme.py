@@ -52,10 +52,12 @@ def test_the_command_line_shown_there_is_the_one_there_is():
         "match",
         "images",
         "merge",
+        "sentiment",
         "doctor",
     }
     for line in shown:
-        usage = CliRunner().invoke(app, [line.split()[1], "--help"]).stdout
+        words = line.split()[1:3] if line.split()[1] == "sentiment" else line.split()[1:2]
+        usage = CliRunner().invoke(app, [*words, "--help"]).stdout
         for option in re.findall(r" (--?[a-z][a-z-]*)", line):
             assert f"{option} " in usage, line
 

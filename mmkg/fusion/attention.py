@@ -221,7 +221,7 @@ class PairwiseAttention(nn.Module):
         self_layers: blocks of the M encoders of a modality by itself.
         cross_layers: blocks of the M (M - 1) encoders between two.
         dropout: of blocks.
-        attention_dropout: by the modality that is heard.
+        attention_dropout: on their attention.
         embed_dropout: on tokens.
 
     Source: Tsai et al., ACL 2019; Yuan et al., ACM MM 2021 (TFR-Net), Sec. 3.2. No causal mask: the samples are whole.
@@ -236,12 +236,11 @@ class PairwiseAttention(nn.Module):
         self_layers: int = 3,
         cross_layers: int = 3,
         dropout: float = 0.1,
-        attention_dropout: Mapping[str, float] | None = None,
+        attention_dropout: float = 0.0,
         embed_dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.names = tuple(names)
-        rates = attention_dropout or {}
         self.encoders = nn.ModuleDict(
             {
                 f"{name}<{heard}": SequenceEncoder(
@@ -249,7 +248,7 @@ class PairwiseAttention(nn.Module):
                     self_layers if name == heard else cross_layers,
                     num_heads,
                     dropout=dropout,
-                    attention_dropout=rates.get(heard, dropout),
+                    attention_dropout=attention_dropout,
                     embed_dropout=embed_dropout,
                 )
                 for name in self.names

@@ -23,6 +23,7 @@ class Reconstructor(nn.Module):
         num_layers: blocks.
         num_heads: at most.
         dropout: of blocks.
+        attention_dropout: of their attention.
 
     Source: Yuan et al., ACM MM 2021 (TFR-Net), Sec. 3.3. Its code hands the batch to the encoder as the axis that
         attention runs over, so that samples of a batch see each other; 25 heads leave lengths such as 39 unbuilt.
@@ -38,13 +39,15 @@ class Reconstructor(nn.Module):
         num_layers: int = 3,
         num_heads: int = 25,
         dropout: float = 0.2,
+        attention_dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.axis, self.steps = axis, steps
         dim = steps if axis == "feature" else width
         heads = next(number for number in range(max(1, min(num_heads, dim // 4)), 0, -1) if dim % number == 0)
         self.blocks = nn.ModuleList(
-            SequenceBlock(dim, heads, 4 * dim, dropout=dropout, attention_dropout=dropout) for _ in range(num_layers)
+            SequenceBlock(dim, heads, 4 * dim, dropout=dropout, attention_dropout=attention_dropout)
+            for _ in range(num_layers)
         )
         self.output = nn.Linear(width, out_dim)
 

@@ -1,0 +1,273 @@
+"""A trained sentiment model with its figures: evaluates, predicts, is saved and loaded."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from ..data.batch import ModalityBatch
+from ..data.policy import MissingPolicy
+from ..errors import InputError, UsageError, nearest
+from ..files import MANIFEST, atomic_path, read_manifest, write_manifest, write_text
+from ..report import RunRecord
+from ..seeding import derive_seed
+from ..settings import read_toml
+from ..typing import BoolArray, FloatArray
+from .config import SentimentExperiment
+from .data import SIMS, SPLITS, SentimentData, SentimentSplit
+from .metrics import class_metrics, regression_metrics
+from .model import SentimentModel, class_of
+from .protocol import SentimentProtocol
+from .tate import TATE
+from .tfr_net import TFRNet
+
+MODELS: dict[str, type[Any]] = {"tate": TATE, "tfr-net": TFRNet}
+FORMAT = 1
+FILES = ("config.toml", "shape.json", "model.safetensors", "metrics.jsonl", "predictions.csv", "record.json")
+CLASS_NAMES = ("negative", "neutral", "positive")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a model was built for.
+
+    Args:
+        dims: features per step by modality.
+        steps: most steps by modality.
+        label_range: lowest and highest label.
+    """
+
+    dims: dict[str, int]
+    steps: dict[str, int]
+    label_range: tuple[float, float]
+
+    @property
+    def sims(self) -> bool:
+        """Whether figures follow the conventions of CH-SIMS."""
+        return tuple(self.label_range) == SIMS
+
+
+@dataclass(frozen=True)
+class SentimentResult:
+    """One run.
+
+    Args:
+        model: with the weights of the best epoch.
+        experiment: its configuration.
+        shape: what it was built for.
+        protocol: how ``metrics`` came about.
+        metrics: of the test split.
+        valid_metrics: of the validation split.
+        record: seed, versions, time, memory.
+        history: one row per epoch.
+        scores: of the test samples by id.
+    """
+
+    model: SentimentModel
+    experiment: SentimentExperiment
+    shape: Shape
+    protocol: SentimentProtocol
+    metrics: dict[str, float]
+    valid_metrics: dict[str, float]
+    record: RunRecord
+    history: list[dict[str, Any]] = field(default_factory=list)
+    scores: dict[str, list[float]] = field(default_factory=dict)
+
+    def evaluate(
+        self, data: SentimentData, missing: MissingPolicy | str | None = None, *, split: str = "test"
+    ) -> dict[str, float]:
+        """Figures of a split.
+
+        Args:
+            data: with the modalities and widths that the model was trained on; others are left out.
+            missing: what is missing; by default as in training. The draws follow the seed of the run.
+            split: ``test``, ``valid`` or ``train``.
+
+        Raises:
+            UsageError: no such split.
+            InputError: a modality or a width that does not fit.
+        """
+        if split not in SPLITS:
+            raise UsageError(f"no split is called {split!r}; {nearest(split, SPLITS)}")
+        policy = policy_of(missing, self.experiment)
+        part = data.split(split)
+        lacking = [name for name in self.model.names if name not in part.values]
+        if lacking:
+            raise InputError(f"the model reads {', '.join(self.model.names)}; {data.name} has no {lacking[0]}")
+        part = part.select(self.model.names)
+        scores = scores_of(self.model, part, policy.observed(part.valid, split=split))
+        return figures(part.labels, scores, sims=self.shape.sims)
+
+    def predict(self, sample: Mapping[str, ArrayLike]) -> dict[str, Any]:
+        """One sample, any modality absent; no masks are needed.
+
+        Args:
+            sample: features by modality, ``[T, d_m]``, or ``[d_m]`` for one step; raw, as in training. A step that has
+                a value that is not finite counts as not seen.
+
+        Returns:
+            ``score`` (label scale) or ``class`` and ``probabilities``; ``missing``, the modalities that were absent;
+            and ``weights`` where the model weighs its modalities.
+
+        Raises:
+            InputError: no modality, an unknown one, or features of another width.
+        """
+        batch = self._batch(sample)
+        self.model.eval()
+        with torch.no_grad():
+            output = self.model(batch)
+        names = self.model.names
+        missing = [name for name, here in zip(names, batch.present[0].tolist(), strict=True) if not here]
+        if self.model.head == "regression":
+            found: dict[str, Any] = {"score": float(output.scores[0])}
+        else:
+            chances = output.scores[0].softmax(dim=0).tolist()
+            found = {"class": CLASS_NAMES[int(np.argmax(chances))]}
+            found["probabilities"] = dict(zip(CLASS_NAMES, chances, strict=True))
+        found["missing"] = missing
+        if output.weights is not None:
+            found["weights"] = dict(zip(names, output.weights[0].tolist(), strict=True))
+        return found
+
+    def _batch(self, sample: Mapping[str, ArrayLike]) -> ModalityBatch:
+        names = self.model.names
+        for name in sample:
+            if name not in names:
+                raise InputError(f"no modality is called {name!r}; {nearest(name, names)}")
+        if not sample:
+            raise InputError(f"expected at least one of the modalities {', '.join(names)}, got none")
+        values: dict[str, Tensor] = {}
+        observed: dict[str, Tensor] = {}
+        device = next(self.model.parameters()).device
+        for name in names:
+            if name in sample:
+                array = torch.as_tensor(np.atleast_2d(np.asarray(sample[name], dtype=np.float32)))
+                if array.ndim != 2 or array.shape[1] != self.shape.dims[name]:
+                    raise InputError(
+                        f"{name}: expected [T, {self.shape.dims[name]}], as in training, got {tuple(array.shape)}"
+                    )
+                here = torch.isfinite(array).all(dim=1)
+            else:
+                array = torch.zeros(self.shape.steps[name], self.shape.dims[name])
+                here = torch.zeros(len(array), dtype=torch.bool)
+            values[name] = array[None].to(device)
+            observed[name] = here[None].to(device)
+        valid = {name: torch.ones_like(mask) for name, mask in observed.items()}
+        return ModalityBatch(values, valid, observed)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write a run folder: every file whole, the manifest with their hashes last."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / MANIFEST).unlink(missing_ok=True)
+        write_text(folder / "config.toml", self.experiment.to_toml())
+        shape = {"dims": self.shape.dims, "steps": self.shape.steps, "label_range": list(self.shape.label_range)}
+        write_text(folder / "shape.json", json.dumps(shape, indent=1) + "\n")
+        with atomic_path(folder / "model.safetensors") as temporary:
+            state = {name: value.detach().cpu().contiguous() for name, value in self.model.state_dict().items()}
+            save_file(state, temporary)
+        write_text(folder / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in self.history))
+        table = io.StringIO()
+        writer = csv.writer(table, lineterminator="\n")
+        columns = ("score",) if self.model.head == "regression" else CLASS_NAMES
+        writer.writerow(("id", *columns))
+        writer.writerows((name, *(f"{value:.6g}" for value in row)) for name, row in self.scores.items())
+        write_text(folder / "predictions.csv", table.getvalue())
+        write_text(folder / "record.json", self.record.to_json())
+        write_manifest(folder, FILES, format=FORMAT, task="sentiment", valid=self.valid_metrics)
+        return folder
+
+    @staticmethod
+    def load(folder: str | Path) -> "SentimentResult":
+        """Read a run folder, after checking the hash of each file.
+
+        Raises:
+            InputError: no run, or a file is missing or damaged.
+        """
+        folder = Path(folder)
+        manifest = read_manifest(folder, FILES, format=FORMAT, again="train again")
+        experiment = SentimentExperiment.of(read_toml(folder / "config.toml"))
+        values = json.loads((folder / "shape.json").read_text(encoding="utf-8"))
+        low, high = values["label_range"]
+        shape = Shape(values["dims"], values["steps"], (low, high))
+        model = build_model(experiment, shape)
+        try:
+            model.load_state_dict(load_file(folder / "model.safetensors"))
+        except (SafetensorError, RuntimeError) as error:
+            raise InputError(f"weights of another model ({error}); train again", folder) from None
+        record = RunRecord.from_json((folder / "record.json").read_text(encoding="utf-8"), path=folder / "record.json")
+        protocol = {f.name: record.protocol[f.name] for f in fields(SentimentProtocol)}
+        protocol = {name: tuple(value) if isinstance(value, list) else value for name, value in protocol.items()}
+        history = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+        rows = csv.reader((folder / "predictions.csv").read_text(encoding="utf-8").splitlines()[1:])
+        return SentimentResult(
+            model=model.eval(),
+            experiment=experiment,
+            shape=shape,
+            protocol=SentimentProtocol(**protocol),
+            metrics=dict(record.metrics),
+            valid_metrics=dict(manifest["valid"]),
+            record=record,
+            history=[json.loads(line) for line in history],
+            scores={row[0]: [float(value) for value in row[1:]] for row in rows},
+        )
+
+    def annotated(self, **changes: Any) -> "SentimentResult":
+        """A copy with some fields changed."""
+        return replace(self, **changes)
+
+
+def build_model(experiment: SentimentExperiment, shape: Shape) -> SentimentModel:
+    """The experiment's model with seeded weights; the global generator is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(experiment.seed, "weights"))
+        model: SentimentModel = MODELS[experiment.model](shape.dims, shape.steps, experiment.options)
+    return model
+
+
+def policy_of(missing: MissingPolicy | str | None, experiment: SentimentExperiment) -> MissingPolicy:
+    """A policy from its text, or that of the experiment; its seed is that of the run where it has none."""
+    if missing is None:
+        return experiment.policy
+    policy = MissingPolicy.parse(missing) if isinstance(missing, str) else missing
+    return policy if policy.seed else policy.with_seed(experiment.seed)
+
+
+def scores_of(
+    model: SentimentModel, part: SentimentSplit, observed: Mapping[str, BoolArray], *, block: int = 128
+) -> FloatArray:
+    """Scores of all samples, ``[N]`` or ``[N, 3]``; the mode of the model is left as it was."""
+    device, training = next(model.parameters()).device, model.training
+    model.eval()
+    found = []
+    try:
+        with torch.no_grad():
+            for rows in np.split(np.arange(len(part)), range(block, len(part), block)):
+                found.append(model(on_device(part.batch(observed, rows), device)).scores.cpu().numpy())
+    finally:
+        model.train(training)
+    return np.concatenate(found)
+
+
+def on_device(batch: ModalityBatch, device: torch.device) -> ModalityBatch:
+    """The batch where the model is."""
+    parts = ({name: each.to(device) for name, each in part.items()} for part in (batch.values, batch.valid))
+    values, valid = parts
+    return ModalityBatch(values, valid, {name: each.to(device) for name, each in batch.observed.items()})
+
+
+def figures(labels: FloatArray, scores: FloatArray, *, sims: bool) -> dict[str, float]:
+    """Figures of a regression, ``scores`` [N], or of classes, ``scores`` [N, 3]."""
+    if scores.ndim == 1:
+        return regression_metrics(labels, scores, sims=sims)
+    return class_metrics(class_of(torch.from_numpy(np.asarray(labels))).numpy(), scores.argmax(axis=1))
