@@ -17,6 +17,7 @@ from ..report.tables import text_table
 from .config import SentimentExperiment
 from .data import SentimentData
 from .metrics import mean_and_std
+from .protocol import published_name
 from .result import SentimentResult
 from .training import fit
 
@@ -182,12 +183,19 @@ def sweep(
                     run = trained[seed]
                 figures = run.evaluate(data, policy)
                 runs.append(figures)
-                protocols[way] = replace(run.protocol, test_missing=f"{policy.unit}, each rate").describe()
+                protocols[way] = _protocol(way, run, policy)
                 if on_run is not None:
                     first = ", ".join(f"{name} {figures[name]:.3f}" for name in SHOWN[:4] if name in figures)
                     on_run(f"train {train.describe()}, test {policy.describe()}, seed {seed}: {first}")
             rows.append(SweepRow(way, policy.rate, tuple(runs)))
     return Sweep(protocols, tuple(seeds), tuple(rows))
+
+
+def _protocol(way: str, run: SentimentResult, policy: MissingPolicy) -> str:
+    """How the figures of all rates came about, in a line."""
+    name = published_name(policy, policy if way == "each" else run.experiment.missing)
+    train = "the rate of the test" if way == "each" else "nothing"
+    return replace(run.protocol, name=name, train_missing=train, test_missing=f"{policy.unit}, each rate").describe()
 
 
 def _run(
