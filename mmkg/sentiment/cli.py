@@ -76,7 +76,7 @@ def train(
         print(f"\nrun folder: {out}   (ask with: mmkg sentiment predict {out} SAMPLE)")
 
 
-@app.command(epilog="Example: mmkg sentiment sweep synthetic --missing frame:0,0.5 --seeds 2")
+@app.command(epilog="Example: mmkg sentiment sweep synthetic --missing frame:0,0.5 --seeds 1")
 def sweep(
     data: Data,
     missing: Annotated[

@@ -16,7 +16,7 @@ from .tfr_net import TFRNetConfig
 
 MODEL_CONFIGS: dict[str, type[Any]] = {"tfr-net": TFRNetConfig, "tate": TATEConfig}
 TRAINING = TrainingConfig(
-    epochs=40,
+    epochs=15,
     batch_size=32,
     learning_rate=1e-3,
     weight_decay=1e-2,
