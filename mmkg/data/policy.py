@@ -34,6 +34,7 @@ class MissingPolicy:
         keep_one: a sample keeps at least one of its modalities (``modality``, ``block``). With it ``modality`` cannot
             reach a ``rate`` above (M - 1) / M; more is taken as that.
         keep_ends: modalities whose first and last valid step stay (``frame``); CLS and SEP of a text.
+        spared: share of training samples, in [0, 1], of which nothing goes; drawn with the rest.
         renew: draw anew in every epoch of training; validation and test never change.
         seed: of the draws.
 
@@ -47,6 +48,7 @@ class MissingPolicy:
     patterns: tuple[tuple[str, ...], ...] = ()
     keep_one: bool = True
     keep_ends: tuple[str, ...] = ()
+    spared: float = 0.0
     renew: bool = True
     seed: int = 0
 
@@ -56,6 +58,8 @@ class MissingPolicy:
         for name, rate in {"": self.rate, **self.rates}.items():
             if not 0 <= rate <= 1:
                 raise UsageError(f"missing rate{' of ' * bool(name)}{name} must be in [0, 1], got {rate}")
+        if not 0 <= self.spared <= 1:
+            raise UsageError(f"spared must be in [0, 1], got {self.spared}")
         if self.unit == "block" and self.rates:
             raise UsageError("a block policy has one rate, got rates of single modalities")
 
@@ -106,7 +110,7 @@ class MissingPolicy:
         if self.unit == "none" or (not self.rates and self.rate == 0):
             return "complete"
         rates = ", ".join(f"{name} {rate:g}" for name, rate in self.rates.items()) or f"{self.rate:g}"
-        return f"{self.unit} {rates}"
+        return f"{self.unit} {rates}" + (f", {self.spared:g} spared in training" if self.spared else "")
 
     def with_seed(self, seed: int) -> "MissingPolicy":
         """The same with another seed."""
@@ -129,6 +133,14 @@ class MissingPolicy:
         when = f"{split} {epoch if self.renew and split == 'train' else 'static'}"
         if self.unit == "none":
             return {name: here.copy() for name, here in valid.items()}
+        found = self._found(valid, when)
+        if self.spared and split == "train":
+            size = len(next(iter(valid.values())))
+            whole = numpy_generator(self.seed, f"missing spared {when}").random(size) < self.spared
+            found = {name: np.where(whole[:, None], valid[name], here) for name, here in found.items()}
+        return found
+
+    def _found(self, valid: Mapping[str, BoolArray], when: str) -> dict[str, BoolArray]:
         if self.unit == "frame":
             return {name: self._frames(name, here, when) for name, here in valid.items()}
         present = np.stack([here.any(axis=1) for here in valid.values()], axis=1)

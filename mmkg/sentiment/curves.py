@@ -173,7 +173,9 @@ def sweep(
             runs = []
             for seed in seeds:
                 train = policy if way == "each" and policy.rate > 0 else MissingPolicy()
-                label = f"{train.describe().replace(' ', '-')}-seed{seed}"
+                if train.unit != "none":
+                    train = replace(train, spared=base.missing.spared)
+                label = f"{train.describe().replace(' ', '-').replace(',', '')}-seed{seed}"
                 if train.describe() != "complete" or seed not in trained:
                     one = replace(base, seed=seed, missing=train)
                     run = _run(data, one, None if out is None else Path(out) / label, device, progress)
@@ -194,7 +196,10 @@ def sweep(
 def _protocol(way: str, run: SentimentResult, policy: MissingPolicy) -> str:
     """How the figures of all rates came about, in a line."""
     name = published_name(policy, policy if way == "each" else run.experiment.missing)
-    train = "the rate of the test" if way == "each" else "nothing"
+    train = "nothing"
+    if way == "each":
+        spared = run.experiment.missing.spared
+        train = "the rate of the test" + (f", {spared:g} of the samples whole" if spared else "")
     return replace(run.protocol, name=name, train_missing=train, test_missing=f"{policy.unit}, each rate").describe()
 
 

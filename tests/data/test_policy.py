@@ -127,3 +127,25 @@ def test_the_same_policy_hides_modalities_of_entities(small_task):
     with pytest.raises(UsageError, match="no frames"):
         hide_by(small_task, MissingPolicy("frame", 0.3))
     assert hide_by(small_task, MissingPolicy()) is small_task
+
+
+@pytest.mark.parametrize("unit", ["frame", "modality", "block"])
+def test_spared_samples_stay_whole_in_training_alone(unit):
+    valid = {name: np.ones((4000, 3), bool) for name in ("text", "audio", "vision")}
+    policy = MissingPolicy(unit=unit, rate=0.6, spared=0.25)
+    plain = MissingPolicy(unit=unit, rate=0.6)
+    for epoch in (0, 1):
+        found, without = (each.observed(valid, split="train", epoch=epoch) for each in (policy, plain))
+        changed = np.any([(found[name] != without[name]).any(axis=1) for name in valid], axis=0)
+        assert all(found[name][changed].all() for name in valid)
+        whole = np.all([found[name].all(axis=1) for name in valid], axis=0).mean()
+        before = np.all([without[name].all(axis=1) for name in valid], axis=0).mean()
+        assert whole == pytest.approx(0.25 + 0.75 * before, abs=0.03)
+    found, without = (each.observed(valid, split="test") for each in (policy, plain))
+    assert all(np.array_equal(found[name], without[name]) for name in valid)
+    assert policy.describe() == f"{unit} 0.6, 0.25 spared in training"
+
+
+def test_a_share_to_spare_is_a_share():
+    with pytest.raises(UsageError, match=r"spared must be in \[0, 1\], got 1.5"):
+        MissingPolicy(spared=1.5)
