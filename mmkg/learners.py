@@ -247,7 +247,7 @@ class Combined:
         self.course = {**self.trained.course, "weights": {name: round(weights[name], 3) for name in names}}
         if self.left_out:
             self.course["left_out"] = list(self.left_out)
-        left, right = (_unit(torch.cat([weights[name] * side.pop(name) for name in names], dim=1)) for side in parts)
+        left, right = (_concatenated({name: (weights[name], side.pop(name)) for name in names}) for side in parts)
         return left, right
 
     def _parts(self, member: Learner, joint: Tensor) -> dict[str, Tensor]:
@@ -300,6 +300,7 @@ class Refined:
             parts = self._evidence(self.inputs, *current)
             weights = self._chosen(base, parts)
             current = self._joined(base[0], parts[0], weights), self._joined(base[1], parts[1], weights)
+            del parts  # nearly as large as the base
             score = math.inf if judge is None else judge(*current)
             valid.append(round(score, 4))
             if judge is None or score > best:
@@ -349,12 +350,12 @@ class Refined:
 
     def _joined(self, base: Tensor, parts: dict[str, Tensor], weights: dict[str, float]) -> Tensor:
         blocks = base.split(list(self.base.widths.values()), dim=1)
-        columns = []
+        columns: dict[str, tuple[float, Tensor]] = {}
         for name, block in zip(self.base.widths, blocks, strict=True):
-            columns.append(weights[BASE] * block)
+            columns[f"{name} of {BASE}"] = weights[BASE], block
             if name in parts:
-                columns.append(weights[name] * parts[name])
-        return _unit(torch.cat(columns, dim=1))
+                columns[name] = weights[name], parts[name]
+        return _concatenated(columns)
 
 
 def _weights_of(
@@ -533,6 +534,16 @@ def identity(fingerprint: str, experiment: Experiment, links: IntArray | None = 
     digest = hashlib.sha256(f"{fingerprint}|{text}|".encode())
     digest.update(b"" if links is None else np.ascontiguousarray(links).tobytes())
     return digest.hexdigest()
+
+
+def _concatenated(parts: dict[str, tuple[float, Tensor]]) -> Tensor:
+    """Unit rows of the weighted parts side by side, in order, without a second copy."""
+    blocks = [block for _, block in parts.values()]
+    joint = blocks[0].new_empty(len(blocks[0]), sum(block.shape[1] for block in blocks))
+    columns = joint.split([block.shape[1] for block in blocks], dim=1)
+    for column, (weight, block) in zip(columns, parts.values(), strict=True):
+        torch.mul(block, weight, out=column)
+    return F.normalize(joint, dim=1, out=joint)
 
 
 def _unit(rows: Tensor) -> Tensor:
