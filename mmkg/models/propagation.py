@@ -1,5 +1,6 @@
 """Label propagation: alignment without training, from what is around the seed links."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -174,19 +175,10 @@ class Propagation:
 
     def _relations(self, heads: Tensor, tails: Tensor, labels: Tensor, seed: int) -> Tensor:
         """The relation part, ``[N, relation_dim]``: relations out and in, each with the labels of both its ends."""
-        dim = self.config.relation_dim
         frequency = column_sums(heads)
         rarity = (frequency.sum() / frequency.clamp(min=1)).log()[:, None]
         ends = [_described(side, labels) * rarity for side in (heads, tails)]
-        out = labels.new_zeros(len(labels), dim)
-        for place, side in enumerate((heads, tails)):
-            towards = labels.new_zeros(side.shape[1], dim)
-            for number, end in enumerate(ends):
-                towards += end @ random_projection(
-                    labels.shape[1], dim, seed, f"relation {place} {number}", labels.device
-                )
-            out += revalued(side, side.values().sqrt()) @ towards
-        return F.normalize(out, dim=1)
+        return from_ends(heads, tails, ends, self.config.relation_dim, seed, "relation")
 
     def _attributes(self, inputs: Incidence, bag: Tensor, labels: Tensor, seed: int) -> Tensor:
         """The attribute part, ``[N, attribute_dim]``: half from labels, half from the attributes' own codes."""
@@ -246,6 +238,21 @@ def _described(incidence: Tensor, labels: Tensor) -> Tensor:
     Square roots of the labels' shares among the members, who count as often as they come.
     """
     return F.normalize((transposed(incidence) @ labels).sqrt_(), dim=1)  # the root of the total cancels
+
+
+def from_ends(heads: Tensor, tails: Tensor, ends: Sequence[Tensor], dim: int, seed: int, purpose: str) -> Tensor:
+    """Entities by the relations they are head of and tail of, unit rows ``[N, dim]``.
+
+    ``ends`` describe the heads and the tails of each relation, ``[R, C]`` each; either end of either direction has a
+    random projection of its own, named by ``purpose``.
+    """
+    out = ends[0].new_zeros(heads.shape[0], dim)
+    for place, side in enumerate((heads, tails)):
+        towards = out.new_zeros(side.shape[1], dim)
+        for number, end in enumerate(ends):
+            towards += end @ random_projection(end.shape[1], dim, seed, f"{purpose} {place} {number}", end.device)
+        out += revalued(side, side.values().sqrt()) @ towards
+    return F.normalize(out, dim=1)
 
 
 def centred(rows: Tensor, num_left: int) -> Tensor:

@@ -10,7 +10,7 @@ from ..data.batch import sparse_rows
 from ..data.incidence import Incidence
 from ..errors import UsageError
 from ..typing import ATTRIBUTE, RELATION, STRUCTURE, FloatArray, IntArray
-from .propagation import centred, column_sums, random_projection, revalued, transposed, walk_steps
+from .propagation import centred, column_sums, from_ends, random_projection, transposed, walk_steps
 
 REFINED = (STRUCTURE, RELATION, ATTRIBUTE)
 
@@ -126,13 +126,7 @@ def _by_relations(heads: Tensor, tails: Tensor, labels: Tensor, dim: int, seed: 
     frequency = column_sums(heads)
     rarity = (frequency.sum() / frequency.clamp(min=1)).log()[:, None]
     ends = [F.normalize(transposed(side) @ labels, dim=1) * rarity for side in (heads, tails)]
-    out = labels.new_zeros(len(labels), dim)
-    for place, side in enumerate((heads, tails)):
-        towards = labels.new_zeros(side.shape[1], dim)
-        for number, end in enumerate(ends):
-            towards += end @ random_projection(labels.shape[1], dim, seed, f"ends {place} {number}", labels.device)
-        out += revalued(side, side.values().sqrt()) @ towards
-    return F.normalize(out, dim=1)
+    return from_ends(heads, tails, ends, dim, seed, "ends")
 
 
 def _by_attributes(inputs: Incidence, bag: Tensor, labels: Tensor, dim: int, seed: int) -> Tensor:
