@@ -29,23 +29,6 @@ IRI = r"<[^\x00-\x20<>\"{}|^`\\]+>"
 NT_LINE = re.compile(rf"{IRI} <http://www\.w3\.org/2002/07/owl#sameAs> {IRI} \.")
 
 
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Run the command in this process: exit code, stdout and stderr."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["mmkg", *map(str, arguments)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as stop:
-            code = stop.code or 0
-        out, err = capsys.readouterr()
-        return SimpleNamespace(code=code, out=out, err=err)
-
-    return run
-
-
 @pytest.fixture(scope="module")
 def pair(small_task, tmp_path_factory):
     return write_dbp15k(small_task, tmp_path_factory.mktemp("data") / "pair")

@@ -1,7 +1,5 @@
 import json
 import shlex
-import sys
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,18 +12,8 @@ QUICK = ["--set=options.dim=8", "--set=options.num_heads=2", "--set=training.epo
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["mmkg", "sentiment", *map(str, arguments)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as stop:
-            code = stop.code or 0
-        out, err = capsys.readouterr()
-        return SimpleNamespace(code=code, out=out, err=err)
-
-    return run
+def run(run):
+    return lambda *arguments: run("sentiment", *arguments)
 
 
 @pytest.fixture(scope="module")
