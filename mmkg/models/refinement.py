@@ -26,6 +26,7 @@ class RefinementConfig:
         temperature: of the transport that makes cosines probabilities, see ``mmkg.matching.sinkhorn``.
         iterations: of that transport.
         least: probability below which a match is not passed on.
+        hops: steps over which the matches of others are heard of in the structure part, each as much as the next.
         hub_damping: as for ``PropagationConfig``.
         structure_dim, relation_dim, attribute_dim: width of each part.
         structure_weight, relation_weight, attribute_weight: of each part, that of the embeddings being 1; where there
@@ -40,6 +41,7 @@ class RefinementConfig:
     temperature: float = 0.02
     iterations: int = 15
     least: float = 0.01
+    hops: int = 1
     hub_damping: float = 0.25
     structure_dim: int = 1024
     relation_dim: int = 512
@@ -50,7 +52,7 @@ class RefinementConfig:
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            some = name.endswith("_dim") or name in ("candidates", "iterations")
+            some = name.endswith("_dim") or name in ("candidates", "iterations", "hops")
             if not (1 if some else 0) <= value < float("inf") or (name == "temperature" and value == 0):
                 raise UsageError(f"{name} must be {'at least 1' if some else '>= 0'} and finite, got {value}")
 
@@ -77,11 +79,11 @@ def spread_matches(
     Every right entity has a random code, and counts by its largest probability; the code of a left entity is the
     mean of those it may match, by probability. Two entities get alike parts where
 
-    - ``structure``: their neighbours match each other;
+    - ``structure``: their neighbours match each other, and the neighbours of these, up to ``hops`` steps away;
     - ``relation``: they are head, or tail, of relations whose heads and whose tails match each other;
     - ``attribute``: they have attributes that entities which match each other have too.
 
-    An entity's own code is in its structure part only if it neighbours itself. Codes stand for probabilities exactly
+    An entity's own code is in its structure part only if a walk of ``hops`` steps comes back to it. Codes stand for probabilities exactly
     but for the cosine of two random directions, of standard deviation ``dim ** -0.5``.
 
     Args:
@@ -114,12 +116,22 @@ def spread_matches(
     labels = torch.cat([matches @ codes, codes * certain[:, None]])
     parts: dict[str, Tensor] = {}
     if inputs.neighbors is not None:
-        parts[STRUCTURE] = F.normalize(walk_steps(inputs.neighbors, config.hub_damping) @ labels, dim=1)
+        parts[STRUCTURE] = _by_neighbors(walk_steps(inputs.neighbors, config.hub_damping), labels, config.hops, seed)
     if inputs.heads is not None and inputs.tails is not None:
         parts[RELATION] = _by_relations(inputs.heads, inputs.tails, labels, config.relation_dim, seed)
     if inputs.attributes is not None:
         parts[ATTRIBUTE] = _by_attributes(inputs, inputs.attributes, labels, config.attribute_dim, seed)
     return parts
+
+
+def _by_neighbors(steps: Tensor, labels: Tensor, hops: int, seed: int) -> Tensor:
+    reached = steps @ labels
+    out = F.normalize(reached, dim=1)
+    for hop in range(1, hops):  # in directions of its own, so that unlike hops do not compare
+        reached = steps @ reached
+        turned = random_projection(reached.shape[1], out.shape[1], seed, f"matches {hop} hops on", labels.device)
+        out += F.normalize(reached @ turned, dim=1)
+    return F.normalize(out, dim=1, out=out)
 
 
 def _by_relations(heads: Tensor, tails: Tensor, labels: Tensor, dim: int, seed: int) -> Tensor:

@@ -32,8 +32,8 @@ def cosines(part, num_left):
     return (part[:num_left] @ part[num_left:].t()).numpy()
 
 
-def expected_structure(task, probability, damping):
-    """Cosines of exact label distributions, entity by entity, triple by triple."""
+def expected_structure(task, probability, damping, hops=1):
+    """Cosines of exact label distributions, entity by entity, triple by triple, and their mean over the hops."""
     count = task.right.num_entities
     labels = [probability, np.diag(probability.max(axis=0))]
     rows = []
@@ -43,13 +43,17 @@ def expected_structure(task, probability, damping):
             joined[head].append(tail)
             joined[tail].append(head)
         degree = [len(each) for each in joined]
-        for neighbours in joined:
-            total = np.zeros(count)
-            for other in neighbours:
-                total += degree[other] ** -damping * label[other]
-            rows.append(total / np.linalg.norm(total) if total.any() else total)
-    rows = np.array(rows)
-    return rows[: task.left.num_entities] @ rows[task.left.num_entities :].T
+        for _ in range(hops):
+            reached = np.zeros_like(label)
+            for entity, neighbours in enumerate(joined):
+                shares = np.array([degree[other] ** -damping for other in neighbours])
+                for other, share in zip(neighbours, shares, strict=True):
+                    reached[entity] += share / shares.sum() * label[other]
+            label = reached
+            lengths = np.linalg.norm(label, axis=1, keepdims=True)
+            rows.append(label / np.where(lengths > 0, lengths, 1))
+    cosines = [left @ right.T for left, right in zip(rows[:hops], rows[hops:], strict=True)]
+    return np.mean(cosines, axis=0)
 
 
 @pytest.fixture
@@ -60,15 +64,16 @@ def triangle():
     return task_of(left, right)
 
 
-def test_structure_is_the_cosine_of_what_neighbours_probably_are(triangle):
+@pytest.mark.parametrize("hops", [1, 2, 3])
+def test_structure_is_the_cosine_of_what_neighbours_probably_are(triangle, hops):
     probability = np.zeros((5, 5), np.float32)
     for left, right, likely in ((0, 0, 1.0), (1, 1, 0.6), (1, 2, 0.3), (2, 2, 0.5), (3, 3, 0.9)):
         probability[left, right] = likely
     left, right = np.nonzero(probability)
     inputs = build_incidence(triangle, FeatureConfig(modalities=("structure",)))
-    parts = spread_matches(inputs, left, right, probability[left, right], WIDE)
+    parts = spread_matches(inputs, left, right, probability[left, right], replace(WIDE, hops=hops))
     assert list(parts) == ["structure"]
-    expected = expected_structure(triangle, probability, WIDE.hub_damping)
+    expected = expected_structure(triangle, probability, WIDE.hub_damping, hops)
     np.testing.assert_allclose(cosines(parts["structure"], 5), expected, atol=0.08)  # 2048 ** -0.5 is 0.022
     assert not parts["structure"][4].any() and not parts["structure"][9].any()
 
@@ -125,6 +130,7 @@ def test_nothing_to_refine_gives_no_part():
         ({"temperature": 0.0}, "temperature must be"),
         ({"least": float("nan")}, "least must be >= 0 and finite, got nan"),
         ({"relation_dim": 0}, "relation_dim must be at least 1"),
+        ({"hops": 0}, "hops must be at least 1"),
     ],
 )
 def test_bad_settings_are_refused(changes, message):
