@@ -83,8 +83,8 @@ def spread_matches(
     - ``relation``: they are head, or tail, of relations whose heads and whose tails match each other;
     - ``attribute``: they have attributes that entities which match each other have too.
 
-    An entity's own code is in its structure part only if a walk of ``hops`` steps comes back to it. Codes stand for probabilities exactly
-    but for the cosine of two random directions, of standard deviation ``dim ** -0.5``.
+    An entity's own code is in its structure part only if a walk of ``hops`` steps comes back to it. Codes stand for
+    probabilities exactly but for the cosine of two random directions, of standard deviation ``dim ** -0.5``.
 
     Args:
         inputs: of the task.

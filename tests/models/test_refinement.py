@@ -34,7 +34,6 @@ def cosines(part, num_left):
 
 def expected_structure(task, probability, damping, hops=1):
     """Cosines of exact label distributions, entity by entity, triple by triple, and their mean over the hops."""
-    count = task.right.num_entities
     labels = [probability, np.diag(probability.max(axis=0))]
     rows = []
     for graph_, label in zip((task.left, task.right), labels, strict=True):
