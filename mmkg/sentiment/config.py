@@ -8,8 +8,7 @@ from typing import Any
 import tomli_w
 
 from ..data.policy import MissingPolicy
-from ..errors import UsageError, nearest
-from ..settings import check_seed, parse, plain
+from ..settings import check_keys, check_model, check_seed, parse, plain
 from ..training.config import TrainingConfig
 from .tate import TATEConfig
 from .tfr_net import TFRNetConfig
@@ -94,13 +93,8 @@ class SentimentExperiment:
         Raises:
             UsageError: an unknown key, model or value; the message names the key and the nearest one.
         """
-        known = [f.name for f in dataclasses.fields(SentimentExperiment)]
-        for key in values:
-            if key not in known:
-                raise UsageError(f"unknown configuration key {key!r}; {nearest(key, known)}")
-        model = str(values.get("model", "tfr-net"))
-        if model not in MODEL_CONFIGS:
-            raise UsageError(f"unknown model {model!r}; {nearest(model, MODEL_CONFIGS)}")
+        check_keys(values, [f.name for f in dataclasses.fields(SentimentExperiment)])
+        model = check_model(str(values.get("model", "tfr-net")), MODEL_CONFIGS)
         defaults = {"data": SentimentDataConfig(), "missing": MissingPolicy(), "options": MODEL_CONFIGS[model]()}
         defaults |= {"training": TRAINING, "pretraining": TRAINING}
         return SentimentExperiment(

@@ -155,7 +155,7 @@ def sweep(
         experiment: all else.
         seeds: of the runs.
         ways: ``each``, ``complete`` or both.
-        device: ``cpu`` or ``cuda``.
+        device: ``auto``, ``cpu`` or ``cuda``.
         out: folder.
         progress: show a bar for each training; ``None`` = if stderr is a terminal.
         on_run: called with a line after each.

@@ -27,7 +27,8 @@ def read_mmsa(path: str | Path, *, label_range: tuple[float, float] | None = Non
     mask in ``text_bert``, else up to the last step that is not all zero. Shapes are those of the arrays, whatever a
     configuration says. Features of audio that are -inf or NaN (the logarithm of silence) become the mean of the
     training split and are counted in ``notes``; anywhere else they are an error. A modality that a split has not is
-    absent there.
+    absent there. ``text_bert`` gives lengths only: its token ids are no features, so a split that has them and no
+    ``text`` is without text, which ``notes`` say; extract features of the tokens first.
 
     Args:
         path: ``.pkl`` (read without unpickling), or ``.npz`` and ``.safetensors`` with keys such as ``train/audio``.
@@ -87,6 +88,8 @@ def from_arrays(
                 raise InputError(f"{split} {modality}: expected {number} samples, as labels, got {len(found)}", path)
             valued[modality] = found
             valid[modality] = _valid(splits[split], split, modality, found, path)
+        if splits[split].get("text_bert") is not None and TEXT not in arrays[split]:
+            notes[f"{split}: samples whose text is token ids alone (text_bert), not read"] = number
         ids = splits[split].get("id")
         names = [f"{split}{row}" for row in range(number)] if ids is None else [str(each) for each in ids]
         parts[split] = SentimentSplit(valued, valid, labels, tuple(names))

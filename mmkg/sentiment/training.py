@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ..data.policy import MissingPolicy
+from ..devices import resolve_device
 from ..errors import UsageError
 from ..report import RunRecord, Stopwatch
 from ..seeding import derive_seed
@@ -54,14 +55,14 @@ def fit(
         missing: what is missing, e.g. ``frame:0.3``; by default nothing.
         seed: of everything random.
         experiment: full configuration; the arguments before and ``settings`` go on top of it.
-        device: ``cpu`` or ``cuda``.
+        device: ``auto``, ``cpu`` or ``cuda``.
         out: run folder; an interrupted run in it goes on where it stopped.
         overwrite: put the new run in the place of a finished one.
         progress: show a bar on stderr; ``None`` = if that is a terminal.
         settings: nested settings, e.g. ``{"training": {"epochs": 5}}``.
 
     Raises:
-        UsageError: an unknown model, key or modality; ``out`` holds a finished run.
+        UsageError: an unknown model, key, modality or device; ``out`` holds a finished run.
         InputError: no modality in the training split, or ``out`` holds an unfinished run of other data or settings.
     """
     experiment = _experiment(experiment, model, missing, seed, settings)
@@ -77,7 +78,7 @@ def fit(
             raise UsageError(f"{data.name} has no modality {unknown[0]!r}; known: {', '.join(data.names)}")
         given = data.select(experiment.data.modalities)
     data = given.learnable()
-    watch, where = Stopwatch(), torch.device(device)
+    watch, where = Stopwatch(), resolve_device(device)
     shape = Shape(data.dims, data.lengths, data.label_range)
     net = build_model(experiment, shape)
     with watch.phase("scale"):

@@ -64,6 +64,17 @@ def test_an_aligned_file_has_the_lengths_of_its_tokens(tmp_path):
     assert data.train.valid["vision"].sum(axis=1).tolist() == [2, 6, 6, 6]
 
 
+def test_token_ids_are_no_text_and_that_is_said():
+    splits = mmsa()
+    for part in splits.values():
+        del part["text"]
+    data = from_arrays(splits, "x")
+    assert data.names == ("audio", "vision")
+    said = [note for note in data.notes if "token ids alone" in note]
+    assert [note.partition(":")[0] for note in said] == ["train", "valid", "test"]
+    assert [data.notes[note] for note in said] == [len(data.train), len(data.valid), len(data.test)]
+
+
 def test_silence_in_audio_becomes_the_mean_and_is_counted():
     splits = mmsa()
     splits["train"]["audio"][0, 0, 2] = -np.inf

@@ -65,7 +65,7 @@ def test_a_sweep_prints_rates_and_areas_and_draws(run, data, tmp_path):
         (["train", "synthetic", "--missing", "frame"], 2, "expected UNIT:RATE"),
         (["train", "synthetic", "--model", "tfr"], 2, "did you mean 'tfr-net'"),
         (["train", "synthetic", "--set", "options.dims=3"], 2, "did you mean 'dim'"),
-        (["train", "synthetic", "--device", "gpu"], 2, "known: auto, cpu, cuda"),
+        (["train", "synthetic", "--device", "gpu"], 2, "device must be auto, cpu or cuda"),
         (["sweep", "synthetic", "--missing", "modality:0.5"], 2, "no way of training is called 'all'"),
         (["predict", "nowhere", "sample.json"], 1, "no such folder"),
     ],
