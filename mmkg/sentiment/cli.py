@@ -12,6 +12,7 @@ from ..errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from .config import SentimentExperiment
+    from .data import SentimentData
     from .result import SentimentResult
 
 app = typer.Typer(
@@ -49,14 +50,13 @@ def train(
 ) -> None:
     """Train a model with parts missing, choose the epoch on validation, print figures of the test split."""
     from ..data.policy import MissingPolicy
-    from .sources import load
     from .training import fit
 
     experiment = _experiment(model, seed, config, settings)
     policy = None if missing is None else MissingPolicy.parse(missing)
     refuse_finished(out, overwrite)
     result = fit(
-        load(data, experiment.data),
+        _read(data, experiment),
         experiment=experiment,
         missing=policy,
         device=device,
@@ -92,14 +92,13 @@ def sweep(
     """Figures at each missing rate, mean and deviation over seeds, and the area under their curve."""
     from ..data.policy import MissingPolicy
     from .curves import sweep as run
-    from .sources import load
 
     policies = MissingPolicy.parse_sweep(missing)
     if seeds < 1:
         raise UsageError(f"--seeds: expected 1 or more, got {seeds}")
     experiment = _experiment(model, None, config, settings)
     found = run(
-        load(data, experiment.data),
+        _read(data, experiment),
         policies,
         experiment=experiment,
         seeds=range(seeds),
@@ -174,6 +173,16 @@ def read_sample(path: Path) -> dict[str, Any]:
             raise
         raise InputError(f"cannot be read: {error}", path) from None
     raise InputError("expected a .json, .npz or .safetensors file", path)
+
+
+def _read(path: str, experiment: "SentimentExperiment") -> "SentimentData":
+    """The data; what the reader did to them goes to stderr."""
+    from .sources import load
+
+    data = load(path, experiment.data)
+    for what, count in data.notes.items():
+        print(f"noted: {what}: {count:,}", file=sys.stderr)
+    return data
 
 
 def _experiment(

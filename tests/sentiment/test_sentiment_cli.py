@@ -49,6 +49,17 @@ def test_a_run_is_trained_saved_and_asked(run, data, tmp_path):
     assert run("train", data, *QUICK, "--out", folder, "--overwrite").code == 0
 
 
+def test_what_the_reader_mended_is_said(run, data, tmp_path):
+    arrays = dict(np.load(data))
+    arrays["train/audio"][0, 0, :3] = -np.inf
+    np.savez(tmp_path / "silent.npz", **arrays)
+    words = [tmp_path / "silent.npz", *QUICK, "--json"]
+    for command in (["train", *words], ["sweep", *words, "--seeds=1", "--missing=modality:0.5"]):
+        done = run(*command)
+        assert done.code == 0 and json.loads(done.out)
+        assert "noted: train: audio features that were -inf or NaN: 3" in done.err
+
+
 def test_a_sweep_prints_rates_and_areas_and_draws(run, data, tmp_path):
     words = ["sweep", data, *QUICK, "--seeds", "1", "--missing", "modality:0,0.5"]
     done = run(*words, "--out", tmp_path / "sweep")
