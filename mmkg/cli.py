@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import __version__
-from .cli_options import Config, Device, Json, Out, Overwrite, Seed, Settings, refuse_finished, settings_of
+from .cli_options import INSTEAD, Config, Device, Json, Out, Overwrite, Seed, Settings, settings_of
 from .errors import MmkgError, UsageError
+from .files import free_folder
 from .sentiment.cli import app as sentiment_app
 
 if TYPE_CHECKING:
@@ -96,8 +97,8 @@ def describe(
     from .data.describe import describe as facts_of
     from .data.describe import describe_text
     from .data.features import build_inputs
+    from .devices import resolve_device
     from .pipeline import load
-    from .search.vectors import resolve_device
 
     experiment = _experiment(None, seed, config, _with_files(settings, links, images), modalities)
     resolve_device(device)
@@ -147,7 +148,7 @@ def align(
     short += [f"features.text_encoder={json.dumps(text_encoder)}"] if text_encoder else []
     short += [f"data.seeds_from={json.dumps(seeds_from.split(','))}"] if seeds_from else []
     experiment = _experiment(model, seed, config, [*short, *_with_files(settings, links, images)], modalities)
-    refuse_finished(out, overwrite)
+    free_folder(out, overwrite, INSTEAD)
     task = load(pair if right is None else (pair, right), experiment.data, seed=experiment.seed, device=device)
     try:
         result = run(task, experiment=experiment, device=device, out=out, overwrite=overwrite, progress=True)
@@ -328,8 +329,8 @@ def images(
 ) -> None:
     """Make features of pictures, for --images; bad pictures are left out and listed with their reasons."""
     from .data.picture_features import rejected_file, rejected_text, store_features
+    from .devices import resolve_device
     from .pipeline import cache_of_pictures
-    from .search.vectors import resolve_device
 
     data = _experiment(None, None, config, settings, "").data
     cache = cache_of_pictures(data.image_cache)
@@ -461,8 +462,8 @@ def _load(
     from dataclasses import replace
 
     from .config import Experiment, merged, read_toml, with_settings
+    from .devices import resolve_device
     from .result import AlignmentResult
-    from .search.vectors import resolve_device
 
     resolve_device(device)
     result = AlignmentResult.load(run)

@@ -5,8 +5,6 @@ from typing import Annotated, Any
 
 import typer
 
-from .errors import UsageError
-
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Seed = Annotated[int | None, typer.Option(help="Of everything random.", show_default="0")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
@@ -17,16 +15,7 @@ Settings = Annotated[
 ]
 Out = Annotated[Path | None, typer.Option(help="Run folder; an interrupted run in it goes on.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a finished run in that folder.")]
-
-
-def refuse_finished(out: Path | None, overwrite: bool) -> None:
-    """Before anything is read: a finished run is not written over unasked.
-
-    Raises:
-        UsageError: ``out`` holds one.
-    """
-    if out is not None and (out / "manifest.json").is_file() and not overwrite:
-        raise UsageError(f"{out} holds a finished run already; give another --out, or --overwrite")
+INSTEAD = "give another --out, or --overwrite"
 
 
 def settings_of(model: str | None, seed: int | None, config: Path | None, settings: list[str] | None) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from .errors import InputError
+from .errors import InputError, UsageError
 
 MANIFEST = "manifest.json"
 
@@ -47,6 +47,27 @@ def sha256_file(path: str | Path) -> str:
     """SHA-256 of a file, hexadecimal."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def free_folder(
+    out: str | Path | None, overwrite: bool, instead: str = "give another folder, or overwrite it"
+) -> Path | None:
+    """The folder that a run is to be written to, checked before anything is read or learnt.
+
+    Args:
+        out: folder, there or not; ``None`` for none.
+        overwrite: a finished run in it may be replaced.
+        instead: what to do where one may not.
+
+    Raises:
+        UsageError: it holds a finished run, or is a file.
+    """
+    folder = None if out is None else Path(out)
+    if folder is not None and (folder / "manifest.json").is_file() and not overwrite:
+        raise UsageError(f"{folder} holds a finished run already; {instead}")
+    if folder is not None and folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is a file; give a folder for the run")
+    return folder
 
 
 def write_manifest(folder: Path, names: Iterable[str], **facts: Any) -> None:

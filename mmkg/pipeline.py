@@ -15,14 +15,15 @@ from .data.named_features import holds_ids
 from .data.picture_features import with_images
 from .data.task import AlignmentTask
 from .data.vector_cache import cache_folder
+from .devices import resolve_device
 from .errors import InputError, UsageError, nearest
 from .evaluation import Protocol
+from .files import free_folder
 from .learners import CHECKPOINT, Setting, capped, learn
 from .models import AlignmentModel
 from .pivots import pivot_links
 from .report import RunRecord, Stopwatch
 from .result import AlignmentResult
-from .search.vectors import resolve_device
 from .typing import SURFACE
 
 logger = logging.getLogger(__name__)
@@ -143,10 +144,7 @@ def align(
         InputError: no training links, or ``out`` holds an unfinished run of other data or settings.
     """
     experiment = _experiment(experiment, model, seed, modalities, settings)
-    if out is not None and (Path(out) / "manifest.json").is_file() and not overwrite:
-        raise UsageError(f"{out} holds a finished run already; give another folder, or overwrite it")
-    if out is not None and Path(out).exists() and not Path(out).is_dir():
-        raise UsageError(f"{out} is a file; give a folder for the run")
+    folder = free_folder(out, overwrite)
     where = resolve_device(device)
     watch = Stopwatch()
     search, data = experiment.search, experiment.data
@@ -166,7 +164,7 @@ def align(
             )
         task = replace(task, links=pivots)
     fingerprint = task.fingerprint()
-    setting = Setting(task, experiment, where, watch, progress, None if out is None else Path(out), fingerprint)
+    setting = Setting(task, experiment, where, watch, progress, folder, fingerprint)
     learned = learn(setting, model if isinstance(model, AlignmentModel) else None)
     num_valid, num_test = len(task.links.valid), len(test)
     protocol = Protocol(
@@ -216,9 +214,9 @@ def align(
         metrics=aligned.metrics,
     )
     aligned = aligned.annotated(record=record)
-    if out is not None:
-        aligned.save(out)
-        for checkpoint in Path(out).glob(CHECKPOINT.format("*")):
+    if folder is not None:
+        aligned.save(folder)
+        for checkpoint in folder.glob(CHECKPOINT.format("*")):
             checkpoint.unlink()
     return aligned
 

@@ -33,6 +33,13 @@ def vectors(part: SentimentSplit, flatten: bool) -> np.ndarray:
     return np.concatenate(found, axis=1).astype(np.float64)
 
 
+def standardised(tables: Sequence[np.ndarray], fitted: np.ndarray) -> list[np.ndarray]:
+    """Columns less the mean of those of ``fitted``, over their deviation there."""
+    mean, spread = fitted.mean(axis=0), fitted.std(axis=0)
+    spread[spread < 1e-9] = 1.0
+    return [(table - mean) / spread for table in tables]
+
+
 def ridge(x: np.ndarray, y: np.ndarray, penalty: float) -> tuple[np.ndarray, float]:
     """Weights and intercept of standardised columns."""
     return np.linalg.solve(x.T @ x + penalty * np.eye(x.shape[1]), x.T @ (y - y.mean())), float(y.mean())
@@ -42,10 +49,8 @@ def correlations(data: SentimentData, penalty: float, flatten: bool) -> dict[str
     """By modality, the correlation on each split of what is fitted on train alone."""
     found = {}
     for name in data.names:
-        tables = {split: vectors(data.split(split).select([name]), flatten) for split in SPLITS}
-        mean, spread = tables["train"].mean(axis=0), tables["train"].std(axis=0)
-        spread[spread < 1e-9] = 1.0
-        scaled = {split: (table - mean) / spread for split, table in tables.items()}
+        tables = [vectors(data.split(split).select([name]), flatten) for split in SPLITS]
+        scaled = dict(zip(SPLITS, standardised(tables, tables[0]), strict=True))
         weights, level = ridge(scaled["train"], data.train.labels.astype(float), penalty)
         found[name] = {
             split: pearson(data.split(split).labels.astype(float), table @ weights + level)
@@ -75,11 +80,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         for name, found in by_modality.items():
             print(f"{name}, Corr of ridge: " + "  ".join(f"{split} {value:.3f}" for split, value in found.items()))
         return
-    tables = [vectors(data.split(split), args.flatten) for split in ("train", "valid", "test")]
+    tables = [vectors(data.split(split), args.flatten) for split in SPLITS]
     both, labels = np.concatenate(tables[:2]), np.concatenate([data.train.labels, data.valid.labels]).astype(float)
-    mean, spread = both.mean(axis=0), both.std(axis=0)
-    spread[spread < 1e-9] = 1.0
-    train, valid, test = ((table - mean) / spread for table in tables)
+    train, valid, test, fitted = standardised([*tables, both], both)
     penalty = args.penalty
     if args.choose:
 
@@ -88,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             return float(np.abs(valid @ weights + level - data.valid.labels).mean())
 
         penalty = min((1.0, 10.0, 100.0, 1000.0, 10000.0), key=error)
-    weights, level = ridge((both - mean) / spread, labels, penalty)
+    weights, level = ridge(fitted, labels, penalty)
     figures = regression_metrics(data.test.labels, test @ weights + level, sims=data.sims)
     if args.json:
         print(json.dumps({"data": data.name, "penalty": penalty, "columns": both.shape[1], "test": figures}))

@@ -3,10 +3,11 @@
 import numpy as np
 import torch
 
+from ..devices import resolve_device
 from ..errors import InputError, UsageError, nearest
 from ..search.csls import pair_means
 from ..search.tiles import ScorePasses
-from ..search.vectors import Vectors, as_rows, check_count, resolve_device, unit_rows
+from ..search.vectors import Vectors, as_rows, check_count, unit_rows
 from ..typing import IntArray
 from .metrics import all_metrics
 from .protocol import CANDIDATES, LEFT_TO_RIGHT, RIGHT_TO_LEFT

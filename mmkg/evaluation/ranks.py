@@ -6,10 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..devices import resolve_device
 from ..errors import InputError
 from ..search.csls import pair_means, row_means
 from ..search.tiles import ScorePasses, score_tiles, slice_rows
-from ..search.vectors import Vectors, check_count, prepare, resolve_device
+from ..search.vectors import Vectors, check_count, prepare
 from ..typing import FloatArray, IntArray
 
 Gold = np.ndarray | Tensor

@@ -3,9 +3,10 @@
 import numpy as np
 import torch
 
+from ..devices import resolve_device
 from ..errors import UsageError, nearest
 from ..search.means import csls_pair_means
-from ..search.vectors import Vectors, resolve_device
+from ..search.vectors import Vectors
 from ..typing import FloatArray, IntArray
 from .metrics import all_metrics
 from .protocol import CANDIDATES, LEFT_TO_RIGHT, RIGHT_TO_LEFT

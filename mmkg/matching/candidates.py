@@ -6,11 +6,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..devices import resolve_device
 from ..errors import InputError
 from ..search.index import Index, build_index
 from ..search.means import csls_pair_means
 from ..search.neighbors import Neighbors
-from ..search.vectors import Vectors, check_count, prepare, resolve_device
+from ..search.vectors import Vectors, check_count, prepare
 from ..typing import FloatArray, IntArray
 
 PAIR_BLOCK_BYTES = 64 << 20

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..errors import UsageError, nearest
+from ..settings import check_model
 
 TRAINED = ("mclea", "meaformer", "dual-amn", "eva")
 
@@ -25,5 +25,4 @@ class CombinedConfig:
     weigh: bool = True
 
     def __post_init__(self) -> None:
-        if self.trained not in TRAINED:
-            raise UsageError(f"unknown model {self.trained!r}; {nearest(self.trained, TRAINED)}")
+        check_model(self.trained, TRAINED)

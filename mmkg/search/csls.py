@@ -6,11 +6,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..devices import resolve_device
 from ..errors import InputError
 from ..typing import FloatArray
 from .neighbors import Neighbors
 from .tiles import ScorePasses, merge_column_tops, score_tiles, slice_rows, top_values
-from .vectors import Vectors, check_count, prepare, resolve_device
+from .vectors import Vectors, check_count, prepare
 
 
 def csls(scores: Tensor, row_mean: Tensor, col_mean: Tensor) -> Tensor:

@@ -7,9 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..devices import resolve_device
 from .neighbors import Neighbors, pad_neighbors, sort_neighbors
 from .tiles import pad_rows, score_tiles, slice_rows, top_values
-from .vectors import Vectors, check_count, prepare, resolve_device
+from .vectors import Vectors, check_count, prepare
 
 Metric = Literal["cosine", "ip"]
 

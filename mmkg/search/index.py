@@ -6,13 +6,14 @@ from typing import Any, Protocol, runtime_checkable
 
 import torch
 
+from ..devices import resolve_device, torch_device
 from ..errors import UsageError, nearest
 from .config import IndexConfig
 from .exact import ExactIndex, Metric
 from .faiss_index import SWAP, FaissIndex, build_faiss, faiss_sees_gpu
 from .neighbors import Neighbors
 from .parts_index import PartsIndex
-from .vectors import Vectors, resolve_device, torch_device
+from .vectors import Vectors
 
 LARGEST_FLAT = 200_000
 AnyIndex = ExactIndex | FaissIndex | PartsIndex

@@ -3,13 +3,14 @@
 import numpy as np
 import torch
 
+from ..devices import resolve_device
 from ..typing import FloatArray
 from .config import IndexConfig
 from .csls import pair_means
 from .index import LARGEST_FLAT, build_index
 from .neighbors import Neighbors
 from .tiles import ScorePasses
-from .vectors import Vectors, check_count, prepare, resolve_device
+from .vectors import Vectors, check_count, prepare
 
 
 def csls_means(

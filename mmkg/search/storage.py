@@ -8,13 +8,13 @@ from typing import Any
 
 import torch
 
+from ..devices import torch_device
 from ..errors import InputError, MmkgError, UsageError
 from ..files import atomic_path, sha256_file, write_text
 from .config import IndexConfig
 from .exact import ExactIndex
 from .faiss_index import FAISS_KINDS, FaissIndex, faiss_sees_gpu, read_faiss
 from .parts_index import PartsIndex
-from .vectors import torch_device
 
 FORMAT = "mmkg-index"
 VERSION = 1

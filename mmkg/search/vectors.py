@@ -6,8 +6,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..devices import resolve_device as resolve_device
-from ..devices import torch_device as torch_device
 from ..errors import InputError, UsageError
 from ..typing import IntArray
 

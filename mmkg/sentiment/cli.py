@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..cli_options import Config, Device, Json, Out, Overwrite, Seed, Settings, refuse_finished, settings_of
+from ..cli_options import INSTEAD, Config, Device, Json, Out, Overwrite, Seed, Settings, settings_of
 from ..errors import InputError, UsageError
+from ..files import free_folder
 
 if TYPE_CHECKING:
     from .config import SentimentExperiment
@@ -54,7 +55,7 @@ def train(
 
     experiment = _experiment(model, seed, config, settings)
     policy = None if missing is None else MissingPolicy.parse(missing)
-    refuse_finished(out, overwrite)
+    free_folder(out, overwrite, INSTEAD)
     result = fit(
         _read(data, experiment),
         experiment=experiment,

@@ -14,6 +14,7 @@ from torch import Tensor
 from ..data.policy import MissingPolicy
 from ..devices import resolve_device
 from ..errors import UsageError
+from ..files import free_folder
 from ..report import RunRecord, Stopwatch
 from ..seeding import derive_seed
 from ..settings import check_seed, merged
@@ -66,11 +67,7 @@ def fit(
         InputError: no modality in the training split, or ``out`` holds an unfinished run of other data or settings.
     """
     experiment = _experiment(experiment, model, missing, seed, settings)
-    folder = None if out is None else Path(out)
-    if folder is not None and (folder / "manifest.json").is_file() and not overwrite:
-        raise UsageError(f"{folder} holds a finished run already; give another folder, or overwrite it")
-    if folder is not None and folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder} is a file; give a folder for the run")
+    folder = free_folder(out, overwrite)
     given = data
     if experiment.data.modalities:
         unknown = [name for name in experiment.data.modalities if name not in data.names]
