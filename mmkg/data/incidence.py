@@ -37,6 +37,7 @@ class Incidence:
             symmetric. ``None`` without structure.
         heads, tails: number of triples of each relation that an entity is head, or tail, of, sparse CSR
             float32 ``[N, R]``; relations with equal labels share a column. ``None`` without relations.
+        triples: head, column of the relation, and tail, int64 ``[3, T]``; ``None`` without relations.
         attributes: which attributes an entity has, sparse CSR float32 0/1 ``[N, A]``; ``None`` without.
         tables: values, image vectors, name n-grams and text vectors, as far as there are any.
     """
@@ -47,6 +48,7 @@ class Incidence:
     neighbors: Tensor | None
     heads: Tensor | None
     tails: Tensor | None
+    triples: Tensor | None
     attributes: Tensor | None
     tables: Mapping[str, Table]
 
@@ -58,7 +60,7 @@ class Incidence:
     def to(self, device: str | torch.device) -> "Incidence":
         """The same with the matrices on ``device``; tables stay where they are."""
         matrices: dict[str, Any] = {}
-        for name in ("neighbors", "heads", "tails", "attributes"):
+        for name in ("neighbors", "heads", "tails", "triples", "attributes"):
             matrix = getattr(self, name)
             matrices[name] = None if matrix is None else matrix.to(device)
         return replace(self, **matrices)
@@ -85,13 +87,14 @@ def build_incidence(task: AlignmentTask, config: FeatureConfig | None = None, *,
         ]
     )
     head, relation, tail = np.unique(triples[triples[:, 0] != triples[:, 2]], axis=0).T
-    neighbors = heads = tails = attributes = None
+    neighbors = heads = tails = joined = attributes = None
     if STRUCTURE in names:
         rows, cols = np.concatenate([head, tail]), np.concatenate([tail, head])
         neighbors = _counts(rows, cols, (num_entities, num_entities))
     if RELATION in names:
         shape = (num_entities, max(len(labels), 1))
         heads, tails = _counts(head, relation, shape), _counts(tail, relation, shape)
+        joined = torch.from_numpy(np.stack([head, relation, tail]))
     if ATTRIBUTE in names:
         top = len(task.left.attributes) + len(task.right.attributes)
         attributes = _whole(attribute_bag(task, top=top, values=config.attribute_values))
@@ -104,7 +107,7 @@ def build_incidence(task: AlignmentTask, config: FeatureConfig | None = None, *,
         tables[NAME] = name_table(task, sizes=config.ngram_sizes, top=config.top_ngrams, form=config.name_form)
     if TEXT in names:
         tables[TEXT] = text_table(task, config.text_encoder, form=config.name_form, cache=config.text_cache)
-    return Incidence(num_left, num_right, names, neighbors, heads, tails, attributes, tables)
+    return Incidence(num_left, num_right, names, neighbors, heads, tails, joined, attributes, tables)
 
 
 def _counts(rows: IntArray, cols: IntArray, shape: tuple[int, int]) -> Tensor:

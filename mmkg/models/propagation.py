@@ -178,7 +178,7 @@ class Propagation:
         frequency = column_sums(heads)
         rarity = (frequency.sum() / frequency.clamp(min=1)).log()[:, None]
         ends = [_described(side, labels) * rarity for side in (heads, tails)]
-        return from_ends(heads, tails, ends, self.config.relation_dim, seed, "relation")
+        return _from_ends(heads, tails, ends, self.config.relation_dim, seed)
 
     def _attributes(self, inputs: Incidence, bag: Tensor, labels: Tensor, seed: int) -> Tensor:
         """The attribute part, ``[N, attribute_dim]``: half from labels, half from the attributes' own codes."""
@@ -240,17 +240,17 @@ def _described(incidence: Tensor, labels: Tensor) -> Tensor:
     return F.normalize((transposed(incidence) @ labels).sqrt_(), dim=1)  # the root of the total cancels
 
 
-def from_ends(heads: Tensor, tails: Tensor, ends: Sequence[Tensor], dim: int, seed: int, purpose: str) -> Tensor:
+def _from_ends(heads: Tensor, tails: Tensor, ends: Sequence[Tensor], dim: int, seed: int) -> Tensor:
     """Entities by the relations they are head of and tail of, unit rows ``[N, dim]``.
 
     ``ends`` describe the heads and the tails of each relation, ``[R, C]`` each; either end of either direction has a
-    random projection of its own, named by ``purpose``.
+    random projection of its own.
     """
     out = ends[0].new_zeros(heads.shape[0], dim)
     for place, side in enumerate((heads, tails)):
         towards = out.new_zeros(side.shape[1], dim)
         for number, end in enumerate(ends):
-            towards += end @ random_projection(end.shape[1], dim, seed, f"{purpose} {place} {number}", end.device)
+            towards += end @ random_projection(end.shape[1], dim, seed, f"relation {place} {number}", end.device)
         out += revalued(side, side.values().sqrt()) @ towards
     return F.normalize(out, dim=1)
 

@@ -10,9 +10,10 @@ from ..data.batch import sparse_rows
 from ..data.incidence import Incidence
 from ..errors import UsageError
 from ..typing import ATTRIBUTE, RELATION, STRUCTURE, FloatArray, IntArray
-from .propagation import centred, column_sums, from_ends, random_projection, transposed, walk_steps
+from .propagation import centred, column_sums, random_projection, transposed, walk_steps
 
 REFINED = (STRUCTURE, RELATION, ATTRIBUTE)
+BLOCK_VALUES = 1 << 25  # of what passes along the triples at a time
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class RefinementConfig:
     temperature: float = 0.02
     iterations: int = 15
     least: float = 0.01
-    hops: int = 1
+    hops: int = 2
     hub_damping: float = 0.25
     structure_dim: int = 1024
     relation_dim: int = 512
@@ -80,7 +81,8 @@ def spread_matches(
     mean of those it may match, by probability. Two entities get alike parts where
 
     - ``structure``: their neighbours match each other, and the neighbours of these, up to ``hops`` steps away;
-    - ``relation``: they are head, or tail, of relations whose heads and whose tails match each other;
+    - ``relation``: they are joined to entities that match each other, the same way round, by relations whose heads
+      and whose tails match each other: the code of each neighbour times, place by place, a code of the relation;
     - ``attribute``: they have attributes that entities which match each other have too.
 
     An entity's own code is in its structure part only if a walk of ``hops`` steps comes back to it. Codes stand for
@@ -117,8 +119,8 @@ def spread_matches(
     parts: dict[str, Tensor] = {}
     if inputs.neighbors is not None:
         parts[STRUCTURE] = _by_neighbors(walk_steps(inputs.neighbors, config.hub_damping), labels, config.hops, seed)
-    if inputs.heads is not None and inputs.tails is not None:
-        parts[RELATION] = _by_relations(inputs.heads, inputs.tails, labels, config.relation_dim, seed)
+    if inputs.triples is not None:
+        parts[RELATION] = _by_triples(inputs, inputs.triples, labels, config, seed)
     if inputs.attributes is not None:
         parts[ATTRIBUTE] = _by_attributes(inputs, inputs.attributes, labels, config.attribute_dim, seed)
     return parts
@@ -134,11 +136,31 @@ def _by_neighbors(steps: Tensor, labels: Tensor, hops: int, seed: int) -> Tensor
     return F.normalize(out, dim=1, out=out)
 
 
-def _by_relations(heads: Tensor, tails: Tensor, labels: Tensor, dim: int, seed: int) -> Tensor:
-    frequency = column_sums(heads)
-    rarity = (frequency.sum() / frequency.clamp(min=1)).log()[:, None]
-    ends = [F.normalize(transposed(side) @ labels, dim=1) * rarity for side in (heads, tails)]
-    return from_ends(heads, tails, ends, dim, seed, "ends")
+def _by_triples(inputs: Incidence, triples: Tensor, labels: Tensor, config: RefinementConfig, seed: int) -> Tensor:
+    dim, count = config.relation_dim, len(labels)
+
+    def turned(rows: Tensor, purpose: str) -> Tensor:
+        return rows @ random_projection(rows.shape[1], dim, seed, purpose, rows.device)
+
+    sides = (inputs.heads, inputs.tails)
+    ends = torch.cat([F.normalize(transposed(side) @ labels, dim=1) for side in sides if side is not None], dim=1)
+    # from tail to head, and from head to tail, in directions of their own
+    relations = F.normalize(torch.cat([turned(ends, "in to out"), turned(ends, "out to in")]), dim=1) * dim**0.5
+    neighbors = turned(labels, "neighbors")
+    head, relation, tail = triples
+    to, source = torch.cat([head, tail]), torch.cat([tail, head])
+    by = torch.cat([relation, relation + len(ends)])
+    degree = torch.bincount(source, minlength=count)
+    order = torch.argsort(to, stable=True)
+    source, by = source[order], by[order]
+    offsets = F.pad(torch.bincount(to, minlength=count).cumsum(0), (1, 0))
+    shares = degree[source].float().pow(-config.hub_damping)
+    arriving = sparse_rows(offsets, torch.arange(len(to), device=to.device), shares, (count, len(to)))
+    out = torch.empty_like(neighbors)
+    for columns in torch.arange(dim).split(max(1, BLOCK_VALUES // max(len(to), 1))):
+        few = slice(int(columns[0]), int(columns[-1]) + 1)
+        out[:, few] = arriving @ (neighbors[:, few][source] * relations[:, few][by])
+    return F.normalize(out, dim=1, out=out)
 
 
 def _by_attributes(inputs: Incidence, bag: Tensor, labels: Tensor, dim: int, seed: int) -> Tensor:

@@ -87,17 +87,54 @@ def test_the_order_of_the_matches_does_not_matter(triangle):
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
+def expected_relation(task, probability, damping):
+    """Cosines of what triples bring, one by one: who is at the other end times by which relation, per direction."""
+
+    def unit(vector):
+        return vector / (np.linalg.norm(vector) or 1)
+
+    rows = []
+    for graph_, label in zip((task.left, task.right), (probability, np.diag(probability.max(axis=0))), strict=True):
+        ends = np.zeros((len(graph_.relations), 2, label.shape[1]))
+        for head, relation, tail in graph_.triples:
+            ends[relation, 0] += label[head]
+            ends[relation, 1] += label[tail]
+        codes = [unit(np.concatenate([unit(each[0]), unit(each[1])])) for each in ends]
+        degree = np.bincount(graph_.triples[:, [0, 2]].ravel(), minlength=graph_.num_entities)
+        brought = np.zeros((graph_.num_entities, 2, label.shape[1], 2 * label.shape[1]))
+        for head, relation, tail in graph_.triples:
+            brought[head, 0] += degree[tail] ** -damping * np.outer(label[tail], codes[relation])
+            brought[tail, 1] += degree[head] ** -damping * np.outer(label[head], codes[relation])
+        rows.append(np.stack([unit(each.ravel()) for each in brought]))
+    return rows[0] @ rows[1].T
+
+
+@pytest.mark.parametrize("block", [1 << 25, 8 * 100])
+def test_relation_is_the_cosine_of_who_is_at_the_other_end_by_which_relation(monkeypatch, block):
+    monkeypatch.setattr("mmkg.models.refinement.BLOCK_VALUES", block)
+    left = graph([[0, 0, 1], [1, 0, 2], [2, 1, 3], [2, 1, 0]], 5, 2)
+    right = graph([[0, 1, 1], [1, 1, 2], [2, 0, 3], [3, 2, 0]], 5, 3, prefix="s")
+    probability = np.zeros((5, 5), np.float32)
+    for row, column, likely in ((0, 0, 1.0), (1, 1, 0.6), (1, 2, 0.3), (2, 2, 0.5), (3, 3, 0.9)):
+        probability[row, column] = likely
+    rows, columns = np.nonzero(probability)
+    task = task_of(left, right)
+    inputs = build_incidence(task, FeatureConfig(modalities=("relation",)))
+    wide = replace(WIDE, structure_dim=4096, relation_dim=4096)
+    part = spread_matches(inputs, rows, columns, probability[rows, columns], wide)["relation"]
+    np.testing.assert_allclose(cosines(part, 5), expected_relation(task, probability, WIDE.hub_damping), atol=0.06)
+    assert not part[4].any() and not part[9].any()
+
+
 def test_relations_match_if_their_ends_do_whatever_their_names():
     triples = [[0, 0, 1], [2, 0, 3], [0, 1, 2], [1, 1, 3]]
     swapped = [[head, 1 - relation, tail] for head, relation, tail in triples]
-    task = task_of(graph(triples, 6, 2), graph([*swapped, [4, 0, 5]], 6, 2, prefix="s"))
+    task = task_of(graph(triples, 6, 2), graph([*swapped, [4, 0, 1], [4, 1, 2]], 6, 2, prefix="s"))
     inputs = build_incidence(task, FeatureConfig(modalities=("structure", "relation")))
     every = np.arange(4)
-    part = spread_matches(inputs, every, every, np.ones(4, np.float32), WIDE)["relation"]
-    found = cosines(part, 6)
-    # 0 is head of both relations of its graph; right 4 is head of s0 alone, which is r1, of which left 1 is head
-    assert found[0, 0] > 0.95 and found[1, 1] > 0.95
-    assert found[0, 4] < 0.9 and found[1, 4] > found[2, 4] and not part[4].any()
+    found = cosines(spread_matches(inputs, every, every, np.ones(4, np.float32), WIDE)["relation"], 6)
+    # right 4 has the neighbours of 0, but by each other's relations
+    assert found[0, 0] > 0.9 and found[1, 1] > 0.9 and found[0, 4] < 0.8
 
 
 def test_attributes_match_if_those_who_have_them_do_whatever_their_names():
