@@ -3,7 +3,6 @@
 import hashlib
 import json
 import math
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,13 +12,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .config import Experiment, SearchConfig
+from .config import Experiment
 from .data.features import EntityInputs, build_inputs
 from .data.incidence import Incidence, build_incidence
-from .data.split import sample_links
 from .data.task import AlignmentTask
 from .errors import UsageError
-from .evaluation import choose_weights, evaluate_sample
 from .matching import MATCHERS, Matching, SinkhornConfig
 from .matching.sinkhorn import transported_pairs
 from .models import MODELS, UNTRAINED, AlignmentModel, spread_matches
@@ -27,16 +24,17 @@ from .models.neutral import COLUMNS, neutral
 from .models.propagation import random_projection
 from .models.refinement import REFINED
 from .report import Stopwatch
-from .seeding import derive_seed, numpy_generator
+from .seeding import derive_seed
 from .training import bootstrap, fit, propose
+from .training.bootstrap import Judge
 from .training.progress import TrainingProgress, show_round
-from .typing import IMAGE, MODALITIES, BoolArray, FloatArray, IntArray
+from .typing import IMAGE, MODALITIES, FloatArray, IntArray
+from .validation import free_entities, judge_of, validator, weights_of
 
 CHECKPOINT = "trainer{}.safetensors"  # of each round, in the run folder; gone when the run is finished
 LEAST_WEIGHT = 0.3  # of the largest; a cosine counts by its square
 BASE = "base"
 SKETCH = 768  # width of the vectors that candidates of a refinement are looked for with
-MOST_WEIGHED = 10_000  # candidates of either side that weights of parts are chosen among
 
 
 @dataclass(frozen=True)
@@ -82,6 +80,19 @@ class Setting:
     progress: bool | None = None
     out: Path | None = None
     fingerprint: str = ""
+
+    def judge(self) -> Judge | None:
+        """Score of the embeddings of all entities on the validation links, ``None`` without any."""
+        if not len(self.task.links.valid):
+            return None
+        return judge_of(self.task, self.experiment.search, seed=self.experiment.seed, device=self.device)
+
+    def weights(self, left: dict[str, Tensor], right: dict[str, Tensor], start: dict[str, float]) -> dict[str, float]:
+        """Weights of the parts, chosen on validation links if there are any; else those of the start."""
+        if not len(self.task.links.valid):
+            return start
+        with self.watch.phase("weigh"):
+            return weights_of(self.task, self.experiment.search, left, right, start=start, seed=self.experiment.seed)
 
 
 class Learner(Protocol):
@@ -257,7 +268,7 @@ class Combined:
 
     def _chosen(self, left: dict[str, Tensor], right: dict[str, Tensor]) -> dict[str, float]:
         even = dict.fromkeys(left, 1.0)
-        return _weights_of(self.setting, left, right, even) if self.setting.experiment.options.weigh else even
+        return self.setting.weights(left, right, even) if self.setting.experiment.options.weigh else even
 
 
 class Refined:
@@ -293,7 +304,7 @@ class Refined:
         self.course = self.base.course
         if self.inputs is None:
             return base
-        judge = judge_of(self.setting) if len(self.setting.task.links.valid) else None
+        judge = self.setting.judge()
         best, found, valid = -math.inf, base, []
         current = base
         for number in range(self.setting.experiment.refined.rounds):
@@ -314,7 +325,7 @@ class Refined:
         """Parts of all left and all right entities, from matches outside the training links and from these."""
         setting, config = self.setting, self.setting.experiment.refined
         with setting.watch.phase("refine"), torch.no_grad():
-            free = [np.flatnonzero(there) for there in _free(setting.task)]
+            free = [np.flatnonzero(there) for there in free_entities(setting.task)]
             lefts, rights = left[torch.from_numpy(free[0])], right[torch.from_numpy(free[1])]
             sketch = None
             if left.shape[1] > SKETCH:
@@ -346,7 +357,7 @@ class Refined:
     ) -> dict[str, float]:
         start = {BASE: 1.0} | {name: self.setting.experiment.refined.weight(name) for name in parts[0]}
         lefts, rights = ({BASE: side, **part} for side, part in zip(base, parts, strict=True))
-        return _weights_of(self.setting, lefts, rights, start)
+        return self.setting.weights(lefts, rights, start)
 
     def _joined(self, base: Tensor, parts: dict[str, Tensor], weights: dict[str, float]) -> Tensor:
         blocks = base.split(list(self.base.widths.values()), dim=1)
@@ -356,23 +367,6 @@ class Refined:
             if name in parts:
                 columns[name] = weights[name], parts[name]
         return _concatenated(columns)
-
-
-def _weights_of(
-    setting: Setting, left: dict[str, Tensor], right: dict[str, Tensor], start: dict[str, float]
-) -> dict[str, float]:
-    """Weights of the parts, chosen on validation links if there are any; else those of the start."""
-    task, experiment = setting.task, setting.experiment
-    if not len(task.links.valid):
-        return start
-    with setting.watch.phase("weigh"):
-        few = replace(experiment.search, valid_candidates=MOST_WEIGHED)
-        chosen, pairs = validation(task, few, seed=experiment.seed)
-        lefts, rights = (
-            {name: part.index_select(0, torch.from_numpy(rows)) for name, part in side.items()}
-            for side, rows in zip((left, right), chosen, strict=True)
-        )
-        return choose_weights(lefts, rights, pairs, start=start)
 
 
 def learn(setting: Setting, model: AlignmentModel | None = None) -> Learned:
@@ -431,7 +425,7 @@ def learn(setting: Setting, model: AlignmentModel | None = None) -> Learned:
         links.train,
         config,
         propose=pseudo_links,
-        judge=judge_of(setting) if len(links.valid) else None,
+        judge=setting.judge(),
         valid=links.valid,
         on_round=show_round if setting.progress else None,
     )
@@ -461,71 +455,6 @@ def build_model(experiment: Experiment, inputs: EntityInputs) -> AlignmentModel:
         build = MODELS[experiment.model].build  # type: ignore[attr-defined]
         model: AlignmentModel = build(experiment.options, inputs.dims, num_relations=inputs.num_relations)
     return model
-
-
-def judge_of(setting: Setting) -> Callable[[Tensor, Tensor], float]:
-    """As ``validator``, of the embeddings of all entities."""
-    chosen, pairs = validation(setting.task, setting.experiment.search, seed=setting.experiment.seed)
-    lefts, rights = (torch.from_numpy(rows) for rows in chosen)
-
-    def judge(left: Tensor, right: Tensor) -> float:
-        rows = left.index_select(0, lefts.to(left.device)), right.index_select(0, rights.to(right.device))
-        return _valid_mrr(*rows, pairs, setting.device)
-
-    return judge
-
-
-def _valid_mrr(left: Tensor, right: Tensor, pairs: IntArray, device: torch.device) -> float:
-    metrics = evaluate_sample(left, right, pairs, pairs, candidates="all", csls_k=0, device=device)
-    return (metrics["left_to_right"]["mrr"] + metrics["right_to_left"]["mrr"]) / 2
-
-
-def validator(
-    task: AlignmentTask, inputs: EntityInputs, config: SearchConfig | None = None, *, seed: int = 0
-) -> Callable[[AlignmentModel], float]:
-    """Score of a model on the validation links: mean MRR of both directions, by cosine.
-
-    Candidates are all entities outside the training links, whether or not they have a counterpart, so
-    that no test link is read. Of more links or candidates than ``valid_queries`` and ``valid_candidates``
-    a seeded sample is taken, once; only its entities are embedded.
-    """
-    chosen, pairs = validation(task, config or SearchConfig(), seed=seed)
-    rows = torch.from_numpy(np.concatenate([chosen[0], chosen[1] + inputs.num_left]))
-
-    def validate(model: AlignmentModel) -> float:
-        left, right = model.embed(inputs, rows=rows).split([len(chosen[0]), len(chosen[1])])
-        return _valid_mrr(left, right, pairs, next(model.parameters()).device)
-
-    return validate
-
-
-def validation(task: AlignmentTask, config: SearchConfig, *, seed: int) -> tuple[list[IntArray], IntArray]:
-    """Rows of either side that validation links are ranked among, and the links as positions in them."""
-    links = sample_links(task.links.valid, config.valid_queries, seed=seed, label="validation links")
-    chosen = []
-    for side, free in enumerate(_free(task)):
-        most = config.valid_candidates
-        if most and int(free.sum()) > most:
-            free[links[:, side]] = False
-            others = numpy_generator(seed, f"validation candidates {side}").permutation(np.flatnonzero(free))
-            free[:] = False
-            free[links[:, side]] = True
-            free[others[: max(0, most - int(free.sum()))]] = True
-        chosen.append(np.flatnonzero(free))
-    return chosen, np.stack([np.searchsorted(chosen[side], links[:, side]) for side in (0, 1)], axis=1)
-
-
-def _free(task: AlignmentTask) -> list[BoolArray]:
-    """Which entities of each side stand outside the training links."""
-    free = [np.ones(graph.num_entities, bool) for graph in (task.left, task.right)]
-    for side, there in enumerate(free):
-        there[task.links.train[:, side]] = False
-    return free
-
-
-def capped(task: AlignmentTask, config: SearchConfig) -> bool:
-    """Whether validation links are ranked among a sample of the candidates."""
-    return 0 < config.valid_candidates < max(int(free.sum()) for free in _free(task))
 
 
 def identity(fingerprint: str, experiment: Experiment, links: IntArray | None = None) -> str:

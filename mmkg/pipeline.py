@@ -19,12 +19,13 @@ from .devices import resolve_device
 from .errors import InputError, UsageError, nearest
 from .evaluation import Protocol
 from .files import free_folder
-from .learners import CHECKPOINT, Setting, capped, learn
+from .learners import CHECKPOINT, Setting, learn
 from .models import AlignmentModel
 from .pivots import pivot_links
 from .report import RunRecord, Stopwatch
 from .result import AlignmentResult
 from .typing import SURFACE
+from .validation import capped
 
 logger = logging.getLogger(__name__)
 

@@ -48,9 +48,9 @@ ALLOWED = {
 }
 STAGES = {*ALLOWED, "config"} - {""}
 ALLOWED |= {"config": STAGES, "result": STAGES | {"run_folder", "calibrate"}}
-ALLOWED |= {"pipeline": STAGES | {"result", "learners", "pivots"}}
+ALLOWED |= {"pipeline": STAGES | {"result", "learners", "validation", "pivots"}}
 ALLOWED |= {"run_folder": STAGES | {"result"}, "calibrate": STAGES | {"result"}}
-ALLOWED |= {"learners": STAGES, "pivots": STAGES}
+ALLOWED |= {"learners": STAGES | {"validation"}, "validation": STAGES, "pivots": STAGES}
 ALLOWED |= {"aligner": STAGES | {"result", "pipeline"}}
 ALLOWED |= {"cli": EVERYTHING, "doctor": EVERYTHING, "__main__": EVERYTHING}
 

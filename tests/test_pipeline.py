@@ -15,12 +15,13 @@ from mmkg.data.kg import AttributeTriples, ImageTable
 from mmkg.data.split import sample_links
 from mmkg.errors import InputError, UsageError
 from mmkg.evaluation import link_ranks
-from mmkg.learners import build_model, validator
+from mmkg.learners import build_model
 from mmkg.models import MCLEA, MCLEAConfig, MEAformer, RefinementConfig
 from mmkg.pipeline import resolve_device
 from mmkg.result import AlignmentResult
 from mmkg.training import loop
 from mmkg.training.progress import TrainingProgress
+from mmkg.validation import validator
 
 
 def same_bits(one, other):
