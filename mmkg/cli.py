@@ -70,6 +70,16 @@ Images = Annotated[
 ]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder that `mmkg align --out` wrote.")]
 Modalities = Annotated[str, typer.Option(help="Comma-separated, e.g. structure,relation,name; default: all there are.")]
+LeastConfidence = Annotated[
+    float | None,
+    typer.Option(
+        "--threshold", help="Least confidence of a link; 0 = all.", show_default="best F1 on validation links"
+    ),
+]
+LeastPrecision = Annotated[
+    float | None,
+    typer.Option("--min-precision", help="Least precision on validation links, in place of the best F1."),
+]
 
 
 @app.callback(invoke_without_command=True)
@@ -251,13 +261,8 @@ def match(
         int | None, typer.Option("-k", help="Nearest entities that come into question.", show_default="the matcher's")
     ] = None,
     form: Annotated[Format, typer.Option("--format", help="nt, sssom: owl:sameAs; oaei: RDF/XML.")] = Format.tsv,
-    threshold: Annotated[
-        float | None,
-        typer.Option(help="Least confidence of a link; 0 = all.", show_default="best F1 on validation links"),
-    ] = None,
-    min_precision: Annotated[
-        float | None, typer.Option(help="Least precision on validation links, in place of the best F1.")
-    ] = None,
+    threshold: LeastConfidence = None,
+    min_precision: LeastPrecision = None,
     same_as: Annotated[
         float | None,
         typer.Option(
@@ -277,8 +282,7 @@ def match(
     from .report.export import LINES, Export, unmatched_of, write_links
     from .result import check_threshold
 
-    if threshold is not None and min_precision is not None:
-        raise UsageError("give --threshold or --min-precision, not both")
+    _not_both(threshold, min_precision)
     if out is None and not as_json and form.value not in LINES:
         raise UsageError(f"the format {form.value} is no text to print; name a file with --out")
     result = _load(run, seed, device, config, settings, modalities)
@@ -358,13 +362,8 @@ def merge(
     method: Annotated[
         str | None, typer.Option(help="mutual, greedy, hungarian or sinkhorn.", show_default="as trained")
     ] = None,
-    threshold: Annotated[
-        float | None,
-        typer.Option(help="Least confidence of a link; 0 = all.", show_default="best F1 on validation links"),
-    ] = None,
-    min_precision: Annotated[
-        float | None, typer.Option(help="Least precision on validation links, in place of the best F1.")
-    ] = None,
+    threshold: LeastConfidence = None,
+    min_precision: LeastPrecision = None,
     as_json: Json = False,
     seed: Seed = None,
     device: Device = "auto",
@@ -376,8 +375,7 @@ def merge(
     from .data.merge import merge_graphs, write_merged
     from .pipeline import load
 
-    if threshold is not None and min_precision is not None:
-        raise UsageError("give --threshold or --min-precision, not both")
+    _not_both(threshold, min_precision)
     result = _load(run, seed, device, config, settings, modalities)
     task = load(pair if right is None else (pair, right), result.experiment.data, seed=result.experiment.seed)
     threshold = result.threshold(min_precision) if threshold is None else threshold
@@ -453,6 +451,11 @@ def _experiment(
     if modalities:
         values = with_settings(values, [f"features.modalities={json.dumps(_names(modalities))}"])
     return Experiment.of(values)
+
+
+def _not_both(threshold: float | None, min_precision: float | None) -> None:
+    if threshold is not None and min_precision is not None:
+        raise UsageError("give --threshold or --min-precision, not both")
 
 
 def _load(
