@@ -42,6 +42,7 @@ def test_relations_of_equal_labels_share_a_column(task):
     inputs = build_incidence(task)
     assert inputs.heads.to_dense().tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 0], [0, 0, 0], [1, 0, 0]]
     assert inputs.tails.to_dense().tolist() == [[0, 1, 0], [1, 0, 0], [0, 0, 0], [1, 0, 0], [0, 0, 0]]
+    assert inputs.triples.t().tolist() == [[0, 0, 1], [1, 1, 0], [4, 0, 3]]
 
 
 def test_every_attribute_has_a_column_however_rare(task):
@@ -52,7 +53,7 @@ def test_every_attribute_has_a_column_however_rare(task):
 
 def test_what_is_not_asked_for_is_not_there(task):
     inputs = build_incidence(task, FeatureConfig(modalities=("attribute",)))
-    assert inputs.names == ("attribute",) and inputs.neighbors is inputs.heads is inputs.tails is None
+    assert inputs.names == ("attribute",) and inputs.neighbors is inputs.heads is inputs.triples is None
     assert not inputs.tables and inputs.num_entities == 5
     with pytest.raises(UsageError, match="has no image"):
         build_incidence(task, FeatureConfig(modalities=("image",)))
