@@ -34,6 +34,8 @@ class MissingPolicy:
         keep_one: a sample keeps at least one of its modalities (``modality``, ``block``). With it ``modality`` cannot
             reach a ``rate`` above (M - 1) / M; more is taken as that.
         keep_ends: modalities whose first and last valid step stay (``frame``); CLS and SEP of a text.
+        mixed: each sample draws a rate of its own: 0 for a half of them, else uniform up to ``rate``. With
+            ``frame`` each modality of a sample has its own (LNLN). Not with ``block``.
         spared: share of training samples, in [0, 1], of which nothing goes; drawn with the rest.
         renew: draw anew in every epoch of training; validation and test never change.
         seed: of the draws.
@@ -48,6 +50,7 @@ class MissingPolicy:
     patterns: tuple[tuple[str, ...], ...] = ()
     keep_one: bool = True
     keep_ends: tuple[str, ...] = ()
+    mixed: bool = False
     spared: float = 0.0
     renew: bool = True
     seed: int = 0
@@ -62,10 +65,12 @@ class MissingPolicy:
             raise UsageError(f"spared must be in [0, 1], got {self.spared}")
         if self.unit == "block" and self.rates:
             raise UsageError("a block policy has one rate, got rates of single modalities")
+        if self.unit == "block" and self.mixed:
+            raise UsageError("mixed rates are of frame or modality; a block policy has one rate")
 
     @staticmethod
     def parse(text: str) -> "MissingPolicy":
-        """From ``none``, ``frame:0.3``, ``modality:text=1,audio=0.2``.
+        """From ``none``, ``frame:0.3``, ``frame:mixed``, ``modality:text=1,audio=0.2``.
 
         Raises:
             UsageError: another form.
@@ -75,6 +80,8 @@ class MissingPolicy:
             return MissingPolicy()
         if unit not in UNITS[1:] or not sign:
             raise UsageError(f"expected UNIT:RATE as in frame:0.3 or modality:text=1,audio=0.2, got {text!r}")
+        if rest == "mixed":
+            return MissingPolicy(unit=unit, rate=1.0, mixed=True)  # type: ignore[arg-type]
         try:
             if "=" not in rest:
                 return MissingPolicy(unit=unit, rate=float(rest))  # type: ignore[arg-type]
@@ -110,6 +117,8 @@ class MissingPolicy:
         if self.unit == "none" or (not self.rates and self.rate == 0):
             return "complete"
         rates = ", ".join(f"{name} {rate:g}" for name, rate in self.rates.items()) or f"{self.rate:g}"
+        if self.mixed:
+            rates = "mixed" if rates == "1" else f"mixed up to {rates}"
         return f"{self.unit} {rates}" + (f", {self.spared:g} spared in training" if self.spared else "")
 
     def with_seed(self, seed: int) -> "MissingPolicy":
@@ -151,7 +160,7 @@ class MissingPolicy:
 
     def _frames(self, name: str, valid: BoolArray, when: str) -> BoolArray:
         draws = numpy_generator(self.seed, f"missing frames {when} {name}").random(valid.shape)
-        kept = draws >= self.rate_of(name)
+        kept = draws >= self.rate_of(name) * self._levels(len(valid), f"{when} {name}")
         if name in self.keep_ends and valid.shape[1]:
             rows = np.arange(len(valid))
             kept[rows, valid.argmax(axis=1)] = True
@@ -159,18 +168,26 @@ class MissingPolicy:
         found: BoolArray = valid & kept
         return found
 
+    def _levels(self, number: int, when: str) -> np.ndarray:
+        """Factor of each sample's rate, ``[N, 1]``: 1; with ``mixed`` 0 for a half, else uniform in [0, 1]."""
+        if not self.mixed:
+            return np.ones((number, 1))
+        draws = numpy_generator(self.seed, f"missing levels {when}").random((number, 1))
+        return np.maximum(2 * draws - 1, 0.0)
+
     def _modalities(self, names: tuple[str, ...], present: BoolArray, when: str) -> BoolArray:
         """Which modalities of which samples go, bool ``[N, M]``; with one rate for all, exact in expectation."""
-        rates = np.array([self.rate_of(name) for name in names])
+        levels = self._levels(len(present), when)
+        rates = np.array([self.rate_of(name) for name in names]) * levels
         draws = np.stack(
             [numpy_generator(self.seed, f"missing {when} {name}").random(len(present)) for name in names], axis=1
         )
         if self.patterns:
-            return self._patterns(names, present, draws[:, 0] < self.rate, when)
+            return self._patterns(names, present, draws[:, 0] < self.rate * levels[:, 0], when)
         kept = self._one_of(present, 1 - rates, when)
         if self.keep_one and not self.rates:
             number = present.sum(axis=1, keepdims=True)
-            share = np.minimum(1.0, self.rate * number / np.maximum(number - 1, 1))
+            share = np.minimum(1.0, self.rate * levels * number / np.maximum(number - 1, 1))
             return present & (draws < share) & ~kept
         gone = present & (draws < rates)
         if self.keep_one:

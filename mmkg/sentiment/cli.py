@@ -30,6 +30,7 @@ Data = Annotated[
         "files with one vector per utterance, or of HDF5 files with sequences of words.",
     ),
 ]
+SETS = "sets"  # of modalities, instead of rates
 Model = Annotated[str | None, typer.Option(help="tfr-net or tate.", show_default="tfr-net")]
 
 
@@ -39,7 +40,7 @@ def train(
     model: Model = None,
     missing: Annotated[
         str | None,
-        typer.Option(help="frame:0.3, modality:0.3, modality:text=1, block:0.2.", show_default="none"),
+        typer.Option(help="frame:0.3, frame:mixed, modality:0.3, modality:text=1, block:0.2.", show_default="none"),
     ] = None,
     out: Out = None,
     overwrite: Overwrite = False,
@@ -74,14 +75,23 @@ def train(
 def sweep(
     data: Data,
     missing: Annotated[
-        str, typer.Option(help="Unit and rates: modality:0.0..0.7 in steps of 0.1, or frame:0,0.3,0.5.")
+        str,
+        typer.Option(
+            help="Unit and rates: modality:0.0..0.7 in steps of 0.1, or frame:0,0.3,0.5. sets = each set of modalities."
+        ),
     ],
     model: Model = None,
     seeds: Annotated[int, typer.Option(help="How many: 0, 1, ...")] = 3,
     train: Annotated[
         str,
-        typer.Option(help="each = a model per rate; complete = one trained on complete data; or each,complete."),
+        typer.Option(
+            help="each = a model per rate (P1, P3b, P4); mixed = one trained at mixed rates (P2; of sets P3a); "
+            "complete = one trained on complete data; or several: each,complete."
+        ),
     ] = "each",
+    by_pattern: Annotated[
+        bool, typer.Option("--by-pattern", help="Figures of test and validation by what a sample lacks, too.")
+    ] = False,
     out: Annotated[
         Path | None, typer.Option(help="Folder for runs, sweep.csv, sweep.json, sweep.html with plots.")
     ] = None,
@@ -92,18 +102,22 @@ def sweep(
 ) -> None:
     """Figures at each missing rate, mean and deviation over seeds, and the area under their curve."""
     from ..data.policy import MissingPolicy
+    from .curves import combinations_of
     from .curves import sweep as run
+    from .training import chosen
 
-    policies = MissingPolicy.parse_sweep(missing)
+    policies = [] if missing == SETS else MissingPolicy.parse_sweep(missing)
     if seeds < 1:
         raise UsageError(f"--seeds: expected 1 or more, got {seeds}")
     experiment = _experiment(model, None, config, settings)
+    given = _read(data, experiment)
     found = run(
-        _read(data, experiment),
-        policies,
+        given,
+        policies or combinations_of(chosen(given, experiment).learnable().names),
         experiment=experiment,
         seeds=range(seeds),
         ways=train.split(","),
+        by_pattern=by_pattern,
         device=device,
         out=out,
         on_run=lambda line: print(line, file=sys.stderr, flush=True),

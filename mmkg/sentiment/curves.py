@@ -1,12 +1,15 @@
-"""Figures over a rate of what is missing, several seeds each: table, area under the curve, plot."""
+"""Figures over a rate of what is missing or over sets of modalities, several seeds each: table, area, plot."""
 
 import csv
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from ..data.policy import MissingPolicy
 from ..errors import InputError, UsageError, nearest
@@ -17,13 +20,19 @@ from ..report.tables import text_table
 from .config import SentimentExperiment
 from .data import SentimentData
 from .metrics import mean_and_std
+from .patterns import WHOLE
 from .protocol import published_name
 from .result import SentimentResult
-from .training import fit
+from .training import chosen, fit
 
-WAYS = ("each", "complete")
+WAYS = {
+    "each": "trained with what is missing in its test",
+    "complete": "trained on complete data",
+    "mixed": "trained once, at mixed rates",
+}
 SHOWN = ("mae", "corr", "acc2_has0", "acc2_non0", "f1_non0", "acc7", "accuracy", "macro_f1")
 CHARTED = ("mae", "corr", "acc2_non0", "accuracy")
+Patterns = dict[str, dict[str, float]]  # as of Answers.by_pattern
 STYLE = (
     "body{font:14px sans-serif;margin:2em;max-width:60em}svg{width:30em}text{font-size:11px;fill:#555}"
     ".grid{stroke:#ddd}.series{fill:none;stroke:#2563eb;stroke-width:2}.mark{fill:#2563eb}.value{fill:#111}"
@@ -33,17 +42,35 @@ STYLE = (
 
 @dataclass(frozen=True)
 class SweepRow:
-    """One rate under one way of training.
+    """One rate, or one set of modalities, under one way of training.
 
     Args:
-        way: ``each``: trained with the rate it is tested at; ``complete``: trained once, with nothing missing.
-        rate: of what is missing in test.
+        way: ``each``: trained with what is missing in the test; ``complete``: trained once, with nothing missing;
+            ``mixed``: trained once, at mixed rates.
+        missing: in test, in words.
+        rate: of what is missing in test; ``None`` of a set of modalities.
         runs: test figures of each seed.
+        patterns: by split, of each seed the figures by what a sample lacks (``Answers.by_pattern``), if asked for.
     """
 
     way: str
-    rate: float
+    missing: str
+    rate: float | None
     runs: tuple[Mapping[str, float], ...]
+    patterns: Mapping[str, list[Patterns]] = field(default_factory=dict)
+
+    def pattern_means(self) -> list[dict[str, Any]]:
+        """By split and pattern, means over the seeds that have samples of it."""
+        found = []
+        for split, runs in self.patterns.items():
+            names = sorted(
+                {name for run in runs for name in run}, key=lambda name: (name != WHOLE, name.count(","), name)
+            )
+            for name in names:
+                told = [run[name] for run in runs if name in run]
+                means = {figure: float(np.mean([each[figure] for each in told])) for figure in told[0]}
+                found.append({"missing": self.missing, "split": split, "pattern": name, **means})
+        return found
 
 
 @dataclass(frozen=True)
@@ -61,35 +88,49 @@ class Sweep:
     rows: tuple[SweepRow, ...]
 
     def curves(self) -> dict[str, dict[str, Any]]:
-        """By way: ``rates``, and by figure ``mean``, ``std`` (lists), and both areas under the mean."""
+        """By way: ``missing`` in words, and by figure ``mean`` and ``std`` over the seeds (lists), and ``average``.
+
+        The average is that of the means, all alike: over the rates, or over the sets of modalities that are not whole.
+        With rates there are ``rates`` and both areas under the mean. What samples lack is under ``patterns``.
+        """
         found: dict[str, dict[str, Any]] = {}
         for way in dict.fromkeys(row.way for row in self.rows):
             rows = [row for row in self.rows if row.way == way]
-            rates = [row.rate for row in rows]
             stats = [mean_and_std(list(row.runs)) for row in rows]
-            found[way] = {"rates": rates, "figures": {}}
+            rates = [row.rate for row in rows if row.rate is not None]
+            averaged = [place for place, row in enumerate(rows) if rates or row.missing != WHOLE]
+            found[way] = {"missing": [row.missing for row in rows], "rates": rates, "figures": {}}
             for name in stats[0]:
                 curve: dict[str, Any] = {"mean": [each[name][0] for each in stats], "std": [e[name][1] for e in stats]}
+                curve["average"] = float(np.mean([curve["mean"][place] for place in averaged]))
                 if len(rates) > 1:
                     curve["auilc"] = auilc(rates, curve["mean"])
                     curve["auilc_normalised"] = auilc(rates, curve["mean"], normalised=True)
                 found[way]["figures"][name] = curve
+            if any(row.patterns for row in rows):
+                found[way]["patterns"] = [mean for row in rows for mean in row.pattern_means()]
         return found
 
     def table(self) -> str:
-        """For people: mean and deviation by rate, and the areas."""
+        """For people: mean and deviation by rate or set, the average, the areas, and by what samples lack."""
         parts = []
         for way, curve in self.curves().items():
             names = [name for name in SHOWN if name in curve["figures"]]
             body = []
-            for place, rate in enumerate(curve["rates"]):
+            for place, missing in enumerate(curve["missing"]):
                 cells = (curve["figures"][name] for name in names)
-                body.append([f"{rate:g}", *(f"{c['mean'][place]:.3f} ± {c['std'][place]:.3f}" for c in cells)])
-            for label, key in (("AUILC", "auilc"), ("AUILC / width", "auilc_normalised")):
-                if len(curve["rates"]) > 1:
+                body.append([missing, *(f"{c['mean'][place]:.3f} ± {c['std'][place]:.3f}" for c in cells)])
+            areas = [("mean" if curve["rates"] else f"mean but {WHOLE}", "average")]
+            areas += [("AUILC", "auilc"), ("AUILC / width", "auilc_normalised")] if curve["rates"] else []
+            for label, key in areas:
+                if len(curve["missing"]) > 1:
                     body.append([label, *(f"{curve['figures'][name][key]:.3f}" for name in names)])
-            title = "trained with the rate it is tested at" if way == "each" else "trained on complete data"
-            parts.append(f"{title}\n{text_table(['missing', *names], body, left=[0])}\n{self.protocols[way]}")
+            table = text_table(["missing", *names], body, left=[0])
+            parts.append(f"{WAYS[way]}\n{table}\n{self.protocols[way]}")
+            if "patterns" in curve:
+                parts.append(
+                    f"{WAYS[way]}, by what a sample lacks, means over seeds\n{_pattern_table(curve['patterns'])}"
+                )
         return "\n\n".join(parts)
 
     def csv(self) -> str:
@@ -97,10 +138,10 @@ class Sweep:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         names = list(self.rows[0].runs[0])
-        writer.writerow(["train", "rate", "seed", *names])
+        writer.writerow(["train", "missing", "seed", *names])
         for row in self.rows:
             for seed, run in zip(self.seeds, row.runs, strict=True):
-                writer.writerow([row.way, f"{row.rate:g}", seed, *(f"{run[name]:.6g}" for name in names)])
+                writer.writerow([row.way, row.missing, seed, *(f"{run[name]:.6g}" for name in names)])
         return text.getvalue()
 
     def html(self) -> str:
@@ -108,7 +149,7 @@ class Sweep:
         charts = []
         for way, curve in self.curves().items():
             for name in CHARTED:
-                if name in curve["figures"]:
+                if name in curve["figures"] and curve["rates"]:
                     points = list(
                         zip((100 * rate for rate in curve["rates"]), curve["figures"][name]["mean"], strict=True)
                     )
@@ -132,6 +173,15 @@ class Sweep:
         return folder
 
 
+def combinations_of(names: Sequence[str]) -> list[MissingPolicy]:
+    """A policy for each set of modalities that a sample may have, the smallest sets first, the whole one last (P3a)."""
+    found = []
+    for size in range(1, len(names) + 1):
+        for kept in combinations(names, size):
+            found.append(MissingPolicy("modality", rates={name: 1.0 for name in names if name not in kept}))
+    return found
+
+
 def sweep(
     data: SentimentData,
     policies: Sequence[MissingPolicy],
@@ -139,26 +189,32 @@ def sweep(
     experiment: SentimentExperiment | None = None,
     seeds: Sequence[int] = (0, 1, 2),
     ways: Sequence[str] = ("each",),
+    by_pattern: bool = False,
     device: str = "cpu",
     out: str | Path | None = None,
     progress: bool | None = None,
     on_run: Callable[[str], None] | None = None,
 ) -> Sweep:
-    """Train for every rate and seed, and test at that rate; and, for comparison, train on complete data once per seed.
+    """Test at every rate and seed what was trained with that rate, on complete data, or once at mixed rates.
 
-    Both ways are tested on the same masks. With ``out`` each run has a folder there, and one that is finished is not
+    All ways are tested on the same masks. With ``out`` each run has a folder there, and one that is finished is not
     trained again.
 
     Args:
         data: as ``load`` gives them.
-        policies: rising rates of one unit.
+        policies: rising rates of one unit, or those of ``combinations_of``.
         experiment: all else.
         seeds: of the runs.
-        ways: ``each``, ``complete`` or both.
+        ways: some of ``WAYS``.
+        by_pattern: take figures by what a sample lacks too, of test and validation.
         device: ``auto``, ``cpu`` or ``cuda``.
         out: folder.
         progress: show a bar for each training; ``None`` = if stderr is a terminal.
         on_run: called with a line after each.
+
+    Raises:
+        UsageError: no rate, no seed, an unknown way, or mixed rates of blocks.
+        InputError: ``out`` holds a run of other data or settings.
     """
     for way in ways:
         if way not in WAYS:
@@ -166,41 +222,70 @@ def sweep(
     if not policies or not seeds:
         raise UsageError("a sweep needs at least one rate and one seed")
     base = experiment or SentimentExperiment()
+    plan = [(way, [(policy, _training_policy(way, policy, base)) for policy in policies]) for way in ways]
+    sets = any(policy.rates for policy in policies)
+    shown = next((policy for policy in policies if policy.describe() != "complete"), policies[0])
     rows, protocols = [], {}
-    trained: dict[int, SentimentResult] = {}
-    for way in ways:
-        for policy in policies:
-            runs = []
+    kept: dict[tuple[str, int], SentimentResult] = {}
+    for way, pairs in plan:
+        for policy, train in pairs:
+            runs: list[dict[str, float]] = []
+            patterns: dict[str, list[Patterns]] = {split: [] for split in ("test", "valid") if by_pattern}
+            words = train.describe()
             for seed in seeds:
-                train = policy if way == "each" and policy.rate > 0 else MissingPolicy()
-                if train.unit != "none":
-                    train = replace(train, spared=base.missing.spared)
-                label = f"{train.describe().replace(' ', '-').replace(',', '')}-seed{seed}"
-                if train.describe() != "complete" or seed not in trained:
+                if (words, seed) in kept:
+                    run = kept[words, seed]
+                else:
+                    label = f"{words.replace(' ', '-').replace(',', '')}-seed{seed}"
                     one = replace(base, seed=seed, missing=train)
                     run = _run(data, one, None if out is None else Path(out) / label, device, progress)
-                    if train.describe() == "complete":
-                        trained[seed] = run
-                else:
-                    run = trained[seed]
+                if way != "each" or words == "complete":  # asked again
+                    kept[words, seed] = run
                 figures = run.evaluate(data, policy)
                 runs.append(figures)
-                protocols[way] = _protocol(way, run, policy)
+                for split, found in patterns.items():
+                    found.append(run.answers(data, policy, split=split).by_pattern(sims=run.shape.sims))
                 if on_run is not None:
                     first = ", ".join(f"{name} {figures[name]:.3f}" for name in SHOWN[:4] if name in figures)
-                    on_run(f"train {train.describe()}, test {policy.describe()}, seed {seed}: {first}")
-            rows.append(SweepRow(way, policy.rate, tuple(runs)))
+                    on_run(f"train {words}, test {policy.describe()}, seed {seed}: {first}")
+            missing = _set_of(policy) if sets else f"{policy.rate:g}"
+            rows.append(SweepRow(way, missing, None if sets else policy.rate, tuple(runs), patterns))
+        protocols[way] = _protocol(way, run, shown, sets)
     return Sweep(protocols, tuple(seeds), tuple(rows))
 
 
-def _protocol(way: str, run: SentimentResult, policy: MissingPolicy) -> str:
-    """How the figures of all rates came about, in a line."""
-    name = published_name(policy, policy if way == "each" else run.experiment.missing)
-    train = "nothing"
+def _training_policy(way: str, test: MissingPolicy, base: SentimentExperiment) -> MissingPolicy:
+    """What is missing in training for a test."""
+    if way == "mixed":
+        return MissingPolicy(test.unit, rate=1.0, mixed=True)
+    if way == "complete" or test.describe() == "complete":
+        return MissingPolicy()
+    return replace(test, spared=base.missing.spared)
+
+
+def _set_of(policy: MissingPolicy) -> str:
+    """What is missing of each sample, in words."""
+    parts = (name if rate == 1 else f"{name} {rate:g}" for name, rate in policy.rates.items())
+    return ", ".join(parts) or WHOLE
+
+
+def _protocol(way: str, run: SentimentResult, test: MissingPolicy, sets: bool) -> str:
+    """How the figures of all rates or sets came about, in a line; ``test`` is one of them."""
+    name, train = published_name(run.experiment.missing, test), run.protocol.train_missing
     if way == "each":
         spared = run.experiment.missing.spared
-        train = "the rate of the test" + (f", {spared:g} of the samples whole" if spared else "")
-    return replace(run.protocol, name=name, train_missing=train, test_missing=f"{policy.unit}, each rate").describe()
+        name = published_name(test, test)
+        train = "as in the test" + (f", {spared:g} of the samples whole" if spared else "")
+    words = "each set of modalities" if sets else f"{test.unit}, each rate"
+    return replace(run.protocol, name=name, train_missing=train, test_missing=words).describe()
+
+
+def _pattern_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    body = []
+    for row in rows:
+        cells = [f"{row[name]:.3f}" for name in row if name not in ("missing", "split", "pattern", "count")]
+        body.append([row["missing"], row["split"], row["pattern"], f"{row['count']:g}", *cells])
+    return text_table(["in test", "split", "lacks", *list(rows[0])[3:]], body, left=[0, 1, 2])
 
 
 def _run(
@@ -208,10 +293,8 @@ def _run(
 ) -> SentimentResult:
     if folder is not None and (folder / MANIFEST).is_file():
         found = SentimentResult.load(folder)
-        same = (
-            data.learnable() if not experiment.data.modalities else data.select(experiment.data.modalities).learnable()
-        )
-        if found.experiment != experiment or found.record.fingerprint != same.fingerprint():
+        same = chosen(data, experiment).learnable().fingerprint()
+        if found.experiment != experiment or found.record.fingerprint != same:
             raise InputError("this run is of other data or settings; give another folder or delete it", folder)
         return found
     return fit(data, experiment=experiment, device=device, out=folder, progress=progress)

@@ -12,9 +12,10 @@ class SentimentProtocol:
     """What was missing when, and what the model was chosen on.
 
     Args:
-        name: ``complete``; ``P1`` one model per frame rate, train and test alike (TFR-Net, EMT-DLFR); ``P3`` one model
-            per share of missing modalities (GCNet, IMDer); ``P4`` one model per share of incomplete samples (TATE);
-            ``own`` anything else. ``P2`` (LNLN: one model for all rates, chosen on test) is not offered.
+        name: ``complete``; ``P1`` one model per frame rate, train and test alike (TFR-Net, EMT-DLFR); ``P2`` one model
+            of mixed frame rates, tested at each (LNLN, which chooses on test; here on validation); ``P3a`` one model of
+            mixed rates, tested on each set of modalities (CorrKD, HRLF); ``P3b`` one model per share of missing
+            modalities (GCNet, IMDer); ``P4`` one model per share of incomplete samples (TATE); ``own`` anything else.
         data: name of the data.
         modalities: that the model reads.
         left_out: modalities that no training sample has.
@@ -80,9 +81,14 @@ class SentimentProtocol:
 
 def published_name(train: MissingPolicy, test: MissingPolicy) -> str:
     """Name of the published protocol that two policies make."""
+    plain = not test.mixed and not test.patterns and not train.patterns and not train.rates
+    if plain and train.mixed and train.rate == 1 and test.unit in ("none", train.unit):
+        if train.unit == "frame" and not test.rates:
+            return "P2"
+        if train.unit == "modality" and not test.rate and set(test.rates.values()) <= {1.0}:
+            return "P3a"
     if train.describe() != test.describe():
         return "own"
     if train.describe() == "complete":
         return "complete"
-    plain = not train.rates and not train.patterns
-    return {"frame": "P1", "modality": "P3", "block": "P4"}[train.unit] if plain else "own"
+    return {"frame": "P1", "modality": "P3b", "block": "P4"}[train.unit] if plain and not test.rates else "own"

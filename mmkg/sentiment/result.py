@@ -25,8 +25,8 @@ from ..settings import read_toml
 from ..typing import BoolArray, FloatArray
 from .config import SentimentExperiment
 from .data import SIMS, SPLITS, SentimentData, SentimentSplit
-from .metrics import class_metrics, regression_metrics
-from .model import SentimentModel, class_of
+from .model import SentimentModel
+from .patterns import Answers, present_in
 from .protocol import SentimentProtocol
 from .tate import TATE
 from .tfr_net import TFRNet
@@ -97,6 +97,12 @@ class SentimentResult:
             UsageError: no such split.
             InputError: a modality or a width that does not fit.
         """
+        return self.answers(data, missing, split=split).figures(sims=self.shape.sims)
+
+    def answers(
+        self, data: SentimentData, missing: MissingPolicy | str | None = None, *, split: str = "test"
+    ) -> "Answers":
+        """What the model says of a split, with what it had to go by; arguments and errors as of ``evaluate``."""
         if split not in SPLITS:
             raise UsageError(f"no split is called {split!r}; {nearest(split, SPLITS)}")
         policy = policy_of(missing, self.experiment)
@@ -105,8 +111,8 @@ class SentimentResult:
         if lacking:
             raise InputError(f"the model reads {', '.join(self.model.names)}; {data.name} has no {lacking[0]}")
         part = part.select(self.model.names)
-        scores = scores_of(self.model, part, policy.observed(part.valid, split=split))
-        return figures(part.labels, scores, sims=self.shape.sims)
+        observed = policy.observed(part.valid, split=split)
+        return Answers(part.labels, scores_of(self.model, part, observed), present_in(observed), self.model.names)
 
     def predict(self, sample: Mapping[str, ArrayLike]) -> dict[str, Any]:
         """One sample, any modality absent; no masks are needed.
@@ -264,10 +270,3 @@ def on_device(batch: ModalityBatch, device: torch.device) -> ModalityBatch:
     parts = ({name: each.to(device) for name, each in part.items()} for part in (batch.values, batch.valid))
     values, valid = parts
     return ModalityBatch(values, valid, {name: each.to(device) for name, each in batch.observed.items()})
-
-
-def figures(labels: FloatArray, scores: FloatArray, *, sims: bool) -> dict[str, float]:
-    """Figures of a regression, ``scores`` [N], or of classes, ``scores`` [N, 3]."""
-    if scores.ndim == 1:
-        return regression_metrics(labels, scores, sims=sims)
-    return class_metrics(class_of(torch.from_numpy(np.asarray(labels))).numpy(), scores.argmax(axis=1))

@@ -23,8 +23,9 @@ from ..training.progress import TrainingProgress
 from .config import SentimentExperiment
 from .data import SentimentData, feature_statistics
 from .model import SentimentModel
+from .patterns import figures
 from .protocol import SentimentProtocol
-from .result import SentimentResult, Shape, build_model, figures, on_device, policy_of, scores_of
+from .result import SentimentResult, Shape, build_model, on_device, policy_of, scores_of
 from .tate import TATE
 from .teacher import Teacher
 
@@ -68,12 +69,7 @@ def fit(
     """
     experiment = _experiment(experiment, model, missing, seed, settings)
     folder = free_folder(out, overwrite)
-    given = data
-    if experiment.data.modalities:
-        unknown = [name for name in experiment.data.modalities if name not in data.names]
-        if unknown:
-            raise UsageError(f"{data.name} has no modality {unknown[0]!r}; known: {', '.join(data.names)}")
-        given = data.select(experiment.data.modalities)
+    given = chosen(data, experiment)
     data = given.learnable()
     watch, where = Stopwatch(), resolve_device(device)
     shape = Shape(data.dims, data.lengths, data.label_range)
@@ -129,6 +125,18 @@ def fit(
         for name in CHECKPOINTS.values():
             (folder / name).unlink(missing_ok=True)
     return result
+
+
+def chosen(data: SentimentData, experiment: SentimentExperiment) -> SentimentData:
+    """The modalities that an experiment uses.
+
+    Raises:
+        UsageError: the data have no modality of such a name.
+    """
+    unknown = [name for name in experiment.data.modalities if name not in data.names]
+    if unknown:
+        raise UsageError(f"{data.name} has no modality {unknown[0]!r}; known: {', '.join(data.names)}")
+    return data.select(experiment.data.modalities or data.names)
 
 
 def predict(result: SentimentResult | str | Path, sample: Mapping[str, Any]) -> dict[str, Any]:

@@ -42,6 +42,25 @@ def test_frames_go_at_their_rate_and_only_valid_ones_are_left():
     assert seen["audio"].mean() == pytest.approx(0.7, abs=0.01)
 
 
+def test_mixed_rates_of_frames_leave_a_half_whole_and_are_uniform_else():
+    seen = MissingPolicy.parse("frame:mixed").observed(whole(4000, 200), split="train")
+    gone = np.stack([1 - seen[name].mean(axis=1) for name in NAMES], axis=1)
+    untouched = gone == 0
+    assert untouched.mean(axis=0) == pytest.approx([0.5] * 3, abs=0.03)  # 0.0025 of draws near 0 lose no frame
+    assert (untouched[:, 0] & untouched[:, 1]).mean() == pytest.approx(0.25, abs=0.03)
+    shares = np.sort(gone[:, 2][~untouched[:, 2]])
+    assert shares == pytest.approx(np.linspace(0, 1, len(shares)), abs=0.05)
+
+
+def test_mixed_rates_of_modalities_are_of_samples():
+    policy, valid = MissingPolicy.parse("modality:mixed"), whole(9000)
+    # a half keeps all; else the rate r is uniform, above 2/3 taken as that: (2/9 + 2/9) / 2
+    assert share_missing(policy, valid) == pytest.approx(2 / 9, abs=0.01)
+    assert policy.describe() == "modality mixed"
+    seen = policy.observed(valid, split="test")
+    assert np.any([here.any(axis=1) for here in seen.values()], axis=0).all()
+
+
 def test_draws_differ_by_modality_split_epoch_and_seed_and_by_nothing_else():
     valid = whole(50, 50)
     policy = MissingPolicy("frame", 0.5)
@@ -102,7 +121,9 @@ def test_policies_are_written_and_read():
     assert [each.rate for each in MissingPolicy.parse_sweep("frame:0,0.5")] == [0.0, 0.5]
 
 
-@pytest.mark.parametrize("text", ["frame", "frames:0.3", "modality:1.5", "frame:x", "modality:text=", "block:text=0.5"])
+@pytest.mark.parametrize(
+    "text", ["frame", "frames:0.3", "modality:1.5", "frame:x", "modality:text=", "block:text=0.5", "block:mixed"]
+)
 def test_another_form_is_refused(text):
     with pytest.raises(UsageError):
         MissingPolicy.parse(text)

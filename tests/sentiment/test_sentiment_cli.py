@@ -69,6 +69,13 @@ def test_a_sweep_prints_rates_and_areas_and_draws(run, data, tmp_path):
     assert values["curves"]["each"]["rates"] == [0.0, 0.5]
 
 
+def test_a_sweep_over_sets_of_modalities_takes_one_model(run, data):
+    words = [*QUICK, "--seeds", "1", "--train", "mixed", "--by-pattern", "--set", 'data.modalities=["text", "vision"]']
+    done = run("sweep", data, *words, "--missing", "sets")
+    assert done.code == 0 and "protocol P3a" in done.out and "by what a sample lacks" in done.out
+    assert [line.split()[0] for line in done.out.splitlines()[2:6]] == ["vision", "text", "none", "mean"]
+
+
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [

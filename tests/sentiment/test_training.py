@@ -6,7 +6,9 @@ import torch
 
 from mmkg.errors import InputError, UsageError
 from mmkg.sentiment import MissingPolicy, SentimentExperiment, SentimentResult, evaluate, fit, predict, sweep, synthetic
+from mmkg.sentiment.curves import combinations_of
 from mmkg.sentiment.metrics import regression_metrics
+from mmkg.sentiment.patterns import Answers
 from mmkg.training import loop
 
 QUICK = {
@@ -36,7 +38,7 @@ def test_the_same_seed_gives_the_same_run_and_another_one_another(result):
 def test_figures_are_those_of_the_scores_under_the_protocol(result):
     expected = regression_metrics(DATA.test.labels, [row[0] for row in result.scores.values()])
     assert result.metrics == pytest.approx(expected)
-    assert result.protocol.name == "P3" and result.protocol.selection == "validation"
+    assert result.protocol.name == "P3b" and result.protocol.selection == "validation"
     assert result.protocol.train_missing == result.protocol.test_missing == "modality 0.3"
     best = max(row["valid"] for row in result.history if row.get("stage") != "teacher")
     assert -result.valid_metrics["mae"] == pytest.approx(best)
@@ -44,7 +46,13 @@ def test_figures_are_those_of_the_scores_under_the_protocol(result):
 
 @pytest.mark.parametrize(
     ("missing", "name"),
-    [("none", "complete"), ("frame:0.2", "P1"), ("modality:0.2", "P3"), ("block:0.2", "P4"), ("frame:text=0.2", "own")],
+    [
+        ("none", "complete"),
+        ("frame:0.2", "P1"),
+        ("modality:0.2", "P3b"),
+        ("block:0.2", "P4"),
+        ("frame:text=0.2", "own"),
+    ],
 )
 def test_protocols_have_the_names_of_those_who_use_them(missing, name):
     from mmkg.sentiment.protocol import published_name
@@ -52,6 +60,25 @@ def test_protocols_have_the_names_of_those_who_use_them(missing, name):
     policy = MissingPolicy.parse(missing)
     assert published_name(policy, policy) == name
     assert published_name(policy, MissingPolicy.parse("frame:0.9")) == "own"
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "name"),
+    [
+        ("frame:mixed", "frame:0.9", "P2"),
+        ("frame:mixed", "none", "P2"),
+        ("frame:mixed", "frame:mixed", "own"),
+        ("frame:mixed", "modality:text=1", "own"),
+        ("modality:mixed", "modality:text=1,audio=1", "P3a"),
+        ("modality:mixed", "none", "P3a"),
+        ("modality:mixed", "modality:0.3", "own"),
+        ("modality:mixed", "modality:text=0.5", "own"),
+    ],
+)
+def test_one_model_for_all_rates_or_sets_has_its_own_name(train, test, name):
+    from mmkg.sentiment.protocol import published_name
+
+    assert published_name(MissingPolicy.parse(train), MissingPolicy.parse(test)) == name
 
 
 def test_one_optimiser_step_per_batch(monkeypatch):
@@ -211,6 +238,56 @@ def test_a_sweep_tests_both_ways_on_the_same_masks(tmp_path):
     with pytest.raises(InputError, match="other data or settings"):
         other = SentimentExperiment.of({"model": "tfr-net", **QUICK, "training": {"epochs": 2}})
         sweep(DATA, policies, out=tmp_path, **(options | {"experiment": other}))
+
+
+def test_one_model_of_mixed_rates_is_tested_at_every_rate_and_on_every_set_of_modalities(tmp_path):
+    options = {"experiment": SentimentExperiment.of({"model": "tfr-net", **QUICK}), "seeds": (0,), "progress": False}
+    found = sweep(DATA, MissingPolicy.parse_sweep("frame:0,0.5"), ways=("mixed",), out=tmp_path, **options)
+    assert "protocol P2;" in found.protocols["mixed"] and "missing in training: frame mixed" in found.protocols["mixed"]
+    assert [path.name for path in tmp_path.iterdir()] == ["frame-mixed-seed0"]
+    curve = found.curves()["mixed"]["figures"]["mae"]
+    assert curve["average"] == pytest.approx(sum(curve["mean"]) / 2)
+    found = sweep(DATA, combinations_of(DATA.names), ways=("mixed",), out=tmp_path, **options)
+    assert "protocol P3a;" in found.protocols["mixed"]
+    rows = {row.missing: row.runs[0] for row in found.rows}
+    assert list(rows)[::3] == ["audio, vision", "vision", "none"] and len(rows) == 7
+    run = SentimentResult.load(tmp_path / "modality-mixed-seed0")
+    masks = {name: here & (name == "audio") for name, here in DATA.test.valid.items()}
+    scores = run.model(DATA.test.batch(masks)).scores.detach().numpy()
+    assert rows["text, vision"] == pytest.approx(regression_metrics(DATA.test.labels, scores), rel=1e-4)
+    curve = found.curves()["mixed"]["figures"]["corr"]
+    assert curve["average"] == pytest.approx(np.mean([run["corr"] for name, run in rows.items() if name != "none"]))
+    assert "auilc" not in curve and "mean but none" in found.table() and "<svg" not in found.html()
+    with pytest.raises(UsageError, match="mixed rates are of frame or modality"):
+        sweep(DATA, MissingPolicy.parse_sweep("block:0.5"), ways=("mixed",), **options)
+
+
+def test_figures_by_what_a_sample_lacks_are_those_worked_out_by_hand():
+    present = np.array([[1, 1, 1], [0, 1, 1], [0, 1, 1], [0, 0, 1], [1, 1, 1], [0, 1, 1]], dtype=bool)
+    labels, scores = np.array([1, 0, 1, -2, -1, 2.0]), np.array([0.5, 1, 1, 0, -1.5, 4])
+    found = Answers(labels, scores, present, DATA.names).by_pattern()
+    assert list(found) == ["none", "text", "text, audio"]
+    assert found["none"] == pytest.approx({"count": 2, "mae": 0.5, "corr": 1, "deviation": 1})
+    assert found["text"] == pytest.approx({"count": 3, "mae": 1, "corr": 3 / 12**0.5, "deviation": 2**0.5})
+    assert found["text, audio"] == pytest.approx({"count": 1, "mae": 2, "corr": 0, "deviation": 0})
+    logits = np.eye(3)[[2, 1, 1, 0, 2, 2]]  # of negative, neutral, positive
+    found = Answers(labels, logits, present, DATA.names).by_pattern()
+    assert found["text"] == pytest.approx({"count": 3, "accuracy": 2 / 3, "macro_f1": 2 / 3})
+
+
+def test_a_sweep_tells_figures_by_what_a_sample_lacks_of_test_and_validation(tmp_path):
+    experiment = SentimentExperiment.of({"model": "tfr-net", **QUICK})
+    options = {"experiment": experiment, "seeds": (0, 1), "by_pattern": True, "progress": False}
+    found = sweep(DATA, MissingPolicy.parse_sweep("modality:0.5"), out=tmp_path, **options)
+    rows = found.curves()["each"]["patterns"]
+    for split, number in (("test", 30), ("valid", 20)):
+        runs = [SentimentResult.load(tmp_path / f"modality-0.5-seed{seed}") for seed in (0, 1)]
+        told = [run.answers(DATA, split=split).by_pattern() for run in runs]
+        assert [sum(each["count"] for each in one.values()) for one in told] == [number, number]
+        for row in (row for row in rows if row["split"] == split):
+            means = [one[row["pattern"]]["mae"] for one in told if row["pattern"] in one]
+            assert row["mae"] == pytest.approx(np.mean(means))
+    assert "by what a sample lacks" in found.table() and rows[0]["pattern"] == "none"
 
 
 @pytest.mark.slow
