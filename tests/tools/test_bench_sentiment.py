@@ -1,6 +1,8 @@
 import json
+import re
 
 import pytest
+import torch
 
 
 def test_a_step_of_each_model_is_measured(load_tool, tmp_path):
@@ -12,4 +14,11 @@ def test_a_step_of_each_model_is_measured(load_tool, tmp_path):
         ("tate", None),
     ]
     assert all(row["epoch_cpu_s"] == pytest.approx(3 * row["cpu_s"], rel=1e-4) for row in rows)  # 64 in batches of 24
+    assert not any("%" in row["note"] for row in rows)
     assert rows[0]["data_mb"] == pytest.approx(64 * (6 * 16 + 9 * 5 + 12 * 7) * 4e-6)
+
+
+def test_the_costliest_operator_of_a_step_is_told(load_tool):
+    x = torch.ones(300, 300)
+    told = load_tool("bench_sentiment").shares(lambda: x @ x @ x, 1)
+    assert re.fullmatch(r"mm (\d+)%", told) and int(told.split()[1][:-1]) > 50
