@@ -92,6 +92,12 @@ def sweep(
     by_pattern: Annotated[
         bool, typer.Option("--by-pattern", help="Figures of test and validation by what a sample lacks, too.")
     ] = False,
+    recalibrate: Annotated[
+        bool,
+        typer.Option(
+            "--recalibrate", help="Once more with scores set right by the inputs of the whole split (transductive)."
+        ),
+    ] = False,
     out: Annotated[
         Path | None, typer.Option(help="Folder for runs, sweep.csv, sweep.json, sweep.html with plots.")
     ] = None,
@@ -118,6 +124,7 @@ def sweep(
         seeds=range(seeds),
         ways=train.split(","),
         by_pattern=by_pattern,
+        recalibrate=recalibrate,
         device=device,
         out=out,
         on_run=lambda line: print(line, file=sys.stderr, flush=True),

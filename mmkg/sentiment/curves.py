@@ -33,6 +33,7 @@ WAYS = {
 SHOWN = ("mae", "corr", "acc2_has0", "acc2_non0", "f1_non0", "acc7", "accuracy", "macro_f1")
 CHARTED = ("mae", "corr", "acc2_non0", "accuracy")
 Patterns = dict[str, dict[str, float]]  # as of Answers.by_pattern
+RECALIBRATED = ", recalibrated"
 STYLE = (
     "body{font:14px sans-serif;margin:2em;max-width:60em}svg{width:30em}text{font-size:11px;fill:#555}"
     ".grid{stroke:#ddd}.series{fill:none;stroke:#2563eb;stroke-width:2}.mark{fill:#2563eb}.value{fill:#111}"
@@ -46,7 +47,7 @@ class SweepRow:
 
     Args:
         way: ``each``: trained with what is missing in the test; ``complete``: trained once, with nothing missing;
-            ``mixed``: trained once, at mixed rates.
+            ``mixed``: trained once, at mixed rates. With ``, recalibrated`` the scores were.
         missing: in test, in words.
         rate: of what is missing in test; ``None`` of a set of modalities.
         runs: test figures of each seed.
@@ -126,11 +127,11 @@ class Sweep:
                 if len(curve["missing"]) > 1:
                     body.append([label, *(f"{curve['figures'][name][key]:.3f}" for name in names)])
             table = text_table(["missing", *names], body, left=[0])
-            parts.append(f"{WAYS[way]}\n{table}\n{self.protocols[way]}")
+            first, comma, rest = way.partition(",")
+            title = WAYS[first] + comma + rest
+            parts.append(f"{title}\n{table}\n{self.protocols[way]}")
             if "patterns" in curve:
-                parts.append(
-                    f"{WAYS[way]}, by what a sample lacks, means over seeds\n{_pattern_table(curve['patterns'])}"
-                )
+                parts.append(f"{title}, by what a sample lacks, means over seeds\n{_pattern_table(curve['patterns'])}")
         return "\n\n".join(parts)
 
     def csv(self) -> str:
@@ -190,6 +191,7 @@ def sweep(
     seeds: Sequence[int] = (0, 1, 2),
     ways: Sequence[str] = ("each",),
     by_pattern: bool = False,
+    recalibrate: bool = False,
     device: str = "cpu",
     out: str | Path | None = None,
     progress: bool | None = None,
@@ -207,6 +209,7 @@ def sweep(
         seeds: of the runs.
         ways: some of ``WAYS``.
         by_pattern: take figures by what a sample lacks too, of test and validation.
+        recalibrate: take all figures once more with recalibrated scores; see ``recalibrated``.
         device: ``auto``, ``cpu`` or ``cuda``.
         out: folder.
         progress: show a bar for each training; ``None`` = if stderr is a terminal.
@@ -224,13 +227,14 @@ def sweep(
     base = experiment or SentimentExperiment()
     plan = [(way, [(policy, _training_policy(way, policy, base)) for policy in policies]) for way in ways]
     sets = any(policy.rates for policy in policies)
-    shown = next((policy for policy in policies if policy.describe() != "complete"), policies[0])
+    some = next((policy for policy in policies if policy.describe() != "complete"), policies[0])
     rows, protocols = [], {}
     kept: dict[tuple[str, int], SentimentResult] = {}
     for way, pairs in plan:
+        names = [way, way + RECALIBRATED] if recalibrate else [way]
+        made: dict[str, list[SweepRow]] = {name: [] for name in names}
         for policy, train in pairs:
-            runs: list[dict[str, float]] = []
-            patterns: dict[str, list[Patterns]] = {split: [] for split in ("test", "valid") if by_pattern}
+            told: dict[str, list[tuple[dict[str, float], dict[str, Patterns]]]] = {name: [] for name in names}
             words = train.describe()
             for seed in seeds:
                 if (words, seed) in kept:
@@ -241,21 +245,35 @@ def sweep(
                     run = _run(data, one, None if out is None else Path(out) / label, device, progress)
                 if way != "each" or words == "complete":  # asked again
                     kept[words, seed] = run
-                figures = run.evaluate(data, policy)
-                runs.append(figures)
-                for split, found in patterns.items():
-                    found.append(run.answers(data, policy, split=split).by_pattern(sims=run.shape.sims))
-                if on_run is not None:
-                    first = ", ".join(f"{name} {figures[name]:.3f}" for name in SHOWN[:4] if name in figures)
-                    on_run(f"train {words}, test {policy.describe()}, seed {seed}: {first}")
-            missing = _set_of(policy) if sets else f"{policy.rate:g}"
-            rows.append(SweepRow(way, missing, None if sets else policy.rate, tuple(runs), patterns))
-        protocols[way] = _protocol(way, run, shown, sets)
+                for name in names:
+                    figures, patterns = _tell(run, data, policy, by_pattern, recalibrate=name != way)
+                    told[name].append((figures, patterns))
+                    if on_run is not None:
+                        first = ", ".join(f"{each} {figures[each]:.3f}" for each in SHOWN[:4] if each in figures)
+                        test = policy.describe() + name.removeprefix(way)
+                        on_run(f"train {words}, test {test}, seed {seed}: {first}")
+            missing, rate = (_set_of(policy), None) if sets else (f"{policy.rate:g}", policy.rate)
+            for name, found in told.items():
+                splits = {split: [patterns[split] for _, patterns in found] for split in found[0][1]}
+                made[name].append(SweepRow(name, missing, rate, tuple(figures for figures, _ in found), splits))
+        for name in names:
+            rows += made[name]
+            protocols[name] = _protocol(way, run, some, sets, recalibrated=name != way)
     return Sweep(protocols, tuple(seeds), tuple(rows))
 
 
+def _tell(
+    run: SentimentResult, data: SentimentData, policy: MissingPolicy, by_pattern: bool, *, recalibrate: bool
+) -> tuple[dict[str, float], dict[str, Patterns]]:
+    """Figures of the test split; and if asked for, by split those by what a sample lacks."""
+    splits = ("test", "valid") if by_pattern else ("test",)
+    told = {split: run.answers(data, policy, split=split, recalibrate=recalibrate) for split in splits}
+    patterns = {split: each.by_pattern(sims=run.shape.sims) for split, each in told.items() if by_pattern}
+    return told["test"].figures(sims=run.shape.sims), patterns
+
+
 def _training_policy(way: str, test: MissingPolicy, base: SentimentExperiment) -> MissingPolicy:
-    """What is missing in training for a test."""
+    """What is missing in training for a test; mixed rates leave a half whole of themselves, without ``spared``."""
     if way == "mixed":
         return MissingPolicy(test.unit, rate=1.0, mixed=True)
     if way == "complete" or test.describe() == "complete":
@@ -269,22 +287,25 @@ def _set_of(policy: MissingPolicy) -> str:
     return ", ".join(parts) or WHOLE
 
 
-def _protocol(way: str, run: SentimentResult, test: MissingPolicy, sets: bool) -> str:
+def _protocol(way: str, run: SentimentResult, test: MissingPolicy, sets: bool, *, recalibrated: bool) -> str:
     """How the figures of all rates or sets came about, in a line; ``test`` is one of them."""
     name, train = published_name(run.experiment.missing, test), run.protocol.train_missing
-    if way == "each":
+    if way == "complete":
+        train = "nothing"
+    elif way == "each":
         spared = run.experiment.missing.spared
         name = published_name(test, test)
         train = "as in the test" + (f", {spared:g} of the samples whole" if spared else "")
     words = "each set of modalities" if sets else f"{test.unit}, each rate"
-    return replace(run.protocol, name=name, train_missing=train, test_missing=words).describe()
+    told = replace(run.protocol, name=name, train_missing=train, test_missing=words, recalibrated=recalibrated)
+    return told.describe()
 
 
 def _pattern_table(rows: Sequence[Mapping[str, Any]]) -> str:
     body = []
     for row in rows:
         cells = [f"{row[name]:.3f}" for name in row if name not in ("missing", "split", "pattern", "count")]
-        body.append([row["missing"], row["split"], row["pattern"], f"{row['count']:g}", *cells])
+        body.append([row["missing"], row["split"], row["pattern"], f"{row['count']:.1f}", *cells])
     return text_table(["in test", "split", "lacks", *list(rows[0])[3:]], body, left=[0, 1, 2])
 
 

@@ -1,6 +1,7 @@
 """A planted data set: how much of the label each modality carries is known."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import numpy as np
 
@@ -19,6 +20,7 @@ def synthetic(
     lengths: Mapping[str, int] = LENGTHS,
     dims: Mapping[str, int] = DIMS,
     strengths: Mapping[str, float] = STRENGTHS,
+    leaks: Mapping[str, float] = MappingProxyType({}),
     agreement: float = 0.5,
     noise: float = 1.0,
     seed: int = 0,
@@ -28,13 +30,15 @@ def synthetic(
     ``y = 1.5 sum_m s_m z_m / sqrt(sum s_m^2)``, clipped to [-3, 3]. Each valid step of modality m is ``z_m a_m`` plus
     noise, with a fixed direction a_m, so that the mean over the steps tells z_m. Hidden numbers of modalities with
     ``s_m > 0`` have the common part ``sqrt(agreement) z_0``: what one lacks the others tell in part. A modality with
-    ``s_m = 0`` is noise.
+    ``s_m = 0`` is noise. In train and validation, not in test, each step of m also holds ``leak_m y a_m``, as if the
+    features had been learnt on those labels.
 
     Args:
         sizes: samples of train, valid and test.
         lengths: most steps of each modality; a sample has from half of them to all.
         dims: features per step.
         strengths: s_m.
+        leaks: leak_m by modality; 0 of those it does not name.
         agreement: correlation of two hidden numbers, in [0, 1].
         noise: deviation of the noise of each feature.
         seed: of everything.
@@ -60,5 +64,7 @@ def synthetic(
             values[name], valid[name] = np.where(here[..., None], features, np.float32(0)), here
         scale = 1.5 / np.sqrt(sum(strength**2 for strength in strengths.values()) or 1.0)
         labels = np.clip(scale * total, -3, 3).astype(np.float32)
+        for name, leak in leaks.items() if split != "test" else ():
+            values[name] += np.float32(leak) * labels[:, None, None] * directions[name] * valid[name][..., None]
         parts[split] = SentimentSplit(values, valid, labels, tuple(f"{split}{row}" for row in range(number)))
     return SentimentData("synthetic", parts["train"], parts["valid"], parts["test"])

@@ -24,6 +24,7 @@ class SentimentProtocol:
         conventions: ``mosi`` or ``sims``, of the accuracies.
         num_train, num_valid, num_test: samples.
         seed: of the run.
+        recalibrated: scores were set right by the inputs of the split, without labels (transductive).
     """
 
     name: str
@@ -38,6 +39,7 @@ class SentimentProtocol:
     num_test: int
     seed: int
     selection: str = "validation"
+    recalibrated: bool = False
 
     @staticmethod
     def of(
@@ -74,6 +76,8 @@ class SentimentProtocol:
             f"conventions of {self.conventions}",
             f"seed {self.seed}",
         ]
+        if self.recalibrated:
+            parts.insert(3, "transductive: scores recalibrated on the inputs of the split, without labels")
         if self.left_out:
             parts.insert(4, f"left out, as no training sample has it: {', '.join(self.left_out)}")
         return "; ".join(parts)

@@ -22,12 +22,13 @@ from ..files import MANIFEST, atomic_path, read_manifest, write_manifest, write_
 from ..report import RunRecord
 from ..seeding import derive_seed
 from ..settings import read_toml
-from ..typing import BoolArray, FloatArray
+from ..typing import BoolArray, FloatArray, IntArray
 from .config import SentimentExperiment
 from .data import SIMS, SPLITS, SentimentData, SentimentSplit
 from .model import SentimentModel
 from .patterns import Answers, present_in
 from .protocol import SentimentProtocol
+from .recalibration import recalibrated
 from .tate import TATE
 from .tfr_net import TFRNet
 
@@ -84,7 +85,12 @@ class SentimentResult:
     scores: dict[str, list[float]] = field(default_factory=dict)
 
     def evaluate(
-        self, data: SentimentData, missing: MissingPolicy | str | None = None, *, split: str = "test"
+        self,
+        data: SentimentData,
+        missing: MissingPolicy | str | None = None,
+        *,
+        split: str = "test",
+        recalibrate: bool = False,
     ) -> dict[str, float]:
         """Figures of a split.
 
@@ -92,16 +98,23 @@ class SentimentResult:
             data: with the modalities and widths that the model was trained on; others are left out.
             missing: what is missing; by default as in training. The draws follow the seed of the run.
             split: ``test``, ``valid`` or ``train``.
+            recalibrate: set the scores of samples that lack modalities right by the inputs of the whole split, without
+                labels; see ``recalibrated``.
 
         Raises:
-            UsageError: no such split.
+            UsageError: no such split, or classes are to be recalibrated.
             InputError: a modality or a width that does not fit.
         """
-        return self.answers(data, missing, split=split).figures(sims=self.shape.sims)
+        return self.answers(data, missing, split=split, recalibrate=recalibrate).figures(sims=self.shape.sims)
 
     def answers(
-        self, data: SentimentData, missing: MissingPolicy | str | None = None, *, split: str = "test"
-    ) -> "Answers":
+        self,
+        data: SentimentData,
+        missing: MissingPolicy | str | None = None,
+        *,
+        split: str = "test",
+        recalibrate: bool = False,
+    ) -> Answers:
         """What the model says of a split, with what it had to go by; arguments and errors as of ``evaluate``."""
         if split not in SPLITS:
             raise UsageError(f"no split is called {split!r}; {nearest(split, SPLITS)}")
@@ -112,7 +125,17 @@ class SentimentResult:
             raise InputError(f"the model reads {', '.join(self.model.names)}; {data.name} has no {lacking[0]}")
         part = part.select(self.model.names)
         observed = policy.observed(part.valid, split=split)
-        return Answers(part.labels, scores_of(self.model, part, observed), present_in(observed), self.model.names)
+        scores, present = scores_of(self.model, part, observed), present_in(observed)
+        if recalibrate:
+            if self.model.head != "regression":
+                raise UsageError("recalibration is of a regression; train with options.head=regression")
+
+            def mask(rows: IntArray, kept: BoolArray) -> FloatArray:
+                seen = {name: observed[name][rows] & here for name, here in zip(observed, kept, strict=True)}
+                return scores_of(self.model, part.take(rows), seen)
+
+            scores = recalibrated(scores, present, mask)
+        return Answers(part.labels, scores, present, self.model.names)
 
     def predict(self, sample: Mapping[str, ArrayLike]) -> dict[str, Any]:
         """One sample, any modality absent; no masks are needed.
@@ -212,7 +235,8 @@ class SentimentResult:
         except (SafetensorError, RuntimeError) as error:
             raise InputError(f"weights of another model ({error}); train again", folder) from None
         record = RunRecord.from_json((folder / "record.json").read_text(encoding="utf-8"), path=folder / "record.json")
-        protocol = {f.name: record.protocol[f.name] for f in fields(SentimentProtocol)}
+        known = [f.name for f in fields(SentimentProtocol) if f.name in record.protocol]
+        protocol = {name: record.protocol[name] for name in known}
         protocol = {name: tuple(value) if isinstance(value, list) else value for name, value in protocol.items()}
         history = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
         rows = csv.reader((folder / "predictions.csv").read_text(encoding="utf-8").splitlines()[1:])

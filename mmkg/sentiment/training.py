@@ -151,14 +151,19 @@ def evaluate(
     missing: MissingPolicy | str | None = None,
     *,
     split: str = "test",
+    recalibrate: bool = False,
 ) -> tuple[dict[str, float], SentimentProtocol]:
-    """Figures of a split with something else missing, and the protocol that they stand under."""
+    """Figures of a split with something else missing, and the protocol that they stand under.
+
+    Arguments and errors are those of ``SentimentResult.evaluate``.
+    """
     run = result if isinstance(result, SentimentResult) else SentimentResult.load(result)
     policy = policy_of(missing, run.experiment)
     protocol = SentimentProtocol.of(
         data, run.experiment.policy, policy, modalities=run.model.names, seed=run.experiment.seed
     )
-    return run.evaluate(data, policy, split=split), protocol
+    found = run.evaluate(data, policy, split=split, recalibrate=recalibrate)
+    return found, replace(protocol, recalibrated=recalibrate)
 
 
 def train(

@@ -241,7 +241,8 @@ def test_a_sweep_tests_both_ways_on_the_same_masks(tmp_path):
 
 
 def test_one_model_of_mixed_rates_is_tested_at_every_rate_and_on_every_set_of_modalities(tmp_path):
-    options = {"experiment": SentimentExperiment.of({"model": "tfr-net", **QUICK}), "seeds": (0,), "progress": False}
+    experiment = SentimentExperiment.of({"model": "tfr-net", **QUICK, "training": {"epochs": 1}})
+    options = {"experiment": experiment, "seeds": (0,), "progress": False}
     found = sweep(DATA, MissingPolicy.parse_sweep("frame:0,0.5"), ways=("mixed",), out=tmp_path, **options)
     assert "protocol P2;" in found.protocols["mixed"] and "missing in training: frame mixed" in found.protocols["mixed"]
     assert [path.name for path in tmp_path.iterdir()] == ["frame-mixed-seed0"]
