@@ -3,7 +3,8 @@
 The data are planted: 1,284 samples of 50, 375 and 500 steps (text 768, audio 5, vision 20 wide), and 16,326 of 50, 500
 and 500 (768, 74, 35). A few steps are timed on as many samples as they need, and an epoch is that often a step; the
 memory that all samples would take (float32) is in ``data_mb``. Layers as published, without dropout on attention, which
-would keep every map of T x T steps. With --operators the ones that take most of a step are said too. Example:
+would keep every map of T x T steps. With --operators the ones that take most of a step are said too; later
+rows then hold the memory of the profiler. Example:
 python tools/bench_sentiment.py --sizes mosi --models tate
 """
 
