@@ -2,7 +2,7 @@
 # VENV=DIR chooses the virtual environment, PYTHON=COMMAND the Python (>= 3.11) that creates it.
 # make bench PAIR=FOLDER measures training and loading on a pair in DBP15K layout, COMPARE=repaired,published
 # the published code's way too (11 GB on DBP15K), TRAIN=OPTIONS is for bench_train.py; make bench-table puts what
-# was measured into README.
+# was measured into tools/FIGURES.md.
 
 VENV ?= .venv
 ARGS ?=

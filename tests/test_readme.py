@@ -62,9 +62,15 @@ def test_the_command_line_shown_there_is_the_one_there_is():
             assert f"{option} " in usage, line
 
 
-def test_every_local_link_leads_to_a_file():
-    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", README):
-        assert (ROOT / target).exists(), target
+@pytest.mark.parametrize("page", ["README.md", "tools/FIGURES.md", "datasets/README.md"])
+def test_every_local_link_leads_to_a_file_and_a_heading(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)", text):
+        there = (ROOT / page).parent / target if target else ROOT / page
+        assert there.exists(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.+)$", there.read_text(encoding="utf-8"), flags=re.MULTILINE)
+            assert anchor in [re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in headings], anchor
 
 
 def test_the_run_folder_is_described_as_it_is(small_run):
@@ -74,4 +80,5 @@ def test_the_run_folder_is_described_as_it_is(small_run):
 
 
 def test_no_placeholder_is_left():
-    assert not re.findall(r"@@\w+@@|TODO|FIXME|XXX", README)
+    figures = (ROOT / "tools" / "FIGURES.md").read_text(encoding="utf-8")
+    assert not re.findall(r"@\w+@|TODO|FIXME|XXX", README + figures)

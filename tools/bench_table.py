@@ -1,7 +1,7 @@
-"""Makes README's performance table from the JSON files of the benchmarks: their rows with ``headline``.
+"""Makes the performance table of FIGURES.md from the JSON files of the benchmarks: their rows with ``headline``.
 
     make bench && python tools/bench_table.py build/bench --write     # replaces what stands between the two markers
-    python tools/bench_table.py build/bench --check                   # fails if README has other columns or rows
+    python tools/bench_table.py build/bench --check                   # fails if the page has other columns or rows
 
 Without either it prints the table. --check looks at columns, and at which stages there are, not at sizes and figures,
 so that quick runs (--small) can be held against it.
@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks import cell
 
-README = Path(__file__).parents[1] / "README.md"
+PAGE = Path(__file__).with_name("FIGURES.md")
 MARKERS = ("<!-- bench -->", "<!-- /bench -->")
 COLUMNS = {
     "bench": "bench",
@@ -33,10 +33,10 @@ VERSIONS = ("python", "torch", "torch-geometric", "faiss-cpu", "faiss-gpu", "num
 def main(argv: Sequence[str] | None = None) -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("folder", nargs="?", type=Path, default=Path("build/bench"), help="where the JSON files lie")
-    options.add_argument("--readme", type=Path, default=README)
+    options.add_argument("--page", type=Path, default=PAGE)
     action = options.add_mutually_exclusive_group()
-    action.add_argument("--write", action="store_true", help="put the table into README")
-    action.add_argument("--check", action="store_true", help="fail if README's table has another shape")
+    action.add_argument("--write", action="store_true", help="put the table into the page")
+    action.add_argument("--check", action="store_true", help="fail if the table of the page has another shape")
     args = options.parse_args(argv)
     reports = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(args.folder.glob("*.json"))]
     if not reports:
@@ -45,13 +45,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not args.write and not args.check:
         print(made)
         return
-    before, old, after = split(args.readme.read_text(encoding="utf-8"), args.readme)
+    before, old, after = split(args.page.read_text(encoding="utf-8"), args.page)
     if args.check:
-        complain(shape(old), shape(made), args.readme)
+        complain(shape(old), shape(made), args.page)
     elif any(report["small"] for report in reports):
         raise SystemExit(f"{args.folder} holds quick runs (--small), which say nothing about speed; run make bench")
     else:
-        args.readme.write_text(f"{before}{MARKERS[0]}\n{made}\n{MARKERS[1]}{after}", encoding="utf-8")
+        args.page.write_text(f"{before}{MARKERS[0]}\n{made}\n{MARKERS[1]}{after}", encoding="utf-8")
 
 
 def markdown(reports: Sequence[Mapping[str, Any]]) -> str:

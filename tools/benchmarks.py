@@ -157,7 +157,7 @@ def row(
         spent: what ``measure`` gave.
         floor_cpu_s: the least CPU-seconds possible: operations over ``sgemm_rate``, bytes over ``gather_rate``
             or ``stream_rate``.
-        columns: anything else that JSON can hold. ``headline=True`` puts the row into README's table, ``note``
+        columns: anything else that JSON can hold. ``headline=True`` puts the row into the table of FIGURES.md, ``note``
             is shown there too.
     """
     line = {"stage": stage, "size": size, **columns, **spent}

@@ -1,6 +1,6 @@
 """Aligns one pair with several models, seeds, modalities and settings; prints mean and deviation as a table.
 
-The seed decides the split and the training; nothing is indexed or matched. Examples, tables of the README:
+The seed decides the split and the training; nothing is indexed or matched. Examples, tables of FIGURES.md:
 python tools/sweep.py emoji-fr-en --models meaformer,mclea --seeds 0,1,2 --without image,name --set training.epochs=100
 python tools/sweep.py emoji-fr-en --models combined --seeds 0,1,2 --vary data.image_ratio=0,0.25,0.5,0.75,1 --noise
 python tools/sweep.py FOLDER --models propagation --modalities structure,relation --modalities structure,relation,value

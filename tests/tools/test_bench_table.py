@@ -42,10 +42,10 @@ def bench_table(monkeypatch):
 
 @pytest.fixture
 def files(tmp_path):
-    """A folder with one report, and a README with empty markers."""
+    """A folder with one report, and a page with empty markers."""
     (tmp_path / "search.json").write_text(json.dumps(SEARCH))
-    (tmp_path / "README.md").write_text("# Title\n\n<!-- bench -->\n<!-- /bench -->\n\nThe end.\n")
-    return [str(tmp_path), "--readme", str(tmp_path / "README.md")]
+    (tmp_path / "page.md").write_text("# Title\n\n<!-- bench -->\n<!-- /bench -->\n\nThe end.\n")
+    return [str(tmp_path), "--page", str(tmp_path / "page.md")]
 
 
 def test_headlines_become_a_table_with_the_machine(bench_table, files, capsys):
@@ -107,8 +107,8 @@ def test_two_machines_are_both_named(bench_table, files, capsys):
     assert lines[1].startswith("Abacus, Big, 2 cores, 24 GB, 2 threads;")
 
 
-def test_the_readme_has_a_table_that_the_columns_fit(bench_table):
-    _, old, _ = bench_table.split(bench_table.README.read_text(encoding="utf-8"), bench_table.README)
+def test_the_page_has_a_table_that_the_columns_fit(bench_table):
+    _, old, _ = bench_table.split(bench_table.PAGE.read_text(encoding="utf-8"), bench_table.PAGE)
     columns, rows = bench_table.shape(old)
     assert columns == [name.strip() for name in bench_table.COLUMNS.values()]
     benches = {path.stem.removeprefix("bench_") for path in (ROOT / "tools").glob("bench_*.py")} - {"table"}
