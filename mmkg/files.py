@@ -63,7 +63,7 @@ def free_folder(
         UsageError: it holds a finished run, or is a file.
     """
     folder = None if out is None else Path(out)
-    if folder is not None and (folder / "manifest.json").is_file() and not overwrite:
+    if folder is not None and (folder / MANIFEST).is_file() and not overwrite:
         raise UsageError(f"{folder} holds a finished run already; {instead}")
     if folder is not None and folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is a file; give a folder for the run")

@@ -15,6 +15,14 @@ def sparse_rows(offsets: Tensor, columns: Tensor, values: Tensor, shape: tuple[i
         return torch.sparse_csr_tensor(offsets, columns, values, shape, check_invariants=False)
 
 
+def sparse_entries(rows: Tensor, columns: Tensor, values: Tensor, shape: tuple[int, int]) -> Tensor:
+    """Sparse CSR tensor of entries in any order; those of one row keep theirs, and none is summed with another."""
+    order = torch.argsort(rows, stable=True)
+    counts = torch.bincount(rows, minlength=shape[0])
+    offsets = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
+    return sparse_rows(offsets, columns[order], values[order], shape)
+
+
 def row_entries(offsets: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
     """Where the entries of some rows of a CSR matrix lie, row after row ``[E]``, and how many each row has ``[B]``."""
     starts = offsets.index_select(0, rows)

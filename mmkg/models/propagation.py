@@ -1,6 +1,5 @@
 """Label propagation: alignment without training, from what is around the seed links."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..data.batch import sparse_rows
+from ..data.batch import sparse_entries, sparse_rows
 from ..data.features import Table
 from ..data.incidence import Incidence
 from ..errors import InputError, UsageError
@@ -174,11 +173,21 @@ class Propagation:
         return F.normalize(out, dim=1)
 
     def _relations(self, heads: Tensor, tails: Tensor, labels: Tensor, seed: int) -> Tensor:
-        """The relation part, ``[N, relation_dim]``: relations out and in, each with the labels of both its ends."""
+        """The relation part, ``[N, relation_dim]``: relations out and in, each with the labels of both its ends.
+
+        Either end of either direction has a random projection of its own.
+        """
+        dim = self.config.relation_dim
         frequency = column_sums(heads)
         rarity = (frequency.sum() / frequency.clamp(min=1)).log()[:, None]
         ends = [_described(side, labels) * rarity for side in (heads, tails)]
-        return _from_ends(heads, tails, ends, self.config.relation_dim, seed)
+        out = ends[0].new_zeros(heads.shape[0], dim)
+        for place, side in enumerate((heads, tails)):
+            towards = out.new_zeros(side.shape[1], dim)
+            for number, end in enumerate(ends):
+                towards += end @ random_projection(end.shape[1], dim, seed, f"relation {place} {number}", end.device)
+            out += revalued(side, side.values().sqrt()) @ towards
+        return F.normalize(out, dim=1)
 
     def _attributes(self, inputs: Incidence, bag: Tensor, labels: Tensor, seed: int) -> Tensor:
         """The attribute part, ``[N, attribute_dim]``: half from labels, half from the attributes' own codes."""
@@ -240,21 +249,6 @@ def _described(incidence: Tensor, labels: Tensor) -> Tensor:
     return F.normalize((transposed(incidence) @ labels).sqrt_(), dim=1)  # the root of the total cancels
 
 
-def _from_ends(heads: Tensor, tails: Tensor, ends: Sequence[Tensor], dim: int, seed: int) -> Tensor:
-    """Entities by the relations they are head of and tail of, unit rows ``[N, dim]``.
-
-    ``ends`` describe the heads and the tails of each relation, ``[R, C]`` each; either end of either direction has a
-    random projection of its own.
-    """
-    out = ends[0].new_zeros(heads.shape[0], dim)
-    for place, side in enumerate((heads, tails)):
-        towards = out.new_zeros(side.shape[1], dim)
-        for number, end in enumerate(ends):
-            towards += end @ random_projection(end.shape[1], dim, seed, f"relation {place} {number}", end.device)
-        out += revalued(side, side.values().sqrt()) @ towards
-    return F.normalize(out, dim=1)
-
-
 def centred(rows: Tensor, num_left: int) -> Tensor:
     """Rows less the mean of their graph's rows that are not zero, of unit length; zero rows stay zero."""
     there = (rows != 0).any(dim=1, keepdim=True)
@@ -276,8 +270,5 @@ def column_sums(matrix: Tensor) -> Tensor:
 
 def transposed(matrix: Tensor) -> Tensor:
     """The transpose of a CSR matrix, CSR again."""
-    order = torch.argsort(matrix.col_indices(), stable=True)
-    counts = torch.bincount(matrix.col_indices(), minlength=matrix.shape[1])
-    rows = torch.arange(matrix.shape[0], device=order.device).repeat_interleave(matrix.crow_indices().diff())
-    offsets = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
-    return sparse_rows(offsets, rows[order], matrix.values()[order], (matrix.shape[1], matrix.shape[0]))
+    rows = torch.arange(matrix.shape[0], device=matrix.device).repeat_interleave(matrix.crow_indices().diff())
+    return sparse_entries(matrix.col_indices(), rows, matrix.values(), (matrix.shape[1], matrix.shape[0]))

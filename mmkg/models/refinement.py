@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..data.batch import sparse_rows
+from ..data.batch import sparse_entries
 from ..data.incidence import Incidence
 from ..errors import UsageError
 from ..typing import ATTRIBUTE, RELATION, STRUCTURE, FloatArray, IntArray
@@ -112,9 +112,7 @@ def spread_matches(
     count = inputs.num_entities - inputs.num_left
     codes = random_projection(count, config.structure_dim, seed, "entity codes", device)
     certain = likely.new_zeros(count).scatter_reduce_(0, cols, likely, "amax")
-    order = torch.argsort(rows, stable=True)
-    offsets = F.pad(torch.bincount(rows, minlength=inputs.num_left).cumsum(0), (1, 0))
-    matches = sparse_rows(offsets, cols[order], likely[order], (inputs.num_left, count))
+    matches = sparse_entries(rows, cols, likely, (inputs.num_left, count))
     labels = torch.cat([matches @ codes, codes * certain[:, None]])
     parts: dict[str, Tensor] = {}
     if inputs.neighbors is not None:
@@ -150,15 +148,12 @@ def _by_triples(inputs: Incidence, triples: Tensor, labels: Tensor, config: Refi
     head, relation, tail = triples
     to, source = torch.cat([head, tail]), torch.cat([tail, head])
     by = torch.cat([relation, relation + len(ends)])
-    degree = torch.bincount(source, minlength=count)
-    order = torch.argsort(to, stable=True)
-    source, by = source[order], by[order]
-    offsets = F.pad(torch.bincount(to, minlength=count).cumsum(0), (1, 0))
-    shares = degree[source].float().pow(-config.hub_damping)
-    arriving = sparse_rows(offsets, torch.arange(len(to), device=to.device), shares, (count, len(to)))
+    shares = torch.bincount(source, minlength=count)[source].float().pow(-config.hub_damping)
+    arriving = sparse_entries(to, torch.arange(len(to), device=to.device), shares, (count, len(to)))
     out = torch.empty_like(neighbors)
-    for columns in torch.arange(dim).split(max(1, BLOCK_VALUES // max(len(to), 1))):
-        few = slice(int(columns[0]), int(columns[-1]) + 1)
+    step = max(1, BLOCK_VALUES // max(len(to), 1))
+    for start in range(0, dim, step):
+        few = slice(start, start + step)
         out[:, few] = arriving @ (neighbors[:, few][source] * relations[:, few][by])
     return F.normalize(out, dim=1, out=out)
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mmkg.data.batch import ModalityBatch
+from mmkg.data.batch import ModalityBatch, sparse_entries
 
 
 def batch(**values):
@@ -44,6 +44,13 @@ def test_a_mask_that_does_not_fit_is_refused(which):
     masks[which] = {}
     with pytest.raises(ValueError, match="got none"):
         ModalityBatch(values, **masks)
+
+
+def test_entries_in_any_order_become_rows_and_those_of_a_row_keep_their_order():
+    rows, columns = torch.tensor([2, 0, 2, 0]), torch.tensor([1, 0, 0, 3])
+    made = sparse_entries(rows, columns, torch.tensor([1.0, 2.0, 3.0, 4.0]), (4, 5))
+    assert made.crow_indices().tolist() == [0, 2, 2, 4, 4] and made.shape == (4, 5)
+    assert made.col_indices().tolist() == [0, 3, 1, 0] and made.values().tolist() == [2, 4, 1, 3]
 
 
 def test_sparse_rows_count_as_one_step():

@@ -53,7 +53,8 @@ def test_every_attribute_has_a_column_however_rare(task):
 
 def test_what_is_not_asked_for_is_not_there(task):
     inputs = build_incidence(task, FeatureConfig(modalities=("attribute",)))
-    assert inputs.names == ("attribute",) and inputs.neighbors is inputs.heads is inputs.triples is None
+    assert inputs.names == ("attribute",) and inputs.neighbors is inputs.heads is inputs.tails is None
+    assert inputs.triples is None
     assert not inputs.tables and inputs.num_entities == 5
     with pytest.raises(UsageError, match="has no image"):
         build_incidence(task, FeatureConfig(modalities=("image",)))
