@@ -298,7 +298,7 @@ class Refined:
         return self.base.weights
 
     def embed(self, links: IntArray) -> tuple[Tensor, Tensor]:
-        """Unit rows of all left and all right entities, of the round best on validation links, or the last."""
+        """Unit rows of all left and all right entities, of the last round before validation stops rising, or the last."""
         left, right = self.base.embed(links)
         base = left.cpu().float(), right.cpu().float()
         self.course = self.base.course
@@ -314,9 +314,10 @@ class Refined:
             del parts  # nearly as large as the base
             score = math.inf if judge is None else judge(*current)
             valid.append(round(score, 4))
-            if judge is None or score > best:
-                best, found = score, current
-                self.course = {**self.base.course, "refined_by": {"round": number + 1, "weights": weights}}
+            if judge is not None and score <= best:
+                break
+            best, found = score, current
+            self.course = {**self.base.course, "refined_by": {"round": number + 1, "weights": weights}}
         if judge is not None:
             self.course["refined_by"]["valid"] = valid
         return found

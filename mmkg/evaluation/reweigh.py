@@ -1,5 +1,6 @@
 """Weights of the parts of a joint embedding, chosen on links held out for it."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -10,7 +11,7 @@ from ..errors import InputError
 from ..typing import IntArray
 
 FACTORS = (0.0, 0.5, 0.7, 0.85, 1.2, 1.4, 2.0)
-LEAST_GAIN = 1e-4  # of MRR, below which a change is chance
+LEAST_GAIN = 1e-4  # of MRR, below which a change is not worth having
 ROUNDS = 3
 
 
@@ -25,8 +26,9 @@ def choose_weights(
     """One weight >= 0 per part, by which the weighted concatenation ranks held-out links best.
 
     Every weight starts at 1, or where it is told to; in turn each is multiplied by the factor of 0 to 2 that raises
-    the mean MRR of both directions, by cosine, the most. A part that only disturbs ends at 0. A row of zeros lacks the
-    part and is scored by the others.
+    the mean MRR of both directions, by cosine, the most, if the gain, link by link, is above its standard error: few
+    links say little, and then the weight stays. A part that only disturbs ends at 0. A row of zeros lacks the part and
+    is scored by the others.
 
     Args:
         left: per name unit rows or zeros, ``[n1, d_m]``: the queries and candidates of the left graph.
@@ -40,6 +42,9 @@ def choose_weights(
 
     Raises:
         InputError: no pair, or names that differ.
+
+    Source:
+        One standard error as in Breiman et al., Classification and Regression Trees, 1984, section 3.4.3.
     """
     if len(pairs) == 0 or list(left) != list(right):
         parts = f"{list(left)} and {list(right)}"
@@ -50,22 +55,28 @@ def choose_weights(
         _Direction([right[name] for name in names], [left[name] for name in names], asked.flip(1)),
     ]
 
-    def score(weights: Sequence[float]) -> float:
-        return sum(direction.mrr(weights) for direction in directions) / 2
+    def score(weights: Sequence[float]) -> Tensor:
+        return torch.stack([direction.reciprocal_ranks(weights) for direction in directions]).mean(dim=0)
 
     weights = [1.0 if start is None else start[name] for name in names]
     best = score(weights)
     for _ in range(rounds):
-        before = best
+        moved = False
         for place in range(len(names)):
             tried = [[*weights[:place], weights[place] * factor, *weights[place + 1 :]] for factor in FACTORS]
-            scores = [score(each) if any(each) else 0.0 for each in tried]
-            if max(scores) > best + LEAST_GAIN:
-                best = max(scores)
-                weights = tried[scores.index(best)]
-        if best == before:
+            scored = [(score(each), each) for each in tried if any(each)]
+            found, better = max(scored, key=lambda pair: float(pair[0].mean()))
+            if _above_chance(found - best):
+                best, weights, moved = found, better, True
+        if not moved:
             break
     return {name: weight / max(weights) for name, weight in zip(names, weights, strict=True)}
+
+
+def _above_chance(gains: Tensor) -> bool:
+    """Whether the mean of the gains, one per link, is above its standard error and worth having."""
+    error = float(gains.std() / math.sqrt(len(gains))) if len(gains) > 1 else math.inf
+    return float(gains.mean()) > max(error, LEAST_GAIN)
 
 
 class _Direction:
@@ -77,11 +88,11 @@ class _Direction:
         self.there = torch.stack([part.any(dim=1) for part in candidates]).float()  # [M, n]
         self.gold = pairs[:, 1:].to(self.scores.device)
 
-    def mrr(self, weights: Sequence[float]) -> float:
-        """MRR of the pairs by the cosine of the weighted concatenations; ties at their mean rank."""
+    def reciprocal_ranks(self, weights: Sequence[float]) -> Tensor:
+        """Of the pairs by the cosine of the weighted concatenations, ``[L]``; ties at their mean rank."""
         squares = torch.tensor(weights, device=self.scores.device).square()
         scores = torch.tensordot(squares, self.scores, dims=1)
         scores /= (squares @ self.there).sqrt().clamp(min=1e-12)
         own = scores.gather(1, self.gold)
         ranks = 1 + (scores > own).sum(dim=1) + ((scores == own).sum(dim=1) - 1) / 2
-        return float((1 / ranks).mean())
+        return 1 / ranks

@@ -21,8 +21,8 @@ class RefinementConfig:
     """How far embeddings are refined by their own soft matches; nothing is learnt from these.
 
     Args:
-        rounds: how often matches are drawn up and passed on; 0 = not at all. The round that does best on validation
-            links is kept.
+        rounds: how often matches are drawn up and passed on; 0 = not at all. It ends sooner where validation links are
+            ranked no better than in the round before, which is kept.
         candidates: nearest entities of either side that an entity may be matched with.
         temperature: of the transport that makes cosines probabilities, see ``mmkg.matching.sinkhorn``.
         iterations: of that transport.
