@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -102,7 +101,7 @@ class Learner(Protocol):
 
     @property
     def widths(self) -> dict[str, int]:
-        """Width of each modality's part, in order."""
+        """Width of each modality's part, in order, as of the last call."""
 
     @property
     def course(self) -> dict[str, Any]:
@@ -285,11 +284,12 @@ class Refined:
         self.names = () if self.inputs is None else self.inputs.names
         self.history = base.history
         self.course: dict[str, Any] = {}
+        self.refined = False  # by the last call
 
     @property
     def widths(self) -> dict[str, int]:
-        """Width of each modality's part, in order: that of the base and of the evidence together."""
-        own = {name: self.setting.experiment.refined.dim(name) for name in self.names}
+        """Width of each modality's part, in order: that of the base, and of the evidence that came to it."""
+        own = {name: self.setting.experiment.refined.dim(name) for name in self.names} if self.refined else {}
         return {name: width + own.get(name, 0) for name, width in self.base.widths.items()}
 
     @property
@@ -298,28 +298,28 @@ class Refined:
         return self.base.weights
 
     def embed(self, links: IntArray) -> tuple[Tensor, Tensor]:
-        """Unit rows of all left and all right entities, of the last round before validation stops rising, or the last."""
+        """Unit rows of all left and all right entities, of the last round that validation gains by, or the last."""
         left, right = self.base.embed(links)
-        base = left.cpu().float(), right.cpu().float()
-        self.course = self.base.course
+        found = base = left.cpu().float(), right.cpu().float()
+        self.course, self.refined = self.base.course, False
         if self.inputs is None:
             return base
         judge = self.setting.judge()
-        best, found, valid = -math.inf, base, []
-        current = base
-        for number in range(self.setting.experiment.refined.rounds):
-            parts = self._evidence(self.inputs, *current)
+        valid = [] if judge is None else [judge(*base)]
+        facts: dict[str, Any] = {"round": 0}
+        for number in range(1, self.setting.experiment.refined.rounds + 1):
+            parts = self._evidence(self.inputs, *found)
             weights = self._chosen(base, parts)
-            current = self._joined(base[0], parts[0], weights), self._joined(base[1], parts[1], weights)
+            joined = self._joined(base[0], parts[0], weights), self._joined(base[1], parts[1], weights)
             del parts  # nearly as large as the base
-            score = math.inf if judge is None else judge(*current)
-            valid.append(round(score, 4))
-            if judge is not None and score <= best:
-                break
-            best, found = score, current
-            self.course = {**self.base.course, "refined_by": {"round": number + 1, "weights": weights}}
+            if judge is not None:
+                valid.append(judge(*joined))
+                if valid[-1] <= valid[-2]:
+                    break
+            found, facts, self.refined = joined, {"round": number, "weights": weights}, True
         if judge is not None:
-            self.course["refined_by"]["valid"] = valid
+            facts["valid"] = [round(score, 4) for score in valid]
+        self.course = {**self.base.course, "refined_by": facts}
         return found
 
     def _evidence(self, inputs: Incidence, left: Tensor, right: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
@@ -414,11 +414,11 @@ def learn(setting: Setting, model: AlignmentModel | None = None) -> Learned:
                 precision=config.precision,
             )
 
-    ends: list[tuple[dict[str, Any], dict[str, Tensor]]] = []
+    ends: list[tuple[dict[str, int], dict[str, Any], dict[str, Tensor]]] = []
 
     def embed(pairs: IntArray) -> tuple[Tensor, Tensor]:
         found = learner.embed(pairs)
-        ends.append((learner.course, learner.weights))
+        ends.append((learner.widths, learner.course, learner.weights))
         return found
 
     result = bootstrap(
@@ -430,11 +430,11 @@ def learn(setting: Setting, model: AlignmentModel | None = None) -> Learned:
         valid=links.valid,
         on_round=show_round if setting.progress else None,
     )
-    course, weights = ends[result.best_round]
+    widths, course, weights = ends[result.best_round]
     return Learned(
         _stored(result.left, store),
         _stored(result.right, store),
-        learner.widths,
+        widths,
         [*learner.history, *result.history],
         {**course, "rounds": config.rounds, "best_round": result.best_round},
         weights,

@@ -22,7 +22,7 @@ class RefinementConfig:
 
     Args:
         rounds: how often matches are drawn up and passed on; 0 = not at all. It ends sooner where validation links are
-            ranked no better than in the round before, which is kept.
+            ranked no better than before, and what was before is kept.
         candidates: nearest entities of either side that an entity may be matched with.
         temperature: of the transport that makes cosines probabilities, see ``mmkg.matching.sinkhorn``.
         iterations: of that transport.
