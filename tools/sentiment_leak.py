@@ -11,10 +11,11 @@ python tools/sentiment_leak.py --models tate,tfr-net --leaks none
 import argparse
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from mmkg.sentiment import MissingPolicy, SentimentData, SentimentExperiment, sweep, synthetic
-from mmkg.sentiment.curves import Sweep, SweepRow
+from mmkg.sentiment.curves import Sweep
 
 STRENGTHS = {"text": 1.0, "audio": 0.4, "vision": 0.1}
 SCHEDULE = {"batch_size": 128, "learning_rate": 0.002}
@@ -51,7 +52,7 @@ def merged(sweeps: Sequence[Sweep]) -> Sweep:
     """Sweeps of one seed each, of the same rates, as one."""
     rows = []
     for same in zip(*(each.rows for each in sweeps), strict=True):
-        rows.append(SweepRow(same[0].way, same[0].missing, same[0].rate, tuple(row.runs[0] for row in same)))
+        rows.append(replace(same[0], runs=tuple(row.runs[0] for row in same)))
     return Sweep(sweeps[-1].protocols, tuple(each.seeds[0] for each in sweeps), tuple(rows))
 
 

@@ -2,6 +2,8 @@ import json
 
 import pytest
 
+from mmkg.sentiment.curves import Sweep, SweepRow
+
 
 def test_both_ways_are_told_with_and_without_recalibration(load_tool, capsys):
     tool = load_tool("sentiment_leak")
@@ -23,7 +25,11 @@ def test_each_seed_has_data_of_its_own_and_only_test_has_no_leak(load_tool):
 def test_sweeps_of_a_seed_each_become_one(load_tool):
     tool = load_tool("sentiment_leak")
     made = [
-        tool.Sweep({"each": "how"}, (seed,), (tool.SweepRow("each", "0.3", 0.3, ({"mae": value},)),))
+        Sweep(
+            {"each, recalibrated": "how"},
+            (seed,),
+            (SweepRow("each", "0.3", 0.3, ({"mae": value},), recalibrated=True),),
+        )
         for seed, value in ((0, 1.0), (1, 2.0))
     ]
-    assert tool.merged(made).curves()["each"]["figures"]["mae"]["mean"] == pytest.approx([1.5])
+    assert tool.merged(made).curves()["each, recalibrated"]["figures"]["mae"]["mean"] == pytest.approx([1.5])
