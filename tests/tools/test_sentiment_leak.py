@@ -33,3 +33,22 @@ def test_sweeps_of_a_seed_each_become_one(load_tool):
         for seed, value in ((0, 1.0), (1, 2.0))
     ]
     assert tool.merged(made).curves()["each, recalibrated"]["figures"]["mae"]["mean"] == pytest.approx([1.5])
+
+
+def test_the_difference_of_two_ways_is_that_of_each_seed(load_tool):
+    rows = []
+    for way, figures in (("each", (1.0, 2.0, 6.0)), ("complete", (0.0, 2.0, 4.0))):
+        rows.append(SweepRow(way, "0.5", 0.5, tuple({"mae": value, "corr": -value} for value in figures)))
+        rows.append(SweepRow(way, "0.5", 0.5, ({"mae": 9.0, "corr": 9.0},) * 3, recalibrated=True))
+    told = load_tool("sentiment_leak").ahead(Sweep({}, (0, 1, 2), tuple(rows)))
+    assert told == {"0.5": {"mae": pytest.approx((1, 3**-0.5)), "corr": pytest.approx((-1, 3**-0.5))}}  # 1, 0, 2
+
+
+def test_settings_reach_the_model(load_tool, capsys):
+    tool = load_tool("sentiment_leak")
+    words = ["--small", "--models", "tate", "--rates", "0.4", "--seeds", "1", "--train", "complete", "--json"]
+    told = []
+    for more in ([], ["--set", "options.error=squared"]):
+        tool.main([*words, *more])
+        told.append(json.loads(capsys.readouterr().out)["tate"])
+    assert told[0]["ahead"] == {} and told[0]["curves"] != told[1]["curves"]
