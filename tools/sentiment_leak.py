@@ -8,6 +8,9 @@ one on complete data, the difference of their figures follows, seed by seed: mea
 python tools/sentiment_leak.py --models tate
 python tools/sentiment_leak.py --models tate,tfr-net --leaks none
 python tools/sentiment_leak.py --models tate --leaks none --rates 0.5 --seeds 10 --set options.error=squared
+With --ridge the same of ridge regression, fitted for each set of modalities, or on complete data with what a sample
+lacks left out of the sum: what there is to gain if all is linear. Example:
+python tools/sentiment_leak.py --ridge --leaks none --rates 0.5 --seeds 10 --samples 40000
 """
 
 import argparse
@@ -17,9 +20,13 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from sentiment_floor import ridge, standardised, vectors
 
 from mmkg.sentiment import MissingPolicy, SentimentData, SentimentExperiment, sweep, synthetic
-from mmkg.sentiment.curves import Sweep
+from mmkg.sentiment.curves import Sweep, SweepRow
+from mmkg.sentiment.data import SPLITS
+from mmkg.sentiment.metrics import regression_metrics
+from mmkg.sentiment.patterns import present_in
 from mmkg.settings import merged as settled
 from mmkg.settings import with_settings
 
@@ -62,6 +69,33 @@ def merged(sweeps: Sequence[Sweep]) -> Sweep:
     return Sweep(sweeps[-1].protocols, tuple(each.seeds[0] for each in sweeps), tuple(rows))
 
 
+def linear(data: SentimentData, policies: Sequence[MissingPolicy], seed: int) -> Sweep:
+    """Ridge on the mean over the steps, its penalty chosen on validation by the absolute error."""
+    tables = [vectors(data.split(split), flatten=False) for split in SPLITS]
+    train, valid, test = standardised(tables, tables[0])
+    labels, widths = data.train.labels.astype(float), list(data.dims.values())
+
+    def fitted(columns: np.ndarray) -> tuple[np.ndarray, float]:
+        tried = [ridge(train[:, columns], labels, penalty) for penalty in (10.0, 100.0, 1000.0, 10000.0)]
+        return min(tried, key=lambda each: np.abs(valid[:, columns] @ each[0] + each[1] - data.valid.labels).mean())
+
+    whole, level = fitted(np.ones(sum(widths), dtype=bool))
+    rows: list[SweepRow] = []
+    for policy in policies:
+        present = present_in(policy.with_seed(seed).observed(data.test.valid, split="test"))
+        each, complete = np.empty(len(test)), np.empty(len(test))
+        for kept in np.unique(present, axis=0):
+            here, columns = (present == kept).all(axis=1), np.repeat(kept, widths)
+            own, own_level = fitted(columns)
+            each[here] = test[here][:, columns] @ own + own_level
+            complete[here] = test[here][:, columns] @ whole[columns] + level
+        for way, scores in (("each", each), ("complete", complete)):
+            figures = regression_metrics(data.test.labels, scores, sims=data.sims)
+            rows.append(SweepRow(way, f"{policy.rate:g}", policy.rate, (figures,)))
+    rows.sort(key=lambda row: row.way != "each")
+    return Sweep({"each": "ridge for each set of modalities", "complete": "one ridge"}, (seed,), tuple(rows))
+
+
 def ahead(found: Sweep, ways: Sequence[str] = ("each", "complete")) -> dict[str, dict[str, tuple[float, float]]]:
     """What the first way has more than the second in MAE and Corr, seed by seed: mean and standard error, by rate."""
     told: dict[str, dict[str, tuple[float, float]]] = {}
@@ -88,28 +122,24 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--samples", type=int, default=1000, help="of training")
     parser.add_argument("--set", action="append", metavar="KEY=VALUE", help="settings, e.g. options.error=squared")
+    parser.add_argument("--ridge", action="store_true", help="ridge regression instead of the models")
     parser.add_argument("--small", action="store_true", help="few samples, for tests")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args(argv)
 
-    found = {}
-    for model in args.models.split(","):
-        settings = {"model": model, "missing": {"spared": 0.5}, **SETTINGS[model]}
-        settings = settled(settings | SMALL if args.small else settings, with_settings({}, args.set or []))
-        experiment = SentimentExperiment.of(settings)
-        policies = MissingPolicy.parse_sweep(f"modality:{args.rates}")
-        options: dict[str, Any] = {"experiment": experiment, "ways": args.train.split(","), "recalibrate": True}
-        found[model] = merged(
-            [
-                sweep(
-                    planted(args.leaks, seed, small=args.small, samples=args.samples),
-                    policies,
-                    seeds=(seed,),
-                    **options,
-                )
-                for seed in range(args.seeds)
-            ]
-        )
+    policies, found = MissingPolicy.parse_sweep(f"modality:{args.rates}"), {}
+    for model in ["ridge"] if args.ridge else args.models.split(","):
+
+        def one(seed: int, model: str = model) -> Sweep:
+            data = planted(args.leaks, seed, small=args.small, samples=args.samples)
+            if model == "ridge":
+                return linear(data, policies, seed)
+            settings = {"model": model, "missing": {"spared": 0.5}, **SETTINGS[model]}
+            settings = settled(settings | SMALL if args.small else settings, with_settings({}, args.set or []))
+            options: dict[str, Any] = {"ways": args.train.split(","), "recalibrate": True}
+            return sweep(data, policies, seeds=(seed,), experiment=SentimentExperiment.of(settings), **options)
+
+        found[model] = merged([one(seed) for seed in range(args.seeds)])
         if not args.json:
             print(f"{model}, leaks: {args.leaks}\n\n{found[model].table()}\n", flush=True)
             for missing, gaps in ahead(found[model]).items():
