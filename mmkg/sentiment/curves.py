@@ -5,7 +5,7 @@ import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,6 @@ WAYS = {
 SHOWN = ("mae", "corr", "acc2_has0", "acc2_non0", "f1_non0", "acc7", "accuracy", "macro_f1")
 CHARTED = ("mae", "corr", "acc2_non0", "accuracy")
 Patterns = dict[str, dict[str, float]]  # as of Answers.by_pattern
-RECALIBRATED = ", recalibrated"
 STYLE = (
     "body{font:14px sans-serif;margin:2em;max-width:60em}svg{width:30em}text{font-size:11px;fill:#555}"
     ".grid{stroke:#ddd}.series{fill:none;stroke:#2563eb;stroke-width:2}.mark{fill:#2563eb}.value{fill:#111}"
@@ -47,11 +46,12 @@ class SweepRow:
 
     Args:
         way: ``each``: trained with what is missing in the test; ``complete``: trained once, with nothing missing;
-            ``mixed``: trained once, at mixed rates. With ``, recalibrated`` the scores were.
+            ``mixed``: trained once, at mixed rates.
         missing: in test, in words.
         rate: of what is missing in test; ``None`` of a set of modalities.
         runs: test figures of each seed.
         patterns: by split, of each seed the figures by what a sample lacks (``Answers.by_pattern``), if asked for.
+        recalibrated: whether the scores were set right by the inputs of their split.
     """
 
     way: str
@@ -59,6 +59,17 @@ class SweepRow:
     rate: float | None
     runs: tuple[Mapping[str, float], ...]
     patterns: Mapping[str, list[Patterns]] = field(default_factory=dict)
+    recalibrated: bool = False
+
+    @property
+    def curve(self) -> str:
+        """Name of the curve that it is of, e.g. ``each, recalibrated``."""
+        return self.way + ", recalibrated" * self.recalibrated
+
+    @property
+    def title(self) -> str:
+        """The same for people."""
+        return WAYS[self.way] + ", recalibrated" * self.recalibrated
 
     def pattern_means(self) -> list[dict[str, Any]]:
         """By split and pattern, means over the seeds that have samples of it."""
@@ -79,9 +90,9 @@ class Sweep:
     """All rows, and how they came about.
 
     Args:
-        protocols: of each way, as of its last run, in a line.
+        protocols: by name of the curve, as of its last run, in a line.
         seeds: of the runs.
-        rows: by way and rising rate.
+        rows: by curve and rising rate.
     """
 
     protocols: dict[str, str]
@@ -89,33 +100,35 @@ class Sweep:
     rows: tuple[SweepRow, ...]
 
     def curves(self) -> dict[str, dict[str, Any]]:
-        """By way: ``missing`` in words, and by figure ``mean`` and ``std`` over the seeds (lists), and ``average``.
+        """By curve: ``missing`` in words, and by figure ``mean`` and ``std`` over the seeds (lists), and ``average``.
 
         The average is that of the means, all alike: over the rates, or over the sets of modalities that are not whole.
         With rates there are ``rates`` and both areas under the mean. What samples lack is under ``patterns``.
         """
         found: dict[str, dict[str, Any]] = {}
-        for way in dict.fromkeys(row.way for row in self.rows):
-            rows = [row for row in self.rows if row.way == way]
+        for name in dict.fromkeys(row.curve for row in self.rows):
+            rows = [row for row in self.rows if row.curve == name]
             stats = [mean_and_std(list(row.runs)) for row in rows]
             rates = [row.rate for row in rows if row.rate is not None]
             averaged = [place for place, row in enumerate(rows) if rates or row.missing != WHOLE]
-            found[way] = {"missing": [row.missing for row in rows], "rates": rates, "figures": {}}
-            for name in stats[0]:
-                curve: dict[str, Any] = {"mean": [each[name][0] for each in stats], "std": [e[name][1] for e in stats]}
+            found[name] = {"missing": [row.missing for row in rows], "rates": rates, "figures": {}}
+            for figure in stats[0]:
+                means, stds = zip(*(each[figure] for each in stats), strict=True)
+                curve: dict[str, Any] = {"mean": list(means), "std": list(stds)}
                 curve["average"] = float(np.mean([curve["mean"][place] for place in averaged]))
                 if len(rates) > 1:
                     curve["auilc"] = auilc(rates, curve["mean"])
                     curve["auilc_normalised"] = auilc(rates, curve["mean"], normalised=True)
-                found[way]["figures"][name] = curve
+                found[name]["figures"][figure] = curve
             if any(row.patterns for row in rows):
-                found[way]["patterns"] = [mean for row in rows for mean in row.pattern_means()]
+                found[name]["patterns"] = [mean for row in rows for mean in row.pattern_means()]
         return found
 
     def table(self) -> str:
         """For people: mean and deviation by rate or set, the average, the areas, and by what samples lack."""
-        parts = []
-        for way, curve in self.curves().items():
+        parts, titles = [], {row.curve: row.title for row in self.rows}
+        for told, curve in self.curves().items():
+            title = titles[told]
             names = [name for name in SHOWN if name in curve["figures"]]
             body = []
             for place, missing in enumerate(curve["missing"]):
@@ -127,22 +140,20 @@ class Sweep:
                 if len(curve["missing"]) > 1:
                     body.append([label, *(f"{curve['figures'][name][key]:.3f}" for name in names)])
             table = text_table(["missing", *names], body, left=[0])
-            first, comma, rest = way.partition(",")
-            title = WAYS[first] + comma + rest
-            parts.append(f"{title}\n{table}\n{self.protocols[way]}")
+            parts.append(f"{title}\n{table}\n{self.protocols[told]}")
             if "patterns" in curve:
                 parts.append(f"{title}, by what a sample lacks, means over seeds\n{_pattern_table(curve['patterns'])}")
         return "\n\n".join(parts)
 
     def csv(self) -> str:
-        """One line per way, rate and seed."""
+        """One line per curve, rate and seed."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         names = list(self.rows[0].runs[0])
         writer.writerow(["train", "missing", "seed", *names])
         for row in self.rows:
             for seed, run in zip(self.seeds, row.runs, strict=True):
-                writer.writerow([row.way, row.missing, seed, *(f"{run[name]:.6g}" for name in names)])
+                writer.writerow([row.curve, row.missing, seed, *(f"{run[name]:.6g}" for name in names)])
         return text.getvalue()
 
     def html(self) -> str:
@@ -225,51 +236,65 @@ def sweep(
     if not policies or not seeds:
         raise UsageError("a sweep needs at least one rate and one seed")
     base = experiment or SentimentExperiment()
-    plan = [(way, [(policy, _training_policy(way, policy, base)) for policy in policies]) for way in ways]
-    sets = any(policy.rates for policy in policies)
     some = next((policy for policy in policies if policy.describe() != "complete"), policies[0])
-    rows, protocols = [], {}
+    sets = any(policy.rates for policy in policies)
     kept: dict[tuple[str, int], SentimentResult] = {}
-    for way, pairs in plan:
-        names = [way, way + RECALIBRATED] if recalibrate else [way]
-        made: dict[str, list[SweepRow]] = {name: [] for name in names}
-        for policy, train in pairs:
-            told: dict[str, list[tuple[dict[str, float], dict[str, Patterns]]]] = {name: [] for name in names}
-            words = train.describe()
-            for seed in seeds:
-                if (words, seed) in kept:
-                    run = kept[words, seed]
-                else:
-                    label = f"{words.replace(' ', '-').replace(',', '')}-seed{seed}"
-                    one = replace(base, seed=seed, missing=train)
-                    run = _run(data, one, None if out is None else Path(out) / label, device, progress)
-                if way != "each" or words == "complete":  # asked again
-                    kept[words, seed] = run
-                for name in names:
-                    figures, patterns = _tell(run, data, policy, by_pattern, recalibrate=name != way)
-                    told[name].append((figures, patterns))
-                    if on_run is not None:
-                        first = ", ".join(f"{each} {figures[each]:.3f}" for each in SHOWN[:4] if each in figures)
-                        test = policy.describe() + name.removeprefix(way)
-                        on_run(f"train {words}, test {test}, seed {seed}: {first}")
-            missing, rate = (_set_of(policy), None) if sets else (f"{policy.rate:g}", policy.rate)
-            for name, found in told.items():
-                splits = {split: [patterns[split] for _, patterns in found] for split in found[0][1]}
-                made[name].append(SweepRow(name, missing, rate, tuple(figures for figures, _ in found), splits))
-        for name in names:
-            rows += made[name]
-            protocols[name] = _protocol(way, run, some, sets, recalibrated=name != way)
+
+    def trained(way: str, train: MissingPolicy, seed: int) -> SentimentResult:
+        words = train.describe()
+        if (words, seed) in kept:
+            return kept[words, seed]
+        folder = None if out is None else Path(out) / f"{words.replace(' ', '-').replace(',', '')}-seed{seed}"
+        run = _run(data, replace(base, seed=seed, missing=train), folder, device, progress)
+        if way != "each" or words == "complete":  # asked again
+            kept[words, seed] = run
+        return run
+
+    rows, protocols = [], {}
+    for way, policy in product(ways, policies):
+        train = _training_policy(way, policy, base)
+        found: dict[bool, list[tuple[dict[str, float], dict[str, Patterns]]]] = {}
+        for seed in seeds:
+            run = trained(way, train, seed)
+            for kind, told in _tell(run, data, policy, by_pattern, recalibrate).items():
+                found.setdefault(kind, []).append(told)
+                if on_run is not None:
+                    on_run(_line(train, policy, seed, told[0], recalibrated=kind))
+        missing, rate = (_set_of(policy), None) if sets else (f"{policy.rate:g}", policy.rate)
+        for kind, each in found.items():
+            figures, patterns = zip(*each, strict=True)
+            splits = {split: [one[split] for one in patterns] for split in patterns[0]}
+            rows.append(SweepRow(way, missing, rate, figures, splits, kind))
+            protocols[rows[-1].curve] = _protocol(way, run, some, sets, recalibrated=kind)
+    rows.sort(key=lambda row: (ways.index(row.way), row.recalibrated))
     return Sweep(protocols, tuple(seeds), tuple(rows))
 
 
 def _tell(
-    run: SentimentResult, data: SentimentData, policy: MissingPolicy, by_pattern: bool, *, recalibrate: bool
-) -> tuple[dict[str, float], dict[str, Patterns]]:
-    """Figures of the test split; and if asked for, by split those by what a sample lacks."""
-    splits = ("test", "valid") if by_pattern else ("test",)
-    told = {split: run.answers(data, policy, split=split, recalibrate=recalibrate) for split in splits}
-    patterns = {split: each.by_pattern(sims=run.shape.sims) for split, each in told.items() if by_pattern}
-    return told["test"].figures(sims=run.shape.sims), patterns
+    run: SentimentResult, data: SentimentData, policy: MissingPolicy, by_pattern: bool, recalibrate: bool
+) -> dict[bool, tuple[dict[str, float], dict[str, Patterns]]]:
+    """By whether scores are recalibrated, figures of the test split, and if asked for those by what a sample lacks."""
+    sims, splits = run.shape.sims, ("test", "valid") if by_pattern else ("test",)
+    answers = {False: {split: run.answers(data, policy, split=split) for split in splits}}
+    if recalibrate:
+        answers[True] = {
+            split: run.recalibrate(told, data, policy, split=split) for split, told in answers[False].items()
+        }
+    return {
+        kind: (
+            told["test"].figures(sims=sims),
+            {split: each.by_pattern(sims=sims) for split, each in told.items() if by_pattern},
+        )
+        for kind, told in answers.items()
+    }
+
+
+def _line(
+    train: MissingPolicy, test: MissingPolicy, seed: int, figures: Mapping[str, float], *, recalibrated: bool
+) -> str:
+    first = ", ".join(f"{name} {figures[name]:.3f}" for name in SHOWN[:4] if name in figures)
+    words = test.describe() + ", recalibrated" * recalibrated
+    return f"train {train.describe()}, test {words}, seed {seed}: {first}"
 
 
 def _training_policy(way: str, test: MissingPolicy, base: SentimentExperiment) -> MissingPolicy:

@@ -15,6 +15,7 @@ from ..fusion import CrossModalBlock, GlobalFusion, MetaModalityFusion
 from ..typing import FloatArray
 
 Head = Literal["regression", "classes"]
+Error = Literal["absolute", "squared"]
 JOINTS = ("concat", "global", "meta")
 CLASSES = 3  # negative, neutral, positive
 
@@ -65,10 +66,14 @@ class SentimentModel(nn.Module, ABC):
         dims: features per step by modality.
         steps: most steps by modality, T_m.
         head: ``regression`` of the label, or ``classes`` negative, neutral, positive.
+        error: that a regression makes small: ``absolute`` tends to medians, ``squared`` to means.
     """
 
-    def __init__(self, dims: Mapping[str, int], steps: Mapping[str, int], head: Head) -> None:
+    def __init__(
+        self, dims: Mapping[str, int], steps: Mapping[str, int], head: Head, error: Error = "absolute"
+    ) -> None:
         super().__init__()
+        self.error = error
         self.names, self.dims, self.steps, self.head = tuple(dims), dict(dims), dict(steps), head
         for name, dim in dims.items():
             self.register_buffer(f"mean_{name}", torch.zeros(dim))
@@ -124,9 +129,9 @@ class SentimentModel(nn.Module, ABC):
         """
 
     def task_loss(self, scores: Tensor, labels: Tensor) -> Tensor:
-        """Mean absolute error, or the cross-entropy of the three classes."""
+        """Mean absolute or squared error, or the cross-entropy of the three classes."""
         if self.head == "regression":
-            return F.l1_loss(scores, labels)
+            return F.l1_loss(scores, labels) if self.error == "absolute" else F.mse_loss(scores, labels)
         return F.cross_entropy(scores, class_of(labels))
 
     def squeeze(self, scores: Tensor) -> Tensor:

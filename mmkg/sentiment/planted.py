@@ -59,9 +59,11 @@ def synthetic(
             total += strength * hidden
             steps = lengths[name]
             here = np.arange(steps) < generator.integers((steps + 1) // 2, steps + 1, size=number)[:, None]
-            features = generator.standard_normal((number, steps, dims[name]), dtype=np.float32) * np.float32(noise)
+            features = generator.standard_normal((number, steps, dims[name]), dtype=np.float32)
+            features *= np.float32(noise)
             features += hidden.astype(np.float32)[:, None, None] * directions[name]
-            values[name], valid[name] = np.where(here[..., None], features, np.float32(0)), here
+            features[~here] = 0
+            values[name], valid[name] = features, here
         scale = 1.5 / np.sqrt(sum(strength**2 for strength in strengths.values()) or 1.0)
         labels = np.clip(scale * total, -3, 3).astype(np.float32)
         for name, leak in leaks.items() if split != "test" else ():

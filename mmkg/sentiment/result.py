@@ -116,26 +116,46 @@ class SentimentResult:
         recalibrate: bool = False,
     ) -> Answers:
         """What the model says of a split, with what it had to go by; arguments and errors as of ``evaluate``."""
+        part, observed = self._seen(data, missing, split)
+        scores = scores_of(self.model, part, observed)
+        found = Answers(part.labels, scores, present_in(observed), self.model.names)
+        return self.recalibrate(found, data, missing, split=split) if recalibrate else found
+
+    def recalibrate(
+        self,
+        answers: Answers,
+        data: SentimentData,
+        missing: MissingPolicy | str | None = None,
+        *,
+        split: str = "test",
+    ) -> Answers:
+        """What ``answers`` gave of the same data, policy and split, with scores set right by the inputs of the split.
+
+        Raises:
+            UsageError: classes are to be recalibrated.
+        """
+        if self.model.head != "regression":
+            raise UsageError("recalibration is of a regression; train with options.head=regression")
+        part, observed = self._seen(data, missing, split)
+
+        def mask(rows: IntArray, kept: BoolArray) -> FloatArray:
+            seen = {name: observed[name][rows] & here for name, here in zip(observed, kept, strict=True)}
+            return scores_of(self.model, part.take(rows), seen)
+
+        return replace(answers, scores=recalibrated(answers.scores, answers.present, mask))
+
+    def _seen(
+        self, data: SentimentData, missing: MissingPolicy | str | None, split: str
+    ) -> tuple[SentimentSplit, dict[str, BoolArray]]:
+        """The modalities of a split that the model reads, and what is left of them to see."""
         if split not in SPLITS:
             raise UsageError(f"no split is called {split!r}; {nearest(split, SPLITS)}")
-        policy = policy_of(missing, self.experiment)
         part = data.split(split)
         lacking = [name for name in self.model.names if name not in part.values]
         if lacking:
             raise InputError(f"the model reads {', '.join(self.model.names)}; {data.name} has no {lacking[0]}")
         part = part.select(self.model.names)
-        observed = policy.observed(part.valid, split=split)
-        scores, present = scores_of(self.model, part, observed), present_in(observed)
-        if recalibrate:
-            if self.model.head != "regression":
-                raise UsageError("recalibration is of a regression; train with options.head=regression")
-
-            def mask(rows: IntArray, kept: BoolArray) -> FloatArray:
-                seen = {name: observed[name][rows] & here for name, here in zip(observed, kept, strict=True)}
-                return scores_of(self.model, part.take(rows), seen)
-
-            scores = recalibrated(scores, present, mask)
-        return Answers(part.labels, scores, present, self.model.names)
+        return part, policy_of(missing, self.experiment).observed(part.valid, split=split)
 
     def predict(self, sample: Mapping[str, ArrayLike]) -> dict[str, Any]:
         """One sample, any modality absent; no masks are needed.

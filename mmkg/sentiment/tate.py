@@ -11,7 +11,7 @@ from ..data.batch import ModalityBatch
 from ..fusion import ConcatenatedTag, LearnedToken, PairwiseCommonSpace, SequenceBlock, SigmoidAttentionPool, tag_bits
 from ..fusion.tag import TagHead
 from ..losses import feature_kl, tag_loss
-from .model import Head, Joint, SentimentModel, SentimentOutput
+from .model import Error, Head, Joint, SentimentModel, SentimentOutput
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class TATEConfig:
         from_teacher: start from the teacher's weights, a copy (the released code restores them into the student).
         joint: ``pool`` over all steps (published), or pooled modalities by ``concat``, ``global`` or ``meta``.
         head: ``regression`` or ``classes`` (published).
+        error: of a regression, ``absolute`` or ``squared``.
     """
 
     dim: int = 60
@@ -47,6 +48,7 @@ class TATEConfig:
     from_teacher: bool = True
     joint: Literal["pool", "concat", "global", "meta"] = "pool"
     head: Head = "regression"
+    error: Error = "absolute"
 
 
 class TATE(SentimentModel):
@@ -58,7 +60,7 @@ class TATE(SentimentModel):
     """
 
     def __init__(self, dims: Mapping[str, int], steps: Mapping[str, int], config: TATEConfig) -> None:
-        super().__init__(dims, steps, config.head)
+        super().__init__(dims, steps, config.head, config.error)
         self.config = config
         number, dim = len(self.names), config.dim
         self.input_dropout = nn.Dropout(config.input_dropout)

@@ -10,7 +10,7 @@ from ..data.batch import ModalityBatch
 from ..fusion import GatedRecurrentPool, PairwiseAttention, Reconstructor
 from ..losses import masked_smooth_l1
 from .data import AUDIO, TEXT, VISION
-from .model import Head, Joint, SentimentModel, SentimentOutput
+from .model import Error, Head, Joint, SentimentModel, SentimentOutput
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class TFRNetConfig:
         axis: what the reconstruction attends over (``feature``), see ``Reconstructor``.
         joint: ``concat`` (published), or weights as in the aligners, ``global`` or ``meta``.
         head: ``regression`` or ``classes``.
+        error: of a regression, ``absolute`` (published) or ``squared``.
     """
 
     dim: int = 30
@@ -57,6 +58,7 @@ class TFRNetConfig:
     axis: Literal["feature", "time"] = "feature"
     joint: Literal["concat", "global", "meta"] = "concat"
     head: Head = "regression"
+    error: Error = "absolute"
 
 
 class TFRNet(SentimentModel):
@@ -70,7 +72,7 @@ class TFRNet(SentimentModel):
     """
 
     def __init__(self, dims: Mapping[str, int], steps: Mapping[str, int], config: TFRNetConfig) -> None:
-        super().__init__(dims, steps, config.head)
+        super().__init__(dims, steps, config.head, config.error)
         self.config = config
         self.input_dropout = nn.Dropout(config.input_dropout)
         self.project = nn.ModuleDict(

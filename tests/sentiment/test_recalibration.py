@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mmkg.errors import UsageError
-from mmkg.sentiment import MissingPolicy, SentimentExperiment, evaluate, fit, sweep, synthetic
+from mmkg.sentiment import MissingPolicy, SentimentExperiment, SentimentResult, evaluate, fit, sweep, synthetic
 from mmkg.sentiment.recalibration import recalibrated
 
 
@@ -82,13 +82,36 @@ def test_classes_are_not_recalibrated():
 def test_a_sweep_shows_every_way_with_and_without(tmp_path):
     experiment = SentimentExperiment.of({"model": "tfr-net", **QUICK})
     options = {"experiment": experiment, "seeds": (0,), "ways": ("each", "complete"), "progress": False}
-    found = sweep(DATA, MissingPolicy.parse_sweep("modality:0,0.4"), recalibrate=True, **options)
-    assert [row.way for row in found.rows[::2]] == ["each", "each, recalibrated", "complete", "complete, recalibrated"]
-    rows = {(row.way, row.missing): row.runs[0] for row in found.rows}
+    found = sweep(DATA, MissingPolicy.parse_sweep("modality:0,0.4"), recalibrate=True, out=tmp_path, **options)
+    kinds = [("each", False), ("each", True), ("complete", False), ("complete", True)]
+    assert [(row.way, row.recalibrated) for row in found.rows] == [kind for kind in kinds for _ in range(2)]
+    assert [row.rate for row in found.rows] == 4 * [0, 0.4]
+    rows = {(row.curve, row.missing): row.runs[0] for row in found.rows}
     assert rows["each", "0"] == rows["each, recalibrated", "0"]
-    assert rows["each", "0.4"] != rows["each, recalibrated", "0.4"] != rows["complete, recalibrated", "0.4"]
+    for way, folder in (("each", "modality-0.4-seed0"), ("complete", "complete-seed0")):
+        run = SentimentResult.load(tmp_path / folder)
+        for kind, words in ((False, ""), (True, ", recalibrated")):
+            told = run.evaluate(DATA, "modality:0.4", recalibrate=kind)
+            assert rows[way + words, "0.4"] == pytest.approx(told, rel=1e-4, abs=1e-6)
+        assert rows[way, "0.4"] != rows[f"{way}, recalibrated", "0.4"]
     assert ["transductive" in line for line in found.protocols.values()] == [False, True, False, True]
     assert "trained on complete data, recalibrated" in found.table()
+
+
+def test_what_is_recalibrated_in_a_sweep_is_scored_once(monkeypatch):
+    from mmkg.sentiment import result
+
+    asked, score = [], result.scores_of
+    monkeypatch.setattr(
+        result, "scores_of", lambda model, part, seen: asked.append(len(part)) or score(model, part, seen)
+    )
+    settings = {"model": "tfr-net", **QUICK, "training": {"epochs": 1}}
+    options = {"experiment": SentimentExperiment.of(settings), "seeds": (0,), "progress": False}
+    plain = sweep(DATA, MissingPolicy.parse_sweep("modality:0.4"), **options)
+    before = asked.count(90)  # the whole test split
+    both = sweep(DATA, MissingPolicy.parse_sweep("modality:0.4"), recalibrate=True, **options)
+    assert asked.count(90) == 2 * before > 0
+    assert both.rows[0].runs == plain.rows[0].runs
 
 
 def test_a_planted_leak_is_in_train_and_validation_and_not_in_test():

@@ -114,6 +114,15 @@ def test_other_joints_learn_too(name, joint):
 
 
 @pytest.mark.parametrize("name", MODELS)
+def test_the_error_of_a_regression_is_absolute_or_squared(name):
+    batch, labels = some()
+    for error, power in (("absolute", 1), ("squared", 2)):
+        model = small(name, error=error)
+        gaps = (model(batch).scores - labels).abs()
+        torch.testing.assert_close(model.loss_terms(batch, labels)["task"], (gaps**power).mean())
+
+
+@pytest.mark.parametrize("name", MODELS)
 def test_three_classes(name):
     model, (batch, labels) = small(name, head="classes"), some()
     scores = model(batch).scores
