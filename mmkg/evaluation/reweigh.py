@@ -27,8 +27,8 @@ def choose_weights(
 
     Every weight starts at 1, or where it is told to; in turn each is multiplied by the factor of 0 to 2 that raises
     the mean MRR of both directions, by cosine, the most, if the gain, link by link, is above its standard error: few
-    links say little, and then the weight stays. A part that only disturbs ends at 0. A row of zeros lacks the part and
-    is scored by the others.
+    links say little, and then the weight stays. A part that only disturbs ends at or near 0. A row of zeros lacks the
+    part and is scored by the others.
 
     Args:
         left: per name unit rows or zeros, ``[n1, d_m]``: the queries and candidates of the left graph.

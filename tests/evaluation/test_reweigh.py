@@ -34,7 +34,7 @@ def test_noise_gets_no_weight_and_what_helps_keeps_its_own():
     assert min(weights["structure"], weights["attribute"]) > 0.3
     without = {"structure": 1.0, "attribute": 1.0, "noise": 0.0}
     assert hits(left, right, weights) > hits(left, right, dict.fromkeys(weights, 1.0)) + 0.02
-    assert hits(left, right, weights) > hits(left, right, without) - 0.02  # on links that chose nothing, too
+    assert hits(left, right, weights) >= hits(left, right, without)  # on links that chose nothing, too
 
 
 def misled(by_first, by_second, size=40):
