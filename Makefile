@@ -33,16 +33,16 @@ lint: setup
 
 bench: setup
 	@rm -f $(BENCH)/*.json; set -e; \
-	for script in $(filter-out tools/bench_table.py,$(wildcard tools/bench_*.py)); do \
+	for script in $(filter-out tools/bench/bench_table.py,$(wildcard tools/bench/bench_*.py)); do \
 	  name=$$(basename $$script .py); pair=; echo "== $$script"; \
 	  case $$name in bench_train) pair="$(PAIR) $(TRAIN)";; bench_load) pair="$(wildcard $(PAIR))";; esac; \
 	  $(bin)/python $$script $$pair $(ARGS) --json $(BENCH)/$$name.json; \
 	done
-	$(bin)/python tools/bench_train.py $(PAIR) $(TRAIN) $(ARGS) --threads 1 --compare $(COMPARE) --json $(BENCH)/compare.json
-	$(bin)/python tools/bench_table.py $(BENCH)
+	$(bin)/python tools/bench/bench_train.py $(PAIR) $(TRAIN) $(ARGS) --threads 1 --compare $(COMPARE) --json $(BENCH)/compare.json
+	$(bin)/python tools/bench/bench_table.py $(BENCH)
 
 bench-table: setup
-	$(bin)/python tools/bench_table.py $(BENCH) --write
+	$(bin)/python tools/bench/bench_table.py $(BENCH) --write
 
 setup: $(stamp)
 

@@ -8,46 +8,49 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .aligner import Aligner
-    from .config import Experiment
-    from .data.dbp15k import read_dbp15k
+    from .config.experiment import Experiment
     from .data.describe import describe
-    from .data.formats import read_graph, read_pair, write_pair
+    from .data.formats.dbp15k import read_dbp15k
+    from .data.formats.merged import write_merged
+    from .data.formats.nx import from_networkx, to_networkx
+    from .data.formats.pyg import from_pyg, to_pyg
+    from .data.formats.read import read_graph, read_pair
+    from .data.formats.write import write_pair
     from .data.kg import KnowledgeGraph
-    from .data.merge import merge_graphs, write_merged
-    from .data.nx import from_networkx, to_networkx
-    from .data.pyg import from_pyg, to_pyg
-    from .data.synthetic import twin_graphs
+    from .data.merge import merge_graphs
     from .data.task import AlignmentTask, LinkSplit
     from .evaluation import evaluate
-    from .pipeline import align, load
-    from .result import AlignmentResult
+    from .loading import load
+    from .pipeline import align
+    from .result.result import AlignmentResult
     from .search import build_index
+    from .sources.synthetic import twin_graphs
 
-__version__ = "0.1.0"
+from .version import __version__ as __version__
 
 _HOME = {
     "Aligner": ".aligner",
-    "AlignmentResult": ".result",
+    "AlignmentResult": ".result.result",
     "AlignmentTask": ".data.task",
-    "Experiment": ".config",
+    "Experiment": ".config.experiment",
     "KnowledgeGraph": ".data.kg",
     "LinkSplit": ".data.task",
     "align": ".pipeline",
     "build_index": ".search",
     "describe": ".data.describe",
     "evaluate": ".evaluation",
-    "from_networkx": ".data.nx",
-    "from_pyg": ".data.pyg",
-    "load": ".pipeline",
+    "from_networkx": ".data.formats.nx",
+    "from_pyg": ".data.formats.pyg",
+    "load": ".loading",
     "merge_graphs": ".data.merge",
-    "read_dbp15k": ".data.dbp15k",
-    "read_graph": ".data.formats",
-    "read_pair": ".data.formats",
-    "to_networkx": ".data.nx",
-    "to_pyg": ".data.pyg",
-    "twin_graphs": ".data.synthetic",
-    "write_merged": ".data.merge",
-    "write_pair": ".data.formats",
+    "read_dbp15k": ".data.formats.dbp15k",
+    "read_graph": ".data.formats.read",
+    "read_pair": ".data.formats.read",
+    "to_networkx": ".data.formats.nx",
+    "to_pyg": ".data.formats.pyg",
+    "twin_graphs": ".sources.synthetic",
+    "write_merged": ".data.formats.merged",
+    "write_pair": ".data.formats.write",
 }
 
 __all__ = [

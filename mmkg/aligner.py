@@ -10,7 +10,7 @@ import numpy as np
 from .data.task import AlignmentTask
 from .errors import InputError, UsageError, nearest
 from .pipeline import align
-from .result import AlignmentResult, check_threshold
+from .result.result import AlignmentResult, check_threshold
 from .typing import FloatArray
 
 

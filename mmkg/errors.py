@@ -39,3 +39,15 @@ def nearest(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"did you mean {close[0]!r}? " if close else ""
     return f"{hint}known: {', '.join(known)}"
+
+
+def check_model(name: str, known: Iterable[str]) -> str:
+    """The name, if a model is called so.
+
+    Raises:
+        UsageError: none is; the message names the nearest one.
+    """
+    known = list(known)
+    if name not in known:
+        raise UsageError(f"unknown model {name!r}; {nearest(name, known)}")
+    return name

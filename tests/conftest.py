@@ -25,8 +25,7 @@ def pytest_collection_modifyitems(config, items):
 @pytest.fixture
 def run(monkeypatch, capsys):
     """Run the command in this process: exit code, stdout and stderr."""
-
-    from mmkg import cli
+    from mmkg.cli import app as cli
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["mmkg", *map(str, arguments)])
@@ -83,5 +82,7 @@ def small_run(small_result, tmp_path_factory):
 @pytest.fixture
 def load_tool(monkeypatch):
     """Imports a script of tools/ by its name."""
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "tools"))
+    for folder in sorted((Path(__file__).parents[1] / "tools").iterdir()):
+        if folder.is_dir():
+            monkeypatch.syspath_prepend(str(folder))
     return importlib.import_module

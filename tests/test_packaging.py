@@ -8,6 +8,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
+from setuptools import find_namespace_packages
 
 ROOT = Path(__file__).parents[1]
 
@@ -36,29 +37,30 @@ def pins():
     return found
 
 
-def test_packages_are_the_folders_with_python_files(setup):
+def test_every_folder_of_the_library_is_found(setup):
+    """As the build finds them: with the embedded data, and no folder forgotten."""
+    assert setup["options"]["packages"].strip() == "find_namespace:"
+    found = set(find_namespace_packages(str(ROOT), include=lines(setup["options.packages.find"]["include"])))
     folders = {".".join(path.parent.relative_to(ROOT).parts) for path in (ROOT / "mmkg").rglob("*.py")}
-    assert set(lines(setup["options"]["packages"])) == folders | {"mmkg.datasets"}
+    assert found >= folders
+    assert found - folders == {"mmkg.datasets", "mmkg.datasets.emoji"}
 
 
-def test_every_package_data_pattern_matches_a_file(setup):
-    homes = {"mmkg.datasets": ROOT / "datasets"}
-    for package, patterns in setup["options.package_data"].items():
-        home = homes.get(package, ROOT.joinpath(*package.split(".")))
-        for pattern in words(patterns):
-            assert list(home.glob(pattern)), f"{package}: {pattern} matches nothing"
+def test_every_folder_with_python_files_has_an_init():
+    for path in (ROOT / "mmkg").rglob("*.py"):
+        assert (path.parent / "__init__.py").is_file(), path
 
 
 def test_every_file_that_is_not_python_is_package_data(setup):
-    declared = {
-        path
-        for package, patterns in setup["options.package_data"].items()
-        if package != "mmkg.datasets"
-        for pattern in words(patterns)
-        for path in ROOT.joinpath(*package.split(".")).glob(pattern)
-    }
-    others = {path for path in (ROOT / "mmkg").rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")}
-    assert others == declared
+    declared = set()
+    for package, patterns in setup["options.package_data"].items():
+        for pattern in words(patterns):
+            matched = {path for path in ROOT.joinpath(*package.split(".")).glob(pattern) if path.is_file()}
+            assert matched, f"{package}: {pattern} matches nothing"
+            declared |= matched
+    folders = [ROOT / "mmkg", ROOT / "mmkg" / "datasets"]  # the second is a link
+    files = {path for folder in folders for path in folder.rglob("*") if path.is_file()}
+    assert {path for path in files if path.suffix not in (".py", ".pyc")} == declared
 
 
 def test_licence_files_exist(setup):

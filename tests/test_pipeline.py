@@ -9,20 +9,22 @@ import torch.nn.functional as F
 from small import FLAGS, OPTIONS, SETTINGS, twins, write_dbp15k
 
 import mmkg
-from mmkg import learners
-from mmkg.config import DataConfig, Experiment, SearchConfig, merged
-from mmkg.data.features import build_inputs
+from mmkg.config.data import DataConfig
+from mmkg.config.experiment import Experiment, merged
+from mmkg.config.search import SearchConfig
+from mmkg.data.features.build import build_inputs
 from mmkg.data.kg import AttributeTriples, ImageTable
 from mmkg.data.split import sample_links
 from mmkg.errors import InputError, UsageError
 from mmkg.evaluation import link_ranks
-from mmkg.learners import build_model
+from mmkg.learners import learn as learners
+from mmkg.learners.trained import build_model
+from mmkg.learners.validation import validator
 from mmkg.models import MCLEA, MCLEAConfig, MEAformer, RefinementConfig
 from mmkg.pipeline import resolve_device
-from mmkg.result import AlignmentResult
+from mmkg.result.result import AlignmentResult
 from mmkg.training import loop
 from mmkg.training.progress import TrainingProgress
-from mmkg.validation import validator
 
 
 def same_bits(one, other):
@@ -377,7 +379,7 @@ def test_a_save_that_failed_is_made_good_by_the_same_command(small_task, small_r
     def full(*arguments):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("mmkg.run_folder.write_tsv", full)
+    monkeypatch.setattr("mmkg.result.run_folder.write_tsv", full)
     with pytest.raises(OSError, match="No space"):
         mmkg.align(small_task, settings=SETTINGS, out=tmp_path)
     monkeypatch.undo()
@@ -441,7 +443,7 @@ def test_the_record_is_json_and_names_the_data(small_result, small_task):
 
 
 def test_the_flags_of_the_small_run_say_what_its_settings_say():
-    from mmkg.config import with_settings
+    from mmkg.config.experiment import with_settings
 
     assert with_settings({}, [flag.removeprefix("--set=") for flag in FLAGS]) == SETTINGS
 
@@ -775,8 +777,8 @@ def test_what_refinement_does_not_help_stays_as_it_was(small_task, tmp_path, mon
             for name in ("structure", "relation", "attribute")
         }
 
-    monkeypatch.setattr("mmkg.learners.spread_matches", noise)
-    monkeypatch.setattr("mmkg.learners.weights_of", lambda *args, start, **kwargs: dict.fromkeys(start, 1.0))
+    monkeypatch.setattr("mmkg.learners.refined.spread_matches", noise)
+    monkeypatch.setattr("mmkg.learners.setting.weights_of", lambda *args, start, **kwargs: dict.fromkeys(start, 1.0))
     settings = merged(REFINED, {"bootstrap": {"rounds": 1}})
     result = propagated(small_task, settings=settings, out=tmp_path / "run")
     plain = propagated(small_task, settings=merged(settings, {"refinement": {"rounds": 0}}))

@@ -41,7 +41,7 @@ def test_the_commands_named_there_are_targets_of_the_makefile():
 def test_the_command_line_shown_there_is_the_one_there_is():
     from typer.testing import CliRunner
 
-    from mmkg.cli import app
+    from mmkg.cli.app import app
 
     shown = [line.split("  ")[0] for block in blocks("") for line in block.splitlines() if line.startswith("mmkg ")]
     assert {line.split()[1] for line in shown} == {

@@ -4,11 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from ..typing import ATTRIBUTE, IMAGE, MODALITIES, NAME, TEXT, BoolArray, IntArray
+from ..modalities import ATTRIBUTE, IMAGE, MODALITIES, NAME, TEXT
+from ..typing import BoolArray, IntArray
+from .features.values import KINDS, read_values
 from .kg import KnowledgeGraph
 from .presence import has_modality
 from .task import AlignmentTask
-from .values import KINDS, read_values
 
 _QUANTILES = (0.0, 0.25, 0.5, 0.75, 0.95, 1.0)
 _HOW_TO_ADD = {

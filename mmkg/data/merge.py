@@ -1,26 +1,16 @@
 """Two aligned graphs as one: aligned entities are one entity, and every statement keeps the graph it came from."""
 
-import json
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
-from ..errors import InputError, UsageError, nearest
-from ..files import atomic_path
+from ..errors import InputError
 from ..typing import IntArray
 from .kg import AttributeTriples, ImageTable, KnowledgeGraph
-from .nx import FACTS, FEATURES, to_networkx
-from .rdf import SAME_AS, declaration_lines, statement_lines
-from .terms import term_of
 
 SIDES = ("left", "right")
-GRAPH = "<urn:mmkg:graph:{}>"  # names of the graphs in N-Quads
 APART = ".right"  # behind the label of a right entity that is called as a left one, but is not aligned with it
-SUFFIXES = (".nq", ".nt", ".graphml")
-_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 @dataclass(frozen=True)
@@ -120,74 +110,6 @@ def merge_graphs(left: KnowledgeGraph, right: KnowledgeGraph, pairs: IntArray) -
         images=_images(left.images, right.images, rows),
     )
     return MergedGraph(whole, (first, second), same, origin, apart)
-
-
-def write_merged(merged: MergedGraph, path: str | Path) -> Path:
-    """Write a merged graph, whole or not at all.
-
-    - ``.nq``: N-Quads; statements, names and pictures are in the graph that they came from, ``urn:mmkg:graph:left`` or
-      ``:right``, declarations of entities in ``:merged``, and ``owl:sameAs`` with former labels in ``:links``.
-    - ``.nt``: the same in one graph, without saying where a statement came from.
-    - ``.graphml``: as ``networkx.read_graphml`` takes it. Nodes and edges have ``graph``: left, right or (nodes) both;
-      nodes have ``same_as``, their former label, and their attribute facts as JSON in ``attributes``.
-
-    Image features are left out.
-
-    Raises:
-        UsageError: a suffix of no such format.
-        InputError: a text that the format cannot hold.
-    """
-    path = Path(path)
-    suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
-        raise UsageError(f"cannot tell the format of {path.name!r} by its suffix; {nearest(suffix, SUFFIXES)}")
-    try:
-        with atomic_path(path) as temporary:
-            if suffix == ".graphml":
-                _write_graphml(merged, temporary, path)
-            else:
-                with temporary.open("w", encoding="utf-8", newline="\n") as file:
-                    file.writelines(_quads(merged) if suffix == ".nq" else (line for line, _ in _statements(merged)))
-    except UnicodeEncodeError as error:
-        raise InputError(f"expected labels and values that UTF-8 can hold, got {error.object!a:.60}", path) from None
-    return path
-
-
-def _statements(merged: MergedGraph) -> Iterator[tuple[str, str]]:
-    """N-Triples lines, and the name of the graph that each belongs to."""
-    for line in declaration_lines(merged.graph):
-        yield line, "merged"
-    for side, part in zip(SIDES, merged.parts, strict=True):
-        for line in statement_lines(part):
-            yield line, side
-    for label, former in merged.same:
-        yield f"{term_of(label)} {SAME_AS} {term_of(former)} .\n", "links"
-
-
-def _quads(merged: MergedGraph) -> Iterator[str]:
-    for line, graph in _statements(merged):
-        yield f"{line[:-2]}{GRAPH.format(graph)} .\n"
-
-
-def _write_graphml(merged: MergedGraph, temporary: Path, path: Path) -> None:
-    import networkx
-
-    made = to_networkx(merged.graph)
-    former = dict(merged.same)
-    first_right = len(merged.parts[0].triples)
-    for (label, data), origin in zip(made.nodes(data=True), merged.origin.tolist(), strict=True):
-        data.pop(FEATURES, None)
-        data["graph"] = ("left", "right", "both")[origin - 1]
-        if label in former:
-            data["same_as"] = former[label]
-        if FACTS in data:
-            data[FACTS] = json.dumps(data[FACTS], ensure_ascii=False)
-        for text in (label, *data.values()):
-            if _NOT_XML.search(text):
-                raise InputError(f"expected text that XML can hold, got {text!a:.60}; choose .nq or .nt", path)
-    for _, _, data in made.edges(data=True):
-        data["graph"] = SIDES[data["order"] >= first_right]
-    networkx.write_graphml(made, temporary)
 
 
 def _moved(column: Sequence[str | None] | None, rows: IntArray, size: int) -> tuple[str | None, ...] | None:

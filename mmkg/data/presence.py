@@ -3,7 +3,8 @@
 import numpy as np
 
 from ..errors import UsageError, nearest
-from ..typing import ATTRIBUTE, IMAGE, MODALITIES, NAME, RELATION, STRUCTURE, TEXT, VALUE, BoolArray
+from ..modalities import ATTRIBUTE, IMAGE, MODALITIES, NAME, RELATION, STRUCTURE, TEXT, VALUE
+from ..typing import BoolArray
 from .kg import KnowledgeGraph
 
 

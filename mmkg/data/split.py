@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from ..compute.seeding import numpy_generator
 from ..errors import UsageError
-from ..seeding import numpy_generator
 from ..typing import IntArray
 from .task import LinkSplit
 

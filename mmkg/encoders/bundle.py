@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from ..data.batch import ModalityBatch, sparse_rows
+from ..data.tensors.batch import ModalityBatch
+from ..data.tensors.sparse import sparse_rows
 
 
 class EncoderBundle(nn.ModuleDict):

@@ -7,7 +7,7 @@ from torch_geometric import EdgeIndex
 from torch_geometric.nn import MessagePassing
 from torch_geometric.utils import softmax
 
-from ..data.neighborhood import Hop
+from ..data.tensors.neighborhood import Hop
 from .structure import StructureEncoder
 from .weighted_sum import weighted_sum
 

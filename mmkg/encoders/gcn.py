@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch_geometric import EdgeIndex
 from torch_geometric.nn import GCNConv
 
-from ..data.neighborhood import Hop
+from ..data.tensors.neighborhood import Hop
 from .structure import StructureEncoder
 from .weighted_sum import weighted_sum
 

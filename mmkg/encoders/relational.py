@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch_geometric.utils import softmax
 
-from ..data.adjacency import RelationGraph
+from ..data.tensors.adjacency import RelationGraph
 from .weighted_sum import weighted_sum
 
 CHUNK = 1 << 15  # messages whose vectors are looked at together

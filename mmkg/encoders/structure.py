@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch_geometric import EdgeIndex
 
-from ..data.neighborhood import Hop, Neighborhood
+from ..data.tensors.neighborhood import Hop, Neighborhood
 
 
 class StructureEncoder(nn.Module, ABC):

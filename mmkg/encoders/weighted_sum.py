@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch_geometric import EdgeIndex
 
-from ..data.batch import sparse_rows
+from ..data.tensors.sparse import sparse_rows
 
 
 class _WeightedSum(torch.autograd.Function):

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from ..devices import resolve_device
+from ..compute.devices import resolve_device
 from ..errors import InputError, UsageError, nearest
 from ..search.csls import pair_means
 from ..search.tiles import ScorePasses

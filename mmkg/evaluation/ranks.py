@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..devices import resolve_device
+from ..compute.devices import resolve_device
 from ..errors import InputError
 from ..search.csls import pair_means, row_means
 from ..search.tiles import ScorePasses, score_tiles, slice_rows

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from ..devices import resolve_device
+from ..compute.devices import resolve_device
 from ..errors import UsageError, nearest
 from ..search.means import csls_pair_means
 from ..search.vectors import Vectors

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from ..data.batch import ModalityBatch
+from ..data.tensors.batch import ModalityBatch
 from .attention import CrossModalBlock, stack_tokens
 from .combine import joint_scale, weighted_concat
 from .output import FusionOutput

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from ..data.batch import ModalityBatch
+from ..data.tensors.batch import ModalityBatch
 
 
 def mean_pool(batch: ModalityBatch, name: str) -> Tensor:

@@ -11,7 +11,7 @@ from itertools import combinations_with_replacement
 import torch
 from torch import Tensor
 
-from ..products import add_product
+from ..compute.products import add_product
 
 LN2 = math.log(2)
 Tiles = list[tuple[slice, slice]]

@@ -5,8 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..compute.products import add_product
 from ..errors import UsageError
-from ..products import add_product
 
 TILE_BYTES = 96 << 20
 SLICE_BYTES = 1 << 20

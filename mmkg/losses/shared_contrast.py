@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..compute.products import add_product
 from ..errors import UsageError
-from ..products import add_product
 from .contrast_tiles import LN2, Tiles, add_sums, area, cover, fill_energy, fill_joint, fill_logits, pair_sums, views
 
 LOWEST_TEMPERATURE = 0.025  # exp(1 / temperature) times any number of entities is a float32

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..devices import resolve_device
+from ..compute.devices import resolve_device
 from ..errors import InputError
 from ..search.index import Index, build_index
 from ..search.means import csls_pair_means

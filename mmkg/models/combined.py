@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..settings import check_model
+from ..errors import check_model
 
 TRAINED = ("mclea", "meaformer", "dual-amn", "eva")
 

@@ -7,13 +7,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..data.batch import ship
-from ..data.features import EntityInputs
+from ..data.tensors.inputs import EntityInputs
+from ..data.tensors.sparse import ship
 from ..encoders import EncoderBundle, LinearEncoder, RelationalEncoder
 from ..errors import UsageError
 from ..fusion import FILLS, FusionOutput, GlobalFusion
 from ..losses import hard_negatives
-from ..typing import STRUCTURE
+from ..modalities import STRUCTURE
 from .model import AlignmentModel
 
 

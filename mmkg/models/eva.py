@@ -9,7 +9,7 @@ from torch import Tensor
 from ..encoders import EncoderBundle, GCNEncoder, LinearEncoder
 from ..fusion import FILLS, FusionOutput, GlobalFusion, joint_scale, weighted_concat
 from ..losses import nca
-from ..typing import IMAGE, STRUCTURE
+from ..modalities import IMAGE, STRUCTURE
 from .model import AlignmentModel
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from ..encoders import EncoderBundle, GATEncoder, LinearEncoder
 from ..fusion import FILLS, AddedTag, CrossModalBlock, FusionOutput, MetaModalityFusion, joint_scale
 from ..losses import UncertaintyWeights, shared_icl
-from ..typing import STRUCTURE
+from ..modalities import STRUCTURE
 from .model import AlignmentModel
 
 

@@ -9,13 +9,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..data.batch import ModalityBatch, ship
-from ..data.features import EntityInputs
+from ..data.tensors.batch import ModalityBatch
+from ..data.tensors.inputs import EntityInputs
+from ..data.tensors.sparse import ship
 from ..encoders.bundle import EncoderBundle
 from ..encoders.structure import StructureEncoder
 from ..fusion import AddedTag, FusionOutput, TokenGenerator, mean_pool
 from ..losses import masked_smooth_l1
-from ..typing import STRUCTURE
+from ..modalities import STRUCTURE
 
 
 class AlignmentModel(nn.Module, ABC):

@@ -7,12 +7,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..data.batch import sparse_entries, sparse_rows
-from ..data.features import Table
-from ..data.incidence import Incidence
+from ..compute.seeding import numpy_generator
+from ..data.tensors.incidence import Incidence
+from ..data.tensors.sparse import (
+    centred,
+    column_sums,
+    random_projection,
+    revalued,
+    transposed,
+    walk_steps,
+)
+from ..data.tensors.tables import Table
 from ..errors import InputError, UsageError
-from ..seeding import numpy_generator
-from ..typing import ATTRIBUTE, IMAGE, RELATION, STRUCTURE, IntArray
+from ..modalities import ATTRIBUTE, IMAGE, RELATION, STRUCTURE
+from ..typing import IntArray
 from .neutral import COLUMNS, neutral
 
 BLOCK_ROWS = 4096
@@ -225,50 +233,9 @@ def _some_lack(name: str, table: Table) -> bool:
     return name == IMAGE and bool(table.observed.any()) and not bool(table.observed.all())
 
 
-def walk_steps(neighbors: Tensor, hub_damping: float) -> Tensor:
-    """Probability of a step from each entity to another, CSR ``[N, N]``; rows sum to 1, or to 0 without neighbours."""
-    counts = neighbors.crow_indices().diff()
-    rows = torch.arange(len(counts), device=counts.device).repeat_interleave(counts)
-    degree = neighbors.values().new_zeros(len(counts)).index_add_(0, rows, neighbors.values())
-    likely = neighbors.values() * degree[neighbors.col_indices()].pow(-hub_damping)
-    total = likely.new_zeros(len(counts)).index_add_(0, rows, likely)
-    return revalued(neighbors, likely / total[rows])
-
-
-def random_projection(rows: int, cols: int, seed: int, purpose: str, device: str | torch.device) -> Tensor:
-    """Random projection ``[rows, cols]`` that keeps lengths on average."""
-    values = numpy_generator(seed, purpose).standard_normal((rows, cols), dtype=np.float32)
-    return torch.from_numpy(values / np.float32(cols**0.5)).to(device)
-
-
 def _described(incidence: Tensor, labels: Tensor) -> Tensor:
     """What the labels of its members say of each column of an incidence ``[N, R]``: unit rows ``[R, C]``.
 
     Square roots of the labels' shares among the members, who count as often as they come.
     """
     return F.normalize((transposed(incidence) @ labels).sqrt_(), dim=1)  # the root of the total cancels
-
-
-def centred(rows: Tensor, num_left: int) -> Tensor:
-    """Rows less the mean of their graph's rows that are not zero, of unit length; zero rows stay zero."""
-    there = (rows != 0).any(dim=1, keepdim=True)
-    for side, here in ((rows[:num_left], there[:num_left]), (rows[num_left:], there[num_left:])):
-        side -= here * (side.sum(dim=0) / here.sum().clamp(min=1))
-    return F.normalize(rows, dim=1)
-
-
-def revalued(matrix: Tensor, values: Tensor) -> Tensor:
-    """The CSR matrix with other values at the same places."""
-    return sparse_rows(matrix.crow_indices(), matrix.col_indices(), values, (matrix.shape[0], matrix.shape[1]))
-
-
-def column_sums(matrix: Tensor) -> Tensor:
-    """Sum of each column of a CSR matrix."""
-    sums = matrix.values().new_zeros(matrix.shape[1])
-    return sums.index_add_(0, matrix.col_indices(), matrix.values())
-
-
-def transposed(matrix: Tensor) -> Tensor:
-    """The transpose of a CSR matrix, CSR again."""
-    rows = torch.arange(matrix.shape[0], device=matrix.device).repeat_interleave(matrix.crow_indices().diff())
-    return sparse_entries(matrix.col_indices(), rows, matrix.values(), (matrix.shape[1], matrix.shape[0]))

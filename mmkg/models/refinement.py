@@ -6,11 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..data.batch import sparse_entries
-from ..data.incidence import Incidence
+from ..data.tensors.incidence import Incidence
+from ..data.tensors.sparse import centred, column_sums, random_projection, sparse_entries, transposed, walk_steps
 from ..errors import UsageError
-from ..typing import ATTRIBUTE, RELATION, STRUCTURE, FloatArray, IntArray
-from .propagation import centred, column_sums, random_projection, transposed, walk_steps
+from ..modalities import ATTRIBUTE, RELATION, STRUCTURE
+from ..typing import FloatArray, IntArray
 
 REFINED = (STRUCTURE, RELATION, ATTRIBUTE)
 BLOCK_VALUES = 1 << 25  # of what passes along the triples at a time

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..data.jsonl import json_lines
-from ..data.oaei import Cell, write_oaei
-from ..data.parquet import write_rows
-from ..data.sssom import CLOSE_MATCH, SAME_AS, SssomMapping, sssom_lines
+from ..data.formats.parquet import write_rows
+from ..data.links.jsonl import json_lines
+from ..data.links.oaei import Cell, write_oaei
+from ..data.links.sssom import CLOSE_MATCH, SAME_AS, SssomMapping, sssom_lines
 from ..errors import UsageError, nearest
 from .links import COLUMNS, Link, to_ntriples, to_tsv, write_lines
 

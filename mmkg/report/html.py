@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from typing import Any
 
-from ..typing import MODALITIES
+from ..modalities import MODALITIES
 from .charts import line_chart
 from .tables import METRIC_COLUMNS, flatten, format_metric, format_value
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
-from ..data.terms import ABSOLUTE_IRI, NOT_IN_IRI
+from ..data.parsing.iris import ABSOLUTE_IRI, NOT_IN_IRI
 from ..errors import InputError
 from ..files import atomic_path
 

@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from .. import __version__
 from ..errors import InputError
+from ..version import __version__
 
 logger = logging.getLogger(__name__)
 

@@ -56,3 +56,6 @@ class IndexConfig:
             if key not in known:
                 raise UsageError(f"unknown index option {key!r}; {nearest(key, known)}")
         return IndexConfig(**options)
+
+
+FAISS_KINDS = ("flat", "ivf", "hnsw")

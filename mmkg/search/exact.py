@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..devices import resolve_device
+from ..compute.devices import resolve_device
 from .neighbors import Neighbors, pad_neighbors, sort_neighbors
 from .tiles import pad_rows, score_tiles, slice_rows, top_values
 from .vectors import Vectors, check_count, prepare

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..products import add_product
+from ..compute.products import add_product
 from ..typing import FloatArray, IntArray
 from .tiles import pad_rows
 

@@ -6,7 +6,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import torch
 
-from ..devices import resolve_device, torch_device
+from ..compute.devices import resolve_device, torch_device
 from ..errors import UsageError, nearest
 from .config import IndexConfig
 from .exact import ExactIndex, Metric

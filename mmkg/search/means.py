@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from ..devices import resolve_device
+from ..compute.devices import resolve_device
 from ..typing import FloatArray
 from .config import IndexConfig
 from .csls import pair_means

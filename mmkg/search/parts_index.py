@@ -13,18 +13,9 @@ from ..progress import progress_bar
 from ..typing import FloatArray, IntArray
 from .config import IndexConfig
 from .exact import Metric
-from .faiss_index import (
-    TUNE_QUERIES,
-    FaissIndex,
-    build_faiss,
-    choose_probes,
-    learn_centroids,
-    learning_rows,
-    list_count,
-    most_probes,
-    sample_rows,
-)
+from .faiss_index import FaissIndex, build_faiss, learn_centroids
 from .grouped import search_lists
+from .lists import TUNE_QUERIES, choose_probes, learning_rows, list_count, most_probes, sample_rows
 from .neighbors import Neighbors, sort_neighbors
 from .tiles import score_tiles
 from .vectors import Rows, Vectors, check_count

@@ -8,27 +8,14 @@ from typing import Any
 
 import torch
 
-from ..devices import torch_device
-from ..errors import InputError, MmkgError, UsageError
+from ..compute.devices import torch_device
+from ..errors import InputError, UsageError
 from ..files import atomic_path, sha256_file, write_text
 from .config import IndexConfig
 from .exact import ExactIndex
-from .faiss_index import FAISS_KINDS, FaissIndex, faiss_sees_gpu, read_faiss
+from .faiss_index import FaissIndex, faiss_sees_gpu, read_faiss
 from .parts_index import PartsIndex
-
-FORMAT = "mmkg-index"
-VERSION = 1
-FIELDS = {
-    "format": str,
-    "version": int,
-    "kind": str,
-    "metric": str,
-    "dim": int,
-    "size": int,
-    "sha256": str,
-    "config": dict,
-    "about": dict,
-}
+from .sidecar import FORMAT, VERSION, _read_sidecar, _read_tensors, sidecar_path
 
 
 @dataclass(frozen=True)
@@ -42,12 +29,6 @@ class StoredIndex:
 
     index: ExactIndex | FaissIndex | PartsIndex
     about: dict[str, Any]
-
-
-def sidecar_path(path: str | Path) -> Path:
-    """Where the sidecar of an index file lies: the same name plus ``.json``."""
-    path = Path(path)
-    return path.with_name(path.name + ".json")
 
 
 def save_index(
@@ -147,44 +128,6 @@ def load_index(
         if getattr(index, name) != sidecar[name]:
             raise InputError(f"index has {name} {getattr(index, name)}, its sidecar says {sidecar[name]}", path)
     return StoredIndex(index, about)
-
-
-def _read_sidecar(path: Path) -> dict[str, Any]:
-    where = sidecar_path(path)
-    for file in (path, where):
-        if not file.is_file():
-            raise InputError("no such file; an index is two files, the index and its sidecar .json", file)
-    try:
-        sidecar = json.loads(where.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"sidecar is not JSON: {error}", where) from None
-    if not isinstance(sidecar, dict) or sidecar.get("format") != FORMAT:
-        raise InputError(f"expected a sidecar with format {FORMAT!r}", where)
-    if sidecar.get("version") != VERSION:
-        raise InputError(f"expected format version {VERSION}, got {sidecar.get('version')!r}; save it again", where)
-    if set(sidecar) != set(FIELDS):
-        odd = sorted(set(sidecar) ^ set(FIELDS))
-        raise InputError(f"sidecar fields differ from those of version {VERSION}: {', '.join(odd)}", where)
-    for name, kind in FIELDS.items():
-        if not isinstance(sidecar[name], kind) or isinstance(sidecar[name], bool):
-            raise InputError(f"sidecar field {name!r} must be {kind.__name__}, got {sidecar[name]!r}", where)
-    if sidecar["kind"] not in ("exact", "parts", *FAISS_KINDS) or sidecar["metric"] not in ("cosine", "ip"):
-        raise InputError(f"unknown kind or metric in sidecar: {sidecar['kind']!r}, {sidecar['metric']!r}", where)
-    try:
-        IndexConfig.of(sidecar["config"])
-    except MmkgError as error:
-        raise InputError(f"sidecar config: {error}", where) from None
-    return sidecar
-
-
-def _read_tensors(path: Path) -> dict[str, torch.Tensor]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        return load_file(path)
-    except SafetensorError as error:
-        raise InputError(f"not a safetensors file: {error}", path) from None
 
 
 def _read_exact(path: Path, metric: Any, device: str | torch.device) -> ExactIndex:

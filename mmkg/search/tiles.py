@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from ..products import GRAIN, add_product
+from ..compute.products import GRAIN, add_product
 
 CPU_BLOCK_BYTES = 64 << 20
 CPU_KEPT_BYTES = 512 << 20

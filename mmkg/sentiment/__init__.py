@@ -7,18 +7,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..data.policy import MissingPolicy
     from .config import SentimentDataConfig, SentimentExperiment
-    from .curves import sweep
     from .data import SentimentData, SentimentSplit
-    from .mmsa import read_mmsa, write_mmsa
-    from .planted import synthetic
+    from .policy import MissingPolicy
+    from .readers.mmsa import read_mmsa, write_mmsa
+    from .readers.planted import synthetic
+    from .readers.sources import load
     from .result import SentimentResult
-    from .sources import load
+    from .sweeping import sweep
     from .training import evaluate, fit, predict
 
 _HOME = {
-    "MissingPolicy": "..data.policy",
+    "MissingPolicy": ".policy",
     "SentimentData": ".data",
     "SentimentDataConfig": ".config",
     "SentimentExperiment": ".config",
@@ -26,12 +26,12 @@ _HOME = {
     "SentimentSplit": ".data",
     "evaluate": ".training",
     "fit": ".training",
-    "load": ".sources",
+    "load": ".readers.sources",
     "predict": ".training",
-    "read_mmsa": ".mmsa",
-    "sweep": ".curves",
-    "synthetic": ".planted",
-    "write_mmsa": ".mmsa",
+    "read_mmsa": ".readers.mmsa",
+    "sweep": ".sweeping",
+    "synthetic": ".readers.planted",
+    "write_mmsa": ".readers.mmsa",
 }
 
 __all__ = [

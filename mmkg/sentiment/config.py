@@ -7,9 +7,10 @@ from typing import Any
 
 import tomli_w
 
-from ..data.policy import MissingPolicy
-from ..settings import check_keys, check_model, check_seed, parse, plain
+from ..config.parse import check_keys, check_seed, parse, plain
+from ..errors import check_model
 from ..training.config import TrainingConfig
+from .policy import MissingPolicy
 from .tate import TATEConfig
 from .tfr_net import TFRNetConfig
 

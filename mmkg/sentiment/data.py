@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 
-from ..data.batch import ModalityBatch
+from ..data.tensors.batch import ModalityBatch
 from ..errors import InputError
 from ..typing import BoolArray, FloatArray, IntArray
 

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..data.batch import ModalityBatch
+from ..data.tensors.batch import ModalityBatch
 from ..errors import InputError
 from ..fusion import CrossModalBlock, GlobalFusion, MetaModalityFusion
 from ..typing import FloatArray

@@ -3,8 +3,8 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ..data.policy import MissingPolicy
 from .data import SentimentData
+from .policy import MissingPolicy
 
 
 @dataclass(frozen=True)

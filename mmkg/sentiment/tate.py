@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from ..data.batch import ModalityBatch
+from ..data.tensors.batch import ModalityBatch
 from ..fusion import ConcatenatedTag, LearnedToken, PairwiseCommonSpace, SequenceBlock, SigmoidAttentionPool, tag_bits
 from ..fusion.tag import TagHead
 from ..losses import feature_kl, tag_loss

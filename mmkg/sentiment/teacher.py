@@ -5,7 +5,7 @@ import copy
 import torch
 from torch import nn
 
-from ..data.batch import ModalityBatch
+from ..data.tensors.batch import ModalityBatch
 from .model import SentimentModel, SentimentOutput
 
 

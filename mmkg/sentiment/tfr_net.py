@@ -6,7 +6,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from ..data.batch import ModalityBatch
+from ..data.tensors.batch import ModalityBatch
 from ..fusion import GatedRecurrentPool, PairwiseAttention, Reconstructor
 from ..losses import masked_smooth_l1
 from .data import AUDIO, TEXT, VISION

@@ -11,21 +11,22 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..data.policy import MissingPolicy
-from ..devices import resolve_device
+from ..compute.devices import resolve_device
+from ..compute.seeding import derive_seed
+from ..config.parse import check_seed, merged
 from ..errors import UsageError
 from ..files import free_folder
 from ..report import RunRecord, Stopwatch
-from ..seeding import derive_seed
-from ..settings import check_seed, merged
 from ..training import FitResult, TrainingConfig, optimise
 from ..training.progress import TrainingProgress
+from .build import Shape, build_model, on_device, policy_of, scores_of
 from .config import SentimentExperiment
 from .data import SentimentData, feature_statistics
 from .model import SentimentModel
 from .patterns import figures
+from .policy import MissingPolicy
 from .protocol import SentimentProtocol
-from .result import SentimentResult, Shape, build_model, on_device, policy_of, scores_of
+from .result import SentimentResult
 from .tate import TATE
 from .teacher import Teacher
 

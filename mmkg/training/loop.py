@@ -12,11 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..data.features import EntityInputs
-from ..data.neighborhood import check_fanout
+from ..compute.seeding import derive_seed
+from ..data.tensors.inputs import EntityInputs
+from ..data.tensors.neighborhood import check_fanout
 from ..errors import InputError, MmkgError
 from ..models.model import AlignmentModel
-from ..seeding import derive_seed
 from .checkpoint import load_checkpoint, pack, save_checkpoint, unpack
 from .config import TrainingConfig
 from .early_stop import EarlyStop

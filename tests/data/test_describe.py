@@ -3,8 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from mmkg.data.dbp15k import read_dbp15k
 from mmkg.data.describe import describe, describe_text
+from mmkg.data.formats.dbp15k import read_dbp15k
 from mmkg.data.kg import AttributeTriples, ImageTable, KnowledgeGraph
 from mmkg.data.task import AlignmentTask, LinkSplit
 

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from reader_cases import FLOAT, facts, graphs, triples
 
 import mmkg
+from mmkg.data.formats.merged import write_merged
+from mmkg.data.formats.rdf import read_rdf
 from mmkg.data.kg import AttributeTriples, ImageTable, KnowledgeGraph
-from mmkg.data.merge import merge_graphs, write_merged
-from mmkg.data.rdf import read_rdf
+from mmkg.data.merge import merge_graphs
 from mmkg.errors import InputError, UsageError
 
 PAIRS = np.array([[0, 1], [2, 0]])  # a = x, c = b of the right graph

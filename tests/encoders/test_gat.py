@@ -3,7 +3,7 @@ import math
 import numpy as np
 import torch
 
-from mmkg.data.adjacency import adjacency
+from mmkg.data.tensors.adjacency import adjacency
 from mmkg.encoders.gat import DiagonalGATConv, GATEncoder
 
 TRIPLES = np.random.default_rng(0).integers(0, 6, (10, 3))

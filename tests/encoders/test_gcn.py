@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from mmkg.data.adjacency import adjacency
+from mmkg.data.tensors.adjacency import adjacency
 from mmkg.encoders.gcn import GCNEncoder
 
 TRIPLES = np.random.default_rng(0).integers(0, 6, (10, 3))

@@ -3,7 +3,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from mmkg.data.adjacency import relation_graph
+from mmkg.data.tensors.adjacency import relation_graph
 from mmkg.encoders import RelationalEncoder
 from mmkg.encoders.relational import ProxyGate, ReflectionAttention
 

@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from mmkg.data.adjacency import adjacency
+from mmkg.data.tensors.adjacency import adjacency
 from mmkg.encoders.weighted_sum import weighted_sum
 
 

@@ -1,6 +1,6 @@
 import torch
 
-from mmkg.data.batch import ModalityBatch
+from mmkg.data.tensors.batch import ModalityBatch
 from mmkg.fusion.fill import FILLS, LearnedToken, NoFill
 
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mmkg.data.batch import ModalityBatch
+from mmkg.data.tensors.batch import ModalityBatch
 from mmkg.fusion.attention import CrossModalBlock
 from mmkg.fusion.combine import joint_scale, modality_shares, weighted_concat
 from mmkg.fusion.heads import GlobalFusion, MetaModalityFusion

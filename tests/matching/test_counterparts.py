@@ -4,14 +4,7 @@ import numpy as np
 import pytest
 
 from mmkg.errors import InputError, UsageError
-from mmkg.matching.counterparts import (
-    Counterparts,
-    HeldOut,
-    best_margins,
-    estimate_share,
-    hold_out,
-    pair_margins,
-)
+from mmkg.matching.counterparts import Counterparts, HeldOut, best_margins, estimate_share, hold_out, pair_margins
 from mmkg.search.neighbors import Neighbors
 
 

@@ -4,10 +4,10 @@ import pytest
 import torch
 from small_models import SMALL, link_rows, small_model
 
-from mmkg.data.batch import ModalityBatch
-from mmkg.data.features import build_inputs
-from mmkg.data.synthetic import twin_graphs
+from mmkg.data.features.build import build_inputs
+from mmkg.data.tensors.batch import ModalityBatch
 from mmkg.fusion import TokenGenerator
+from mmkg.sources.synthetic import twin_graphs
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,10 @@ import torch
 from no_waiting import NoWaiting
 from small_models import link_rows, small_model
 
-from mmkg.data.features import FeatureConfig, build_inputs
-from mmkg.data.synthetic import twin_graphs
+from mmkg.data.features.build import build_inputs
+from mmkg.data.features.config import FeatureConfig
 from mmkg.models import MODELS
+from mmkg.sources.synthetic import twin_graphs
 
 ALL = ("structure", "relation", "attribute", "image", "name")
 EVERY_MODEL = pytest.mark.parametrize("name", sorted(MODELS))

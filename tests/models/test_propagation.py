@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from mmkg.data.incidence import build_incidence
+from mmkg.data.features.incidence import build_incidence
 from mmkg.data.kg import AttributeTriples, KnowledgeGraph
-from mmkg.data.synthetic import twin_graphs
 from mmkg.data.task import AlignmentTask, LinkSplit
+from mmkg.data.tensors.sparse import walk_steps
 from mmkg.errors import InputError, UsageError
 from mmkg.models import Propagation, PropagationConfig
 from mmkg.models.neutral import COLUMNS, SIMILARITY
-from mmkg.models.propagation import walk_steps
+from mmkg.sources.synthetic import twin_graphs
 
 SMALL = PropagationConfig(num_labels=64, structure_dim=64, relation_dim=64, attribute_dim=64, name_dim=64)
 NONE = np.empty((0, 2), np.int64)
@@ -29,7 +29,7 @@ def chain_pair(labels=("a", "b", "c", "d", "e")):
 
 def parts(task, config=SMALL, modalities=(), links=None, seed=0):
     """Each modality's part of every entity, unscaled by the weights, and all rows."""
-    from mmkg.data.features import FeatureConfig
+    from mmkg.data.features.config import FeatureConfig
 
     inputs = build_incidence(task, FeatureConfig(modalities=modalities))
     model = Propagation(config)

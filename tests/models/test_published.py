@@ -3,10 +3,10 @@ import torch
 import torch.nn.functional as F
 from small_models import link_rows, small_model
 
-from mmkg.data.features import build_inputs
-from mmkg.data.synthetic import twin_graphs
+from mmkg.data.features.build import build_inputs
 from mmkg.fusion import FusionOutput
 from mmkg.losses import ial_from_similarity, icl, nca
+from mmkg.sources.synthetic import twin_graphs
 
 NAMES = ("structure", "relation", "attribute", "image", "name")
 

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from mmkg.data.features import FeatureConfig
-from mmkg.data.incidence import build_incidence
+from mmkg.data.features.config import FeatureConfig
+from mmkg.data.features.incidence import build_incidence
 from mmkg.data.kg import AttributeTriples, KnowledgeGraph
-from mmkg.data.synthetic import twin_graphs
 from mmkg.data.task import AlignmentTask, LinkSplit
 from mmkg.errors import UsageError
 from mmkg.models import RefinementConfig, spread_matches
+from mmkg.sources.synthetic import twin_graphs
 
 WIDE = RefinementConfig(structure_dim=2048, relation_dim=2048, attribute_dim=2048)
 NONE = np.empty((0, 2), np.int64)

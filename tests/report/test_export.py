@@ -5,12 +5,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mmkg.data.columns import Faults
 from mmkg.data.entities import EntityTable
-from mmkg.data.formats import read_links
-from mmkg.data.jsonl import read_jsonl
-from mmkg.data.oaei import Cell, read_oaei
-from mmkg.data.sssom import SssomMapping, read_sssom
+from mmkg.data.formats.read import read_links
+from mmkg.data.links.jsonl import read_jsonl
+from mmkg.data.links.oaei import Cell, read_oaei
+from mmkg.data.links.sssom import SssomMapping, read_sssom
+from mmkg.data.parsing.columns import Faults
 from mmkg.errors import InputError, UsageError
 from mmkg.matching.matching import Matching
 from mmkg.report.export import FORMATS, Export, unmatched_of, write_links

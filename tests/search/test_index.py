@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmkg.blas import best_kernel, read_cpu_flags
+from mmkg.compute.blas import best_kernel, read_cpu_flags
 from mmkg.errors import InputError, UsageError
 from mmkg.search import INDEXES, ExactIndex, IndexConfig, Neighbors, build_index
 from mmkg.search.csls import csls_augment, csls_neighbors, mean_top_k
@@ -281,7 +281,7 @@ def test_importing_search_loads_neither_torch_nor_faiss():
 @pytest.mark.skipif("avx2" not in read_cpu_flags(), reason="this CPU has no AVX2")
 def test_no_loaded_blas_runs_a_kernel_from_before_avx():
     code = (
-        "import os, numpy as np; from mmkg.search import build_index; from mmkg.blas import blas_kernels;"
+        "import os, numpy as np; from mmkg.search import build_index; from mmkg.compute.blas import blas_kernels;"
         "build_index(np.eye(4), kind='flat'); assert 'OPENBLAS_CORETYPE' not in os.environ;"
         "print(*[('faiss' in b['library'], b['api'], b['kernel']) for b in blas_kernels()], sep='\\n')"
     )

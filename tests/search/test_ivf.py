@@ -4,8 +4,8 @@ import torch
 
 from mmkg.errors import InputError, UsageError
 from mmkg.search import build_index, faiss_index
-from mmkg.search.faiss_index import sample_rows
 from mmkg.search.grouped import search_lists
+from mmkg.search.lists import sample_rows
 
 
 def clustered(seed, n, d=8, centres=30, noise=0.3):

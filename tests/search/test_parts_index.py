@@ -7,8 +7,8 @@ from safetensors.numpy import load_file, save_file
 
 from mmkg.errors import InputError, UsageError
 from mmkg.search import build_index, load_index, save_index
-from mmkg.search.faiss_index import sample_rows
 from mmkg.search.index import INDEXES
+from mmkg.search.lists import sample_rows
 
 PARTS = (6, 4, 3)
 

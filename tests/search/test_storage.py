@@ -5,7 +5,7 @@ import pytest
 
 from mmkg.errors import InputError, UsageError
 from mmkg.search import build_index, load_index, save_index
-from mmkg.search.storage import sidecar_path
+from mmkg.search.sidecar import sidecar_path
 
 KINDS = ["exact", "flat", "hnsw", "ivf"]
 

@@ -7,8 +7,8 @@ import pytest
 from mmkg.errors import InputError, UsageError
 from mmkg.sentiment import SentimentDataConfig, load, read_mmsa, synthetic, write_mmsa
 from mmkg.sentiment.data import SPLITS, feature_statistics
-from mmkg.sentiment.folders import read_utterances, read_words
-from mmkg.sentiment.mmsa import from_arrays
+from mmkg.sentiment.readers.folders import read_utterances, read_words
+from mmkg.sentiment.readers.mmsa import from_arrays
 
 
 def mmsa(number=4, seed=0):

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from mmkg.data.batch import ModalityBatch
+from mmkg.data.tensors.batch import ModalityBatch
 from mmkg.errors import InputError
 from mmkg.losses import masked_smooth_l1
 from mmkg.sentiment import MissingPolicy, SentimentExperiment, synthetic
+from mmkg.sentiment.build import Shape, build_model
 from mmkg.sentiment.data import feature_statistics
-from mmkg.sentiment.result import Shape, build_model
 from mmkg.sentiment.tate import TATEConfig
 from mmkg.sentiment.teacher import Teacher
 from mmkg.sentiment.tfr_net import TFRNetConfig

@@ -6,9 +6,9 @@ import torch
 
 from mmkg.errors import InputError, UsageError
 from mmkg.sentiment import MissingPolicy, SentimentExperiment, SentimentResult, evaluate, fit, predict, sweep, synthetic
-from mmkg.sentiment.curves import combinations_of
 from mmkg.sentiment.metrics import regression_metrics
 from mmkg.sentiment.patterns import Answers
+from mmkg.sentiment.sweeping import combinations_of
 from mmkg.training import loop
 
 QUICK = {

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from mmkg.data.adjacency import adjacency
-from mmkg.data.synthetic import twin_graphs
+from mmkg.data.tensors.adjacency import adjacency
+from mmkg.sources.synthetic import twin_graphs
 
 
 @pytest.fixture

@@ -33,11 +33,8 @@ Abacus, 2 cores, 24 GB, 1 thread; python 3.12, torch 2.13.
 
 
 @pytest.fixture
-def bench_table(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "tools"))
-    import bench_table
-
-    return bench_table
+def bench_table(load_tool):
+    return load_tool("bench_table")
 
 
 @pytest.fixture
@@ -111,5 +108,5 @@ def test_the_page_has_a_table_that_the_columns_fit(bench_table):
     _, old, _ = bench_table.split(bench_table.PAGE.read_text(encoding="utf-8"), bench_table.PAGE)
     columns, rows = bench_table.shape(old)
     assert columns == [name.strip() for name in bench_table.COLUMNS.values()]
-    benches = {path.stem.removeprefix("bench_") for path in (ROOT / "tools").glob("bench_*.py")} - {"table"}
+    benches = {path.stem.removeprefix("bench_") for path in (ROOT / "tools" / "bench").glob("bench_*.py")} - {"table"}
     assert {bench for bench, _ in rows} <= benches

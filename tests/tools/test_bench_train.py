@@ -4,8 +4,9 @@ import pytest
 import torch
 from small_models import link_rows, small_model
 
-from mmkg.data.features import EntityInputs, build_inputs
-from mmkg.data.synthetic import twin_graphs
+from mmkg.data.features.build import build_inputs
+from mmkg.data.tensors.inputs import EntityInputs
+from mmkg.sources.synthetic import twin_graphs
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ def test_needed_edges_of_a_path_by_hand(bench_train):
 
 def test_flops_by_hand(bench_train, task):
     """Structure and relations alone, ten links in groups of at most eight."""
-    from mmkg.data.features import FeatureConfig
+    from mmkg.data.features.config import FeatureConfig
 
     inputs = build_inputs(task, FeatureConfig(modalities=("structure", "relation")))
     links = link_rows(inputs, task.links.train)[:10]

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 
-TOOLS = Path(__file__).parents[2] / "tools"
+TOOLS = Path(__file__).parents[2] / "tools" / "bench"
 SCRIPTS = sorted(path.name for path in TOOLS.glob("bench_*.py") if path.name != "bench_table.py")
 
 
 @pytest.fixture
 def benchmarks(load_tool):
-    return load_tool("benchmarks")
+    return load_tool("harness")
 
 
 def spent(**changes):

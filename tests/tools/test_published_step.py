@@ -6,8 +6,8 @@ import pytest
 import torch
 from small_models import link_rows, small_model
 
-from mmkg.data.features import build_inputs
-from mmkg.data.synthetic import twin_graphs
+from mmkg.data.features.build import build_inputs
+from mmkg.sources.synthetic import twin_graphs
 
 CHANGES = {
     "meaformer": {"dropout": 0.0, "attention_heads": 2, "group_size": 7},

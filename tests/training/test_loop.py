@@ -8,13 +8,14 @@ import pytest
 import torch
 from small_models import hits_at_1, link_rows, small_model
 
-from mmkg.data.features import FeatureConfig, build_inputs
+from mmkg.data.features.build import build_inputs
+from mmkg.data.features.config import FeatureConfig
 from mmkg.data.kg import ImageTable
 from mmkg.data.split import split_links
-from mmkg.data.synthetic import twin_graphs
 from mmkg.data.task import LinkSplit
 from mmkg.errors import InputError, UsageError
 from mmkg.models import MODELS
+from mmkg.sources.synthetic import twin_graphs
 from mmkg.training import DivergedError, TrainingConfig, fit
 from mmkg.training.loop import train_step
 from mmkg.training.optim import build_optimizers

@@ -1,0 +1,1 @@
+"""COMPUTE: devices, seeds, matrix products."""

@@ -1,0 +1,34 @@
+"""Where to compute, by name."""
+
+import torch
+
+from ..errors import UsageError
+
+
+def torch_device(device: str | torch.device) -> torch.device:
+    """The torch device of that name, there or not.
+
+    Raises:
+        UsageError: it is neither ``cpu`` nor ``cuda``.
+    """
+    try:
+        named = torch.device(device)
+    except (RuntimeError, TypeError):
+        raise UsageError(f"device must be auto, cpu or cuda, got {device!r}") from None
+    if named.type not in ("cpu", "cuda"):
+        raise UsageError(f"device must be auto, cpu or cuda, got {device!r}")
+    return named
+
+
+def resolve_device(device: str | torch.device) -> torch.device:
+    """The torch device to use for ``auto``, ``cpu`` or ``cuda``; ``auto`` takes CUDA where torch sees it.
+
+    Raises:
+        UsageError: an unknown device, or CUDA where torch sees none.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    named = torch_device(device)
+    if named.type == "cuda" and not torch.cuda.is_available():
+        raise UsageError("device 'cuda' was asked for, but this torch sees no CUDA device; use device='cpu'")
+    return named

@@ -1,0 +1,1 @@
+"""CONFIG: one experiment is the configurations of its parts."""

@@ -1,0 +1,125 @@
+"""Settings: nested plain values from TOML and ``key=value``, and dataclasses made of them, misspelt keys refused."""
+
+import dataclasses
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pydantic
+
+from ..errors import InputError, UsageError, nearest
+
+C = TypeVar("C")
+
+
+def check_seed(seed: Any) -> int:
+    """The seed, if NumPy and torch both take it."""
+    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**32:
+        raise UsageError(f"seed: expected a whole number in 0..{2**32 - 1}, got {seed!r}")
+    return seed
+
+
+def check_keys(values: Mapping[str, Any], known: Iterable[str], section: str = "") -> None:
+    """Refuse a key that is not known.
+
+    Raises:
+        UsageError: names the key, in its section, and the nearest known one.
+    """
+    known = list(known)
+    for key in values:
+        if key not in known:
+            place = f"{section}.{key}" if section else repr(key)
+            raise UsageError(f"unknown configuration key {place}; {nearest(str(key), known)}")
+
+
+def merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested values with nested changes on top; what the changes do not name stays."""
+    result = dict(values)
+    for key, value in changes.items():
+        before = result.get(key)
+        both = isinstance(before, Mapping) and isinstance(value, Mapping)
+        result[key] = merged(before, value) if both else value  # type: ignore[arg-type]
+    return result
+
+
+def read_toml(path: str | Path) -> dict[str, Any]:
+    """Nested values of a TOML file.
+
+    Raises:
+        InputError: no such file, it cannot be read, or it is not TOML.
+    """
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError("no such configuration file", path) from None
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", path) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"not a TOML file: {error}", path) from None
+
+
+def with_settings(values: Mapping[str, Any], settings: Iterable[str]) -> dict[str, Any]:
+    """Values with ``key=value`` settings on top, e.g. ``training.epochs=5``; a value is TOML or bare text."""
+    result = {key: dict(value) if isinstance(value, Mapping) else value for key, value in values.items()}
+    for setting in settings:
+        key, sign, text = setting.partition("=")
+        if not sign or not key:
+            raise UsageError(f"expected key=value, got {setting!r}")
+        try:
+            value = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            value = text
+        place: dict[str, Any] = result
+        *sections, last = key.strip().split(".")
+        for section in sections:
+            inner = place.get(section, {})
+            if not isinstance(inner, dict):
+                raise UsageError(f"{key!r} is no setting: {section!r} is a single value")
+            place[section] = dict(inner)
+            place = place[section]
+        place[last] = value
+    return result
+
+
+def parse(default: C, values: Any, section: str) -> C:
+    """A configuration of the class of ``default`` with some fields changed; nested configurations too.
+
+    Args:
+        default: a dataclass instance.
+        values: nested plain values; what they do not name keeps its default.
+        section: where they stand, for messages.
+
+    Raises:
+        UsageError: an unknown key (the message names the nearest one) or a value that does not fit.
+    """
+    if not isinstance(values, Mapping):
+        raise UsageError(f"{section} is a section of settings, got {values!r}")
+    cls = type(default)
+    known = [f.name for f in dataclasses.fields(default)]  # type: ignore[arg-type]
+    check_keys(values, known, section)
+    nested: dict[str, Any] = {}
+    for key, value in values.items():
+        inner = getattr(default, key)
+        nested[key] = parse(inner, value, f"{section}.{key}") if dataclasses.is_dataclass(inner) else value
+    merged = {name: getattr(default, name) for name in known} | nested
+    try:
+        parsed: C = pydantic.TypeAdapter(cls).validate_python(merged)
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        if isinstance(own := first.get("ctx", {}).get("error"), UsageError):  # raised by the config itself
+            raise UsageError(f"{section}: {own}") from None
+        place = ".".join([section, *(str(part) for part in first["loc"])])
+        raise UsageError(f"{place}: {first['msg'][:1].lower()}{first['msg'][1:]}, got {first['input']!r}") from None
+    return parsed
+
+
+def plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested values that TOML and JSON can hold: ``None`` left out, tuples as lists."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            found[key] = plain(value)
+        elif value is not None:
+            found[key] = list(value) if isinstance(value, tuple) else value
+    return found

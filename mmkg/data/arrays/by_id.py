@@ -1,0 +1,164 @@
+"""Image features of entities: pickle (read without running it), npz or safetensors."""
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ...errors import InputError, UsageError
+from ...files import atomic_path, sha256_file
+from ...typing import FloatArray, IntArray
+from ..kg import rows_not_finite
+from .safe_pickle import read_vectors
+
+MAX_BYTES = 8 << 30
+
+
+class ImageFeatures(NamedTuple):
+    """Features by entity id: ``ids`` int64 ``[P]``, ascending and unique; ``features`` float32 ``[P, d]``, finite."""
+
+    ids: IntArray
+    features: FloatArray
+
+
+def read_images(path: str | Path, *, label: Callable[[int], str] = str, max_bytes: int = MAX_BYTES) -> ImageFeatures:
+    """Read image features keyed by entity id.
+
+    Args:
+        path: ``.pkl``/``.pickle``, a dictionary of id -> float vector as EVA, MCLEA, MEAformer and MMKB ship
+            it; or ``.npz``/``.safetensors`` with ``ids`` int64 ``[P]`` and ``features`` float ``[P, d]``.
+        label: what to call an entity id in messages.
+        max_bytes: refuse larger files, and files whose features would take more.
+
+    Returns:
+        Ids ascending. float32 input comes back bit-identical, float16 and float64 are converted. float32
+        features of a safetensors file whose ids ascend are mapped from it, not read.
+
+    Raises:
+        InputError: the file is missing, too large, of another layout or hostile; vectors differ in length
+            or are not finite. Nothing in the file is ever run.
+        UsageError: the name ends otherwise.
+    """
+    path = Path(path)
+    readers = {".pkl": _read_pickle, ".pickle": _read_pickle, ".npz": _read_arrays, ".safetensors": _read_arrays}
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise UsageError(f"expected image features in a {', '.join(readers)} file, got {path.name!r}")
+    try:
+        size = path.stat().st_size
+        if size > max_bytes:
+            raise InputError(f"expected at most {max_bytes} bytes, got {size}; raise max_bytes", path)
+        ids, features = reader(path, max_bytes)
+    except FileNotFoundError:
+        raise InputError("no such file; check the path of the image features", path) from None
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror or error}", path) from error
+    return _checked(path, ids, features, label)
+
+
+def convert_images(source: str | Path, target: str | Path) -> ImageFeatures:
+    """Rewrite image features as safetensors, which load faster and need no trust.
+
+    Args:
+        source: any file that ``read_images`` reads.
+        target: the ``.safetensors`` file; written whole or not at all. Its metadata hold the SHA-256 of
+            the source.
+
+    Raises:
+        InputError: as ``read_images``.
+        UsageError: ``target`` ends otherwise.
+    """
+    from safetensors.numpy import save_file
+
+    if Path(target).suffix != ".safetensors":
+        raise UsageError(f"expected a target that ends in .safetensors, got {Path(target).name!r}")
+    images = read_images(source)
+    tensors: dict[str, np.ndarray] = {"ids": images.ids, "features": np.ascontiguousarray(images.features)}
+    with atomic_path(target) as temporary:
+        save_file(tensors, str(temporary), metadata={"source_sha256": sha256_file(source)})
+    return images
+
+
+def _read_pickle(path: Path, max_bytes: int) -> tuple[IntArray, FloatArray]:
+    try:
+        vectors = read_vectors(path.read_bytes())
+    except InputError as error:
+        raise InputError(f"{error}; nothing of the file was run", path) from None
+    ids = np.fromiter(vectors, np.int64, len(vectors))
+    dim = len(next(iter(vectors.values()))) if vectors else 0
+    if len(ids) * dim * 4 > max_bytes:
+        raise InputError(f"expected features of at most {max_bytes} bytes, got {len(ids)} x {dim} floats", path)
+    for entity_id, vector in vectors.items():
+        if len(vector) != dim:
+            raise InputError(f"expected {dim} numbers for every entity, got {len(vector)} for id {entity_id}", path)
+    features = np.empty((len(ids), dim), np.float32)
+    with np.errstate(over="ignore"):
+        for row, vector in enumerate(vectors.values()):
+            features[row] = vector
+    return ids, features
+
+
+def read_arrays(path: Path, max_bytes: int = MAX_BYTES) -> dict[str, np.ndarray]:
+    """The arrays of a ``.npz`` or ``.safetensors`` file by name; those of the latter are mapped, not read.
+
+    Raises:
+        InputError: the file is damaged, too large or holds anything but plain arrays.
+    """
+    return _npz_arrays(path, max_bytes) if path.suffix.lower() == ".npz" else _safetensors_arrays(path)
+
+
+def _read_arrays(path: Path, max_bytes: int) -> tuple[IntArray, FloatArray]:
+    arrays = read_arrays(path, max_bytes)
+    if missing := {"ids", "features"} - arrays.keys():
+        raise InputError(f"expected arrays 'ids' and 'features', got no {sorted(missing)[0]} in {sorted(arrays)}", path)
+    return arrays["ids"], arrays["features"]
+
+
+def _npz_arrays(path: Path, max_bytes: int) -> dict[str, np.ndarray]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(member.file_size for member in archive.infolist())
+        if size > max_bytes:
+            raise InputError(f"expected at most {max_bytes} bytes after decompression, got {size}", path)
+        with np.load(path, allow_pickle=False) as archive:
+            return dict(archive)
+    except (ValueError, EOFError, zipfile.BadZipFile, NotImplementedError, MemoryError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"expected an npz file of plain arrays, got {error}", path) from None
+
+
+def _safetensors_arrays(path: Path) -> dict[str, np.ndarray]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return {name: tensor.numpy() for name, tensor in load_file(path).items()}  # mapped, not read
+    except (SafetensorError, TypeError) as error:
+        raise InputError(f"expected a safetensors file, got {error}", path) from None
+
+
+def _checked(path: Path, ids: np.ndarray, features: np.ndarray, label: Callable[[int], str]) -> ImageFeatures:
+    if ids.ndim != 1 or ids.dtype.kind not in "iu" or features.ndim != 2 or features.dtype.kind != "f":
+        raise InputError(
+            f"expected integer ids [P] and float features [P, d], got {ids.dtype} {list(ids.shape)} and "
+            f"{features.dtype} {list(features.shape)}",
+            path,
+        )
+    if len(ids) != len(features) or (len(ids) and features.shape[1] == 0):
+        raise InputError(f"expected one vector for each of {len(ids)} ids, got {list(features.shape)}", path)
+    order = np.argsort(ids, kind="stable")
+    if (np.diff(order) != 1).any():
+        ids, features = ids[order], features[order]
+    with np.errstate(over="ignore"):
+        ids, features = ids.astype(np.int64), features.astype(np.float32, copy=False)
+    if len(ids) and (int(ids[0]) < 0 or (ids[1:] == ids[:-1]).any()):
+        raise InputError("expected unique ids >= 0, got a negative or repeated one", path)
+    bad = rows_not_finite(features)
+    if len(bad):
+        raise InputError(
+            f"expected finite features, {len(bad)} entities break this, first {label(int(ids[bad[0]]))}", path
+        )
+    return ImageFeatures(ids, features)

@@ -1,0 +1,185 @@
+"""Image features by name: of pictures that were encoded without a graph at hand."""
+
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...errors import InputError, MissingPackageError, UsageError
+from ...files import atomic_path
+from ...typing import FloatArray
+from ..kg import rows_not_finite
+from ..parsing.columns import parse_id
+from .by_id import MAX_BYTES, read_arrays
+
+SUFFIXES = (".safetensors", ".npz", ".h5", ".hdf5")
+
+
+class NamedFeatures(NamedTuple):
+    """Features by name: ``names`` unique, ``features`` float32 ``[P, d]``, finite."""
+
+    names: tuple[str, ...]
+    features: FloatArray
+
+
+def holds_ids(path: Path) -> bool:
+    """Whether a file holds features by entity id, for ``read_images``; one that cannot be read counts as such."""
+    kind = path.suffix.lower()
+    try:
+        if kind == ".npz":
+            with zipfile.ZipFile(path) as archive:
+                return "names.npy" not in archive.namelist()
+        if kind == ".safetensors":
+            from safetensors import SafetensorError, safe_open
+
+            try:
+                with safe_open(path, "np") as file:
+                    return "names" not in file.keys()
+            except SafetensorError:
+                return True
+    except (OSError, zipfile.BadZipFile):
+        return True
+    return kind in (".pkl", ".pickle")
+
+
+def check_suffix(path: Path) -> str:
+    """The suffix of a file of features.
+
+    Raises:
+        UsageError: it is none of ``SUFFIXES``.
+    """
+    kind = path.suffix.lower()
+    if kind not in SUFFIXES:
+        raise UsageError(f"expected a file that ends in {', '.join(SUFFIXES)}, got {path.name!r}")
+    return kind
+
+
+def write_named(path: str | Path, names: Sequence[str], features: FloatArray) -> None:
+    """Store features, whole or not at all.
+
+    ``.safetensors`` and ``.npz`` hold ``features`` and ``names`` (UTF-8, a line each, as uint8); or, where every
+    name is a number, ``ids`` and ``features`` as ``read_images`` takes them with a DBP15K folder. ``.h5`` holds one
+    array for each name, as ``X_ImageData.h5`` of MMKB.
+
+    Args:
+        path: of the file.
+        names: unique, without line ends.
+        features: float32 ``[P, d]``.
+
+    Raises:
+        InputError: a name comes twice or cannot be stored.
+        UsageError: the name of the file ends otherwise.
+        MissingPackageError: h5py is not installed.
+    """
+    path = Path(path)
+    kind = check_suffix(path)
+    if len(set(names)) != len(names):
+        again = next(name for k, name in enumerate(names) if name in names[:k])
+        raise InputError(f"expected unique names of pictures, {again!r} comes more than once")
+    if bad := [name for name in names if not name or any(sign in name for sign in "\n\0")]:
+        raise InputError(f"expected names without line ends and NUL, got {bad[0]!r}")
+    features = np.ascontiguousarray(features, np.float32)
+    if kind in (".h5", ".hdf5"):
+        _write_hdf5(path, names, features)
+        return
+    numbers = [parse_id(name) for name in names]
+    arrays: dict[str, np.ndarray]
+    if names and all(
+        isinstance(number, int) and str(number) == name for number, name in zip(numbers, names, strict=True)
+    ):
+        order = np.argsort(np.array(numbers, np.int64))
+        arrays = {"ids": np.array(numbers, np.int64)[order], "features": features[order]}
+    else:
+        arrays = {"names": np.frombuffer("\n".join(names).encode(), np.uint8), "features": features}
+    with atomic_path(path) as temporary:
+        if kind == ".npz":
+            with temporary.open("wb") as file:
+                np.savez(file, allow_pickle=False, **arrays)
+        else:
+            from safetensors.numpy import save_file
+
+            save_file(arrays, str(temporary))
+
+
+def read_named(path: str | Path) -> NamedFeatures:
+    """Read what ``write_named`` wrote; ids come back as names.
+
+    Raises:
+        InputError: the file is missing, of another layout or damaged, or holds a vector that is not finite.
+        MissingPackageError: h5py is not installed.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise InputError("no such file; check the path of the image features", path)
+    if path.suffix.lower() in (".h5", ".hdf5"):
+        names, features = _read_hdf5(path)
+    else:
+        try:
+            arrays = read_arrays(path)
+        except OSError as error:
+            raise InputError(f"cannot be read: {error.strerror or error}", path) from error
+        features = arrays.get("features", np.empty(0))
+        if "ids" in arrays:
+            names = [str(number) for number in arrays["ids"].ravel().tolist()]
+        elif "names" in arrays and arrays["names"].dtype == np.uint8:
+            try:
+                names = arrays["names"].tobytes().decode().split("\n")
+            except UnicodeDecodeError as error:
+                raise InputError(f"expected names in UTF-8, got {error.reason}", path) from None
+        else:
+            raise InputError(f"expected 'features' and 'names' or 'ids', got {sorted(arrays)}", path)
+    if features.ndim != 2 or features.dtype.kind != "f" or len(features) != len(names) or features.shape[1] == 0:
+        raise InputError(
+            f"expected float features [{len(names)}, d], got {features.dtype} {list(features.shape)}", path
+        )
+    if len(set(names)) != len(names):
+        raise InputError("expected unique names, got one more than once", path)
+    with np.errstate(over="ignore"):
+        features = features.astype(np.float32, copy=False)
+    if len(bad := rows_not_finite(features)):
+        raise InputError(f"expected finite features, {len(bad)} break this, first {names[bad[0]]!r}", path)
+    return NamedFeatures(tuple(names), features)
+
+
+def _h5py() -> Any:
+    try:
+        import h5py
+    except ImportError as error:
+        raise MissingPackageError("image features in HDF5 need h5py: pip install 'mmkg[hdf5]'") from error
+    return h5py
+
+
+def _write_hdf5(path: Path, names: Sequence[str], features: FloatArray) -> None:
+    h5py = _h5py()
+    if bad := [name for name in names if "/" in name or name == "."]:
+        raise InputError(f"expected names without a slash for HDF5, got {bad[0]!r}; write .safetensors", path)
+    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+        for name, vector in zip(names, features, strict=True):
+            file.create_dataset(name, data=vector)
+
+
+def _read_hdf5(path: Path) -> tuple[list[str], np.ndarray]:
+    h5py = _h5py()
+    names: list[str] = []
+    vectors: list[np.ndarray] = []
+    try:
+        with h5py.File(path, "r") as file:
+            size = 0
+            for name in file:
+                inside = isinstance(file.get(name, getlink=True), h5py.HardLink)  # others may lead to other files
+                data = file[name] if inside else None
+                if not isinstance(data, h5py.Dataset) or data.dtype.kind != "f" or data.size == 0:
+                    raise InputError(f"expected numbers for picture {name!r}, got something else", path)
+                size += 4 * data.size
+                if size > MAX_BYTES:
+                    raise InputError(f"expected features of at most {MAX_BYTES} bytes, got more", path)
+                names.append(name)
+                vectors.append(np.asarray(data, np.float32).ravel())
+    except (OSError, RuntimeError, KeyError) as error:
+        raise InputError(f"expected an HDF5 file, got {str(error)[:120]}", path) from None
+    widths = sorted({len(vector) for vector in vectors})
+    if len(widths) != 1:
+        raise InputError(f"expected vectors of one length, got {', '.join(map(str, widths)) or 'none'}", path)
+    return names, np.stack(vectors)

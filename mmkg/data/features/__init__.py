@@ -1,0 +1,1 @@
+"""ENCODE, first half: what a task holds becomes features of each modality."""

@@ -1,0 +1,95 @@
+"""Names as character n-grams: no vocabulary file, no weights, any script."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import sparse
+
+from ...errors import UsageError
+from ...typing import IntArray
+
+SPACE = ord(" ")
+BLOCK_TEXTS = 1 << 16
+
+
+def ngram_matrix(
+    texts: Sequence[str | None], *, sizes: Sequence[int] = (1, 2, 3), top: int = 10_000
+) -> sparse.csr_matrix:
+    """TF-IDF weighted character n-grams of lower-cased words.
+
+    Words are cut at white space and framed by one space on each side, so that an n-gram knows where a
+    word begins and ends. An n-gram stays if two texts hold it; of those the ``top`` most common stay.
+    Weight: (1 + log count) * log(number of texts / texts that hold it), rows scaled to unit length.
+
+    Args:
+        texts: one text per row; ``None`` and blank texts give an empty row.
+        sizes: lengths of the n-grams, 1 to 3 (three code points fill one 64-bit key).
+        top: largest number of columns.
+
+    Returns:
+        float32 CSR ``[len(texts), columns]``, columns from the most common n-gram down.
+
+    Raises:
+        UsageError: a size is not 1, 2 or 3.
+    """
+    if not sizes or min(sizes) < 1 or max(sizes) > 3:
+        raise UsageError(f"n-gram sizes must be 1, 2 or 3, got {tuple(sizes)}")
+    blocks = [_count(texts[start : start + BLOCK_TEXTS], sizes) for start in range(0, len(texts), BLOCK_TEXTS)]
+    vocabulary, place = np.unique(np.concatenate([keys for keys, _ in blocks]), return_inverse=True)
+    places = np.split(place, np.cumsum([len(keys) for keys, _ in blocks[:-1]]))
+    holders = np.zeros(len(vocabulary), np.int64)
+    for (_, counts), here in zip(blocks, places, strict=True):
+        holders[here] += np.bincount(counts.indices, minlength=len(here))
+    order = np.argsort(-holders, kind="stable")
+    order = order[holders[order] >= 2][:top]
+    if len(order) == 0:
+        return sparse.csr_matrix((len(texts), 1), dtype=np.float32)
+    column = np.full(len(vocabulary), -1)
+    column[order] = np.arange(len(order))
+    inverse_frequency = np.log(len(texts) / holders[order]) + 1e-6  # an n-gram that all texts hold keeps a trace
+    parts = [_weigh(counts, column[here], inverse_frequency) for (_, counts), here in zip(blocks, places, strict=True)]
+    return sparse.csr_matrix(sparse.vstack(parts, format="csr"))
+
+
+def _count(texts: Sequence[str | None], sizes: Sequence[int]) -> tuple[IntArray, sparse.csr_matrix]:
+    """Keys of the n-grams of some texts, ascending, and how often each text holds each."""
+    framed = [f" {' '.join((text or '').lower().split())} " for text in texts]
+    lengths = np.fromiter(map(len, framed), np.int64, count=len(framed))
+    points = np.frombuffer("".join(framed).encode("utf-32-le", "surrogatepass"), dtype=np.uint32).astype(np.int64)
+    row = np.repeat(np.arange(len(framed)), lengths)
+    windows = [_windows(points, row, size) for size in sorted(set(sizes))]
+    keys, column = np.unique(np.concatenate([key for key, _ in windows]), return_inverse=True)
+    rows = np.concatenate([owner for _, owner in windows])
+    ones = np.ones(len(rows), np.float32)
+    counts = sparse.csr_matrix((ones, (rows, column)), shape=(len(texts), max(len(keys), 1)))  # adds up repetitions
+    return keys, counts
+
+
+def _windows(points: IntArray, row: IntArray, size: int) -> tuple[IntArray, IntArray]:
+    """64-bit key and row of every window of ``size`` code points; a space may only be its first or last."""
+    count = max(len(points) - size + 1, 0)
+    key = np.zeros(count, dtype=np.int64)
+    spaces = np.zeros(count, dtype=np.int64)
+    keep = row[:count] == row[size - 1 : size - 1 + count]
+    for offset in range(size):
+        part = points[offset : offset + count]
+        key = (key << 21) | (part + 1)
+        spaces += part == SPACE
+        if 0 < offset < size - 1:
+            keep &= part != SPACE
+    keep &= spaces <= min(size - 1, 1)
+    return key[keep], row[:count][keep]
+
+
+def _weigh(counts: sparse.csr_matrix, column: IntArray, inverse_frequency: np.ndarray) -> sparse.csr_matrix:
+    """TF-IDF weights in rows of unit length; ``column`` is the new place of each column, -1 = left out."""
+    columns = column[counts.indices]
+    kept = columns >= 0
+    rows = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))[kept]
+    columns = columns[kept]
+    weights = (1 + np.log(counts.data[kept].astype(np.float64))) * inverse_frequency[columns]
+    norms = np.sqrt(np.bincount(rows, weights=weights * weights, minlength=counts.shape[0]))
+    weights /= np.maximum(norms, 1e-12)[rows]
+    return sparse.csr_matrix(
+        (weights.astype(np.float32), (rows, columns)), shape=(counts.shape[0], len(inverse_frequency))
+    )

@@ -1,0 +1,1 @@
+"""Formats of graphs and pairs, in and out."""

@@ -1,0 +1,351 @@
+"""Folders in the DBP15K layout, as EVA, MCLEA and MEAformer use it, in and out."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import InputError
+from ...files import atomic_path, write_text
+from ...typing import IntArray
+from ..arrays.by_id import ImageFeatures, read_images
+from ..kg import AttributeTriples, ImageTable, KnowledgeGraph
+from ..links.checked import link_rows, split_groups
+from ..parsing.builder import Numbers, repeated_triples
+from ..parsing.columns import Faults, OnError, parse_id, read_integers, read_strings
+from ..parsing.id_rows import IdRows
+from ..parsing.names import read_names
+from ..split import split_links
+from ..task import AlignmentTask, Candidates, LinkSplit
+
+
+@dataclass(frozen=True)
+class _Entities:
+    labels: tuple[str, ...]
+    rows: IdRows
+
+
+def read_dbp15k(
+    folder: str | Path,
+    *,
+    train_ratio: float = 0.3,
+    valid_ratio: float = 0.1,
+    seed: int = 0,
+    images: str | Path | None = None,
+    names: str | Path | None = None,
+    on_error: OnError = "raise",
+    one_to_one: bool = True,
+    candidates: Candidates = "test",
+) -> AlignmentTask:
+    """Read a pair of graphs in the DBP15K layout; every modality may be absent.
+
+    Files (UTF-8, tab-separated, no header; k is 1 for the left and 2 for the right graph):
+
+    - ``ent_ids_k``: id, URI. The two graphs share one id space; rows follow the order of the file.
+    - ``triples_k``: head id, relation id, tail id. Repeated triples are kept and counted in the notes.
+    - ``ill_ent_ids``: left id, right id. If absent, ``ref_ent_ids`` stands for it; if ``sup_ent_ids`` is
+      there too, that one holds the train links and ``ref_ent_ids`` the test links.
+    - ``rel_ids_k`` (optional): relation id, label. Without it the label is the id, so that equal ids of
+      the two graphs mean the same relation.
+    - ``attr_triples_k`` (optional): URI, attribute, value; or ``training_attrs_k`` (optional): URI,
+      attribute, attribute, ... Facts of unknown URIs are left out and counted.
+    - ``dbp_FOLDER.json`` here or in ``../translated_ent_name`` (optional): list of ``[id, [word, ...]]``.
+    - ``*_id_img_feature_dict.pkl`` (or ``.npz``, ``.safetensors``) here, or beginning with the folder's
+      name in ``../pkls`` (optional): see ``read_images``.
+
+    Args:
+        folder: where these files lie.
+        train_ratio: share of the links to learn from, in (0, 1]; not used with ``sup_ent_ids``.
+        valid_ratio: share of *those* held out for selection, in [0, 1).
+        seed: of the split.
+        images: file of image features, if it lies elsewhere.
+        names: JSON file of names, if it lies elsewhere.
+        on_error: ``raise`` at the first bad line, or ``skip`` bad lines and count them in ``task.notes``.
+        one_to_one: whether an entity may have one counterpart only. With False, links that share an
+            entity are brought into one part of the split.
+        candidates: whom a test entity is ranked among.
+
+    Raises:
+        InputError: a file is missing or breaks the format; the message holds file and line.
+        UsageError: a ratio or ``on_error`` is out of range.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError("expected a folder in DBP15K layout, found none; check the path", folder)
+    faults = Faults(on_error)
+    left = _read_entities(folder / "ent_ids_1", faults)
+    right = _read_entities(folder / "ent_ids_2", faults, other=left)
+    sides = (left, right)
+    links = _read_links(folder, sides, train_ratio, valid_ratio, seed, one_to_one, faults)
+    triples = [_read_triples(folder, k, entities, faults) for k, entities in enumerate(sides, start=1)]
+    attributes = [_read_attributes(folder, k, entities, faults) for k, entities in enumerate(sides, start=1)]
+    names_file = Path(names) if names is not None else _find_names(folder)
+    texts = [None, None] if names_file is None else read_names(names_file, [left.rows, right.rows], faults)
+    image_file = Path(images) if images is not None else _find_images(folder)
+    tables: list[ImageTable | None] = [None, None]
+    if image_file is not None:
+        tables = _image_tables(image_file, sides, faults)
+    graphs = [
+        KnowledgeGraph(entities.labels, *triples[k], attributes[k], texts[k], tables[k], source_ids=entities.rows.ids)
+        for k, entities in enumerate(sides)
+    ]
+    return AlignmentTask(graphs[0], graphs[1], links, folder.resolve().name, candidates, faults.notes, one_to_one)
+
+
+def write_dbp15k(task: AlignmentTask, folder: str | Path) -> Path:
+    """Write a pair in the DBP15K layout, image features as safetensors; ``read_dbp15k`` gives it back.
+
+    The layout holds no split, no types of values, no pictures and no display texts; an empty value comes back as
+    missing, and names lose white space around them. Entities keep their ``source_ids`` where both graphs have
+    some and they differ. Relations of one label have one id.
+
+    Args:
+        task: the pair.
+        folder: made if it is not there; each file is written whole or not at all.
+
+    Raises:
+        InputError: a label, attribute or value that holds a tab or a line end, or an empty label.
+    """
+    folder = Path(folder)
+    graphs = (task.left, task.right)
+    ids = _ids(graphs)
+    numbers = Numbers()
+    names: list[tuple[int, str]] = []
+    for k, (graph, own) in enumerate(zip(graphs, ids, strict=True), start=1):
+        labels, facts = graph.entities, graph.attributes
+        write_lines(folder / f"ent_ids_{k}", zip(map(str, own.tolist()), labels, strict=True))
+        kinds = numbers.of(graph.relations)
+        write_lines(folder / f"rel_ids_{k}", zip(map(str, kinds.tolist()), graph.relations, strict=True))
+        triples = np.stack([own[graph.triples[:, 0]], kinds[graph.triples[:, 1]], own[graph.triples[:, 2]]], axis=1)
+        write_lines(folder / f"triples_{k}", (map(str, triple) for triple in triples.tolist()))
+        pairs = zip(facts.entity.tolist(), facts.attribute.tolist(), facts.values, strict=True)
+        if len(facts) and facts.values.count(None) == len(facts):
+            write_lines(folder / f"training_attrs_{k}", ((labels[e], facts.names[a]) for e, a, _ in pairs))
+        elif len(facts):
+            rows = ((labels[e], facts.names[a], value or "") for e, a, value in pairs)
+            write_lines(folder / f"attr_triples_{k}", rows, empty_last=True)
+        names += [(int(own[row]), name) for row, name in enumerate(graph.names or ()) if name]
+    links = task.links.all()
+    write_lines(
+        folder / "ill_ent_ids",
+        ((str(i), str(j)) for i, j in zip(ids[0][links[:, 0]], ids[1][links[:, 1]], strict=True)),
+    )
+    name = folder.resolve().name
+    if names:
+        write_text(folder / f"dbp_{name}.json", json.dumps(names, ensure_ascii=False))
+    tables = [
+        (own[graph.images.rows], graph.images.features) for graph, own in zip(graphs, ids, strict=True) if graph.images
+    ]
+    if tables:
+        from safetensors.numpy import save_file
+
+        all_ids, features = (np.concatenate(parts) for parts in zip(*tables, strict=True))
+        order = np.argsort(all_ids, kind="stable")
+        with atomic_path(folder / f"{name}_id_img_feature_dict.safetensors") as temporary:
+            save_file({"ids": all_ids[order], "features": features[order]}, str(temporary))
+    return folder
+
+
+def write_lines(path: Path, rows: Iterable[Iterable[str]], *, empty_last: bool = False) -> None:
+    """Write lines of fields separated by tabs, whole or not at all; the last field may be allowed to be empty.
+
+    Raises:
+        InputError: a field holds a tab, a line end or a NUL, is empty, or cannot be UTF-8.
+    """
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
+        for row in rows:
+            fields = list(row)
+            for field in fields:
+                if any(sign in field for sign in "\t\n\r\0"):
+                    raise InputError(f"expected text without tabs, line ends and NUL, got {field[:60]!r}", path)
+            if not all(fields[:-1] if empty_last else fields):
+                raise InputError(f"expected text in every field, got {fields!r:.80}", path)
+            try:
+                file.write("\t".join(fields) + "\n")
+            except UnicodeEncodeError:
+                raise InputError(f"expected text that UTF-8 can hold, got {fields!a:.80}", path) from None
+
+
+def _ids(graphs: tuple[KnowledgeGraph, KnowledgeGraph]) -> tuple[IntArray, IntArray]:
+    """Ids of the entities of both graphs, all different."""
+    left, right = (graph.source_ids for graph in graphs)
+    if (
+        left is not None
+        and right is not None
+        and len(np.unique(np.concatenate([left, right]))) == len(left) + len(right)
+    ):
+        return left, right
+    sizes = [graph.num_entities for graph in graphs]
+    return np.arange(sizes[0]), np.arange(sizes[0], sum(sizes))
+
+
+def _read_entities(path: Path, faults: Faults, other: _Entities | None = None) -> _Entities:
+    ids: dict[int, int] = {}
+    labels: dict[str, int] = {}
+    taken = frozenset() if other is None else frozenset(other.rows.ids.tolist())
+    for line, (text, label) in read_strings(path, 2, faults):
+        entity_id = parse_id(text)
+        if isinstance(entity_id, str):
+            faults.bad(entity_id, path, line)
+        elif not label:
+            faults.bad("expected an id and a URI, got an empty URI", path, line)
+        elif entity_id in ids:
+            faults.bad(f"expected unique ids, {entity_id} stands in line {ids[entity_id]} too", path, line)
+        elif label in labels:
+            faults.bad(f"expected unique URIs, {label!r} stands in line {labels[label]} too", path, line)
+        elif entity_id in taken:
+            faults.bad(f"id {entity_id} belongs to ent_ids_1 too; the two graphs share one id space", path, line)
+        else:
+            ids[entity_id] = labels[label] = line
+    if not ids:
+        raise InputError("expected at least one entity (id, URI), got none", path)
+    return _Entities(tuple(labels), IdRows(np.fromiter(ids, np.int64, len(ids))))
+
+
+def _read_triples(folder: Path, k: int, entities: _Entities, faults: Faults) -> tuple[tuple[str, ...], IntArray]:
+    """Relation labels and triples over rows."""
+    path = folder / f"triples_{k}"
+    table = read_integers(path, 3, faults)
+    rows = entities.rows(table.values[:, ::2])
+    unknown = (rows < 0).any(axis=1)
+    for index in np.flatnonzero(unknown).tolist():
+        bad = table.values[index, ::2][rows[index] < 0][0]
+        faults.bad(f"expected ids of ent_ids_{k}, got the unknown {bad}", path, int(table.lines[index]))
+    relation = table.values[:, 1]
+    if unknown.any():
+        rows, relation = rows[~unknown], relation[~unknown]
+    used, relation = _unique(relation)
+    names = _read_relations(folder / f"rel_ids_{k}", faults)
+    labels = tuple(names.get(number, str(number)) for number in used.tolist())
+    if names:
+        faults.count(
+            f"{path.name}: relations without a label in rel_ids_{k}", sum(n not in names for n in used.tolist())
+        )
+    triples = np.stack([rows[:, 0], relation, rows[:, 1]], axis=1)
+    faults.count(f"{path.name}: repeated triples", repeated_triples(triples, len(entities.labels), len(used)))
+    return labels, triples
+
+
+def _read_relations(path: Path, faults: Faults) -> dict[int, str]:
+    labels: dict[int, str] = {}
+    seen: dict[str, int] = {}
+    if not path.exists():
+        return labels
+    for line, (text, label) in read_strings(path, 2, faults):
+        number = parse_id(text)
+        if isinstance(number, str):
+            faults.bad(number, path, line)
+        elif number in labels or label in seen:
+            faults.bad("expected unique relation ids and labels, got one a second time", path, line)
+        elif not label:
+            faults.bad("expected a relation id and a label, got an empty label", path, line)
+        else:
+            labels[number] = label
+            seen[label] = line
+    return labels
+
+
+def _read_attributes(folder: Path, k: int, entities: _Entities, faults: Faults) -> AttributeTriples:
+    """Facts with values where there are any, else names alone."""
+    with_values = (folder / f"attr_triples_{k}").exists()
+    path = folder / (f"attr_triples_{k}" if with_values else f"training_attrs_{k}")
+    if not path.exists():
+        return AttributeTriples.empty()
+    row_of = {label: row for row, label in enumerate(entities.labels)}
+    names: dict[str, int] = {}
+    entity: list[int] = []
+    attribute: list[int] = []
+    values: list[str | None] = []
+    unknown = 0
+    for line, (label, *found) in read_strings(path, 3 if with_values else 1, faults, more=not with_values):
+        attributes = found[:1] if with_values else found
+        if not label or not all(attributes):
+            faults.bad("expected a URI and attribute names, got an empty field", path, line)
+            continue
+        row = row_of.get(label)
+        if row is None:
+            unknown += 1
+            continue
+        for name in attributes:
+            entity.append(row)
+            attribute.append(names.setdefault(name, len(names)))
+            values.append((found[1] or None) if with_values else None)
+    faults.count(f"{path.name}: lines of unknown entities", unknown)
+    return AttributeTriples(np.array(entity, np.int64), np.array(attribute, np.int64), tuple(names), tuple(values))
+
+
+def _read_links(
+    folder: Path,
+    sides: tuple[_Entities, _Entities],
+    train: float,
+    valid: float,
+    seed: int,
+    one_to_one: bool,
+    faults: Faults,
+) -> LinkSplit:
+    def rows(name: str, *others: IntArray) -> IntArray:
+        table = read_integers(folder / name, 2, faults)
+        labels = (sides[0].labels, sides[1].labels)
+        return link_rows(table, sides[0].rows, sides[1].rows, labels, faults, one_to_one=one_to_one)
+
+    path = folder / "ill_ent_ids"
+    if not path.exists() and (folder / "ref_ent_ids").exists():
+        path = folder / "ref_ent_ids"
+        if (folder / "sup_ent_ids").exists():
+            seeds = split_links(rows("sup_ent_ids"), train_ratio=1.0, valid_ratio=valid, seed=seed)
+            return LinkSplit(seeds.train, seeds.valid, rows("ref_ent_ids"))
+    return split_groups(rows(path.name), train_ratio=train, valid_ratio=valid, seed=seed, faults=faults, name=path.name)
+
+
+def _find_names(folder: Path) -> Path | None:
+    name = f"dbp_{folder.resolve().name}.json"
+    places = [folder / name, folder.resolve().parent / "translated_ent_name" / name]
+    return next((path for path in places if path.exists()), None)
+
+
+def _find_images(folder: Path) -> Path | None:
+    """The only feature file, the safest format first; several of one format are an error."""
+    beside = folder.resolve().parent / "pkls"
+    for suffix in (".safetensors", ".npz", ".pkl"):
+        found = sorted(folder.glob(f"*_id_img_feature_dict{suffix}"))
+        found = found or sorted(beside.glob(f"{folder.resolve().name}_*id_img_feature_dict{suffix}"))
+        if len(found) > 1:
+            raise InputError(
+                f"expected one file of image features, found {len(found)}; name one with images=", found[0]
+            )
+        if found:
+            return found[0]
+    return None
+
+
+def _image_tables(path: Path, sides: tuple[_Entities, _Entities], faults: Faults) -> list[ImageTable | None]:
+    def label(entity_id: int) -> str:
+        for entities in sides:
+            row = int(entities.rows(np.array([entity_id]))[0])
+            if row >= 0:
+                return f"{entity_id} ({entities.labels[row]})"
+        return str(entity_id)
+
+    features: ImageFeatures = read_images(path, label=label)
+    tables: list[ImageTable | None] = []
+    known = 0
+    for entities in sides:
+        rows = entities.rows(features.ids)
+        order = np.argsort(rows, kind="stable")[int((rows < 0).sum()) :]
+        known += len(order)
+        in_file_order = len(order) > 0 and bool((np.diff(order) == 1).all())
+        part = slice(order[0], order[-1] + 1) if in_file_order else order  # a slice stays mapped
+        tables.append(ImageTable(rows[order], features.features[part]))
+    faults.count(f"{path.name}: images of unknown entities", len(features.ids) - known)
+    return tables
+
+
+def _unique(numbers: IntArray) -> tuple[IntArray, IntArray]:
+    """Distinct values, ascending, and the position of each number among them."""
+    if len(numbers) and int(numbers.max()) < 1 << 20:
+        there = np.zeros(int(numbers.max()) + 1, np.int64)
+        there[numbers] = 1
+        return np.flatnonzero(there), (np.cumsum(there) - 1)[numbers]
+    return np.unique(numbers, return_inverse=True)

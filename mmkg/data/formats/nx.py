@@ -1,0 +1,158 @@
+"""Graphs of networkx, in and out."""
+
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...errors import InputError
+from ..kg import ImageTable, KnowledgeGraph
+from ..parsing.builder import GraphBuilder
+from ..parsing.columns import Faults
+
+# keys of a node's data that are no attributes
+NAME, PICTURE, FEATURES, DISPLAY, FACTS = "name", "picture", "image_features", "display", "attributes"
+RESERVED = (NAME, PICTURE, FEATURES, DISPLAY, FACTS)
+
+
+def from_networkx(graph: Any, *, relation: str = "relation") -> KnowledgeGraph:
+    """Make a knowledge graph of a networkx graph; it stays as it was.
+
+    Nodes are entities in their order, called by their text. An edge is a triple from its first to its second node; its
+    relation is ``data[relation]``, else its key if that is a text, else ``"edge"``. Of an undirected graph each edge is
+    one triple, from the node that networkx names first. Of a node's data, ``name``, ``display``, ``picture`` (a URL or
+    path) and ``image_features`` (a vector) are what they say; ``attributes`` lists (attribute, value) or (attribute,
+    value, type); every other entry that is a text, a number or a list of these is an attribute.
+
+    Args:
+        graph: a ``MultiDiGraph`` or any other graph.
+        relation: key of an edge's data that holds the relation.
+
+    Raises:
+        InputError: no graph, no node, two nodes of the same text, a relation or attribute that is no text.
+    """
+    if not all(hasattr(graph, name) for name in ("nodes", "edges", "is_directed")):
+        raise InputError(f"expected a networkx graph, got a value of type {type(graph).__name__}")
+    source = Path("networkx graph")
+    builder = GraphBuilder(source, Faults())
+    labels: dict[Hashable, str] = {}
+    for node in graph.nodes:
+        text = str(node)
+        if not text or text in builder.entities:
+            raise InputError(f"expected nodes with different texts, got {text!r} twice or empty", source)
+        labels[node] = text
+        _ = builder.entities[text]
+    ends: list[str] = []
+    kinds: list[str] = []
+    for head, tail, kind in _edges(graph, relation):
+        if not isinstance(kind, str) or not kind:
+            where = f"{head!r} to {tail!r}"
+            raise InputError(f"expected a text as relation of the edge from {where}, got {kind!r}", source)
+        ends += (labels[head], labels[tail])
+        kinds.append(kind)
+    builder.add_triples(ends, kinds, source)
+    images: dict[int, np.ndarray] = {}
+    display: dict[int, str] = {}
+    for row, (node, data) in enumerate(graph.nodes(data=True)):
+        for key, place in ((NAME, builder.names), (PICTURE, builder.pictures), (DISPLAY, display)):
+            if data.get(key) is not None:
+                if not isinstance(data[key], str):
+                    raise InputError(f"expected a text as {key} of the node {node!r}, got {data[key]!r:.60}", source)
+                place[row] = data[key]
+        if data.get(FEATURES) is not None:
+            images[row] = _vector(data[FEATURES], node, source)
+        facts = list(_facts(node, data, source))
+        if facts:
+            names, values, types = (list(column) for column in zip(*facts, strict=True))
+            builder.add_facts([labels[node]] * len(facts), names, values, types, source)
+    widths = sorted({len(vector) for vector in images.values()})
+    if len(widths) > 1:
+        raise InputError(f"expected image features of one length, got {widths[0]} and {widths[1]} numbers", source)
+    table = ImageTable(np.array(list(images), np.int64), np.stack(list(images.values()))) if images else None
+    found = builder.build(images=table)
+    if display:
+        found = replace(found, display=tuple(display.get(row) or found.label(row) for row in range(len(labels))))
+    return found
+
+
+def to_networkx(graph: KnowledgeGraph) -> Any:
+    """Make a ``networkx.MultiDiGraph`` of a knowledge graph; ``from_networkx`` gives it back.
+
+    Nodes are entity labels, edges have ``relation`` and ``order``, the place of the triple; node data are as
+    ``from_networkx`` reads them. Attribute facts come back grouped by entity.
+    """
+    import networkx
+
+    made = networkx.MultiDiGraph()
+    facts = graph.attributes
+    types = facts.types or (None,) * len(facts)
+    listed: dict[int, list[tuple[str, str | None, str | None]]] = {}
+    for entity, kind, value, each in zip(
+        facts.entity.tolist(), facts.attribute.tolist(), facts.values, types, strict=True
+    ):
+        listed.setdefault(entity, []).append((facts.names[kind], value, each))
+    rows = {} if graph.images is None else {row: k for k, row in enumerate(graph.images.rows.tolist())}
+    for row, label in enumerate(graph.entities):
+        data: dict[str, Any] = {}
+        for key, column in ((NAME, graph.names), (PICTURE, graph.pictures), (DISPLAY, graph.display)):
+            if column is not None and column[row] is not None:
+                data[key] = column[row]
+        if row in listed:
+            data[FACTS] = listed[row]
+        if row in rows and graph.images is not None:
+            data[FEATURES] = np.array(graph.images.features[rows[row]])
+        made.add_node(label, **data)
+    labels, relations = graph.entities, graph.relations
+    made.add_edges_from(
+        (labels[head], labels[tail], {"relation": relations[kind], "order": order})
+        for order, (head, kind, tail) in enumerate(graph.triples.tolist())
+    )
+    return made
+
+
+def _edges(graph: Any, relation: str) -> Iterable[tuple[Hashable, Hashable, Any]]:
+    """Head, tail and relation of each edge, by ``order`` where all have one."""
+    if graph.is_multigraph():
+        edges = [
+            (head, tail, data.get(relation, key if isinstance(key, str) else "edge"), data.get("order"))
+            for head, tail, key, data in graph.edges(keys=True, data=True)
+        ]
+    else:
+        edges = [(h, t, data.get(relation, "edge"), data.get("order")) for h, t, data in graph.edges(data=True)]
+    if all(type(edge[3]) is int for edge in edges):
+        edges.sort(key=lambda edge: edge[3])
+    return ((head, tail, kind) for head, tail, kind, _ in edges)
+
+
+def _facts(node: Hashable, data: Mapping[str, Any], source: Path) -> Iterable[tuple[str, str | None, str | None]]:
+    for fact in data.get(FACTS) or ():
+        fine = isinstance(fact, tuple | list) and 2 <= len(fact) <= 3 and isinstance(fact[0], str) and fact[0]
+        if not fine or not all(text is None or isinstance(text, str) for text in fact[1:]):
+            what = f"expected (attribute, value) or (attribute, value, type) in the attributes of {node!r}"
+            raise InputError(f"{what}, got {fact!r:.60}", source)
+        yield fact[0], fact[1], fact[2] if len(fact) == 3 else None
+    for key, value in data.items():
+        if key in RESERVED:
+            continue
+        if not isinstance(key, str):
+            raise InputError(f"expected texts as names of the data of {node!r}, got {key!r:.60}", source)
+        for each in value if isinstance(value, list | tuple) else (value,):
+            if not isinstance(each, str | int | float | np.number):
+                raise InputError(
+                    f"expected a text or a number as {key!r} of the node {node!r}, got {type(each).__name__}; "
+                    "remove it, or turn it into text",
+                    source,
+                )
+            yield key, str(each), None
+
+
+def _vector(value: Any, node: Hashable, source: Path) -> np.ndarray:
+    try:
+        vector = np.asarray(value, np.float32)
+    except (TypeError, ValueError):
+        vector = np.empty((0, 0), np.float32)
+    if vector.ndim != 1 or len(vector) == 0:
+        raise InputError(f"expected a vector as {FEATURES} of the node {node!r}, got {value!r:.60}", source)
+    return vector

@@ -1,0 +1,181 @@
+"""Folders in the OpenEA layout, in and out."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import InputError
+from ..kg import KnowledgeGraph
+from ..links.checked import LabelLinks
+from ..links.pairs import task_of
+from ..parsing.builder import GraphBuilder
+from ..parsing.columns import Faults, FieldBlock, OnError, read_fields, read_strings
+from ..parsing.terms import literal_of, plain_or_literal
+from ..task import AlignmentTask, Candidates
+from .dbp15k import write_lines
+
+FILES = ("rel_triples_1", "rel_triples_2", "ent_links")
+FOLD_FILES = {"train": "train_links", "valid": "valid_links", "test": "test_links"}
+
+
+def read_openea(
+    folder: str | Path,
+    *,
+    fold: str | None = None,
+    train_ratio: float = 0.3,
+    valid_ratio: float = 0.1,
+    seed: int = 0,
+    on_error: OnError = "raise",
+    one_to_one: bool = True,
+    candidates: Candidates = "test",
+) -> AlignmentTask:
+    """Read a pair of graphs in the OpenEA layout.
+
+    Files (UTF-8, tab-separated, no header; k is 1 for the left and 2 for the right graph):
+
+    - ``rel_triples_k``: head, relation, tail.
+    - ``attr_triples_k`` (optional): entity, attribute, value; whatever stands after the second tab is the value. A
+      value written as a literal (``"1.5"^^<IRI>``, ``"text"@en``) is taken apart into text and type; an empty
+      one is a missing value.
+    - ``ent_links``: left entity, right entity; or ``FOLD/train_links``, ``valid_links``, ``test_links``.
+
+    Entities are those of the triples and of the attributes, in this order.
+
+    Args:
+        folder: where these files lie.
+        fold: folder below it whose own split is used, for instance ``721_5fold/1``; by default ``ent_links`` is
+            split anew.
+        train_ratio: share of the links to learn from, in (0, 1]; not used with ``fold``.
+        valid_ratio: share of *those* held out for selection, in [0, 1); not used with ``fold``.
+        seed: of the split.
+        on_error: ``raise`` at the first bad line, or ``skip`` bad lines and count them in ``task.notes``.
+        one_to_one: whether an entity may have one counterpart only.
+        candidates: whom a test entity is ranked among.
+
+    Raises:
+        InputError: a file is missing or breaks the format; the message holds file and line.
+        UsageError: a ratio or ``on_error`` is out of range.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError("expected a folder in OpenEA layout, found none; check the path", folder)
+    faults = Faults(on_error)
+    left, right = (_read_graph(folder, k, faults) for k in (1, 2))
+    links = _read_links(folder / "ent_links", faults) if fold is None else _read_fold(folder, fold, faults)
+    return task_of(
+        left,
+        right,
+        links,
+        name=folder.resolve().name,
+        train_ratio=train_ratio,
+        valid_ratio=valid_ratio,
+        seed=seed,
+        one_to_one=one_to_one,
+        candidates=candidates,
+        faults=faults,
+    )
+
+
+def write_openea(task: AlignmentTask, folder: str | Path, *, fold: str | None = None) -> Path:
+    """Write a pair in the OpenEA layout; ``read_openea`` gives back triples, attributes and links.
+
+    The layout holds no names and no images, no entity without triple or attribute, and no order of entities but that
+    of the triples. A missing value is written as an empty literal.
+
+    Args:
+        task: the pair.
+        folder: made if it is not there; each file is written whole or not at all.
+        fold: folder below it that gets the split of the task.
+
+    Raises:
+        InputError: a label or attribute name that holds a tab or a line end, or is empty; a link of an entity without
+            triple and attribute.
+    """
+    folder = Path(folder)
+    for side, graph in enumerate((task.left, task.right)):
+        known = np.zeros(graph.num_entities, bool)
+        known[graph.triples[:, ::2]] = True
+        known[graph.attributes.entity] = True
+        linked = task.links.all()[:, side]
+        if not known[linked].all():
+            label = graph.entities[int(linked[~known[linked]][0])]
+            raise InputError(
+                f"expected triples or attributes of every linked entity, got none of {label!r}; "
+                "the OpenEA layout has no place for it: choose another format",
+                folder,
+            )
+    for k, graph in enumerate((task.left, task.right), start=1):
+        labels, relations, facts = graph.entities, graph.relations, graph.attributes
+        triples = ((labels[h], relations[r], labels[t]) for h, r, t in graph.triples.tolist())
+        write_lines(folder / f"rel_triples_{k}", triples)
+        types = facts.types or (None,) * len(facts)
+        rows = zip(facts.entity.tolist(), facts.attribute.tolist(), facts.values, types, strict=True)
+        if len(facts):
+            written = ((labels[e], facts.names[a], plain_or_literal(v or "", kind)) for e, a, v, kind in rows)
+            write_lines(folder / f"attr_triples_{k}", written)
+    pairs = {part: getattr(task.links, part).tolist() for part in FOLD_FILES}
+    named = {part: [(task.left.entities[i], task.right.entities[j]) for i, j in rows] for part, rows in pairs.items()}
+    write_lines(folder / "ent_links", (pair for part in named.values() for pair in part))
+    if fold is not None:
+        for part, file in FOLD_FILES.items():
+            write_lines(folder / fold / file, named[part])
+    return folder
+
+
+def _read_graph(folder: Path, k: int, faults: Faults) -> KnowledgeGraph:
+    path = folder / f"rel_triples_{k}"
+    builder = GraphBuilder(path, faults)
+    for block in read_fields(path, 3, faults):
+        add_triples(builder, block, path)
+    path = folder / f"attr_triples_{k}"
+    if path.exists():
+        for lines, entities, attributes, values in _attribute_blocks(path, faults):
+            found = [literal_of(value) for value in values]
+            types = [kind for _, kind in found]
+            builder.add_facts(entities, attributes, [value or None for value, _ in found], types, path, lines)
+    return builder.build()
+
+
+def add_triples(builder: GraphBuilder, block: FieldBlock, path: Path) -> None:
+    """Add lines of head, relation, tail."""
+    ends = block.fields[:]
+    del ends[1::3]
+    builder.add_triples(ends, block.fields[1::3], path, block.lines)
+
+
+def _attribute_blocks(
+    path: Path, faults: Faults, size: int = 1 << 14
+) -> Iterator[tuple[np.ndarray, list[str], list[str], list[str]]]:
+    columns: tuple[list[int], list[str], list[str], list[str]] = ([], [], [], [])
+    for line, (entity, attribute, *rest) in read_strings(path, 3, faults, more=True):
+        value = "\t".join(rest)
+        if not entity or not attribute or not value:
+            faults.bad("expected entity, attribute and value, got an empty field", path, line)
+            continue
+        for column, item in zip(columns, (line, entity, attribute, value), strict=True):
+            column.append(item)  # type: ignore[attr-defined]
+        if len(columns[0]) == size:
+            yield np.array(columns[0], np.int64), columns[1][:], columns[2][:], columns[3][:]
+            for column in columns:
+                column.clear()
+    if columns[0]:
+        yield np.array(columns[0], np.int64), *columns[1:]
+
+
+def _read_links(path: Path, faults: Faults) -> LabelLinks:
+    left, right, lines = [], [], [np.empty(0, np.int64)]
+    for block in read_fields(path, 2, faults):
+        left += block.fields[::2]
+        right += block.fields[1::2]
+        lines.append(block.lines)
+    return LabelLinks(path, left, right, np.concatenate(lines))
+
+
+def _read_fold(folder: Path, fold: str, faults: Faults) -> dict[str, LabelLinks]:
+    place = folder / fold
+    if not place.is_dir():
+        there = sorted(str(path.parent.relative_to(folder)) for path in folder.glob("**/train_links"))
+        known = f"folds here: {', '.join(there[:8])}" if there else "there are no folds here"
+        raise InputError(f"expected a fold, a folder of {', '.join(FOLD_FILES.values())}; {known}", place)
+    return {part: _read_links(place / file, faults) for part, file in FOLD_FILES.items()}

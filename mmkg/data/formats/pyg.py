@@ -1,0 +1,169 @@
+"""Graphs of PyG, ``Data`` and ``HeteroData``, in and out."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from ...errors import InputError
+from ..kg import AttributeTriples, ImageTable, KnowledgeGraph
+
+ENTITY = "entity"  # the only node type of what ``to_hetero`` makes
+
+
+def from_pyg(data: Any) -> KnowledgeGraph:
+    """Make a knowledge graph of a PyG ``Data`` or ``HeteroData``; it stays as it was.
+
+    Of ``Data``: ``edge_index`` (heads, tails) and ``edge_type`` (0 where there is none) are the triples. What
+    ``to_pyg`` adds is read if it is there: ``entities`` and ``relations`` (labels; else the numbers),
+    ``names``, ``pictures``, ``display``, ``image_rows`` and ``image_features``, ``attribute_entity``,
+    ``attribute_type``, ``attribute_names``, ``attribute_values`` and ``attribute_types``.
+
+    Of ``HeteroData``: the nodes of all types are entities, type after type; labels are ``entities`` of the type, else
+    ``type/number``. Each edge type is a relation, called by its middle name, unless two share it: then by all three.
+
+    Raises:
+        InputError: neither of the two, no nodes, or an index that does not fit.
+    """
+    from torch_geometric.data import Data, HeteroData
+
+    if isinstance(data, HeteroData):
+        return _from_hetero(data)
+    if not isinstance(data, Data):
+        raise InputError(f"expected a PyG Data or HeteroData, got a value of type {type(data).__name__}")
+    size = _num_nodes(data)
+    if size is None:
+        raise InputError("expected a PyG Data with num_nodes, edge_index or features, got none of them")
+    labels = _texts(data, "entities", size)
+    edges = _edges(data.edge_index, "edge_index") if "edge_index" in data else np.empty((2, 0), np.int64)
+    kinds = np.zeros(edges.shape[1], np.int64)
+    if "edge_type" in data:
+        kinds = np.asarray(data.edge_type.cpu(), np.int64)
+    if kinds.shape != (edges.shape[1],):
+        raise InputError(f"expected one edge_type for each of {edges.shape[1]} edges, got {list(kinds.shape)}")
+    relations = tuple(map(str, data.relations)) if "relations" in data else _numbers(int(kinds.max(initial=-1)) + 1)
+    facts = AttributeTriples.empty()
+    if "attribute_entity" in data:
+        types = tuple(data.attribute_types) if "attribute_types" in data else None
+        facts = AttributeTriples(
+            np.asarray(data.attribute_entity.cpu(), np.int64),
+            np.asarray(data.attribute_type.cpu(), np.int64),
+            tuple(data.attribute_names),
+            tuple(data.attribute_values),
+            types,
+        )
+    images = None
+    if "image_rows" in data:
+        images = ImageTable(
+            np.asarray(data.image_rows.cpu(), np.int64), np.asarray(data.image_features.cpu(), np.float32)
+        )
+    names, pictures, display = (
+        tuple(data[name]) if name in data else None for name in ("names", "pictures", "display")
+    )
+    triples = np.stack([edges[0], kinds, edges[1]], axis=1)
+    return KnowledgeGraph(labels, relations, triples, facts, names, images, display, pictures=pictures)
+
+
+def to_pyg(graph: KnowledgeGraph) -> Any:
+    """Make a PyG ``Data`` of a knowledge graph; ``from_pyg`` gives it back (all but ``source_ids``)."""
+    from torch_geometric.data import Data
+
+    triples, facts = graph.triples, graph.attributes
+    made = Data(
+        edge_index=torch.from_numpy(np.ascontiguousarray(triples[:, ::2].T)),
+        edge_type=torch.from_numpy(triples[:, 1].copy()),
+        num_nodes=graph.num_entities,
+        entities=list(graph.entities),
+        relations=list(graph.relations),
+    )
+    for name in ("names", "pictures", "display"):
+        if getattr(graph, name) is not None:
+            made[name] = list(getattr(graph, name))
+    if graph.images is not None:
+        made.image_rows = torch.from_numpy(graph.images.rows.copy())
+        made.image_features = torch.from_numpy(np.array(graph.images.features))
+    if len(facts):
+        made.attribute_entity = torch.from_numpy(facts.entity.copy())
+        made.attribute_type = torch.from_numpy(facts.attribute.copy())
+        made.attribute_names, made.attribute_values = list(facts.names), list(facts.values)
+        if facts.types is not None:
+            made.attribute_types = list(facts.types)
+    return made
+
+
+def to_hetero(graph: KnowledgeGraph) -> Any:
+    """Make a PyG ``HeteroData`` of the structure: nodes ``entity`` with labels, one edge type for each relation."""
+    from torch_geometric.data import HeteroData
+
+    made = HeteroData()
+    made[ENTITY].num_nodes = graph.num_entities
+    made[ENTITY].entities = list(graph.entities)
+    if graph.names is not None:
+        made[ENTITY].names = list(graph.names)
+    order = np.argsort(graph.triples[:, 1], kind="stable")
+    cuts = np.cumsum(np.bincount(graph.triples[:, 1], minlength=len(graph.relations)))[:-1]
+    for relation, rows in zip(graph.relations, np.split(order, cuts), strict=bool(graph.relations)):
+        edges = np.ascontiguousarray(graph.triples[rows][:, ::2].T)
+        made[ENTITY, relation, ENTITY].edge_index = torch.from_numpy(edges)
+    return made
+
+
+def _from_hetero(data: Any) -> KnowledgeGraph:
+    start: dict[str, int] = {}
+    sizes: dict[str, int] = {}
+    labels: list[str] = []
+    names: list[str | None] = []
+    for kind in data.node_types:
+        store = data[kind]
+        number = _num_nodes(store)
+        if number is None:
+            raise InputError(f"expected num_nodes or features of the node type {kind!r}, got neither")
+        start[kind], sizes[kind], size = len(labels), number, number
+        default = [f"{kind}/{row}" for row in range(size)]
+        labels += _texts(store, "entities", size) if "entities" in store else default
+        names += store.names if "names" in store else [None] * size
+    middle = [relation for _, relation, _ in data.edge_types]
+    relations: list[str] = []
+    triples = [np.empty((0, 3), np.int64)]
+    for head, relation, tail in data.edge_types:
+        edges = _edges(data[head, relation, tail].edge_index, f"edge_index of {(head, relation, tail)}")
+        for side, kind in ((0, head), (1, tail)):
+            if kind not in start or int(edges[side].max(initial=-1)) >= sizes[kind]:
+                raise InputError(f"edge_index of {(head, relation, tail)} names a node that {kind!r} does not have")
+        kinds = np.full(edges.shape[1], len(relations), np.int64)
+        triples.append(np.stack([edges[0] + start[head], kinds, edges[1] + start[tail]], axis=1))
+        relations.append(relation if middle.count(relation) == 1 else f"{head}/{relation}/{tail}")
+    graph = KnowledgeGraph(tuple(labels), tuple(relations), np.concatenate(triples))
+    return replace(graph, names=tuple(names)) if any(names) else graph
+
+
+def _num_nodes(store: Any) -> int | None:
+    """Number of nodes as PyG has it or infers it, without its warning."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return None if store.num_nodes is None else int(store.num_nodes)
+
+
+def _edges(index: Any, what: str) -> np.ndarray:
+    edges = np.asarray(torch.as_tensor(index).cpu())
+    if edges.ndim != 2 or len(edges) != 2 or edges.dtype.kind not in "iu":
+        raise InputError(f"expected integers [2, E] as {what}, got {edges.dtype} {list(edges.shape)}")
+    if edges.size and int(edges.min()) < 0:
+        raise InputError(f"expected node numbers >= 0 in {what}, got {int(edges.min())}")
+    return edges.astype(np.int64)
+
+
+def _texts(store: Any, name: str, size: int) -> tuple[str, ...]:
+    if name not in store:
+        return _numbers(size)
+    texts: Sequence[Any] = store[name]
+    if len(texts) != size:
+        raise InputError(f"expected {name} for each of {size} nodes, got {len(texts)}")
+    return tuple(map(str, texts))
+
+
+def _numbers(size: int) -> tuple[str, ...]:
+    return tuple(map(str, range(size)))

@@ -1,0 +1,287 @@
+"""RDF in and out: N-Triples, N-Quads, Turtle, TriG and RDF/XML, plain or compressed."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import compress
+from operator import not_
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ...errors import InputError
+from ...files import atomic_path
+from ..kg import KnowledgeGraph
+from ..parsing.builder import GraphBuilder
+from ..parsing.columns import Faults, OnError, stem
+from ..parsing.iris import is_iri, oxigraph
+from ..parsing.statements import SUFFIXES, Statements, read_statements
+from ..parsing.terms import RDF, escape, label_of, literal_text, term_of, type_of
+
+SAME_AS = "<http://www.w3.org/2002/07/owl#sameAs>"
+TYPE, INDIVIDUAL = f"<{RDF}type>", "<http://www.w3.org/2002/07/owl#NamedIndividual>"
+LABEL, DEPICTION = "<http://www.w3.org/2000/01/rdf-schema#label>", "<http://xmlns.com/foaf/0.1/depiction>"
+NAMES = (
+    LABEL,
+    "<http://www.w3.org/2004/02/skos/core#prefLabel>",
+    "<http://xmlns.com/foaf/0.1/name>",
+    "<http://schema.org/name>",
+    "<https://schema.org/name>",
+)
+IMAGES = (
+    DEPICTION,
+    "<http://xmlns.com/foaf/0.1/img>",
+    "<http://schema.org/image>",
+    "<https://schema.org/image>",
+    "<http://dbpedia.org/ontology/thumbnail>",
+    "<http://www.wikidata.org/prop/direct/P18>",
+)
+SPECIAL = frozenset({*NAMES, *IMAGES, SAME_AS, TYPE})
+
+
+class RdfGraph(NamedTuple):
+    """A graph and what it says about being the same: pairs of labels, in order of the files."""
+
+    graph: KnowledgeGraph
+    same_as: list[tuple[str, str]]
+
+
+def read_rdf(
+    source: str | Path | Sequence[str | Path],
+    *,
+    languages: Sequence[str] = ("en",),
+    on_error: OnError = "raise",
+    faults: Faults | None = None,
+) -> RdfGraph:
+    """Read one graph from RDF files; memory grows with the graph, not with the size of the files.
+
+    IRIs and blank nodes are entities, statements between them are triples (``rdf:type`` too), and literals are
+    attribute values: the text in ``values`` (``None`` if it is empty), datatype or language in ``types``. Apart from
+    these:
+
+    - ``rdfs:label``, ``skos:prefLabel``, ``foaf:name`` and ``schema:name`` give names, one for each entity: the first
+      in the first of ``languages``, and so on, then without a language, then in any; among equals the first
+      of these predicates, then the first read. The others are counted and left out.
+    - ``foaf:depiction``, ``foaf:img``, ``schema:image``, ``dbo:thumbnail`` and Wikidata's P18 give ``pictures``, the
+      first of each entity.
+    - ``owl:sameAs`` gives pairs of labels, no triples.
+    - ``rdf:type owl:NamedIndividual`` names an entity, and is no triple.
+
+    Entities are the terms of all other statements. IRIs below ``urn:mmkg:`` are labels that
+    ``write_ntriples`` could not write as they are. Blank nodes keep their label in N-Triples and N-Quads and are
+    numbered in other formats; of several files each has its own. Graph names are left out.
+
+    Args:
+        source: a file, a folder of such files, or files; ``.nt``, ``.nq``, ``.ttl``, ``.trig``, ``.rdf``, ``.owl``,
+            ``.xml``, each also ``.gz`` or ``.bz2``.
+        languages: of names, the most welcome first.
+        on_error: ``skip`` leaves out bad lines of N-Triples and N-Quads, and statements that mean nothing here.
+        faults: what to do with bad lines, in place of ``on_error``; filled with notes.
+
+    Raises:
+        InputError: a file is missing or malformed, with line and column as the parser gives them; there is
+            no triple.
+        MissingPackageError: pyoxigraph is not installed.
+    """
+    oxigraph()
+    faults = faults or Faults(on_error)
+    files = rdf_files(source)
+    home = Path(source) if isinstance(source, str | Path) else files[0]
+    reader = _Reader(GraphBuilder(home, faults), tuple(language.lower() for language in languages))
+    for number, path in enumerate(files):
+        reader.blank = "" if len(files) == 1 else f"f{number + 1}."
+        entities, own = reader.builder.entities, bool(reader.blank)
+        for rows in read_statements(path, faults, entities, special=SPECIAL, own_blanks=own):
+            reader.take(rows, path)
+    return reader.finish()
+
+
+def rdf_files(source: str | Path | Sequence[str | Path]) -> list[Path]:
+    """The RDF files of a folder in order of their names, or the files themselves.
+
+    Raises:
+        InputError: there is none, or one whose name tells no format.
+    """
+    if isinstance(source, str | Path) and Path(source).is_dir():
+        files = sorted(path for path in Path(source).iterdir() if stem(path).suffix.lower() in SUFFIXES)
+        if not files:
+            raise InputError(f"expected a folder of RDF files ({', '.join(SUFFIXES)}), found none", source)
+        return files
+    files = [Path(source)] if isinstance(source, str | Path) else [Path(each) for each in source]
+    for path in files:
+        if stem(path).suffix.lower() not in SUFFIXES:
+            raise InputError(f"expected an RDF file ({', '.join(SUFFIXES)}, also .gz or .bz2)", path)
+    if not files:
+        raise InputError("expected at least one RDF file, got none")
+    return files
+
+
+def read_same_as(source: str | Path, faults: Faults) -> list[tuple[str, str]]:
+    """All ``owl:sameAs`` pairs of an RDF file; other statements are left out.
+
+    Raises:
+        InputError: as ``read_rdf``.
+    """
+    reader = _Reader(GraphBuilder(Path(source), faults), ())
+    for path in rdf_files(source):
+        for rows in read_statements(path, faults, reader.builder.entities, special=SPECIAL):
+            reader.take(rows.keep([predicate == SAME_AS for predicate in rows.predicates]), path)
+    return reader.same_as
+
+
+def write_ntriples(graph: KnowledgeGraph, path: str | Path) -> None:
+    """Write a graph as N-Triples, whole or not at all; ``read_rdf`` gives it back.
+
+    Every entity is declared first (``rdf:type owl:NamedIndividual``), so that rows keep their order; then names,
+    pictures, triples and attributes follow. Labels that are no IRIs become ``urn:mmkg:`` IRIs, a missing value an empty
+    literal. Image features and display texts are left out.
+
+    Args:
+        graph: the graph.
+        path: the ``.nt`` file.
+
+    Raises:
+        InputError: a text that UTF-8 cannot hold.
+        MissingPackageError: pyoxigraph, which knows what an IRI is, is not installed.
+    """
+    try:
+        with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
+            file.writelines(declaration_lines(graph))
+            file.writelines(statement_lines(graph))
+    except UnicodeEncodeError as error:
+        raise InputError(f"expected labels and values that UTF-8 can hold, got {error.object!a:.60}", path) from None
+
+
+def write_same_as(path: str | Path, pairs: Iterable[tuple[str, str]]) -> None:
+    """Write pairs of labels as ``owl:sameAs`` N-Triples, whole or not at all; ``read_same_as`` gives them back."""
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(f"{term_of(left)} {SAME_AS} {term_of(right)} .\n" for left, right in pairs)
+
+
+def declaration_lines(graph: KnowledgeGraph) -> Iterator[str]:
+    """N-Triples lines that declare the entities of a graph in their order, with their newlines."""
+    return (f"{term_of(label)} {TYPE} {INDIVIDUAL} .\n" for label in graph.entities)
+
+
+def statement_lines(graph: KnowledgeGraph) -> Iterator[str]:
+    """N-Triples lines of the names, pictures, triples and attributes of a graph, with their newlines."""
+    terms = [term_of(label) for label in graph.entities]
+    for term, name in zip(terms, graph.names or (), strict=False):
+        if name:
+            yield f'{term} {LABEL} "{escape(name)}" .\n'
+    for term, picture in zip(terms, graph.pictures or (), strict=False):
+        if picture:
+            target = f"<{picture}>" if is_iri(picture) else f'"{escape(picture)}"'
+            yield f"{term} {DEPICTION} {target} .\n"
+    relations = [term_of(label) for label in graph.relations]
+    for head, relation, tail in graph.triples.tolist():
+        yield f"{terms[head]} {relations[relation]} {terms[tail]} .\n"
+    facts = graph.attributes
+    names = [term_of(label) for label in facts.names]
+    types = facts.types or (None,) * len(facts)
+    for entity, name, value, kind in zip(
+        facts.entity.tolist(), facts.attribute.tolist(), facts.values, types, strict=True
+    ):
+        yield f"{terms[entity]} {names[name]} {literal_text(value or '', kind)} .\n"
+
+
+class _Reader:
+    """Sorts statements into triples, facts, names, pictures and pairs that are the same."""
+
+    def __init__(self, builder: GraphBuilder, languages: tuple[str, ...]) -> None:
+        self.builder = builder
+        self.same_as: list[tuple[str, str]] = []
+        self.blank = ""  # stands before labels of blank nodes
+        self._languages = {language: rank for rank, language in enumerate(languages)}
+        self._rank: dict[int, int] = {}
+
+    def take(self, rows: Statements, path: Path) -> None:
+        """Add statements, in order."""
+        builder = self.builder
+        if rows.numbers is None:
+            if self.blank:
+                rows = rows._replace(subjects=self._own(rows.subjects), objects=self._own(rows.objects))
+            if not SPECIAL.isdisjoint(rows.predicates):
+                special = [predicate in SPECIAL for predicate in rows.predicates]
+                rows = rows.keep(self._take_special(rows, special, path))
+        numbers = builder.entities.of(rows.terms()) if rows.numbers is None else rows.numbers
+        if "" not in rows.objects:
+            builder.add_triples(numbers, rows.predicates, path)
+            return
+        linked = np.array(list(map(bool, rows.objects)))
+        ends = np.empty((len(linked), 2), np.int64)
+        ends[np.stack([np.ones_like(linked), linked], axis=1)] = numbers
+        links, facts = linked.tolist(), (~linked).tolist()
+        builder.add_triples(ends[linked].ravel(), list(compress(rows.predicates, links)), path)
+        columns = (rows.predicates, rows.values, rows.languages, rows.datatypes)
+        names, values, languages, datatypes = (list(compress(column, facts)) for column in columns)
+        types = list(map(type_of, languages, datatypes)) if any(languages) or any(datatypes) else None
+        builder.add_facts(ends[~linked, 0], names, [value or None for value in values], types, path)
+
+    def finish(self) -> RdfGraph:
+        """Everything taken, as a graph."""
+        builder = self.builder
+        graph = builder.build(
+            entities=map(label_of, builder.entities),
+            relations=map(label_of, builder.relations),
+            attributes=map(label_of, builder.attributes),
+        )
+        return RdfGraph(graph, self.same_as)
+
+    def _own(self, terms: Sequence[str]) -> list[str]:
+        return [f"_:{self.blank}{term[2:]}" if term.startswith("_:") else term for term in terms]
+
+    def _take_special(self, rows: Statements, special: Sequence[bool], path: Path) -> list[bool]:
+        """Take names, pictures and pairs; which statements are left as triples and facts."""
+        builder, faults = self.builder, self.builder.faults
+        ordinary = list(map(not_, special))
+        seen = 0  # entities are numbered in order of appearance, also before and between special statements
+        for index in compress(range(len(special)), special):
+            subject, predicate, target, value, language = (column[index] for column in rows[:5])
+            line = None if rows.first is None else rows.first + index
+            if predicate == SAME_AS:
+                if target:
+                    self.same_as.append((label_of(subject), label_of(target)))
+                else:
+                    faults.bad(f"expected an entity after owl:sameAs, got the literal {value[:60]!r}", path, line)
+                continue
+            if predicate == TYPE and target != INDIVIDUAL:
+                ordinary[index] = True
+                if not target:
+                    ordinary[index] = False
+                    faults.bad(f"expected a class after rdf:type, got the literal {value[:60]!r}", path, line)
+                continue
+            self._number(rows, ordinary, seen, index)
+            seen = index + 1
+            entity = builder.entities[subject]
+            if predicate in IMAGES:
+                picture = label_of(target) if target else value
+                if builder.pictures.setdefault(entity, picture) != picture:
+                    faults.count(f"{path.name}: more pictures of one entity", 1)
+            elif predicate in NAMES:
+                if target:
+                    text = f"expected text after {label_of(predicate)}, got the entity {label_of(target)!r}"
+                    faults.bad(text, path, line)
+                elif value:
+                    self._name(entity, value, language, NAMES.index(predicate), path)
+        return ordinary
+
+    def _number(self, rows: Statements, ordinary: Sequence[bool], start: int, stop: int) -> None:
+        """Number the entities of the ordinary statements of a range."""
+        numbers = self.builder.entities
+        for place in range(start, stop):
+            if ordinary[place]:
+                _ = numbers[rows.subjects[place]]
+                if rows.objects[place]:
+                    _ = numbers[rows.objects[place]]
+
+    def _name(self, entity: int, text: str, language: str, predicate: int, path: Path) -> None:
+        size = len(self._languages)
+        place = self._languages.get(language.lower(), size + 1) if language else size
+        if language and place > size:
+            place = self._languages.get(language.lower().partition("-")[0], place)
+        rank = place * len(NAMES) + predicate
+        if entity in self._rank:
+            self.builder.faults.count(f"{path.name}: more names of one entity", 1)
+        if rank < self._rank.get(entity, size * len(NAMES) * 9 + 99):
+            self._rank[entity] = rank
+            self.builder.names[entity] = text

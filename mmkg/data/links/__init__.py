@@ -1,0 +1,1 @@
+"""Formats of links, in and out."""

@@ -1,0 +1,209 @@
+"""From labels to a graph of rows, a block of triples at a time."""
+
+from collections.abc import Iterable, Sequence
+from itertools import compress, repeat
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ...errors import InputError
+from ...typing import IntArray
+from ..kg import AttributeTriples, ImageTable, KnowledgeGraph
+from .columns import Faults
+
+T = TypeVar("T")
+
+
+class Coded(Sequence[str]):
+    """A column of texts of which each different one is kept once.
+
+    Args:
+        words: different texts, in order of their first appearance.
+        codes: position in ``words`` of each item, int64.
+    """
+
+    def __init__(self, words: Sequence[str], codes: IntArray) -> None:
+        self.words, self.codes = words, codes
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.words[self.codes[index]]
+
+    @staticmethod
+    def interleaved(first: "Coded", second: "Coded") -> "Coded":
+        """One item of the first column, one of the second, and so on."""
+        words = [*first.words, *second.words]
+        codes = np.stack([first.codes, second.codes + len(first.words)], axis=1).ravel()
+        place = np.zeros(len(words), np.int64)
+        place[codes[::-1]] = np.arange(len(codes))[::-1]  # where each comes first: the last to be written stays
+        order = np.argsort(place, kind="stable")
+        rank = np.empty(len(words), np.int64)
+        rank[order] = np.arange(len(words))
+        return Coded([words[k] for k in order.tolist()], rank[codes])
+
+
+class Numbers(dict[str, int]):
+    """Numbers strings 0, 1, ... in the order in which they are first asked for."""
+
+    def __missing__(self, key: str) -> int:
+        number = self[key] = len(self)
+        return number
+
+    def of(self, keys: Sequence[str]) -> IntArray:
+        """Number of each string; a new one gets the next number."""
+        if isinstance(keys, Coded):
+            return self.of(keys.words)[keys.codes]
+        return np.array(list(map(self.__getitem__, keys)), np.int64)  # faster than np.fromiter
+
+    def known(self, keys: Sequence[str]) -> IntArray:
+        """Number of each string, -1 where it has none."""
+        if isinstance(keys, Coded):
+            return self.known(keys.words)[keys.codes]
+        return np.array(list(map(self.get, keys, repeat(-1))), np.int64)
+
+    def forget(self, size: int) -> None:
+        """Take back all numbers from ``size`` on."""
+        while len(self) > size:
+            self.popitem()
+
+
+class GraphBuilder:
+    """Collects the triples and facts of one graph; entities are rows in order of first appearance.
+
+    Labels are kept once each, triples as numbers. Ids of a block are found by a call for
+    the whole block, so that no loop runs over triples.
+
+    Args:
+        path: of the graph, for messages.
+        faults: what to do with bad lines.
+    """
+
+    def __init__(self, path: Path, faults: Faults) -> None:
+        self.path, self.faults = path, faults
+        self.entities, self.relations, self.attributes = Numbers(), Numbers(), Numbers()
+        self.names: dict[int, str] = {}
+        self.pictures: dict[int, str] = {}
+        self.declared: str | None = None  # the file that lists all entities, if there is one
+        self._triples: list[np.ndarray] = []
+        self._facts: list[np.ndarray] = []
+        self._values: list[str | None] = []
+        self._types: list[str | None] = []
+
+    def close(self, by: str) -> None:
+        """No entity may come any more that is not known by now; ``by`` is the file that listed them."""
+        self.declared = by
+
+    def add_triples(
+        self, ends: Sequence[str] | IntArray, relations: Sequence[str], path: Path, lines: IntArray | None = None
+    ) -> None:
+        """Add triples: ``ends`` holds head, tail, head, tail, ..., ``relations`` one label for each pair.
+
+        Ends may be given as numbers of ``entities``.
+        """
+        flat, labels = self._rows(ends)
+        rows = flat.reshape(-1, 2)
+        good = self._good(rows.min(axis=1, initial=0) < 0, rows, labels, path, lines)
+        kinds = self.relations.of(_picked(relations, good))
+        block = np.empty((len(kinds), 3), np.int32)
+        block[:, ::2], block[:, 1] = rows[good], kinds
+        self._triples.append(block)
+
+    def add_facts(
+        self,
+        entities: Sequence[str] | IntArray,
+        attributes: Sequence[str],
+        values: Sequence[str | None],
+        types: Sequence[str | None] | None,
+        path: Path,
+        lines: IntArray | None = None,
+    ) -> None:
+        """Add attribute facts, one per position; ``types`` may be ``None`` where all are plain.
+
+        Entities may be given as numbers of ``entities``.
+        """
+        rows, labels = self._rows(entities)
+        good = self._good(rows < 0, rows[:, None], labels, path, lines)
+        kinds = self.attributes.of(_picked(attributes, good))
+        self._facts.append(np.stack([rows[good], kinds], axis=1).astype(np.int32))
+        self._values += _picked(values, good)
+        self._types += repeat(None, len(kinds)) if types is None else _picked(types, good)
+
+    def build(
+        self,
+        *,
+        entities: Iterable[str] | None = None,
+        relations: Iterable[str] | None = None,
+        attributes: Iterable[str] | None = None,
+        images: ImageTable | None = None,
+    ) -> KnowledgeGraph:
+        """The graph; labels may be given where they differ from the strings that were numbered.
+
+        Raises:
+            InputError: there is no entity.
+        """
+        size = len(self.entities)
+        if size == 0:
+            raise InputError("expected at least one triple, got none", self.path)
+        triples = _stacked(self._triples, 3)
+        self._triples.clear()
+        facts = _stacked(self._facts, 2)
+        self.faults.count(f"{self.path.name}: repeated triples", repeated_triples(triples, size, len(self.relations)))
+        names = None if not self.names else tuple(self.names.get(row) for row in range(size))
+        pictures = None if not self.pictures else tuple(self.pictures.get(row) for row in range(size))
+        return KnowledgeGraph(
+            tuple(self.entities if entities is None else entities),
+            tuple(self.relations if relations is None else relations),
+            triples,
+            AttributeTriples(
+                facts[:, 0].copy(),
+                facts[:, 1].copy(),
+                tuple(self.attributes if attributes is None else attributes),
+                tuple(self._values),
+                tuple(self._types) if any(self._types) else None,
+            ),
+            names,
+            images,
+            pictures=pictures,
+        )
+
+    def _rows(self, terms: Sequence[str] | IntArray) -> tuple[IntArray, Sequence[str]]:
+        """Numbers of labels, and the labels, if it is not numbers already."""
+        if isinstance(terms, np.ndarray):
+            return terms, ()
+        return (self.entities.of(terms) if self.declared is None else self.entities.known(terms)), terms
+
+    def _good(
+        self, bad: np.ndarray, rows: IntArray, labels: Sequence[str], path: Path, lines: IntArray | None
+    ) -> np.ndarray:
+        """The triples of known entities; each other one is a fault."""
+        for index in np.flatnonzero(bad).tolist():
+            place = index * rows.shape[1] + int(np.flatnonzero(rows[index] < 0)[0])
+            line = None if lines is None else int(lines[index])
+            self.faults.bad(f"expected an entity of {self.declared}, got the unknown {labels[place]!r}", path, line)
+        return ~bad
+
+
+def repeated_triples(triples: IntArray, num_entities: int, num_relations: int) -> int:
+    """How many triples stand there a second time or more."""
+    if num_entities**2 * max(num_relations, 1) >= 2**63:
+        return len(triples) - len(np.unique(triples, axis=0))
+    key = np.sort((triples[:, 1] * num_entities + triples[:, 0]) * num_entities + triples[:, 2])
+    return int((key[1:] == key[:-1]).sum())
+
+
+def _picked(items: Sequence[T], good: np.ndarray) -> Sequence[T]:
+    """The items of a mask; the very same where it is true everywhere."""
+    return items if good.all() else list(compress(items, good))
+
+
+def _stacked(blocks: Sequence[np.ndarray], width: int) -> IntArray:
+    """All blocks as one int64 array."""
+    stacked = np.empty((sum(map(len, blocks)), width), np.int64)
+    start = 0
+    for block in blocks:
+        stacked[start : start + len(block)] = block
+        start += len(block)
+    return stacked

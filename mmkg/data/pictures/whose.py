@@ -1,0 +1,157 @@
+"""Which picture shows which entity: by file name, by table, or by what the graph itself says."""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from ...errors import InputError
+from ..formats import delimited, parquet
+from ..kg import KnowledgeGraph
+from ..parsing.columns import Faults, stem
+from .decode import SUFFIXES
+
+TABLE_SUFFIXES = (*delimited.TSV_SUFFIXES, *delimited.CSV_SUFFIXES, *parquet.SUFFIXES)
+
+
+class PictureFile(NamedTuple):
+    """A picture and the names it goes by, the surest first."""
+
+    names: tuple[str, ...]
+    path: Path
+
+
+def list_pictures(source: Path, faults: Faults) -> list[PictureFile]:
+    """The pictures of a folder or a table, in order; none is opened.
+
+    Args:
+        source: a folder, searched to any depth (``.jpg``, ``.jpeg``, ``.png``, ``.webp``, ``.gif``); a picture goes by
+            its path without suffix, its file name, and its folder. Or a table (TSV, CSV, Parquet) with columns
+            ``entity`` and ``picture``, a path from the folder of the table on.
+        faults: what to do with bad rows of a table; notes are counted there.
+
+    Raises:
+        InputError: there is no such folder or table, or the table breaks its format.
+    """
+    if source.is_dir():
+        return list(_in_folder(source, faults))
+    if not source.exists():
+        raise InputError("no such folder or table of pictures; check the path", source)
+    if stem(source).suffix.lower() not in TABLE_SUFFIXES:
+        raise InputError(
+            f"expected a folder of pictures, or a table of entity and picture ({', '.join(TABLE_SUFFIXES)})", source
+        )
+    return list(_in_table(source, faults))
+
+
+def _in_folder(folder: Path, faults: Faults) -> Iterator[PictureFile]:
+    others = 0
+    for place, folders, files in os.walk(folder):
+        folders.sort()
+        for file in sorted(files):
+            path = Path(place) / file
+            if path.suffix.lower() not in SUFFIXES:
+                others += 1
+                continue
+            yield PictureFile(names_of(path.relative_to(folder).with_suffix("").as_posix(), file), path)
+    faults.count(f"{folder.name}: files with no suffix of a picture", others)
+
+
+def names_of(name: str, file: str | None = None) -> tuple[str, ...]:
+    """The names a picture goes by: its path without suffix, its file name with and without one, its folder."""
+    folder, _, bare = name.rpartition("/")
+    if "://" in name:
+        return (name,)
+    names = [name, *([file] if file else []), bare, *([folder.rpartition("/")[2]] if folder else [])]
+    return tuple(dict.fromkeys(names))
+
+
+def _in_table(table: Path, faults: Faults) -> Iterator[PictureFile]:
+    columns = ("entity", "picture")
+    is_parquet = stem(table).suffix.lower() in parquet.SUFFIXES
+    read = parquet.read_rows if is_parquet else partial(delimited.read_rows, header=True)
+    empty = 0
+    for block in read(table, columns, faults):
+        entities, pictures = block.columns
+        if pictures is None:
+            raise InputError("expected columns 'entity' and 'picture', got no 'picture' or 'image'", table)
+        for entity, picture in zip(entities or (), pictures, strict=True):
+            if entity and picture:
+                yield PictureFile((entity,), table.parent / picture)
+            else:
+                empty += 1
+    faults.count(f"{table.name}: entities without a picture", empty)
+
+
+def entity_rows(graph: KnowledgeGraph, names: Iterable[Sequence[str]], what: str, faults: Faults) -> dict[int, int]:
+    """Which item shows each entity row that has one.
+
+    Where the graph says which picture an entity has (``KnowledgeGraph.pictures``), the item of that name is taken.
+    Else an item belongs to the entity whose label is one of its names, as it stands or percent-encoded; or whose
+    label ends in it after the last ``/`` or ``#``, if only one does; or whose id it is in the files of DBP15K;
+    ``m.027rn`` is Freebase's ``/m/027rn``. The first item of an entity counts.
+
+    Args:
+        graph: the graph.
+        names: of each item, the surest first.
+        what: what to call the items in notes.
+        faults: whose notes get the counts.
+
+    Returns:
+        Position of an item by entity row, rows ascending.
+    """
+    items = list(names)
+    found: dict[int, int] = {}
+    said = _said(graph)
+    known = _Labels(graph)
+    unknown = several = 0
+    for position, own in enumerate(items):
+        rows = next((said[name] for name in own if name in said), None)
+        if rows is None:
+            rows = next(([row] for name in own if (row := known.row(name)) is not None), [])
+        unknown += not rows
+        for row in rows:
+            several += row in found
+            found.setdefault(row, position)
+    faults.count(f"{what}: pictures of no entity", unknown)
+    faults.count(f"{what}: more pictures of one entity", several)
+    return dict(sorted(found.items()))
+
+
+def _said(graph: KnowledgeGraph) -> dict[str, list[int]]:
+    """Entity rows by the picture the graph names for them: as it stands, its file name, and that without suffix."""
+    said: dict[str, list[int]] = {}
+    for row, reference in enumerate(graph.pictures or ()):
+        if reference:
+            file = unquote(urlsplit(reference).path if "://" in reference else reference).rpartition("/")[2]
+            bare = os.path.splitext(file)[0] if file.lower().endswith(SUFFIXES) else file
+            path = reference.removesuffix(os.path.splitext(reference)[1]) if "://" not in reference else reference
+            for name in dict.fromkeys((reference, path, file, bare)):
+                if name:
+                    said.setdefault(name, []).append(row)
+    return said
+
+
+class _Labels:
+    """Entity rows by label, by end of label, and by id."""
+
+    def __init__(self, graph: KnowledgeGraph) -> None:
+        self.rows = {label: row for row, label in enumerate(graph.entities)}
+        self.ends: dict[str, int | None] = {}
+        for row, label in enumerate(graph.entities):
+            end = label.rstrip("/").rpartition("/")[2].rpartition("#")[2]
+            self.ends[end] = None if end in self.ends else row  # an end that two entities share tells nothing
+        ids = graph.source_ids
+        self.ids = {} if ids is None else {str(number): row for row, number in enumerate(ids.tolist())}
+
+    def row(self, name: str) -> int | None:
+        plain = unquote(name)
+        for each in (name, plain, f"/{name.replace('.', '/', 1)}" if name.startswith(("m.", "g.")) else name):
+            if each in self.rows:
+                return self.rows[each]
+        for each in (name, plain):
+            if self.ends.get(each) is not None:
+                return self.ends[each]
+        return self.ids.get(name)

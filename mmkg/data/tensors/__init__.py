@@ -1,0 +1,1 @@
+"""What encoders, fusion and models read."""

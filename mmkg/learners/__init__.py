@@ -1,0 +1,1 @@
+"""LEARN: from links to embeddings of all entities."""

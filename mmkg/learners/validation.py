@@ -1,0 +1,112 @@
+"""Judging by validation links: the only links that anything is chosen on."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..compute.seeding import numpy_generator
+from ..config.search import SearchConfig
+from ..data.split import sample_links
+from ..data.task import AlignmentTask
+from ..data.tensors.inputs import EntityInputs
+from ..evaluation import choose_weights, evaluate_sample
+from ..models import AlignmentModel
+from ..training.bootstrap import Judge
+from ..typing import BoolArray, IntArray
+
+MOST_WEIGHED = 10_000  # candidates of either side that weights of parts are chosen among
+
+
+def judge_of(task: AlignmentTask, config: SearchConfig, *, seed: int, device: torch.device) -> Judge:
+    """As ``validator``, of the embeddings of all entities."""
+    chosen, pairs = validation(task, config, seed=seed)
+    lefts, rights = (torch.from_numpy(rows) for rows in chosen)
+
+    def judge(left: Tensor, right: Tensor) -> float:
+        rows = left.index_select(0, lefts.to(left.device)), right.index_select(0, rights.to(right.device))
+        return _valid_mrr(*rows, pairs, device)
+
+    return judge
+
+
+def _valid_mrr(left: Tensor, right: Tensor, pairs: IntArray, device: torch.device) -> float:
+    metrics = evaluate_sample(left, right, pairs, pairs, candidates="all", csls_k=0, device=device)
+    return (metrics["left_to_right"]["mrr"] + metrics["right_to_left"]["mrr"]) / 2
+
+
+def validator(
+    task: AlignmentTask, inputs: EntityInputs, config: SearchConfig | None = None, *, seed: int = 0
+) -> Callable[[AlignmentModel], float]:
+    """Score of a model on the validation links: mean MRR of both directions, by cosine.
+
+    Candidates are all entities outside the training links, whether or not they have a counterpart, so
+    that no test link is read. Of more links or candidates than ``valid_queries`` and ``valid_candidates``
+    a seeded sample is taken, once; only its entities are embedded.
+    """
+    chosen, pairs = validation(task, config or SearchConfig(), seed=seed)
+    rows = torch.from_numpy(np.concatenate([chosen[0], chosen[1] + inputs.num_left]))
+
+    def validate(model: AlignmentModel) -> float:
+        left, right = model.embed(inputs, rows=rows).split([len(chosen[0]), len(chosen[1])])
+        return _valid_mrr(left, right, pairs, next(model.parameters()).device)
+
+    return validate
+
+
+def validation(task: AlignmentTask, config: SearchConfig, *, seed: int) -> tuple[list[IntArray], IntArray]:
+    """Rows of either side that validation links are ranked among, and the links as positions in them."""
+    links = sample_links(task.links.valid, config.valid_queries, seed=seed, label="validation links")
+    chosen = []
+    for side, free in enumerate(free_entities(task)):
+        most = config.valid_candidates
+        if most and int(free.sum()) > most:
+            free[links[:, side]] = False
+            others = numpy_generator(seed, f"validation candidates {side}").permutation(np.flatnonzero(free))
+            free[:] = False
+            free[links[:, side]] = True
+            free[others[: max(0, most - int(free.sum()))]] = True
+        chosen.append(np.flatnonzero(free))
+    return chosen, np.stack([np.searchsorted(chosen[side], links[:, side]) for side in (0, 1)], axis=1)
+
+
+def free_entities(task: AlignmentTask) -> list[BoolArray]:
+    """Which entities of each side stand outside the training links."""
+    free = [np.ones(graph.num_entities, bool) for graph in (task.left, task.right)]
+    for side, there in enumerate(free):
+        there[task.links.train[:, side]] = False
+    return free
+
+
+def capped(task: AlignmentTask, config: SearchConfig) -> bool:
+    """Whether validation links are ranked among a sample of the candidates."""
+    return 0 < config.valid_candidates < max(int(free.sum()) for free in free_entities(task))
+
+
+def weights_of(
+    task: AlignmentTask,
+    config: SearchConfig,
+    left: Mapping[str, Tensor],
+    right: Mapping[str, Tensor],
+    *,
+    start: Mapping[str, float],
+    seed: int,
+) -> dict[str, float]:
+    """Weights of parts that rank the validation links best, among at most ``MOST_WEIGHED`` candidates of either side.
+
+    Args:
+        task: with validation links.
+        config: how many links.
+        left: unit rows or zeros of all left entities by part, ``[n1, d]``.
+        right: the same of the right graph.
+        start: weights that the choice starts from.
+        seed: of the samples.
+    """
+    chosen, pairs = validation(task, replace(config, valid_candidates=MOST_WEIGHED), seed=seed)
+    lefts, rights = (
+        {name: part.index_select(0, torch.from_numpy(rows)) for name, part in side.items()}
+        for side, rows in zip((left, right), chosen, strict=True)
+    )
+    return choose_weights(lefts, rights, pairs, start=start)

@@ -1,0 +1,1 @@
+"""RESULT: embeddings, figures and matches of a run."""

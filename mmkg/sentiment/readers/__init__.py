@@ -1,0 +1,1 @@
+"""Sentiment data from files."""

@@ -1,0 +1,1 @@
+"""SOURCES: embedded, planted and public pairs of graphs."""

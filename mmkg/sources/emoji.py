@@ -1,0 +1,265 @@
+"""The embedded data set: emoji described in two languages and drawn by two vendors (see datasets/README.md)."""
+
+import hashlib
+import io
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..compute.seeding import numpy_generator
+from ..data.kg import AttributeTriples, ImageTable, KnowledgeGraph
+from ..data.split import split_links
+from ..data.task import AlignmentTask
+from ..errors import InputError, UsageError, nearest
+from ..typing import IntArray
+
+EMOJI_PAIRS = ("fr-en", "zh-en", "ja-en")
+_PACKAGE = Path(__file__).parents[1]
+_RESERVED = {ord(character): f"%{ord(character):02X}" for character in '<>"{}|^`\\%#?'} | {ord(" "): "_"}
+
+Node = tuple[str, str]  # (kind, code)
+
+
+def load_emoji(
+    pair: str = "fr-en",
+    *,
+    neutral: bool = True,
+    image_ratio: float = 1.0,
+    train_ratio: float = 0.3,
+    valid_ratio: float = 0.1,
+    seed: int = 0,
+    folder: str | Path | None = None,
+) -> AlignmentTask:
+    """Load an embedded pair of graphs: 1,914 emoji with 1-1 links, and what they are connected to.
+
+    Left: keywords in French, Chinese or Japanese, facts of emojibase-data, Twemoji pictures. Right: keywords
+    in English, facts of emoji-datasource, Noto pictures. Labels, names and values hold no code point; only
+    ``display`` holds the emoji. Rows of the right graph are shuffled (always the same way), so that the order
+    tells nothing.
+
+    Args:
+        pair: ``fr-en``, ``zh-en`` (names nearly useless) or ``ja-en``.
+        neutral: keep the facts that are the same in every language (subgroup, group, parts of joined emoji);
+            without them the task is harder, closest to DBP15K.
+        image_ratio: share of pictures kept on each side, in [0, 1], drawn with ``seed``.
+        train_ratio: share of links to learn from, see ``split_links``.
+        valid_ratio: share of those held out for selection.
+        seed: of the split and of the pictures kept; not of the graphs.
+        folder: where the data lie, if not in the place they are shipped in.
+
+    Returns:
+        A task named ``emoji-<pair>``; image features are float32 ``[1906, 128]`` per side at ``image_ratio=1``.
+
+    Raises:
+        UsageError: the pair is unknown or a ratio is out of range.
+        InputError: the data are missing or damaged.
+
+    Source:
+        emojibase-data 17.0.0, emoji-datasource 16.0.0, CLDR 48; licences in datasets/emoji/NOTICE.
+    """
+    if pair not in EMOJI_PAIRS:
+        raise UsageError(f"unknown emoji pair {pair!r}; {nearest(pair, EMOJI_PAIRS)}")
+    if not 0 <= image_ratio <= 1:
+        raise UsageError(f"image_ratio must be in [0, 1], got {image_ratio}")
+    files = _Files(emoji_folder() if folder is None else Path(folder))
+    generator = numpy_generator(seed, "images")
+    sides = (
+        _Side(pair.split("-")[0], "emojibase", "twitter", "currency", shuffled=False),
+        _Side(pair.split("-")[1], "datasource", "google", "language", shuffled=True),
+    )
+    left, right = (_read_graph(files, side, neutral, image_ratio, generator) for side in sides)
+    links = np.stack([left.emoji_rows, right.emoji_rows], axis=1)
+    return AlignmentTask(
+        left.graph,
+        right.graph,
+        split_links(links, train_ratio=train_ratio, valid_ratio=valid_ratio, seed=seed),
+        name=f"emoji-{pair}",
+        notes={
+            "left entities without triple": int((~left.graph.has_triple).sum()),
+            "right entities without triple": int((~right.graph.has_triple).sum()),
+        },
+    )
+
+
+def emoji_folder(package: Path = _PACKAGE) -> Path:
+    """Where the data are shipped: inside the installed package, or beside it in a checkout.
+
+    Raises:
+        InputError: neither folder exists.
+    """
+    places = (package / "datasets" / "emoji", package.parent / "datasets" / "emoji")
+    for place in places:
+        if (place / "SHA256SUMS").is_file():
+            return place
+    raise InputError(
+        f"expected the embedded emoji data in {places[0]} or {places[1]}, found neither; "
+        "install mmkg again, or run tools/emoji/build_emoji_pair.py in a checkout"
+    )
+
+
+@dataclass(frozen=True)
+class _Side:
+    """One graph of a pair: its language, the source of its attributes, its pictures, its own relation of flags."""
+
+    language: str
+    source: str
+    vendor: str
+    own_relation: str
+    shuffled: bool
+
+
+class _Read(NamedTuple):
+    graph: KnowledgeGraph
+    emoji_rows: IntArray  # row of each emoji, in the order of emoji.tsv
+
+
+class _Files:
+    """The shipped files; each is checked against SHA256SUMS when it is read."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        sums = folder / "SHA256SUMS"
+        if not sums.is_file():
+            raise InputError("expected a folder with the embedded emoji data, found no SHA256SUMS", path=folder)
+        lines = (line.split() for line in sums.read_text(encoding="utf-8").splitlines())
+        self.sums = {name: digest for digest, name in lines}
+
+    def read(self, name: str) -> bytes:
+        path = self.folder / name
+        if name not in self.sums or not path.is_file():
+            raise InputError("expected this file of the embedded data, found none; install mmkg again", path=path)
+        content = path.read_bytes()
+        if hashlib.sha256(content).hexdigest() != self.sums[name]:
+            raise InputError(
+                "the file differs from SHA256SUMS: it was damaged or edited; install mmkg again", path=path
+            )
+        return content
+
+    def table(self, name: str) -> list[dict[str, str]]:
+        header, *lines = (line.split("\t") for line in self.read(name).decode().split("\n")[:-1])
+        return [dict(zip(header, line, strict=True)) for line in lines]
+
+    def arrays(self, name: str) -> dict[str, NDArray[Any]]:
+        with np.load(io.BytesIO(self.read(name)), allow_pickle=False) as arrays:
+            return dict(arrays)
+
+
+def _read_graph(files: _Files, side: _Side, neutral: bool, image_ratio: float, generator: np.random.Generator) -> _Read:
+    emoji = files.table("emoji.tsv")
+    labels, facts = _read_facts(files, side, emoji, neutral)
+    order = _shuffle(labels, side.language) if side.shuffled else list(labels)
+    row_of = {node: row for row, node in enumerate(order)}
+    emoji_rows = np.array([row_of["emoji", str(number)] for number in range(len(emoji))], dtype=np.int64)
+    relations = {relation: position for position, relation in enumerate(dict.fromkeys(fact[1] for fact in facts))}
+    triples = [(row_of[head], relations[relation], row_of[tail]) for head, relation, tail in facts]
+    names = tuple(labels[node] for node in order)
+    display = list(names)
+    for row, item in zip(emoji_rows, emoji, strict=True):
+        display[row] = f"{item['emoji']} {names[row]}"
+    graph = KnowledgeGraph(
+        entities=_unique_uris(order, names, side.language),
+        relations=tuple(relations),
+        triples=np.unique(np.array(triples, dtype=np.int64), axis=0),
+        attributes=_attributes(files.table(f"attributes_{side.source}.tsv"), emoji_rows),
+        names=names,
+        images=_images(files.arrays(f"image_{side.vendor}.npz"), emoji_rows, image_ratio, generator),
+        display=tuple(display),
+    )
+    return _Read(graph, emoji_rows)
+
+
+def _read_facts(
+    files: _Files, side: _Side, emoji: Sequence[Mapping[str, str]], neutral: bool
+) -> tuple[dict[Node, str], list[tuple[Node, str, Node]]]:
+    """Label of every entity, kind by kind, and every fact; equal facts may come twice."""
+    text = files.table(f"text_{side.language}.tsv")
+    kinds: tuple[str, ...] = ("region", side.own_relation)
+    labels: dict[Node, str] = {("emoji", str(number)): item["label"] for number, item in enumerate(text)}
+    facts: list[tuple[Node, str, Node]] = []
+    for number, texts in enumerate(text):
+        for word in _split(texts["keywords"], "|"):
+            labels["keyword", word] = word
+            facts.append((("emoji", str(number)), "hasKeyword", ("keyword", word)))
+    if neutral:
+        kinds = ("subgroup", "group", *kinds)
+        for number, item in enumerate(emoji):
+            node = ("emoji", str(number))
+            facts.append((node, "inSubgroup", ("subgroup", item["subgroup"])))
+            facts.append((("subgroup", item["subgroup"]), "inGroup", ("group", item["group"])))
+            facts += [(node, "zwjComponent", ("emoji", part)) for part in _split(item["parts"], ",")]
+    facts += _flag_facts(files, side, emoji)
+    named = files.table(f"labels_{side.language}.tsv")
+    labels |= {(item["kind"], item["code"]): item["label"] for kind in kinds for item in named if item["kind"] == kind}
+    return labels, facts
+
+
+def _flag_facts(files: _Files, side: _Side, emoji: Sequence[Mapping[str, str]]) -> Iterator[tuple[Node, str, Node]]:
+    """Regions of flags and of regions; currencies or languages of flags."""
+    flags = {item["territory"]: str(number) for number, item in enumerate(emoji) if item["territory"]}
+    places = files.table("territories.tsv")
+    regions = {region for place in places for region in _split(place["region"], ",")}
+    for place in places:
+        code = place["territory"]
+        heads: list[Node] = [("emoji", flags[code])] if code in flags else []
+        for value in _split(place[side.own_relation], ","):
+            yield heads[0], side.own_relation, (side.own_relation, value)
+        if code in regions:  # the European Union is a flag and a region
+            heads.append(("region", code))
+        for region in _split(place["region"], ","):
+            yield from ((head, "region", ("region", region)) for head in heads)
+
+
+def _split(cell: str, separator: str) -> list[str]:
+    return cell.split(separator) if cell else []
+
+
+def _shuffle(labels: Mapping[Node, str], language: str) -> list[Node]:
+    """The entities, kind by kind, in an order that is drawn once and for all."""
+    generator = numpy_generator(0, f"emoji rows {language}")
+    order: list[Node] = []
+    for kind in dict.fromkeys(kind for kind, _ in labels):
+        nodes = [node for node in labels if node[0] == kind]
+        order += [nodes[i] for i in generator.permutation(len(nodes))]
+    return order
+
+
+def _unique_uris(order: Sequence[Node], names: Sequence[str], language: str) -> tuple[str, ...]:
+    """``emoji:<language>/<kind>/<label>``, as in DBpedia; equal ones get ``_(2)``, ``_(3)``, ..."""
+    seen: Counter[str] = Counter()
+    uris = []
+    for (kind, _), name in zip(order, names, strict=True):
+        uri = f"emoji:{language}/{kind}/{name.translate(_RESERVED)}"
+        seen[uri] += 1
+        uris.append(uri if seen[uri] == 1 else f"{uri}_({seen[uri]})")
+    return tuple(uris)
+
+
+def _attributes(table: Sequence[Mapping[str, str]], emoji_rows: IntArray) -> AttributeTriples:
+    """An attribute triple per value of each cell that is not empty, by entity row."""
+    names = tuple(table[0])
+    facts = sorted(
+        (row, attribute, value)
+        for row, item in zip(emoji_rows.tolist(), table, strict=True)
+        for attribute, name in enumerate(names)
+        for value in _split(item[name], " ")
+    )
+    entity, attribute, values = zip(*facts, strict=True)
+    return AttributeTriples(np.array(entity, np.int64), np.array(attribute, np.int64), names, values)
+
+
+def _images(
+    arrays: Mapping[str, NDArray[Any]], emoji_rows: IntArray, ratio: float, generator: np.random.Generator
+) -> ImageTable | None:
+    """``codes * scale`` of the pictures kept, by entity row; ``None`` if none is kept."""
+    rows = emoji_rows[arrays["rows"]]
+    kept = generator.permutation(len(rows))[: round(len(rows) * ratio)]
+    if len(kept) == 0:
+        return None
+    kept = kept[np.argsort(rows[kept])]
+    features = arrays["codes"][kept].astype(np.float32) * arrays["scale"]
+    return ImageTable(rows[kept], features)

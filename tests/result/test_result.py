@@ -1,0 +1,546 @@
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from small import SETTINGS, twins
+
+import mmkg
+import mmkg.result.run_folder
+from mmkg.data.entities import EntityTable
+from mmkg.data.features.build import build_inputs
+from mmkg.errors import InputError, UsageError
+from mmkg.models import EVA, EVAConfig
+from mmkg.result.result import AlignmentResult
+from mmkg.search import IndexConfig
+
+RUN_FILES = {
+    "config.toml",
+    "model.safetensors",
+    "embeddings.safetensors",
+    "entities.json",
+    "links.json",
+    "metrics.jsonl",
+    "index.faiss",
+    "index.faiss.json",
+    "alignment.tsv",
+    "record.json",
+    "report.html",
+    "manifest.json",
+}
+
+
+@pytest.fixture(scope="module")
+def loaded(small_run):
+    return AlignmentResult.load(small_run)
+
+
+@pytest.fixture
+def copy(small_run, tmp_path):
+    return shutil.copytree(small_run, tmp_path / "copy")
+
+
+def cosines(left, right):
+    left, right = (side.astype(np.float64) for side in (left, right))
+    lengths = [np.linalg.norm(side, axis=1, keepdims=True) for side in (left, right)]
+    return (left / np.where(lengths[0], lengths[0], 1)) @ (right / np.where(lengths[1], lengths[1], 1)).T
+
+
+def csls_by_hand(left, right, k=3):
+    """2 s - mean of the k largest of the row - mean of the k largest of the column."""
+    s = cosines(left, right)
+    rows, columns = -np.sort(-s, axis=1)[:, :k].mean(axis=1), -np.sort(-s, axis=0)[:k].mean(axis=0)
+    return 2 * s - rows[:, None] - columns[None, :]
+
+
+def hits_at_1(scores, links):
+    among = scores[np.ix_(links[:, 0], links[:, 1])]
+    return (among.argmax(axis=1) == np.arange(len(links))).mean()
+
+
+def test_search_finds_the_twin_of_every_entity():
+    task = twins(60, noise=0.0, overlap=1.0, missing={})
+    links = task.links.all()
+    for model, options in (("meaformer", SETTINGS["options"]), ("mclea", {"hidden_dim": 16, "structure_dim": 16})):
+        result = mmkg.align(task, model, modalities=("attribute", "image"), settings={**SETTINGS, "options": options})
+        assert [result.search(left, k=1)[0].row for left in links[:, 0].tolist()] == links[:, 1].tolist()
+        assert [result.search(right, k=1, side="right")[0].row for right in links[:, 1]] == links[:, 0].tolist()
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_search_gives_the_csls_of_the_embeddings_best_first(small_result, side):
+    expected = csls_by_hand(small_result.left, small_result.right)
+    expected = expected if side == "left" else expected.T
+    for row in (0, 17, 44):
+        hits = small_result.search(row, k=7, side=side)
+        order = np.argsort(-expected[row], kind="stable")[:7]
+        assert [hit.row for hit in hits] == order.tolist()
+        np.testing.assert_allclose([hit.score for hit in hits], expected[row, order], atol=1e-5)
+
+
+def test_search_without_csls_gives_cosines(small_result):
+    protocol = dataclasses.replace(small_result.protocol, csls_k=0)
+    plain = dataclasses.replace(small_result, protocol=protocol)
+    expected = cosines(small_result.left, small_result.right)[9]
+    hits = plain.search(9, k=3)
+    assert [hit.row for hit in hits] == np.argsort(-expected)[:3].tolist()
+    np.testing.assert_allclose([hit.score for hit in hits], -np.sort(-expected)[:3], atol=1e-6)
+
+
+def test_an_entity_is_found_by_row_uri_and_name_in_any_letter_case(small_result, small_task):
+    row = int(small_task.links.test[0, 0])
+    by_row = small_result.search(row)
+    for entity in (f"left/{row}", "Chat", "chat", "CHAT"):
+        assert small_result.search(entity) == by_row
+    gold = small_result.search("CHATS", side="right")
+    assert gold == small_result.search(int(small_task.links.test[0, 1]), side="right")
+
+
+def test_of_several_entities_of_one_name_the_linked_one_answers(small_result, small_task):
+    left = small_result.entities[0]
+    linked = set(small_task.links.all()[:, 0].tolist())
+    free = next(row for row in range(len(left.labels)) if row not in linked)
+    chat = int(small_task.links.test[0, 0])
+    names = list(left.names)
+    names[free] = "Chat"
+    other = dataclasses.replace(
+        small_result, entities=(dataclasses.replace(left, names=tuple(names)), small_result.entities[1])
+    )
+    assert other.find("Chat") == [chat, free]
+    assert other.find("chat") == [chat, free]
+
+
+def test_an_exact_name_goes_before_the_same_letters_in_another_case():
+    table = EntityTable(("a", "b", "c"), ("Or", "or", "OR"), ("1", "2", "3"))
+    assert table.find("or") == [1]
+    assert table.find("oR") == [0, 1, 2]
+    assert table.find("c") == [2]
+
+
+def test_an_unknown_entity_is_refused_with_names_near_it(small_result):
+    with pytest.raises(UsageError, match=r"no entity has the label or name 'Chatt'; near: 'Chat'"):
+        small_result.search("Chatt")
+    for row in (-1, 90):
+        with pytest.raises(UsageError, match=rf"row must be in 0\.\.89, got {row}"):
+            small_result.search(row)
+    with pytest.raises(UsageError, match="unknown side 'lefft'; did you mean 'left'"):
+        small_result.search("Chat", side="lefft")
+
+
+def test_shares_sum_to_the_cosine_from_either_side(small_result):
+    expected = cosines(small_result.left, small_result.right)
+    for hit in small_result.search(5, k=4):
+        assert sum(hit.shares.values()) == pytest.approx(expected[5, hit.row], abs=1e-5)
+    for hit in small_result.search(8, k=4, side="right"):
+        assert sum(hit.shares.values()) == pytest.approx(expected[hit.row, 8], abs=1e-5)
+    assert tuple(hit.shares) == ("structure", "relation", "attribute", "image", "name")
+
+
+def test_a_missing_image_has_no_share(small_result, small_task):
+    without = np.setdiff1d(np.arange(90), small_task.left.images.rows)
+    assert [hit.shares["image"] for hit in small_result.search(int(without[0]), k=3)] == [0.0, 0.0, 0.0]
+
+
+def test_evaluate_agrees_with_a_csls_table_by_hand(small_result, small_task):
+    links = small_task.links.test
+    scores = csls_by_hand(small_result.left[links[:, 0]], small_result.right[links[:, 1]])
+    here = np.arange(len(links))
+    assert small_result.metrics["left_to_right"]["hits@1"] == pytest.approx((scores.argmax(axis=1) == here).mean())
+    assert small_result.metrics["right_to_left"]["hits@1"] == pytest.approx((scores.argmax(axis=0) == here).mean())
+    ranks = 1 + (scores > scores.diagonal()[:, None]).sum(axis=1)
+    assert small_result.metrics["left_to_right"]["mrr"] == pytest.approx((1 / ranks).mean())
+
+
+def test_more_candidates_are_no_easier(small_result):
+    test, everyone = small_result.metrics, small_result.evaluate(candidates="all", csls_k=0)
+    test = small_result.evaluate(csls_k=0)
+    for direction in ("left_to_right", "right_to_left"):
+        assert everyone[direction]["mrr"] <= test[direction]["mrr"]
+        assert everyone[direction]["mr"] >= test[direction]["mr"]
+    assert everyone != test
+
+
+def test_a_restricted_run_is_the_run_of_those_columns(small_result, small_task):
+    widths = dict(small_result.widths)
+    starts = dict(zip(widths, np.cumsum([0, *widths.values()]), strict=False))
+    columns = np.r_[*(slice(starts[name], starts[name] + widths[name]) for name in ("relation", "name"))]
+    left, right = small_result.left[:, columns], small_result.right[:, columns]
+    restricted = small_result.restrict(["name", "relation"])
+    assert dict(restricted.widths) == {"relation": 16, "name": 16}
+    assert restricted.metrics == mmkg.evaluate(left, right, small_task.links.test)
+    assert restricted.protocol.modalities == ("relation", "name") and restricted.protocol.surface_names
+    scores, cosine = csls_by_hand(left, right), cosines(left, right)
+    for row in range(0, 90, 9):
+        hits = restricted.search(row, k=3)
+        np.testing.assert_allclose([hit.score for hit in hits], -np.sort(-scores[row])[:3], atol=1e-5)
+        np.testing.assert_allclose([scores[row, hit.row] for hit in hits], [hit.score for hit in hits], atol=1e-5)
+        for hit in hits:
+            assert sum(hit.shares.values()) == pytest.approx(cosine[row, hit.row], abs=1e-5)
+    assert not small_result.restrict(["image"]).protocol.surface_names
+
+
+def test_restricting_to_all_modalities_changes_nothing(small_result):
+    assert small_result.restrict(list(small_result.widths)).metrics == small_result.metrics
+
+
+@pytest.mark.parametrize(
+    ("names", "message"), [(["nam"], "no modality 'nam'; did you mean 'name'"), ([], "at least one")]
+)
+def test_restricting_to_no_modality_of_the_run_is_refused(small_result, names, message):
+    with pytest.raises(UsageError, match=message):
+        small_result.restrict(names)
+
+
+def naive_margins(scores, pairs):
+    """By how much each pair beats every other pair in its row and its column."""
+    found = []
+    for i, j in pairs:
+        others = [scores[i, c] for c in range(scores.shape[1]) if c != j]
+        others += [scores[r, j] for r in range(scores.shape[0]) if r != i]
+        found.append(scores[i, j] - max(others))
+    return np.array(found)
+
+
+def test_confidence_is_a_probability_that_rises_with_the_margin(small_result):
+    scores = csls_by_hand(small_result.left, small_result.right)
+    found, confidence = small_result.neighbors(4)
+    assert found.ids.shape == confidence.shape == (90, 4)
+    assert confidence.min() >= 0 and confidence.max() <= 1 and confidence.max() - confidence.min() > 0.2
+    for matching in (small_result.matching, small_result.match("hungarian")):
+        margins = naive_margins(scores, matching.pairs.tolist())
+        expected = small_result.counterparts.calibration.predict(margins)
+        np.testing.assert_allclose(matching.confidence, expected, atol=1e-4)
+    pairs = [(row, int(answer)) for row in (3, 60) for answer in found.ids[row]]
+    expected = small_result.counterparts.calibration.predict(naive_margins(scores, pairs))
+    np.testing.assert_allclose(confidence[[3, 60]].ravel(), expected, atol=1e-4)
+    back, sure = small_result.neighbors(2, side="right")
+    pairs = [(int(answer), 7) for answer in back.ids[7]]
+    expected = small_result.counterparts.calibration.predict(naive_margins(scores, pairs))
+    np.testing.assert_allclose(sure[7], expected, atol=1e-4)
+
+
+def test_without_an_index_few_entities_are_scored_with_all_others(small_result, monkeypatch):
+    monkeypatch.setattr("mmkg.result.result.LARGEST_FLAT", 10)
+    monkeypatch.setattr("mmkg.result.result.BLOCK_ROWS", 32)
+    rows = np.array([4, 17, 88])
+    for csls_k in (3, 0):
+        protocol = dataclasses.replace(small_result.protocol, csls_k=csls_k)
+        bare = dataclasses.replace(small_result, protocol=protocol)
+        bare.__dict__["csls_means"] = small_result.csls_means
+        found = bare.nearest(rows, 3, "right")
+        assert bare.indexes == {}
+        scores = (
+            csls_by_hand(small_result.left, small_result.right) if csls_k else small_result.left @ small_result.right.T
+        )
+        for query, column in enumerate(rows.tolist()):
+            expected = np.argsort(-scores[:, column])[:3]
+            assert found.ids[query].tolist() == expected.tolist()
+            np.testing.assert_allclose(found.scores[query], scores[expected, column], atol=1e-4)
+
+
+def test_what_was_learnt_about_counterparts_is_saved_with_the_run(small_result, small_run):
+    loaded = AlignmentResult.load(small_run)
+    assert "counterparts" in vars(loaded)  # not found out again
+    assert loaded.counterparts.as_dict() == small_result.counterparts.as_dict()
+    assert loaded.threshold() == small_result.threshold()
+
+
+def test_the_share_with_a_counterpart_may_be_told(small_result):
+    search = dataclasses.replace(small_result.experiment.search, matchable=0.25)
+    told = dataclasses.replace(
+        small_result, experiment=dataclasses.replace(small_result.experiment, search=search)
+    ).counterparts
+    assert (told.share, told.estimated) == (0.25, False)
+    assert small_result.counterparts.estimated and 0.01 <= small_result.counterparts.share <= 0.99
+    with pytest.raises(UsageError, match=r"matchable must be in 0\.\.1, got 1\.5"):
+        dataclasses.replace(search, matchable=1.5)
+
+
+def test_only_matches_that_are_sure_enough_are_believed(small_result):
+    least = small_result.threshold()
+    matching = small_result.matching
+    expected = [pair for pair, sure in zip(matching.pairs.tolist(), matching.confidence, strict=True) if sure >= least]
+    assert small_result.believed().pairs.tolist() == expected and 0 < len(expected) < len(matching)
+    assert small_result.believed(threshold=0.0) is matching
+    bare = dataclasses.replace(
+        small_result, links=dataclasses.replace(small_result.links, valid=small_result.links.valid[:9])
+    )
+    assert bare.threshold() == 0 and len(bare.believed()) == len(bare.matching)
+    for asked in (lambda: bare.believed(threshold=0.5), lambda: bare.threshold(0.9)):
+        with pytest.raises(UsageError, match="too few validation links"):
+            asked()
+
+
+def test_confidence_says_how_often_the_best_answer_is_right(small_result, small_task):
+    """Over the linked entities the sum of the confidences is near the number of right answers."""
+    rows = np.concatenate([small_task.links.test, small_task.links.valid])
+    found, confidence = small_result.neighbors(1)
+    right = (found.ids[rows[:, 0], 0] == rows[:, 1]).sum()
+    assert confidence[rows[:, 0], 0].sum() == pytest.approx(right, abs=0.2 * len(rows))
+
+
+def test_an_unknown_matcher_is_refused_with_the_nearest_one(small_result):
+    with pytest.raises(UsageError, match="unknown matcher 'hungarain'; did you mean 'hungarian'"):
+        small_result.match("hungarain")
+
+
+def test_mutual_matches_are_each_others_best(small_result):
+    scores = csls_by_hand(small_result.left, small_result.right)
+    expected = {
+        (i, int(scores[i].argmax())) for i in range(90) if int(scores[:, int(scores[i].argmax())].argmax()) == i
+    }
+    assert {tuple(pair) for pair in small_result.match("mutual").pairs.tolist()} == expected
+
+
+def test_the_sample_shows_test_links_and_marks_wrong_answers(small_result, small_task):
+    golds = {
+        (small_task.left.label(left), small_task.right.label(right)) for left, right in small_task.links.test.tolist()
+    }
+    sample = small_result.sample(len(golds) + 5)
+    assert {(row["left"], row["gold"]) for row in sample} == golds
+    assert all((row["right"] == row["gold"]) == row["correct"] for row in sample)
+    assert len(small_result.sample(12)) == 12
+    for row in sample:
+        assert sum(row["shares"].values()) == pytest.approx(1)
+
+
+def test_a_saved_run_has_every_file_and_nothing_else(small_run):
+    assert {path.name for path in small_run.iterdir()} == RUN_FILES
+    manifest = json.loads((small_run / "manifest.json").read_text())
+    assert set(manifest["sha256"]) == RUN_FILES - {"manifest.json"}
+
+
+def test_a_saved_run_tells_its_history_links_and_record(small_run, small_result):
+    history = [json.loads(line) for line in (small_run / "metrics.jsonl").read_text().splitlines()]
+    assert [row["epoch"] for row in history] == [0, 1, 2, 3]
+    assert [("valid" in row) for row in history] == [False, True, False, True]
+    lines = (small_run / "alignment.tsv").read_text().splitlines()
+    assert len(lines) == 1 + len(small_result.matching.pairs)
+    record = json.loads((small_run / "record.json").read_text())
+    assert record["metrics"] == small_result.metrics and record["seed"] == 0
+    assert set(record["seconds"]) == {"features", "train", "embed", "evaluate", "index", "match"}
+    assert "left/" in lines[1] and "mmkg" in record["versions"]
+    assert "<html" in (small_run / "report.html").read_text()
+
+
+def test_a_loaded_run_answers_as_the_saved_one(loaded, small_result):
+    assert np.array_equal(loaded.left, small_result.left) and np.array_equal(loaded.right, small_result.right)
+    for side in ("left", "right"):
+        assert loaded.search(11, k=4, side=side) == small_result.search(11, k=4, side=side)
+    for method in ("mutual", "greedy", "hungarian"):
+        ours, theirs = loaded.match(method), small_result.match(method)
+        assert np.array_equal(ours.pairs, theirs.pairs) and np.array_equal(ours.score, theirs.score)
+        assert np.array_equal(ours.confidence, theirs.confidence)
+    assert loaded.metrics == small_result.metrics == loaded.evaluate()
+    assert loaded.protocol == small_result.protocol and loaded.experiment == small_result.experiment
+    assert loaded.entities == small_result.entities and list(loaded.history) == list(small_result.history)
+    for name, tensor in small_result.weights.items():
+        assert torch.equal(loaded.weights[name], tensor)
+
+
+def test_a_loaded_run_saves_to_the_same_files(loaded, small_run, tmp_path):
+    loaded.save(tmp_path / "again")
+    assert {path.name for path in (tmp_path / "again").iterdir()} == RUN_FILES
+    for name in sorted(RUN_FILES):
+        assert (tmp_path / "again" / name).read_bytes() == (small_run / name).read_bytes(), name
+
+
+@pytest.mark.parametrize("name", sorted(RUN_FILES))
+def test_a_flipped_byte_in_any_file_is_refused_with_its_name(copy, name):
+    data = bytearray((copy / name).read_bytes())
+    for place in (len(data) // 2, len(data) - 3):
+        flipped = data.copy()
+        flipped[place] ^= 1
+        (copy / name).write_bytes(flipped)
+        with pytest.raises(InputError, match=name.replace(".", r"\.")):
+            AlignmentResult.load(copy)
+
+
+def test_any_flipped_byte_of_the_manifest_is_refused(copy):
+    data = (copy / "manifest.json").read_bytes()
+    for place in range(0, len(data) - 1, max(1, len(data) // 40)):
+        flipped = bytearray(data)
+        flipped[place] ^= 1
+        (copy / "manifest.json").write_bytes(flipped)
+        with pytest.raises(InputError):
+            AlignmentResult.load(copy)
+
+
+@pytest.mark.parametrize("name", sorted(RUN_FILES - {"manifest.json"}))
+def test_a_file_that_is_gone_is_refused_with_its_name(copy, name):
+    (copy / name).unlink()
+    with pytest.raises(InputError, match=rf"{name} is missing"):
+        AlignmentResult.load(copy)
+
+
+def test_a_folder_without_a_finished_run_is_refused(tmp_path, copy):
+    with pytest.raises(InputError, match="absent: .*no such folder"):
+        AlignmentResult.load(tmp_path / "absent")
+    (copy / "manifest.json").unlink()
+    with pytest.raises(InputError, match="unfinished run"):
+        AlignmentResult.load(copy)
+    for text in ("[]", "{}", "5", "\xff", '{"sha256": 5}', '{"sha256": {}, "format": 1}'):
+        (copy / "manifest.json").write_text(text, encoding="latin-1")
+        with pytest.raises(InputError, match="manifest"):
+            AlignmentResult.load(copy)
+
+
+def test_a_run_of_another_format_is_refused(small_result, tmp_path, monkeypatch):
+    monkeypatch.setattr(mmkg.result.run_folder, "FORMAT", 99)
+    small_result.save(tmp_path / "new")
+    monkeypatch.undo()
+    with pytest.raises(InputError, match="expected run format 1, got 99"):
+        AlignmentResult.load(tmp_path / "new")
+
+
+def test_a_run_of_other_data_is_refused(small_run, small_task):
+    assert AlignmentResult.load(small_run, fingerprint=small_task.fingerprint()).metrics
+    other = twins(seed=4).fingerprint()
+    with pytest.raises(InputError, match=f"other data: .* expected {other}"):
+        AlignmentResult.load(small_run, fingerprint=other)
+
+
+def test_an_index_of_another_run_is_refused(small_result, tmp_path, monkeypatch):
+    record = dataclasses.replace(small_result.record, fingerprint="0" * 64)
+    other = dataclasses.replace(small_result, record=record).save(tmp_path / "other")
+    real = mmkg.result.run_folder.save_index
+
+    def save_other(index, path, **options):
+        real(index, path, **options)
+        for name in ("index.faiss", "index.faiss.json"):
+            shutil.copy(other / name, path.parent / name)
+
+    monkeypatch.setattr(mmkg.result.run_folder, "save_index", save_other)
+    small_result.save(tmp_path / "mixed")
+    with pytest.raises(InputError, match="index belongs to other data: fingerprint"):
+        AlignmentResult.load(tmp_path / "mixed")
+
+
+@pytest.mark.parametrize(
+    "writer",
+    [
+        "run_folder.write_tsv",
+        "run_folder.save_index",
+        "run_folder.write_text",
+        "run_folder.save_file",
+        "result.render_report",
+    ],
+)
+def test_a_save_that_fails_leaves_no_run_and_no_half_written_file(small_result, small_run, copy, monkeypatch, writer):
+    def full(*arguments, **options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(f"mmkg.result.{writer}", full)
+    with pytest.raises(OSError, match="No space"):
+        small_result.save(copy)
+    assert not (copy / "manifest.json").exists()
+    assert not list(copy.glob(".*")) and not list(copy.glob("*.part"))
+    with pytest.raises(InputError, match="unfinished run"):
+        AlignmentResult.load(copy)
+    monkeypatch.undo()
+    small_result.save(copy)
+    assert AlignmentResult.load(copy).metrics == small_result.metrics
+
+
+def test_files_of_others_in_the_folder_are_left_alone(small_result, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    small_result.save(tmp_path)
+    (tmp_path / "notes.txt").write_text("changed")
+    assert AlignmentResult.load(tmp_path).metrics == small_result.metrics
+
+
+def test_saving_over_an_older_run_replaces_it(small_result, small_run, copy):
+    dataclasses.replace(small_result, weights={}).save(copy)
+    assert AlignmentResult.load(copy).weights == {}
+
+
+def test_a_run_of_a_model_object_is_saved_and_loaded(small_task, tmp_path):
+    inputs = build_inputs(small_task)
+    torch.manual_seed(0)
+    model = EVA.build(EVAConfig(structure_dims=(16, 16, 16), hidden_dim=16, image_dim=16), inputs.dims)
+    result = mmkg.align(small_task, model, settings={"training": {"epochs": 2}})
+    assert result.experiment.model == "custom:EVA"
+    result.save(tmp_path / "custom")
+    loaded = AlignmentResult.load(tmp_path / "custom")
+    assert loaded.experiment == result.experiment
+    assert loaded.search("Chat") == result.search("Chat")
+    assert set(loaded.weights) == set(model.state_dict())
+
+
+def test_a_run_without_test_links_has_matches_but_no_metrics(small_task, tmp_path):
+    links = dataclasses.replace(small_task.links, test=np.empty((0, 2), np.int64))
+    result = mmkg.align(dataclasses.replace(small_task, links=links), settings=SETTINGS)
+    assert result.metrics == {} and len(result.matching.pairs) > 30
+    loaded = AlignmentResult.load(result.save(tmp_path / "run"))
+    assert loaded.metrics == {} and np.array_equal(loaded.matching.pairs, result.matching.pairs)
+    assert len(loaded.sample(5)) == 5
+
+
+def test_few_validation_links_give_no_confidence(small_result):
+    links = dataclasses.replace(small_result.links, valid=small_result.links.valid[:9])
+    result = dataclasses.replace(small_result, links=links)
+    assert result.counterparts is None and result.matching.confidence is None
+    assert [hit.confidence for hit in result.search(0, k=2)] == [None, None]
+    assert [link.confidence for link in result.export()][:2] == [None, None]
+
+
+def test_a_restricted_run_need_not_be_ranked(small_result, monkeypatch):
+    expected = small_result.restrict(["name"])
+    monkeypatch.setattr("mmkg.result.result.evaluate", None)  # would fail if it were called
+    unranked = small_result.restrict(["name"], evaluate=False)
+    assert unranked.metrics == {} and np.array_equal(unranked.left, expected.left)
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").is_file(), reason="needs /proc")
+def test_a_loaded_run_maps_its_embeddings_and_leaves_the_file_alone(copy):
+    before = (copy / "embeddings.safetensors").read_bytes()
+    loaded = AlignmentResult.load(copy)
+    assert str(copy / "embeddings.safetensors") in Path("/proc/self/maps").read_text()
+    loaded.left[0] = 0
+    assert (copy / "embeddings.safetensors").read_bytes() == before
+
+
+def test_a_loaded_table_keeps_equal_texts_once():
+    texts = [[text + "!" for text in texts] for texts in (["a", "b"], ["a", "x"], ["a", "y"])]
+    table = EntityTable.of_columns(*texts)
+    assert table.labels[0] is table.names[0] is table.display[0]
+    assert (table.labels, table.names, table.display) == (("a!", "b!"), ("a!", "x!"), ("a!", "y!"))
+
+
+def test_an_ivf_run_chooses_its_lists_before_the_first_question(small_result):
+    search = dataclasses.replace(small_result.experiment.search, index="ivf", options=IndexConfig(nlist=4))
+    asked = dataclasses.replace(small_result, experiment=dataclasses.replace(small_result.experiment, search=search))
+    assert asked.index().kind == "ivf" and asked.index().config.nprobe is not None
+    found, expected = (result.neighbors(1)[0].ids[:, 0] for result in (asked, small_result))
+    assert (found == expected).mean() >= 0.999  # what the choice of nprobe allows
+
+
+def test_a_matcher_takes_the_number_of_candidates(small_result):
+    size = max(len(small_result.left), len(small_result.right))
+    everything, dense = small_result.match("hungarian", k=size), small_result.match("hungarian")
+    assert everything.score.sum() == pytest.approx(dense.score.sum(), rel=1e-4)
+    one = small_result.match("hungarian", k=1)
+    best_right = small_result.neighbors(1)[0].ids[:, 0]
+    best_left = small_result.neighbors(1, side="right")[0].ids[:, 0]
+    for left, right in one.pairs.tolist():
+        assert best_right[left] == right or best_left[right] == left
+
+
+def test_a_large_run_goes_through_lists_of_each_modality(small_result, tmp_path, monkeypatch):
+    """The limit of flat search put below the size: with so few lists that all are read, the answers are exact."""
+    for module in ("mmkg.result.result", "mmkg.search.index", "mmkg.search.means"):
+        monkeypatch.setattr(f"{module}.LARGEST_FLAT", 50)
+    large = dataclasses.replace(small_result)  # nothing cached
+    for found, expected in zip(large.csls_means, small_result.csls_means, strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert large.index().kind == large.index("right").kind == "parts"
+    assert large.index().config.parts == tuple(small_result.widths.values())
+    assert large.match("mutual").pairs.tolist() == small_result.match("mutual").pairs.tolist()
+    assert (large.neighbors(3)[0].ids == small_result.neighbors(3)[0].ids).all()
+    large.save(tmp_path / "run")
+    loaded = AlignmentResult.load(tmp_path / "run")
+    assert loaded.index().kind == "parts"
+    assert [hit.row for hit in loaded.search(3)] == [hit.row for hit in small_result.search(3)]

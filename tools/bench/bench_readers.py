@@ -1,0 +1,179 @@
+"""Measures the readers: triples per CPU-second and peak memory of each format on one generated graph.
+
+The graph is written in each format first; reading is measured in a process of its own, so that memory is that of the
+one reader. Integer ids (the columns of DBP15K) and pyarrow.csv without checks stand beside them.
+
+    python tools/bench/bench_readers.py                       # 500,000 triples
+    python tools/bench/bench_readers.py --triples 5000000
+"""
+
+import argparse
+import gzip
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from harness import measure, parser, report, row, start
+
+from mmkg.data.formats.delimited import read_delimited
+from mmkg.data.formats.openea import read_openea
+from mmkg.data.formats.parquet import read_parquet, write_rows
+from mmkg.data.formats.rdf import read_rdf
+from mmkg.data.parsing.columns import Faults, read_integers
+
+BLOCK = 1 << 16
+FACTS = 10  # percent of the statements of the mixed RDF file that are literals
+HEADLINES = ("read TSV", "read N-Triples", "read Parquet")
+
+
+def plain_csv(path: Path) -> int:
+    from pyarrow import csv
+
+    names = csv.ReadOptions(column_names=["head", "relation", "tail"], use_threads=False)
+    return csv.read_csv(path, read_options=names, parse_options=csv.ParseOptions(delimiter="\t")).num_rows
+
+
+READERS: dict[str, tuple[str, Callable[[Path], int]]] = {  # stage: file, reader that tells how many it read
+    "read integers": ("ids", lambda path: len(read_integers(path, 3, Faults()).values)),
+    "pyarrow.csv unchecked": ("triples.tsv", plain_csv),
+    "read TSV": ("triples.tsv", lambda path: len(read_delimited(path).triples)),
+    "read TSV gzip": ("triples.tsv.gz", lambda path: len(read_delimited(path).triples)),
+    "read CSV": ("triples.csv", lambda path: len(read_delimited(path).triples)),
+    "read CSV quoted": ("quoted.csv", lambda path: len(read_delimited(path).triples)),
+    "read OpenEA": ("openea", lambda path: len(read_openea(path).left.triples) * 2),
+    "read N-Triples": ("triples.nt", lambda path: len(read_rdf(path).graph.triples)),
+    "read N-Triples with literals": ("mixed.nt", lambda path: size_of(read_rdf(path).graph)),
+    "read N-Quads": ("triples.nq", lambda path: len(read_rdf(path).graph.triples)),
+    "read Turtle": ("triples.ttl", lambda path: len(read_rdf(path).graph.triples)),
+    "read Parquet": ("triples.parquet", lambda path: len(read_parquet(path).triples)),
+}
+
+
+def main() -> None:
+    options = parser(__doc__)
+    options.add_argument("--triples", type=int, default=500_000)
+    options.add_argument("--entities", type=int, default=0, help="default: one for five triples")
+    options.add_argument("--only", default="", help="comma-separated stages")
+    options.add_argument("--folder", type=Path, help="where the files are written; default: a temporary folder")
+    options.add_argument("--reader", help=argparse.SUPPRESS)
+    args = start(options)
+    if args.reader:
+        print(json.dumps(read_alone(args.reader, args.folder)))
+        return
+    triples = 20_000 if args.small else args.triples
+    wanted = [name.strip() for name in args.only.split(",") if name.strip()] or list(READERS)
+    if unknown := [name for name in wanted if name not in READERS]:
+        options.error(f"--only: expected some of {', '.join(READERS)}, got {', '.join(unknown)}")
+    folder = args.folder or Path(tempfile.mkdtemp())
+    rows = []
+    try:
+        for stage in wanted:
+            file = READERS[stage][0]
+            write(folder, file, triples, args.entities or max(triples // 5, 2))
+            rows.append(measured(stage, folder, triples))
+            if args.folder is None:
+                remove(folder / file)
+    finally:
+        if args.folder is None:
+            shutil.rmtree(folder)
+    report("readers", rows, args)
+
+
+def measured(stage: str, folder: Path, triples: int) -> dict[str, Any]:
+    """A row, taken by a process of its own."""
+    command = [sys.executable, __file__, "--reader", stage, "--folder", str(folder), "--threads", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{stage}: {done.stderr}")
+    spent = json.loads(done.stdout)
+    if spent.pop("read") != triples:
+        raise SystemExit(f"{stage} read another number of triples")
+    size = folder / READERS[stage][0]
+    size_mb = sum(path.stat().st_size for path in (size.iterdir() if size.is_dir() else [size])) / 1e6
+    rate = triples / spent["cpu_s"]
+    note = f"{float(f'{rate:.3g}'):,.0f} triples per CPU-s, {spent['above_mb']:,.0f} MB above the start"
+    what = f"{triples:,} triples"
+    return row(stage, what, spent, file_mb=size_mb, per_cpu_s=rate, note=note, headline=stage in HEADLINES)
+
+
+def read_alone(stage: str, folder: Path) -> dict[str, float]:
+    """CPU-seconds and memory of one reading, and how many triples it found."""
+    file, reader = READERS[stage]
+    read, spent = measure(lambda: reader(folder / file))
+    return {**spent, "read": read}
+
+
+def size_of(graph: Any) -> int:
+    return len(graph.triples) + len(graph.attributes)
+
+
+def write(folder: Path, file: str, triples: int, entities: int) -> None:
+    """One file of the graph, unless it is there: entities by Zipf's law, 300 relations, names as in DBpedia."""
+    path = folder / file
+    if path.exists():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    if file == "openea":
+        path.mkdir()
+        for k in (1, 2):
+            text_file(path / f"rel_triples_{k}", triples // 2, entities // 2, "{0}\t{1}\t{2}\n")
+        (path / "ent_links").write_text("", encoding="utf-8")
+    elif file == "triples.parquet":
+        names = (label(h, r, t) for h, r, t in rows_of(triples, entities))
+        write_rows(path, ("head", "relation", "tail"), names)
+    else:
+        text_file(path, triples, entities, LINES[file])
+
+
+LINES = {
+    "ids": "{3}\t{4}\t{5}\n",
+    "triples.tsv": "{0}\t{1}\t{2}\n",
+    "triples.tsv.gz": "{0}\t{1}\t{2}\n",
+    "triples.csv": "{0},{1},{2}\n",
+    "quoted.csv": '"{0}",{1},{2}\n',
+    "triples.nt": "<{0}> <{1}> <{2}> .\n",
+    "mixed.nt": "<{0}> <{1}> <{2}> .\n",
+    "triples.nq": "<{0}> <{1}> <{2}> <http://example.org/graph> .\n",
+    "triples.ttl": "<{0}> <{1}> <{2}> .\n",
+}
+
+
+def text_file(path: Path, triples: int, entities: int, line: str) -> None:
+    opened: Any = gzip.open(path, "wt") if path.suffix == ".gz" else path.open("w", encoding="utf-8")
+    literal = '<{0}> <http://example.org/ontology/height> "{4}.5"^^<http://www.w3.org/2001/XMLSchema#double> .\n'
+    with opened as file:
+        for number, (head, relation, tail) in enumerate(rows_of(triples, entities)):
+            shape = literal if path.name == "mixed.nt" and number % 100 < FACTS else line
+            file.write(shape.format(*label(head, relation, tail), head, relation, tail))
+
+
+def label(head: int, relation: int, tail: int) -> tuple[str, str, str]:
+    base = "http://example.org/resource/Entity_"
+    return f"{base}{head}", f"http://example.org/ontology/relation{relation}", f"{base}{tail}"
+
+
+def rows_of(triples: int, entities: int) -> Any:
+    """Head, relation and tail of each triple."""
+    generator = np.random.default_rng(0)
+    for first in range(0, triples, BLOCK):
+        size = min(BLOCK, triples - first)
+        draws = [generator.random(size) for _ in range(3)]
+        heads, tails = ((entities * draw**2).astype(np.int64).tolist() for draw in draws[:2])
+        yield from zip(heads, (300 * draws[2] ** 3).astype(np.int64).tolist(), tails, strict=True)
+
+
+def remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+if __name__ == "__main__":
+    main()
