@@ -1,12 +1,14 @@
 """Settings: nested plain values from TOML and ``key=value``, and dataclasses made of them, misspelt keys refused."""
 
 import dataclasses
+import functools
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pydantic
+import pydantic.dataclasses
 
 from ..errors import InputError, UsageError, nearest
 
@@ -106,12 +108,47 @@ def parse(default: C, values: Any, section: str) -> C:
     try:
         parsed: C = pydantic.TypeAdapter(cls).validate_python(merged)
     except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        if isinstance(own := first.get("ctx", {}).get("error"), UsageError):  # raised by the config itself
-            raise UsageError(f"{section}: {own}") from None
-        place = ".".join([section, *(str(part) for part in first["loc"])])
-        raise UsageError(f"{place}: {first['msg'][:1].lower()}{first['msg'][1:]}, got {first['input']!r}") from None
+        raise UsageError(_first_fault(error, section, known)) from None
     return parsed
+
+
+def configuration(cls: type[C]) -> type[C]:
+    """Class decorator: a frozen dataclass whose types and constraints are checked when it is built.
+
+    Constraints are pydantic's, e.g. ``epochs: Annotated[int, Field(ge=1)] = 50``. It stands above ``@dataclass``.
+
+    Raises:
+        UsageError: from the constructor, a value that does not fit; the message names the field.
+    """
+    checked: type[Any] = pydantic.dataclasses.dataclass(cls, frozen=True, config=pydantic.ConfigDict(extra="forbid"))
+    checked.__doc__ = cls.__doc__
+    names = [f.name for f in dataclasses.fields(checked)]
+    build = checked.__init__
+
+    @functools.wraps(build)
+    def __init__(self: Any, *args: Any, **values: Any) -> None:
+        try:
+            build(self, *args, **values)
+        except pydantic.ValidationError as error:
+            raise UsageError(_first_fault(error, "", names)) from None
+
+    checked.__init__ = __init__
+    return checked
+
+
+def _first_fault(error: pydantic.ValidationError, section: str, names: Sequence[str]) -> str:
+    """The first of the faults that pydantic found, in one line."""
+    first = error.errors()[0]
+    place = [
+        names[part] if isinstance(part, int) and not depth else str(part) for depth, part in enumerate(first["loc"])
+    ]
+    if isinstance(own := first.get("ctx", {}).get("error"), UsageError):  # raised by the configuration itself
+        inside = ".".join(part for part in (section, *place) if part)
+        return f"{inside}: {own}" if inside else str(own)
+    if first["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+        return f"unknown setting {place[-1]!r}; {nearest(place[-1], names)}"
+    message = f"{first['msg'][:1].lower()}{first['msg'][1:]}, got {first['input']!r}"
+    return f"{'.'.join(part for part in (section, *place) if part)}: {message}"
 
 
 def plain(values: Mapping[str, Any]) -> dict[str, Any]:
