@@ -7,7 +7,8 @@ from typing import Any
 
 from .compute.devices import resolve_device
 from .config.data import DataConfig
-from .config.experiment import Experiment, check_seed
+from .config.experiment import Experiment
+from .config.parse import check_seed
 from .data.arrays.by_name import holds_ids
 from .data.arrays.cache import cache_folder
 from .data.formats.detect import HowToRead

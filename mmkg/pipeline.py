@@ -6,8 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from .compute.devices import resolve_device
-from .config.experiment import CUSTOM, Experiment, merged
+from .config.experiment import CUSTOM, Experiment
+from .config.parse import merged
 from .data.describe import describe
 from .data.entities import EntityTable
 from .data.task import AlignmentTask
@@ -21,6 +24,7 @@ from .modalities import SURFACE
 from .models import AlignmentModel
 from .report import RunRecord, Stopwatch
 from .result.result import AlignmentResult
+from .typing import FloatArray
 
 logger = logging.getLogger(__name__)
 
@@ -91,7 +95,7 @@ def align(
         csls_k=search.csls_k,
         modalities=tuple(learned.widths),
         iterative=experiment.bootstrap.rounds > 0,
-        refined=experiment.refined.rounds,
+        refined=experiment.refinement.rounds,
         seeds_from=data.seeds_from,
         surface_names=not SURFACE.isdisjoint(learned.widths),
         selection="validation" if num_valid and learned.selected else "none",
@@ -103,8 +107,8 @@ def align(
         seed=experiment.seed,
     )
     aligned = AlignmentResult(
-        left=learned.left,
-        right=learned.right,
+        left=_stored(learned.left, search.store),
+        right=_stored(learned.right, search.store),
         widths=learned.widths,
         entities=(EntityTable.of(task.left), EntityTable.of(task.right)),
         links=replace(task.links, test=test),  # a pivot may be a test link: it was found, not given
@@ -129,7 +133,7 @@ def align(
         device=str(where),
         stopwatch=watch,
         fingerprint=fingerprint,
-        protocol=aligned.protocol.as_dict() | learned.course,
+        protocol=aligned.protocol.as_dict() | dict(learned.course),
         metrics=aligned.metrics,
     )
     aligned = aligned.annotated(record=record)
@@ -138,6 +142,12 @@ def align(
         for checkpoint in folder.glob(CHECKPOINT.format("*")):
             checkpoint.unlink()
     return aligned
+
+
+def _stored(rows: Tensor, store: str) -> FloatArray:
+    """Rows as an array of the type in which embeddings are stored."""
+    found: FloatArray = rows.cpu().numpy().astype(store, copy=False)
+    return found
 
 
 def _experiment(

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import torch
 
-from mmkg.models import MODEL_CONFIGS, MODELS
+from mmkg.models import MODELS
 
 SMALL = {
-    "dual-amn": MODEL_CONFIGS["dual-amn"](structure_dim=8, hidden_dim=8, num_proxies=4),
-    "eva": MODEL_CONFIGS["eva"](structure_dims=(16, 16, 8), hidden_dim=8, image_dim=12),
-    "mclea": MODEL_CONFIGS["mclea"](structure_dim=16, hidden_dim=8),
-    "meaformer": MODEL_CONFIGS["meaformer"](hidden_dim=16, feedforward_dim=16),
+    "dual-amn": MODELS["dual-amn"].config(structure_dim=8, hidden_dim=8, num_proxies=4),
+    "eva": MODELS["eva"].config(structure_dims=(16, 16, 8), hidden_dim=8, image_dim=12),
+    "mclea": MODELS["mclea"].config(structure_dim=16, hidden_dim=8),
+    "meaformer": MODELS["meaformer"].config(hidden_dim=16, feedforward_dim=16),
 }
 
 

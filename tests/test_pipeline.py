@@ -10,7 +10,8 @@ from small import FLAGS, OPTIONS, SETTINGS, twins, write_dbp15k
 
 import mmkg
 from mmkg.config.data import DataConfig
-from mmkg.config.experiment import Experiment, merged
+from mmkg.config.experiment import Experiment
+from mmkg.config.parse import merged
 from mmkg.config.search import SearchConfig
 from mmkg.data.features.build import build_inputs
 from mmkg.data.kg import AttributeTriples, ImageTable
@@ -134,7 +135,7 @@ def test_a_model_by_object_is_trained_as_that_by_name(small_task, small_result):
     result = mmkg.align(small_task, model, experiment=experiment)
     assert same_bits(result, small_result)
     assert result.experiment.model == "custom:MEAformer"
-    assert result.experiment.schedule == experiment.schedule
+    assert result.experiment.training == experiment.training
 
 
 def test_a_model_by_object_may_use_fewer_modalities_than_there_are(small_task):
@@ -145,7 +146,7 @@ def test_a_model_by_object_may_use_fewer_modalities_than_there_are(small_task):
 
 
 def test_the_configuration_of_a_run_by_object_does_not_make_its_model(small_task):
-    with pytest.raises(UsageError, match="custom:EVA was given as an object; give it again"):
+    with pytest.raises(UsageError, match="custom:EVA was given as an object; give it again, or name a model"):
         mmkg.align(small_task, "custom:EVA")
 
 
@@ -174,7 +175,7 @@ def test_settings_go_on_top_of_an_experiment_and_leave_the_rest(small_task):
     found = result.experiment
     assert (found.model, found.seed, found.options.num_layers) == ("mclea", 4, 1)
     assert found.features == replace(base.features, modalities=("image",))
-    assert found.schedule == replace(base.schedule, epochs=1)
+    assert found.training == replace(base.training, epochs=1)
     assert (found.search.options.hnsw_m, found.search.options.ef_search) == (8, 9)
 
 
@@ -182,7 +183,7 @@ def test_another_model_than_the_experiments_brings_its_own_options_and_schedule(
     base = Experiment.of({"model": "mclea", "features": SETTINGS["features"], "options": {"structure_dim": 30}})
     settings = {"training": {"epochs": 1}, "options": OPTIONS}
     result = mmkg.align(small_task, "meaformer", experiment=base, settings=settings)
-    assert result.experiment.schedule == replace(Experiment(model="meaformer").schedule, epochs=1)
+    assert result.experiment.training == replace(Experiment(model="meaformer").training, epochs=1)
     assert result.experiment.features == base.features
 
 
@@ -443,7 +444,7 @@ def test_the_record_is_json_and_names_the_data(small_result, small_task):
 
 
 def test_the_flags_of_the_small_run_say_what_its_settings_say():
-    from mmkg.config.experiment import with_settings
+    from mmkg.config.parse import with_settings
 
     assert with_settings({}, [flag.removeprefix("--set=") for flag in FLAGS]) == SETTINGS
 

@@ -446,7 +446,8 @@ def _with_files(settings: list[str] | None, links: Path | None, images: list[str
 def _experiment(
     model: str | None, seed: int | None, config: Path | None, settings: list[str] | None, modalities: str
 ) -> "Experiment":
-    from ..config.experiment import Experiment, with_settings
+    from ..config.experiment import Experiment
+    from ..config.parse import with_settings
 
     values = settings_of(model, seed, config, settings)
     if modalities:
@@ -466,7 +467,8 @@ def _load(
     from dataclasses import replace
 
     from ..compute.devices import resolve_device
-    from ..config.experiment import Experiment, merged, read_toml, with_settings
+    from ..config.experiment import Experiment
+    from ..config.parse import merged, read_toml, with_settings
     from ..result.result import AlignmentResult
 
     resolve_device(device)

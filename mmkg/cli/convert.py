@@ -11,7 +11,7 @@ from pathlib import Path
 
 import mmkg
 
-from ..config.experiment import with_settings
+from ..config.parse import with_settings
 from ..data.formats.write import LINK_WRITERS, WRITERS
 from ..errors import MmkgError
 

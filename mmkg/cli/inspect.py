@@ -11,7 +11,7 @@ import numpy as np
 
 import mmkg
 
-from ..config.experiment import with_settings
+from ..config.parse import with_settings
 from ..data.describe import describe_text
 from ..data.features.evidence import value_evidence
 from ..errors import MmkgError

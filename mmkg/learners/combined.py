@@ -1,82 +1,86 @@
 """The learner that combines label propagation and a trained model."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 from ..modalities import IMAGE, MODALITIES
+from ..models import AlignmentModel
 from ..models.neutral import COLUMNS, neutral
 from ..typing import IntArray
 from .propagated import Propagated
-from .setting import Learner, Setting, _concatenated, _unit
+from .setting import Learned, Setting, concatenated
 from .trained import Trained
 
-LEAST_WEIGHT = 0.3  # of the largest; a cosine counts by its square
+LEAST_WEIGHT = 0.3  # relative to the largest weight; a cosine counts by its square
+PROPAGATION = "propagation"
 
 
 class Combined:
-    """Label propagation and a trained model, part by part, with weights chosen on validation links.
+    """Label propagation and a trained model, concatenated part by part, with weights chosen on validation links.
 
-    A modality to which these give next to no weight among the parts of label propagation, from the training links,
-    is left out: a model that is trained with noise among its inputs learns the noise of its links by heart.
+    A modality whose weight is near zero among the parts of label propagation (from the training links) is left out:
+    a model that trains on noise learns the noise of its links by heart.
     """
 
-    def __init__(self, setting: Setting) -> None:
+    def __init__(self, setting: Setting, model: AlignmentModel | None = None) -> None:
+        assert model is None
         self.setting, experiment = setting, setting.experiment
-        self.propagated = Propagated(setting)
-        self._first: tuple[Tensor, Tensor] | None = self.propagated.embed(setting.task.links.train)
-        found = self._chosen(*(self._parts(self.propagated, side) for side in self._first))
-        useful = tuple(name for name, weight in found.items() if weight >= LEAST_WEIGHT)
-        self.left_out = tuple(name for name in found if name not in useful)
+        self.propagated = Propagated(setting, name=PROPAGATION)
+        first = self.propagated.embed(setting.task.links.train)
+        weights = self._weights(*first.parts())
+        useful = tuple(name for name, weight in weights.items() if weight >= LEAST_WEIGHT)
+        self.left_out = tuple(name for name in weights if name not in useful)
         features = replace(experiment.features, modalities=useful)
         member = replace(experiment, model=experiment.options.trained, options=None, features=features)
         self.trained = Trained(replace(setting, experiment=member))
-        self.some_lack = IMAGE in useful and not bool(self.trained.inputs.observed(IMAGE).all())
-        self.history = self.trained.history
-        self.weights: dict[str, Tensor] = {}
-        self.course: dict[str, Any] = {}
+        self.some_lack_image = IMAGE in useful and not bool(self.trained.inputs.observed(IMAGE).all())
+        self._first: Learned | None = first
 
-    @property
-    def widths(self) -> dict[str, int]:
-        """Width of each modality's part, in order: that of both members together."""
-        own = self.trained.widths
-        if self.some_lack:
-            own = own | {IMAGE: own[IMAGE] + COLUMNS}
-        sums = {name: width + own[name] for name, width in self.propagated.widths.items() if name in own}
+    def embed(self, links: IntArray) -> Learned:
+        """Embed by both, choose the weights of the parts, and concatenate; on the CPU."""
+        spread, self._first = self._first, None
+        if spread is None or not np.array_equal(links, self.setting.task.links.train):
+            spread = self.propagated.embed(links)
+        trained = self.trained.embed(links)
+        label = self.trained.setting.experiment.model
+        sides: tuple[dict[str, Tensor], dict[str, Tensor]] = ({}, {})
+        for member, learned in ((PROPAGATION, spread), (label, trained)):
+            for side, parts in zip(sides, learned.parts(), strict=True):
+                side.update({_part(name, member): part for name, part in parts.items()})
+        if self.some_lack_image:  # the parts of label propagation are neutral already
+            name = _part(IMAGE, label)
+            sides[0][name], sides[1][name] = neutral(sides[0][name], sides[1][name])
+        names = sorted(
+            (name for name in sides[0] if _modality(name) in trained.widths),
+            key=lambda name: MODALITIES.index(_modality(name)),
+        )
+        weights = self._weights(*({name: side[name] for name in names} for side in sides))
+        course: dict[str, Any] = {**trained.course, "weights": {name: round(weights[name], 3) for name in names}}
+        if self.left_out:
+            course["left_out"] = list(self.left_out)
+        widths = self._widths(spread.widths, trained.widths)
+        left, right = (concatenated({name: (weights[name], side.pop(name)) for name in names}) for side in sides)
+        return Learned(left, right, widths, course=course, history=trained.history)
+
+    def _widths(self, spread: Mapping[str, int], trained: Mapping[str, int]) -> dict[str, int]:
+        """Width of each modality's part, in order: the sum over both members."""
+        own = {**trained, **({IMAGE: trained[IMAGE] + COLUMNS} if self.some_lack_image else {})}
+        sums = {name: width + own[name] for name, width in spread.items() if name in own}
         return {name: sums[name] for name in sorted(sums, key=MODALITIES.index)}
 
-    def embed(self, links: IntArray) -> tuple[Tensor, Tensor]:
-        """Unit rows of all left and all right entities, on the CPU; the first call is about the training links."""
-        spread = self._first or self.propagated.embed(links)
-        self._first = None
-        parts: list[dict[str, Tensor]] = [{}, {}]
-        members: dict[str, tuple[Learner, tuple[Tensor, Tensor]]] = {
-            "propagation": (self.propagated, spread),
-            self.trained.setting.experiment.model: (self.trained, self.trained.embed(links)),
-        }
-        for label, (member, sides) in members.items():
-            for side, joint in zip(parts, sides, strict=True):
-                side |= {f"{name} by {label}": part for name, part in self._parts(member, joint).items()}
-        if self.some_lack:  # label propagation has seen to its own
-            name = f"{IMAGE} by {self.trained.setting.experiment.model}"
-            parts[0][name], parts[1][name] = neutral(parts[0][name], parts[1][name])
-        names = sorted(
-            (name for name in parts[0] if name.partition(" by ")[0] in self.trained.widths),
-            key=lambda name: MODALITIES.index(name.partition(" by ")[0]),
-        )
-        weights = self._chosen(*({name: side[name] for name in names} for side in parts))
-        self.course = {**self.trained.course, "weights": {name: round(weights[name], 3) for name in names}}
-        if self.left_out:
-            self.course["left_out"] = list(self.left_out)
-        left, right = (_concatenated({name: (weights[name], side.pop(name)) for name in names}) for side in parts)
-        return left, right
-
-    def _parts(self, member: Learner, joint: Tensor) -> dict[str, Tensor]:
-        """Each modality's part, of unit length, on the CPU."""
-        blocks = joint.cpu().float().split(list(member.widths.values()), dim=1)
-        return {name: _unit(block) for name, block in zip(member.widths, blocks, strict=True)}
-
-    def _chosen(self, left: dict[str, Tensor], right: dict[str, Tensor]) -> dict[str, float]:
+    def _weights(self, left: dict[str, Tensor], right: dict[str, Tensor]) -> dict[str, float]:
         even = dict.fromkeys(left, 1.0)
         return self.setting.weights(left, right, even) if self.setting.experiment.options.weigh else even
+
+
+def _part(modality: str, member: str) -> str:
+    """Name of a part, as the run record shows it."""
+    return f"{modality} by {member}"
+
+
+def _modality(part: str) -> str:
+    return part.partition(" by ")[0]

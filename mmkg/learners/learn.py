@@ -1,47 +1,34 @@
-"""From links to embeddings of all entities, by every kind of model; pseudo-links and weights are chosen here."""
+"""Learns the embeddings of a run: picks the learner, and repeats it in rounds with pseudo-links."""
 
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, replace
 
 from torch import Tensor
 
 from ..matching import MATCHERS, Matching
-from ..models import UNTRAINED, AlignmentModel
+from ..models import MODELS, AlignmentModel
 from ..training import bootstrap, propose
 from ..training.progress import show_round
-from ..typing import FloatArray, IntArray
-from .combined import Combined
-from .propagated import Propagated
+from ..typing import IntArray
+from . import LEARNERS
 from .refined import Refined
-from .setting import Learned, Learner, Setting
-from .trained import Trained
+from .setting import Learned, Setting
 
 
 def learn(setting: Setting, model: AlignmentModel | None = None) -> Learned:
-    """Embeddings of the run, after its rounds of pseudo-links."""
+    """Learn the embeddings of a run, in rounds with pseudo-links if the experiment has them.
+
+    Args:
+        setting: the run.
+        model: a model object, which is trained; ``None`` = the model that the experiment names.
+    """
     experiment, links = setting.experiment, setting.task.links
-    learner: Learner
-    if experiment.model == "combined":
-        learner = Combined(setting)
-    elif experiment.model in UNTRAINED:
-        learner = Propagated(setting, experiment.options)
-    else:
-        learner = Trained(setting, model)
-    if experiment.refined.rounds:
+    entry = MODELS.get(experiment.model)
+    learner = LEARNERS["trained" if model is not None or entry is None else entry.learner](setting, model)
+    if experiment.refinement.rounds:
         learner = Refined(setting, learner)
-    config, store = experiment.bootstrap, experiment.search.store
+    config = experiment.bootstrap
     if not config.rounds:
-        left, right = learner.embed(links.train)
-        chosen = experiment.model not in UNTRAINED or experiment.refined.rounds > 0
-        return Learned(
-            _stored(left, store),
-            _stored(right, store),
-            learner.widths,
-            learner.history,
-            learner.course,
-            learner.weights,
-            chosen,
-        )
+        return learner.embed(links.train)
 
     def match(left: Tensor, right: Tensor) -> Matching:
         options = asdict(experiment.search.sinkhorn) if config.matcher == "sinkhorn" else {}
@@ -61,15 +48,8 @@ def learn(setting: Setting, model: AlignmentModel | None = None) -> Learned:
                 precision=config.precision,
             )
 
-    ends: list[tuple[dict[str, int], dict[str, Any], dict[str, Tensor]]] = []
-
-    def embed(pairs: IntArray) -> tuple[Tensor, Tensor]:
-        found = learner.embed(pairs)
-        ends.append((learner.widths, learner.course, learner.weights))
-        return found
-
     result = bootstrap(
-        embed,
+        learner.embed,
         links.train,
         config,
         propose=pseudo_links,
@@ -77,17 +57,9 @@ def learn(setting: Setting, model: AlignmentModel | None = None) -> Learned:
         valid=links.valid,
         on_round=show_round if setting.progress else None,
     )
-    widths, course, weights = ends[result.best_round]
-    return Learned(
-        _stored(result.left, store),
-        _stored(result.right, store),
-        widths,
-        [*learner.history, *result.history],
-        {**course, "rounds": config.rounds, "best_round": result.best_round},
-        weights,
+    return replace(
+        result.kept,
+        history=[*result.training, *result.history],
+        course={**result.kept.course, "rounds": config.rounds, "best_round": result.best_round},
+        selected=True,
     )
-
-
-def _stored(rows: Tensor, store: str) -> FloatArray:
-    found: FloatArray = rows.cpu().numpy().astype(store, copy=False)
-    return found

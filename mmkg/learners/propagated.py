@@ -1,36 +1,34 @@
 """The learner of label propagation."""
 
-from typing import Any
-
 import torch
-from torch import Tensor
 
 from ..data.features.incidence import build_incidence
-from ..models import UNTRAINED
+from ..models import MODELS, AlignmentModel
 from ..typing import IntArray
-from .setting import Setting
+from .setting import Learned, Setting
 
 
 class Propagated:
-    """Labels that spread from the links; every call from scratch."""
+    """Label propagation from the links. Every call starts from scratch.
 
-    def __init__(self, setting: Setting, options: Any = None) -> None:
-        self.setting = setting
-        experiment = setting.experiment
+    Args:
+        setting: the run.
+        model: must be ``None``; a model object is always trained.
+        name: name of the model in ``MODELS``; by default that of the experiment, with its options.
+    """
+
+    def __init__(self, setting: Setting, model: AlignmentModel | None = None, *, name: str | None = None) -> None:
+        assert model is None
+        self.setting, experiment = setting, setting.experiment
         with setting.watch.phase("features"):
             self.inputs = build_incidence(setting.task, experiment.features, seed=experiment.seed).to(setting.device)
-        self.model = UNTRAINED["propagation"](options)
-        self.history: list[dict[str, Any]] = []
-        self.course: dict[str, Any] = {}
-        self.weights: dict[str, Tensor] = {}
+        entry = MODELS[name or experiment.model]
+        assert entry.build is not None
+        self.model = entry.build(entry.config() if name else experiment.options)
 
-    @property
-    def widths(self) -> dict[str, int]:
-        """Width of each modality's part, in order."""
-        return self.model.widths(self.inputs)
-
-    def embed(self, links: IntArray) -> tuple[Tensor, Tensor]:
-        """Unit rows of all left and all right entities."""
+    def embed(self, links: IntArray) -> Learned:
+        """Spread labels from the links."""
         with self.setting.watch.phase("embed"), torch.no_grad():
             joint = self.model.embed(self.inputs, links, seed=self.setting.experiment.seed)
-        return joint[: self.inputs.num_left], joint[self.inputs.num_left :]
+        left, right = joint[: self.inputs.num_left], joint[self.inputs.num_left :]
+        return Learned(left, right, self.model.widths(self.inputs), selected=False)

@@ -1,5 +1,6 @@
-"""The learner that refines embeddings by soft matches."""
+"""The learner that refines the embeddings of another learner by soft matches."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,70 +16,74 @@ from ..matching.sinkhorn import transported_pairs
 from ..models import spread_matches
 from ..models.refinement import REFINED
 from ..typing import IntArray
-from .setting import Learner, Setting, _concatenated
+from .setting import Learned, Learner, Setting, concatenated
 from .validation import free_entities
 
 BASE = "base"
-SKETCH = 768  # width of the vectors that candidates of a refinement are looked for with
+SKETCH = 768  # width of the projected vectors that the candidates of a refinement are searched with
 
 
 class Refined:
-    """Embeddings joined by what their own soft matches say of each entity, round after round; nothing is learnt."""
+    """Appends to embeddings the evidence of their own soft matches, in rounds; nothing is trained.
+
+    Args:
+        setting: the run.
+        base: the learner whose embeddings are refined.
+    """
 
     def __init__(self, setting: Setting, base: Learner) -> None:
         self.setting, self.base = setting, base
+        self.config = setting.experiment.refinement
+        self._inputs: Incidence | None = None
+
+    def embed(self, links: IntArray) -> Learned:
+        """Refine the embeddings that the base learns from the links.
+
+        The result is that of the last round that improved validation; without validation links, of the last round.
+        """
+        base = self.base.embed(links)
+        base = replace(base, left=base.left.cpu().float(), right=base.right.cpu().float(), selected=True)
         names = tuple(name for name in REFINED if name in base.widths)
-        self.inputs = None
-        if names:
-            with setting.watch.phase("features"):
-                features = replace(setting.experiment.features, modalities=names)
-                self.inputs = build_incidence(setting.task, features).to(setting.device)
-        self.names = () if self.inputs is None else self.inputs.names
-        self.history = base.history
-        self.course: dict[str, Any] = {}
-        self.refined = False  # by the last call
-
-    @property
-    def widths(self) -> dict[str, int]:
-        """Width of each modality's part, in order: that of the base, and of the evidence that came to it."""
-        own = {name: self.setting.experiment.refined.dim(name) for name in self.names} if self.refined else {}
-        return {name: width + own.get(name, 0) for name, width in self.base.widths.items()}
-
-    @property
-    def weights(self) -> dict[str, Tensor]:
-        """Of the trained model, if it is one alone."""
-        return self.base.weights
-
-    def embed(self, links: IntArray) -> tuple[Tensor, Tensor]:
-        """Unit rows of all left and all right entities, of the last round that validation gains by, or the last."""
-        left, right = self.base.embed(links)
-        found = base = left.cpu().float(), right.cpu().float()
-        self.course, self.refined = self.base.course, False
-        if self.inputs is None:
+        if not names:
             return base
+        inputs = self._incidence(names)
         judge = self.setting.judge()
-        valid = [] if judge is None else [judge(*base)]
+        found = base
+        valid = [] if judge is None else [judge(base.left, base.right)]
         facts: dict[str, Any] = {"round": 0}
-        for number in range(1, self.setting.experiment.refined.rounds + 1):
-            parts = self._evidence(self.inputs, *found)
-            weights = self._chosen(base, parts)
-            joined = self._joined(base[0], parts[0], weights), self._joined(base[1], parts[1], weights)
+        for number in range(1, self.config.rounds + 1):
+            parts = self._evidence(inputs, found.left, found.right)
+            weights = self._weights(base, parts)
+            joined = tuple(
+                self._joined(base.widths, side, own, weights)
+                for side, own in zip((base.left, base.right), parts, strict=True)
+            )
+            added = {name: part.shape[1] for name, part in parts[0].items()}
             del parts  # nearly as large as the base
             if judge is not None:
                 valid.append(judge(*joined))
                 if valid[-1] <= valid[-2]:
                     break
-            found, facts, self.refined = joined, {"round": number, "weights": weights}, True
+            widths = {name: width + added.get(name, 0) for name, width in base.widths.items()}
+            found = replace(base, left=joined[0], right=joined[1], widths=widths)
+            facts = {"round": number, "weights": weights}
         if judge is not None:
             facts["valid"] = [round(score, 4) for score in valid]
-        self.course = {**self.base.course, "refined_by": facts}
-        return found
+        return replace(found, course={**base.course, "refined_by": facts})
+
+    def _incidence(self, names: tuple[str, ...]) -> Incidence:
+        """The sparse matrices that evidence is passed along; built once."""
+        if self._inputs is None:
+            with self.setting.watch.phase("features"):
+                features = replace(self.setting.experiment.features, modalities=names)
+                self._inputs = build_incidence(self.setting.task, features).to(self.setting.device)
+        return self._inputs
 
     def _evidence(self, inputs: Incidence, left: Tensor, right: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """Parts of all left and all right entities, from matches outside the training links and from these."""
-        setting, config = self.setting, self.setting.experiment.refined
+        """Evidence parts of all entities, from the training links and the soft matches of the other entities."""
+        setting, config = self.setting, self.config
         with setting.watch.phase("refine"), torch.no_grad():
-            free = [np.flatnonzero(there) for there in free_entities(setting.task)]
+            free = [np.flatnonzero(mask) for mask in free_entities(setting.task)]
             lefts, rights = left[torch.from_numpy(free[0])], right[torch.from_numpy(free[1])]
             sketch = None
             if left.shape[1] > SKETCH:
@@ -101,22 +106,22 @@ class Refined:
             )
             whole = {name: part.cpu() for name, part in parts.items()}
         count = inputs.num_left
-        return {name: part[:count] for name, part in whole.items()}, {
-            name: part[count:] for name, part in whole.items()
-        }
+        return (
+            {name: part[:count] for name, part in whole.items()},
+            {name: part[count:] for name, part in whole.items()},
+        )
 
-    def _chosen(
-        self, base: tuple[Tensor, Tensor], parts: tuple[dict[str, Tensor], dict[str, Tensor]]
-    ) -> dict[str, float]:
-        start = {BASE: 1.0} | {name: self.setting.experiment.refined.weight(name) for name in parts[0]}
-        lefts, rights = ({BASE: side, **part} for side, part in zip(base, parts, strict=True))
-        return self.setting.weights(lefts, rights, start)
+    def _weights(self, base: Learned, parts: tuple[dict[str, Tensor], dict[str, Tensor]]) -> dict[str, float]:
+        start = {BASE: 1.0} | {name: self.config.weight(name) for name in parts[0]}
+        return self.setting.weights({BASE: base.left, **parts[0]}, {BASE: base.right, **parts[1]}, start)
 
-    def _joined(self, base: Tensor, parts: dict[str, Tensor], weights: dict[str, float]) -> Tensor:
-        blocks = base.split(list(self.base.widths.values()), dim=1)
+    def _joined(
+        self, widths: Mapping[str, int], base: Tensor, parts: dict[str, Tensor], weights: dict[str, float]
+    ) -> Tensor:
+        """The base and the evidence, modality by modality, as unit rows."""
         columns: dict[str, tuple[float, Tensor]] = {}
-        for name, block in zip(self.base.widths, blocks, strict=True):
+        for name, block in zip(widths, base.split(list(widths.values()), dim=1), strict=True):
             columns[f"{name} of {BASE}"] = weights[BASE], block
             if name in parts:
                 columns[name] = weights[name], parts[name]
-        return _concatenated(columns)
+        return concatenated(columns)

@@ -1,7 +1,8 @@
-"""What the learners of a run share."""
+"""What the learners of a run share: the run itself, and the record that each of them returns."""
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,46 +16,54 @@ from ..config.experiment import Experiment
 from ..data.task import AlignmentTask
 from ..report import Stopwatch
 from ..training.bootstrap import Judge
-from ..typing import FloatArray, IntArray
+from ..typing import IntArray
 from .validation import judge_of, weights_of
 
-CHECKPOINT = "trainer{}.safetensors"  # of each round, in the run folder; gone when the run is finished
+CHECKPOINT = "trainer{}.safetensors"  # one per round, in the run folder; removed when the run is finished
 
 
 @dataclass(frozen=True)
 class Learned:
-    """What learning hands to search: unit rows of both graphs, and how they came about.
+    """Embeddings of all entities, and how they were learnt.
 
     Args:
-        left, right: ``[n1, D]`` and ``[n2, D]``, of the type that ``search.store`` says.
-        widths: width of each modality's part, in order.
-        history: rows of the training, and of the rounds.
-        course: facts for the record.
-        weights: of the trained model, if it is one alone.
-        selected: whether anything was chosen on validation links.
+        left, right: unit rows ``[n1, D]`` and ``[n2, D]``.
+        widths: width of each modality's part of D, in order.
+        course: facts for the run record, e.g. the best epoch.
+        history: rows of the training history.
+        weights: state of the trained model, empty if there is none or it is one of several.
+        selected: whether validation links chose anything.
     """
 
-    left: FloatArray
-    right: FloatArray
-    widths: dict[str, int]
-    history: list[dict[str, Any]]
-    course: dict[str, Any]
-    weights: dict[str, Tensor] = field(default_factory=dict)
+    left: Tensor
+    right: Tensor
+    widths: Mapping[str, int]
+    course: Mapping[str, Any] = field(default_factory=dict)
+    history: Sequence[Mapping[str, Any]] = ()
+    weights: Mapping[str, Tensor] = field(default_factory=dict)
     selected: bool = True
+
+    def parts(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Each modality's part of the left and of the right rows, float32 of unit length, on the CPU."""
+        return self._parts_of(self.left), self._parts_of(self.right)
+
+    def _parts_of(self, side: Tensor) -> dict[str, Tensor]:
+        blocks = side.cpu().float().split(list(self.widths.values()), dim=1)
+        return {name: F.normalize(block, dim=1) for name, block in zip(self.widths, blocks, strict=True)}
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What all learners of a run share.
+    """The run that all its learners share.
 
     Args:
-        task: the pair.
-        experiment: its configuration.
+        task: the pair of graphs and its links.
+        experiment: configuration of the run.
         device: where to compute.
-        watch: takes the time of each phase.
-        progress: show bars and rounds; ``None`` = if stderr is a terminal.
+        watch: measures the time of each phase.
+        progress: show bars and rounds on stderr; ``None`` = if stderr is a terminal.
         out: run folder for checkpoints, ``None`` for none.
-        fingerprint: of the task.
+        fingerprint: fingerprint of the task.
     """
 
     task: AlignmentTask
@@ -66,13 +75,13 @@ class Setting:
     fingerprint: str = ""
 
     def judge(self) -> Judge | None:
-        """Score of the embeddings of all entities on the validation links, ``None`` without any."""
+        """A function that scores embeddings of all entities on the validation links; ``None`` without such links."""
         if not len(self.task.links.valid):
             return None
         return judge_of(self.task, self.experiment.search, seed=self.experiment.seed, device=self.device)
 
     def weights(self, left: dict[str, Tensor], right: dict[str, Tensor], start: dict[str, float]) -> dict[str, float]:
-        """Weights of the parts, chosen on validation links if there are any; else those of the start."""
+        """Weights of the parts, chosen on the validation links; without such links the start weights."""
         if not len(self.task.links.valid):
             return start
         with self.watch.phase("weigh"):
@@ -80,24 +89,13 @@ class Setting:
 
 
 class Learner(Protocol):
-    """From links to embeddings, as often as asked; a later call may start from what an earlier one learnt."""
+    """Turns links into embeddings of all entities.
 
-    history: list[dict[str, Any]]
+    A learner may be called several times, once per round; a later call may continue from what an earlier one learnt.
+    """
 
-    @property
-    def widths(self) -> dict[str, int]:
-        """Width of each modality's part, in order, as of the last call."""
-
-    @property
-    def course(self) -> dict[str, Any]:
-        """Facts of the last call, for the record."""
-
-    @property
-    def weights(self) -> dict[str, Tensor]:
-        """Of the trained model, as of the last call."""
-
-    def embed(self, links: IntArray) -> tuple[Tensor, Tensor]:
-        """Unit rows of all left and all right entities, from links int64 ``[L, 2]``."""
+    def embed(self, links: IntArray) -> Learned:
+        """Learn from links, int64 ``[L, 2]``."""
 
 
 def identity(fingerprint: str, experiment: Experiment, links: IntArray | None = None) -> str:
@@ -108,15 +106,11 @@ def identity(fingerprint: str, experiment: Experiment, links: IntArray | None = 
     return digest.hexdigest()
 
 
-def _concatenated(parts: dict[str, tuple[float, Tensor]]) -> Tensor:
-    """Unit rows of the weighted parts side by side, in order, without a second copy."""
+def concatenated(parts: Mapping[str, tuple[float, Tensor]]) -> Tensor:
+    """Unit rows of the weighted parts, concatenated in order, without a second copy in memory."""
     blocks = [block for _, block in parts.values()]
     joint = blocks[0].new_empty(len(blocks[0]), sum(block.shape[1] for block in blocks))
     columns = joint.split([block.shape[1] for block in blocks], dim=1)
     for column, (weight, block) in zip(columns, parts.values(), strict=True):
         torch.mul(block, weight, out=column)
     return F.normalize(joint, dim=1, out=joint)
-
-
-def _unit(rows: Tensor) -> Tensor:
-    return F.normalize(rows, dim=1)

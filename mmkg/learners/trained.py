@@ -1,31 +1,29 @@
 """The learner of trained models."""
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from ..compute.seeding import derive_seed
 from ..config.experiment import Experiment
 from ..data.features.build import build_inputs
 from ..data.tensors.inputs import EntityInputs
 from ..errors import UsageError
-from ..models import MODELS, AlignmentModel
+from ..models import MODELS, AlignmentModel, trained_models
 from ..training import fit
 from ..training.progress import TrainingProgress
 from ..typing import IntArray
-from .setting import CHECKPOINT, Setting, identity
+from .setting import CHECKPOINT, Learned, Setting, identity
 from .validation import validator
 
 
 class Trained:
-    """A model trained on the links; a later call goes on from the weights of the one before.
+    """Trains a model on the links. A later call continues from the weights of the call before.
 
     Args:
-        setting: of the run.
-        model: the model itself, or ``None`` for that of the experiment.
+        setting: the run.
+        model: the model object; ``None`` = the model that the experiment names.
     """
 
     def __init__(self, setting: Setting, model: AlignmentModel | None = None) -> None:
@@ -34,28 +32,16 @@ class Trained:
             inputs = build_inputs(setting.task, experiment.features, seed=experiment.seed)
             self.model = (model or build_model(experiment, inputs)).to(setting.device)
             # neighbours are drawn on the host
-            self.inputs = inputs if experiment.schedule.fanout else inputs.graph_to(setting.device)
+            self.inputs = inputs if experiment.training.fanout else inputs.graph_to(setting.device)
         links = setting.task.links.valid
         self.judge = validator(setting.task, inputs, experiment.search, seed=experiment.seed) if len(links) else None
         self.calls = 0
-        self.history: list[dict[str, Any]] = []
-        self.course: dict[str, Any] = {}
 
-    @property
-    def widths(self) -> dict[str, int]:
-        """Width of each modality's part, in order."""
-        return self.model.widths
-
-    @property
-    def weights(self) -> dict[str, Tensor]:
-        """Of the model, a copy."""
-        return {name: value.detach().clone() for name, value in self.model.state_dict().items()}
-
-    def embed(self, links: IntArray) -> tuple[Tensor, Tensor]:
-        """Unit rows of all left and all right entities, on the CPU."""
+    def embed(self, links: IntArray) -> Learned:
+        """Train on the links, then embed all entities on the CPU, as ``search.store``."""
         setting, experiment = self.setting, self.setting.experiment
         call, self.calls = self.calls, self.calls + 1
-        schedule = experiment.schedule
+        schedule = experiment.training
         if call:
             schedule = replace(schedule, epochs=min(schedule.epochs, experiment.bootstrap.epochs))
         checkpoint = setting.out and setting.out / CHECKPOINT.format(f"-{call}" if call else "")
@@ -74,27 +60,33 @@ class Trained:
                 checkpoint=checkpoint,
                 identity=identity(setting.fingerprint, experiment, links),
             )
-        self.history += result.history if not call else [{**row, "round": call} for row in result.history]
-        self.course = {"best_epoch": result.best_epoch + 1, "epochs": result.epochs}
         with setting.watch.phase("embed"):
-            shape = (self.inputs.num_entities, sum(self.widths.values()))
+            shape = (self.inputs.num_entities, sum(self.model.widths.values()))
             joint = torch.from_numpy(np.empty(shape, experiment.search.store))
             self.model.embed(self.inputs, out=joint.numpy())
-        return joint[: self.inputs.num_left], joint[self.inputs.num_left :]
+        return Learned(
+            joint[: self.inputs.num_left],
+            joint[self.inputs.num_left :],
+            self.model.widths,
+            course={"best_epoch": result.best_epoch + 1, "epochs": result.epochs},
+            history=result.history if not call else [{**row, "round": call} for row in result.history],
+            weights={name: value.detach().clone() for name, value in self.model.state_dict().items()},
+        )
 
 
 def build_model(experiment: Experiment, inputs: EntityInputs) -> AlignmentModel:
-    """The experiment's model for these inputs, with seeded weights.
+    """The trained model that the experiment names, built for these inputs, with seeded weights.
 
     Raises:
-        UsageError: the experiment is of a model that was given as an object.
+        UsageError: the run was made with a model object, or its model is not trained.
     """
-    if experiment.model not in MODELS:
-        raise UsageError(
-            f"the model of {experiment.model} was given as an object; give it again, or name one of mmkg's"
-        )
+    name = experiment.model
+    entry = MODELS.get(name)
+    if entry is None:
+        raise UsageError(f"the model {name} was given as an object; give it again, or name a model of mmkg")
+    if entry.build is None or entry.learner != "trained":
+        raise UsageError(f"the model {name} is not trained; trained are {', '.join(trained_models())}")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(experiment.seed, "weights"))
-        build = MODELS[experiment.model].build  # type: ignore[attr-defined]
-        model: AlignmentModel = build(experiment.options, inputs.dims, num_relations=inputs.num_relations)
+        model: AlignmentModel = entry.build(experiment.options, inputs.dims, num_relations=inputs.num_relations)
     return model

@@ -1,7 +1,6 @@
 """MODELS: one paper per file; to add one, add its file and one line here."""
 
-from typing import Any
-
+from . import combined, dual_amn, eva, mclea, meaformer, propagation
 from .combined import CombinedConfig
 from .dual_amn import DualAMN, DualAMNConfig
 from .eva import EVA, EVAConfig
@@ -10,24 +9,19 @@ from .meaformer import MEAformer, MEAformerConfig
 from .model import AlignmentModel
 from .propagation import Propagation, PropagationConfig
 from .refinement import RefinementConfig, spread_matches
+from .registry import MODELS, ModelEntry, trained_models
 
-MODELS = {"dual-amn": DualAMN, "eva": EVA, "mclea": MCLEA, "meaformer": MEAformer}
-UNTRAINED = {"propagation": Propagation}  # no weights, no loss: embeds from links alone
-MODEL_CONFIGS: dict[str, type[Any]] = {
-    "combined": CombinedConfig,
-    "dual-amn": DualAMNConfig,
-    "eva": EVAConfig,
-    "mclea": MCLEAConfig,
-    "meaformer": MEAformerConfig,
-    "propagation": PropagationConfig,
-}
+MODELS["combined"] = combined.ENTRY
+MODELS["dual-amn"] = dual_amn.ENTRY
+MODELS["eva"] = eva.ENTRY
+MODELS["mclea"] = mclea.ENTRY
+MODELS["meaformer"] = meaformer.ENTRY
+MODELS["propagation"] = propagation.ENTRY
 
 __all__ = [
     "EVA",
     "MCLEA",
     "MODELS",
-    "MODEL_CONFIGS",
-    "UNTRAINED",
     "AlignmentModel",
     "CombinedConfig",
     "DualAMN",
@@ -36,8 +30,10 @@ __all__ = [
     "MCLEAConfig",
     "MEAformer",
     "MEAformerConfig",
+    "ModelEntry",
     "Propagation",
     "PropagationConfig",
     "RefinementConfig",
     "spread_matches",
+    "trained_models",
 ]

@@ -1,28 +1,38 @@
-"""Label propagation and a trained model side by side."""
+"""Label propagation and a trained model, their embeddings concatenated."""
 
 from dataclasses import dataclass
 
+from ..config.parse import configuration
 from ..errors import check_model
+from .mclea import TRAINING
+from .registry import ModelEntry, trained_models
 
-TRAINED = ("mclea", "meaformer", "dual-amn", "eva")
 
-
+@configuration
 @dataclass(frozen=True)
 class CombinedConfig:
-    """Two aligners that err differently: where labels come from the seed links, and where vectors are learnt.
+    """Two aligners that make different errors: label propagation, and a trained model.
 
-    The joint embedding is the concatenation of both, modality by modality, each part of unit length times a weight.
+    The joint embedding is the concatenation of both, modality by modality; each part has unit length times a weight.
 
     Args:
-        trained: the model that is trained, with its own defaults; the experiment's ``training`` is its schedule.
-        weigh: choose the weights on validation links (``choose_weights``), anew in every round; else all are 1.
+        trained: name of the trained model. It has its own default options; the experiment's ``training`` applies to it.
+        weigh: choose the weights on validation links (``choose_weights``), again in every round; otherwise all are 1.
 
     Raises:
-        UsageError: no such model.
+        UsageError: no trained model has that name.
     """
 
     trained: str = "mclea"
     weigh: bool = True
 
     def __post_init__(self) -> None:
-        check_model(self.trained, TRAINED)
+        check_model(self.trained, trained_models())
+
+
+ENTRY = ModelEntry(
+    CombinedConfig,
+    learner="combined",
+    training={**TRAINING, "epochs": 150},
+    refinement={"rounds": 4},
+)

@@ -15,6 +15,7 @@ from ..fusion import FILLS, FusionOutput, GlobalFusion
 from ..losses import hard_negatives
 from ..modalities import STRUCTURE
 from .model import AlignmentModel
+from .registry import ModelEntry
 
 
 @dataclass(frozen=True)
@@ -116,3 +117,19 @@ class DualAMN(AlignmentModel):
 
     def _last_layer(self, inputs: EntityInputs, rows: Tensor, below: Tensor | None) -> Tensor | None:
         return None if below is None else below.index_select(0, rows.to(below.device))
+
+
+ENTRY = ModelEntry(
+    DualAMNConfig,
+    DualAMN.build,
+    training={
+        "epochs": 20,
+        "batch_size": 1024,
+        "learning_rate": 2e-2,
+        "weight_decay": 0.0,
+        "schedule": "cosine",
+        "warmup": 0.02,
+        "clip_norm": 0.0,
+        "eval_every": 5,
+    },
+)

@@ -10,7 +10,9 @@ from ..encoders import EncoderBundle, GCNEncoder, LinearEncoder
 from ..fusion import FILLS, FusionOutput, GlobalFusion, joint_scale, weighted_concat
 from ..losses import nca
 from ..modalities import IMAGE, STRUCTURE
+from .mclea import TRAINING
 from .model import AlignmentModel
+from .registry import ModelEntry
 
 
 @dataclass(frozen=True)
@@ -76,3 +78,6 @@ class EVA(AlignmentModel):
         joint = weighted_concat(frozen, joint_scale(output.weights, output.present), output.names)
         terms["nca.joint"] = nca(*joint.split(size), alpha=self.config.alpha, beta=self.config.beta)
         return terms | self.fill_terms(output, 1.0)
+
+
+ENTRY = ModelEntry(EVAConfig, EVA.build, training=TRAINING)

@@ -11,6 +11,16 @@ from ..fusion import FILLS, AddedTag, FusionOutput, GlobalFusion, joint_scale
 from ..losses import UncertaintyWeights, shared_icl_ial
 from ..modalities import STRUCTURE
 from .model import AlignmentModel
+from .registry import ModelEntry
+
+TRAINING = {  # of the official code; the learning rate is the default of TrainingConfig
+    "epochs": 500,
+    "batch_size": 0,
+    "weight_decay": 1e-2,
+    "schedule": "constant",
+    "warmup": 0.0,
+    "clip_norm": 0.0,
+}
 
 
 @dataclass(frozen=True)
@@ -100,3 +110,6 @@ class MCLEA(AlignmentModel):
         for name, term in self.ial_weights(dict(zip(names, ial, strict=True))).items():
             terms[f"ial.{name}"] = zoom * term
         return terms | self.fill_terms(output, self.config.fill_weight)
+
+
+ENTRY = ModelEntry(MCLEAConfig, MCLEA.build, training=TRAINING)

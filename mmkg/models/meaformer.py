@@ -11,6 +11,7 @@ from ..fusion import FILLS, AddedTag, CrossModalBlock, FusionOutput, MetaModalit
 from ..losses import UncertaintyWeights, shared_icl
 from ..modalities import STRUCTURE
 from .model import AlignmentModel
+from .registry import ModelEntry
 
 
 @dataclass(frozen=True)
@@ -102,3 +103,17 @@ class MEAformer(AlignmentModel):
         for name, term in self.icl_weights(dict(zip(names, late, strict=True))).items():
             terms[f"late.{name}"] = term
         return terms | self.fill_terms(output, self.config.fill_weight)
+
+
+ENTRY = ModelEntry(
+    MEAformerConfig,
+    MEAformer.build,
+    training={
+        "epochs": 250,
+        "batch_size": 3500,
+        "weight_decay": 1e-4,
+        "schedule": "cosine",
+        "warmup": 0.15,
+        "clip_norm": 1.0,
+    },
+)

@@ -22,6 +22,7 @@ from ..errors import InputError, UsageError
 from ..modalities import ATTRIBUTE, IMAGE, RELATION, STRUCTURE
 from ..typing import IntArray
 from .neutral import COLUMNS, neutral
+from .registry import ModelEntry
 
 BLOCK_ROWS = 4096
 
@@ -239,3 +240,6 @@ def _described(incidence: Tensor, labels: Tensor) -> Tensor:
     Square roots of the labels' shares among the members, who count as often as they come.
     """
     return F.normalize((transposed(incidence) @ labels).sqrt_(), dim=1)  # the root of the total cancels
+
+
+ENTRY = ModelEntry(PropagationConfig, Propagation, learner="propagated")

@@ -10,7 +10,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
-from ..config.experiment import Experiment, read_toml
+from ..config.experiment import Experiment
+from ..config.parse import read_toml
 from ..data.entities import EntityTable
 from ..data.task import LinkSplit
 from ..errors import InputError

@@ -2,9 +2,9 @@
 
 import logging
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 from torch import Tensor
@@ -31,6 +31,23 @@ class Matched(Protocol):
         """Larger is better, ``[M]``."""
 
 
+class Embedded(Protocol):
+    """Embeddings of all entities that a round has learnt."""
+
+    @property
+    def left(self) -> Tensor:
+        """Embeddings of the left entities, ``[n1, D]``."""
+
+    @property
+    def right(self) -> Tensor:
+        """Embeddings of the right entities, ``[n2, D]``."""
+
+    @property
+    def history(self) -> Sequence[Mapping[str, Any]]:
+        """Rows of the training history."""
+
+
+E = TypeVar("E", bound=Embedded)
 Match = Callable[[Tensor, Tensor], Matched]
 Propose = Callable[[Tensor, Tensor], IntArray]
 Judge = Callable[[Tensor, Tensor], float]
@@ -69,23 +86,24 @@ class BootstrapConfig:
             raise UsageError(f"min_score must be a number, got {self.min_score}")
 
 
-@dataclass
-class BootstrapResult:
+@dataclass(frozen=True)
+class BootstrapResult(Generic[E]):
     """How the rounds went.
 
     Args:
-        left, right: embeddings of the round that was kept.
-        best_round: its number; 0 = seed links alone.
-        pseudo_links: those it was made with, int64 ``[P, 2]``.
-        history: one row per round: ``step``, ``pseudo_links``, ``pseudo_precision`` among those of validation
-            entities (``None`` where there are none), ``valid``.
+        kept: what the best round has learnt.
+        best_round: number of that round; 0 = from the seed links alone.
+        pseudo_links: pseudo-links of that round, int64 ``[P, 2]``.
+        history: one row per round: ``step``, ``pseudo_links``, ``pseudo_precision`` among the pseudo-links that name
+            validation entities (``None`` without such pseudo-links), ``valid``.
+        training: rows of the training history of all rounds.
     """
 
-    left: Tensor
-    right: Tensor
-    best_round: int = 0
-    pseudo_links: IntArray = field(default_factory=lambda: np.empty((0, 2), np.int64))
-    history: list[dict[str, Any]] = field(default_factory=list)
+    kept: E
+    best_round: int
+    pseudo_links: IntArray
+    history: Sequence[Mapping[str, Any]]
+    training: Sequence[Mapping[str, Any]]
 
 
 def propose(
@@ -168,7 +186,7 @@ def precision_on(pairs: IntArray, links: IntArray) -> tuple[float | None, int]:
 
 
 def bootstrap(
-    embed: Callable[[IntArray], tuple[Tensor, Tensor]],
+    embed: Callable[[IntArray], E],
     links: IntArray,
     config: BootstrapConfig,
     *,
@@ -176,37 +194,40 @@ def bootstrap(
     judge: Judge | None = None,
     valid: IntArray | None = None,
     on_round: Callable[[Mapping[str, Any]], None] | None = None,
-) -> BootstrapResult:
-    """Embed from the seed links, then from these and the pseudo-links of the round before, and keep the best round.
+) -> BootstrapResult[E]:
+    """Embed from the seed links, then in rounds from these and the pseudo-links of the round before; keep the best.
 
-    Every round starts from the seed links alone, so that a pseudo-link that is no longer proposed is gone.
+    Every round starts from the seed links. A pseudo-link that is no longer proposed is dropped.
 
     Args:
-        embed: from links int64 ``[L, 2]`` to embeddings of all left and all right entities.
+        embed: turns links, int64 ``[L, 2]``, into embeddings of all left and all right entities.
         links: seed links.
         config: number of rounds.
-        propose: pseudo-links from embeddings.
-        judge: score of embeddings on validation links, larger is better; ``None`` = the last round is kept.
+        propose: turns embeddings into pseudo-links.
+        judge: scores embeddings on validation links, larger is better; ``None`` = the last round is kept.
         valid: validation links, for the precision that is reported; nothing is chosen by it.
         on_round: called with each row of the history.
     """
-    best: BootstrapResult | None = None
-    best_score, history = -math.inf, []
+    kept: tuple[E, int, IntArray] | None = None
+    best_score = -math.inf
+    history: list[Mapping[str, Any]] = []
+    training: list[Mapping[str, Any]] = []
     pseudo = np.empty((0, 2), np.int64)
     for number in range(config.rounds + 1):
-        left, right = embed(np.concatenate([links, pseudo]))
+        found = embed(np.concatenate([links, pseudo]))
+        training += found.history
         row: dict[str, Any] = {"step": number, "pseudo_links": len(pseudo)}
         if valid is not None and len(valid):
             row["pseudo_precision"], row["pseudo_judged"] = precision_on(pseudo, valid)
-        score = math.inf if judge is None else float(judge(left, right))
+        score = math.inf if judge is None else float(judge(found.left, found.right))
         if judge is not None:
             row["valid"] = score
         history.append(row)
         if on_round is not None:
             on_round(row)
-        if best is None or judge is None or score > best_score:
-            best, best_score = BootstrapResult(left, right, number, pseudo, history), score
+        if kept is None or judge is None or score > best_score:
+            kept, best_score = (found, number, pseudo), score
         if number < config.rounds:
-            pseudo = propose(left, right)
-    assert best is not None
-    return best
+            pseudo = propose(found.left, found.right)
+    assert kept is not None
+    return BootstrapResult(*kept, history, training)

@@ -487,9 +487,9 @@ def test_settings_go_over_the_file_and_options_over_both(run, pair, tmp_path):
     done = run("align", pair, "--config", tmp_path / "run.toml", *flags, "--out", tmp_path / "out", "--json")
     assert done.code == 0
     experiment = AlignmentResult.load(tmp_path / "out").experiment
-    assert (experiment.model, experiment.seed, experiment.schedule.epochs) == ("mclea", 5, 1)
+    assert (experiment.model, experiment.seed, experiment.training.epochs) == ("mclea", 5, 1)
     assert (experiment.options.hidden_dim, experiment.options.num_layers) == (4, 1)
-    assert experiment.features.modalities == ("attribute",) and experiment.schedule.eval_every == 5
+    assert experiment.features.modalities == ("attribute",) and experiment.training.eval_every == 5
 
 
 def test_the_configuration_of_a_run_makes_the_run_again(run, aligned, pair):

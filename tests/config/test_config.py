@@ -5,18 +5,20 @@ import tomllib
 import pytest
 
 from mmkg.config.data import DataConfig
-from mmkg.config.experiment import Experiment, read_toml, with_settings
+from mmkg.config.experiment import Experiment
+from mmkg.config.parse import read_toml, with_settings
 from mmkg.config.search import SearchConfig
 from mmkg.data.features.config import FeatureConfig
 from mmkg.errors import InputError, UsageError
-from mmkg.models import MODEL_CONFIGS
+from mmkg.models import MODELS
 from mmkg.search.config import IndexConfig
 from mmkg.training.config import TrainingConfig
 
-CONFIGS = [Experiment, DataConfig, FeatureConfig, SearchConfig, IndexConfig, TrainingConfig, *MODEL_CONFIGS.values()]
+MODEL_CONFIGS = [entry.config for entry in MODELS.values()]
+CONFIGS = [Experiment, DataConfig, FeatureConfig, SearchConfig, IndexConfig, TrainingConfig, *MODEL_CONFIGS]
 
 
-@pytest.mark.parametrize("model", MODEL_CONFIGS)
+@pytest.mark.parametrize("model", MODELS)
 def test_toml_gives_the_experiment_back(model):
     changed = Experiment.of(
         {
@@ -108,15 +110,15 @@ def test_a_wrong_value_is_refused_with_its_key(values, key, value):
 
 
 def test_training_defaults_are_those_of_the_models_paper():
-    meaformer, mclea, eva = (Experiment(model=name).schedule for name in ("meaformer", "mclea", "eva"))
+    meaformer, mclea, eva = (Experiment(model=name).training for name in ("meaformer", "mclea", "eva"))
     assert (meaformer.epochs, meaformer.batch_size, meaformer.schedule) == (250, 3500, "cosine")
     assert (mclea.epochs, mclea.batch_size, mclea.schedule, mclea.weight_decay) == (500, 0, "constant", 0.01)
     assert (eva.epochs, eva.learning_rate) == (500, 5e-4)
 
 
 def test_a_training_setting_leaves_the_models_other_defaults():
-    assert Experiment.of({"model": "mclea", "training": {"patience": 3}}).schedule == dataclasses.replace(
-        Experiment(model="mclea").schedule, patience=3
+    assert Experiment.of({"model": "mclea", "training": {"patience": 3}}).training == dataclasses.replace(
+        Experiment(model="mclea").training, patience=3
     )
 
 
@@ -164,7 +166,7 @@ def test_a_setting_of_another_form_is_refused(setting):
 def test_a_configuration_file_is_read(tmp_path):
     (tmp_path / "run.toml").write_text('model = "mclea"\n[training]\nepochs = 3\n')
     experiment = Experiment.of(read_toml(tmp_path / "run.toml"))
-    assert (experiment.model, experiment.schedule.epochs) == ("mclea", 3)
+    assert (experiment.model, experiment.training.epochs) == ("mclea", 3)
 
 
 def test_a_bad_configuration_file_is_refused_with_its_path(tmp_path):

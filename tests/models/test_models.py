@@ -9,11 +9,11 @@ from small_models import link_rows, small_model
 
 from mmkg.data.features.build import build_inputs
 from mmkg.data.features.config import FeatureConfig
-from mmkg.models import MODELS
+from mmkg.models import trained_models
 from mmkg.sources.synthetic import twin_graphs
 
 ALL = ("structure", "relation", "attribute", "image", "name")
-EVERY_MODEL = pytest.mark.parametrize("name", sorted(MODELS))
+EVERY_MODEL = pytest.mark.parametrize("name", sorted(trained_models()))
 
 
 @pytest.fixture(scope="module")

@@ -63,7 +63,8 @@ def runs(scores, **options):
 
     def embed(links):
         given.append(links.tolist())
-        return torch.full((1, 1), float(len(given) - 1)), torch.zeros(1, 1)
+        rows = [{"loss": float(len(given) - 1)}]
+        return SimpleNamespace(left=torch.full((1, 1), float(len(given) - 1)), right=torch.zeros(1, 1), history=rows)
 
     result = bootstrap(
         embed,
@@ -74,15 +75,16 @@ def runs(scores, **options):
         on_round=rows.append,
         **options,
     )
-    assert rows == result.history
+    assert rows == list(result.history)
     return result, given
 
 
 def test_the_round_that_validates_best_is_kept():
     result, _ = runs([0.1, 0.7, 0.5, 0.7])
-    assert (result.best_round, float(result.left)) == (1, 1.0)  # the first of equals
+    assert (result.best_round, float(result.kept.left)) == (1, 1.0)  # the first of equals
     assert result.pseudo_links.tolist() == [[1, 1]]
     assert [row["valid"] for row in result.history] == [0.1, 0.7, 0.5, 0.7]
+    assert [row["loss"] for row in result.training] == [0.0, 1.0, 2.0, 3.0]  # of all rounds
 
 
 def test_pseudo_links_of_earlier_rounds_are_gone():
@@ -97,7 +99,7 @@ def test_the_precision_of_each_round_is_told():
 
 def test_without_validation_the_last_round_is_kept():
     result = bootstrap(
-        lambda links: (torch.full((1, 1), float(len(links))), torch.zeros(1, 1)),
+        lambda links: SimpleNamespace(left=torch.zeros(1, 1), right=torch.zeros(1, 1), history=()),
         np.array([[0, 0]]),
         BootstrapConfig(rounds=2),
         propose=lambda left, right: np.array([[1, 1]]),

@@ -14,13 +14,13 @@ from mmkg.data.kg import ImageTable
 from mmkg.data.split import split_links
 from mmkg.data.task import LinkSplit
 from mmkg.errors import InputError, UsageError
-from mmkg.models import MODELS
+from mmkg.models import trained_models
 from mmkg.sources.synthetic import twin_graphs
 from mmkg.training import DivergedError, TrainingConfig, fit
 from mmkg.training.loop import train_step
 from mmkg.training.optim import build_optimizers
 
-EVERY_MODEL = pytest.mark.parametrize("name", sorted(MODELS))
+EVERY_MODEL = pytest.mark.parametrize("name", sorted(trained_models()))
 QUICK = TrainingConfig(epochs=4, batch_size=8, learning_rate=1e-2, eval_every=1, patience=0)
 
 

@@ -75,7 +75,8 @@ def child(size: int, args: argparse.Namespace) -> dict[str, dict[str, float]]:
 
 def run(size: int, args: argparse.Namespace) -> dict[str, dict[str, float]]:
     """CPU-seconds, wall-seconds and peak of each phase, and of all of them with Hits@1."""
-    from mmkg.config.experiment import Experiment, with_settings
+    from mmkg.config.experiment import Experiment
+    from mmkg.config.parse import with_settings
     from mmkg.data.entities import EntityTable
     from mmkg.data.features.build import build_inputs
     from mmkg.evaluation import Protocol
@@ -98,7 +99,7 @@ def run(size: int, args: argparse.Namespace) -> dict[str, dict[str, float]]:
     inputs = phase("features", build_inputs, task, experiment.features)
     model = build_model(experiment, inputs)
     links = torch.from_numpy(task.links.train) + torch.tensor([0, inputs.num_left])
-    phase("train", fit, model, inputs, links, experiment.schedule)
+    phase("train", fit, model, inputs, links, experiment.training)
     embeddings = phase("embed", model.embed, inputs).numpy()
     search = experiment.search
     result = AlignmentResult(

@@ -68,7 +68,7 @@ def main() -> None:
         experiment = Experiment.of({"model": name, "features": features, "options": dropout})
         inputs = build_inputs(task, experiment.features)
         links = torch.from_numpy(task.links.train) + torch.tensor([0, inputs.num_left])
-        links = links[: 64 if args.small else experiment.schedule.batch_size or len(links)]
+        links = links[: 64 if args.small else experiment.training.batch_size or len(links)]
         size = f"{name}, {task.name}, {len(links):,} links, {', '.join(inputs.names)}"
         repeats = 1 if args.small else args.repeats
         if ways:
@@ -85,7 +85,7 @@ def phases(
 ) -> list[dict[str, Any]]:
     """CPU-seconds of a whole step, and of each phase of one that is cut where the phases meet."""
     model = build_model(experiment, inputs).train()
-    schedule = experiment.schedule
+    schedule = experiment.training
     optimizers = build_optimizers(model, schedule)
     with deterministic(torch.device("cpu")):
         _, whole = measure(lambda: train_step(model, inputs, links, optimizers, schedule), repeats=repeats, warmup=1)
@@ -250,7 +250,7 @@ def compare(
 ) -> list[dict[str, Any]]:
     """A step of mmkg and the same step in the given ways, on copies of one model."""
     first = build_model(experiment, inputs).train()
-    schedule, losses = experiment.schedule, []
+    schedule, losses = experiment.training, []
 
     model = copy.deepcopy(first)
     optimizers = build_optimizers(model, schedule)

@@ -18,7 +18,8 @@ from pathlib import Path
 from statistics import mean, pstdev
 from typing import Any
 
-from mmkg.config.experiment import Experiment, with_settings
+from mmkg.config.experiment import Experiment
+from mmkg.config.parse import with_settings
 from mmkg.loading import EMBEDDED, load
 from mmkg.pipeline import align
 
