@@ -5,6 +5,8 @@ compare ratios within one run, not seconds across machines.
 Example: python tools/bench/bench_evaluate.py --size 10500 --width 600
 """
 
+from functools import partial
+
 import numpy as np
 import torch
 from harness import measure, parser, report, row, sgemm_rate, start
@@ -34,7 +36,7 @@ def main() -> None:
         (0, dense + (1 << 20) * width, "scores kept"),
     ):
         metrics, spent = measure(
-            lambda k=csls_k, most=memory_bytes: evaluate(left, right, links, csls_k=k, device="cpu", memory_bytes=most),
+            partial(evaluate, left, right, links, csls_k=csls_k, device="cpu", memory_bytes=memory_bytes),
             repeats=1 if args.small else args.repeats,
         )
         rows.append(

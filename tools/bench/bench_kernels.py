@@ -6,6 +6,7 @@ Example: python tools/bench/bench_kernels.py --entities 39000 --width 300
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from harness import gather_rate, measure, parser, report, row, start
@@ -30,7 +31,8 @@ def fused(x: Tensor, edge_index: EdgeIndex, weight: Tensor) -> Tensor:
 def scattered(x: Tensor, edge_index: EdgeIndex, weight: Tensor) -> Tensor:
     """PyG's plain message passing: a tensor of edges x width per head."""
     source, target = edge_index.as_tensor()
-    return sum(scatter(w[:, None] * x[source], target, dim=0, dim_size=len(x)) for w in weight.unbind(dim=1))
+    total: Tensor = sum(scatter(w[:, None] * x[source], target, dim=0, dim_size=len(x)) for w in weight.unbind(dim=1))
+    return total
 
 
 def segmented(x: Tensor, edge_index: EdgeIndex, weight: Tensor) -> Tensor:
@@ -44,7 +46,8 @@ def sparse_product(x: Tensor, edge_index: EdgeIndex, weight: Tensor) -> Tensor:
     """torch.sparse.mm of a CSR matrix per head, whose gradient torch knows."""
     (offsets, source), _ = edge_index.get_csc()
     shape = (len(offsets) - 1, len(x))
-    return sum(torch.sparse.mm(sparse_rows(offsets, source, w, shape), x) for w in weight.unbind(dim=1))
+    total: Tensor = sum(torch.sparse.mm(sparse_rows(offsets, source, w, shape), x) for w in weight.unbind(dim=1))
+    return total
 
 
 WAYS: dict[str, Way] = {"mmkg": fused, "torch sparse CSR": sparse_product, "scatter": scattered, "segment": segmented}
@@ -64,7 +67,7 @@ def main() -> None:
     made.add_argument("--repeats", type=int, default=3)
     args = start(made)
     entities, width = (1000, 20) if args.small else (args.entities, args.width)
-    task = twin_graphs(entities, image_dim=0, names=False, **(LIKE_DBP15K | {"mean_degree": 7}))
+    task = twin_graphs(entities, image_dim=0, names=False, **{**LIKE_DBP15K, "mean_degree": 7})
     edge_index, _ = adjacency(task.left.triples, entities)
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(entities, width, generator=generator).requires_grad_()
@@ -76,7 +79,7 @@ def main() -> None:
     floor = gathered / gather_rate(edge_index.as_tensor()[0], rows=entities, width=width)
     rows, mmkg = [], 0.0
     for name, way in WAYS.items():
-        _, spent = measure(lambda way=way: step(way, x, edge_index, weight, pull), repeats=args.repeats, warmup=1)
+        _, spent = measure(partial(step, way, x, edge_index, weight, pull), repeats=args.repeats, warmup=1)
         mmkg = mmkg or spent["cpu_s"]
         note = f"{name}, {spent['cpu_s'] / mmkg:.1f} times mmkg's, {spent['above_mb']:,.0f} MB above the data"
         size = f"{entities:,} entities, {edges:,} edges, d={width}, {HEADS} heads"

@@ -8,6 +8,7 @@ pyarrow.csv too, without checks: that is the floor of reading them.
 """
 
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,7 @@ def folder_rows(folder: Path, model_name: str, repeats: int) -> list[dict[str, A
     rows.append(per_second("read the folder", size, spent, entities, "entities", headline=True))
     for name in available_modalities(task):
         config = FeatureConfig(modalities=(name,))
-        _, spent = measure(lambda config=config: build_inputs(task, config), repeats=repeats)
+        _, spent = measure(partial(build_inputs, task, config), repeats=repeats)
         rows.append(per_second(f"features: {name}", size, spent, entities, "entities"))
     experiment = Experiment.of({"model": model_name})
     inputs = build_inputs(task, experiment.features)

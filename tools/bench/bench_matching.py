@@ -5,6 +5,8 @@ neighbours, at the sgemm rate of the same process. Hungarian runs on the k neare
 Example: python tools/bench/bench_matching.py --size 20000
 """
 
+from functools import partial
+
 import numpy as np
 from bench_search import planted
 from harness import measure, parser, report, row, sgemm_rate, start
@@ -29,9 +31,7 @@ def main() -> None:
     floor = 3 * 2 * size**2 * dim / sgemm_rate()
     rows = []
     for name in args.methods.split(","):
-        found, spent = measure(
-            lambda method=MATCHERS[name]: method(left, right, k=args.k, kind=args.kind, device="cpu")
-        )
+        found, spent = measure(partial(MATCHERS[name], left, right, k=args.k, kind=args.kind, device="cpu"))
         rows.append(
             row(
                 "matching",

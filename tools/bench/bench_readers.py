@@ -36,7 +36,8 @@ def plain_csv(path: Path) -> int:
     from pyarrow import csv
 
     names = csv.ReadOptions(column_names=["head", "relation", "tail"], use_threads=False)
-    return csv.read_csv(path, read_options=names, parse_options=csv.ParseOptions(delimiter="\t")).num_rows
+    table = csv.read_csv(path, read_options=names, parse_options=csv.ParseOptions(delimiter="\t"))
+    return int(table.num_rows)
 
 
 READERS: dict[str, tuple[str, Callable[[Path], int]]] = {  # stage: file, reader that tells how many it read

@@ -9,11 +9,13 @@ Example: python tools/bench/bench_search.py --size 1000000 --dim 300 --bases unc
 """
 
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 from harness import measure, parser, report, row, sgemm_rate, start
 
-from mmkg.search import build_index, faiss_index
+from mmkg.search import Neighbors, build_index, faiss_index
 from mmkg.search.csls import pair_means
 from mmkg.search.tiles import ScorePasses
 from mmkg.search.vectors import prepare
@@ -44,16 +46,19 @@ def scaled(spent: dict[str, float], share: float) -> dict[str, float]:
     return spent | {name: spent[name] * share for name in ("cpu_s", "wall_s")}
 
 
-def flat_rows(left: np.ndarray, right: np.ndarray, k: int, rate: float, size: str) -> list[dict]:
+def build_and_search(queries: np.ndarray, base: np.ndarray, k: int, kind: str) -> Neighbors:
+    found: Neighbors = build_index(base, kind=kind, device="cpu").search(queries, k)
+    return found
+
+
+def flat_rows(left: np.ndarray, right: np.ndarray, k: int, rate: float, size: str) -> list[dict[str, Any]]:
     """FAISS flat and exact torch search, and the CSLS means of both sides."""
     count, dim = right.shape
     timed = min(count, TIMED)
     floor = 2 * count**2 * dim / rate
     rows = []
     for kind in ("flat", "exact"):
-        (_, found), spent = measure(
-            lambda kind=kind: (index := build_index(right, kind=kind, device="cpu"), index.search(left[:timed], k))
-        )
+        found, spent = measure(partial(build_and_search, left[:timed], right, k, kind))
         hits = float((found.ids[:, 0] == np.arange(timed)).mean())
         spent = scaled(spent, count / timed)
         rows.append(
@@ -71,7 +76,7 @@ def flat_rows(left: np.ndarray, right: np.ndarray, k: int, rate: float, size: st
     ]
 
 
-def ivf_rows(left: np.ndarray, right: np.ndarray, k: int, size: str) -> list[dict]:
+def ivf_rows(left: np.ndarray, right: np.ndarray, k: int, size: str) -> list[dict[str, Any]]:
     """IVF with the lists it chooses: list by list, and query by query as FAISS alone does."""
     index, built = measure(lambda: build_index(right, kind="ivf", device="cpu"))
     lists, tuned = measure(lambda: index.tune(left))
@@ -85,9 +90,9 @@ def ivf_rows(left: np.ndarray, right: np.ndarray, k: int, size: str) -> list[dic
         grouped_from = faiss_index.GROUPED_FROM
         try:
             faiss_index.GROUPED_FROM = 0
-            found, together = measure(lambda p=places: index.search(left, p))
+            found, together = measure(partial(index.search, left, places))
             faiss_index.GROUPED_FROM = 1 << 62
-            _, alone = measure(lambda p=places, some=left[:timed]: index.search(some, p))
+            _, alone = measure(partial(index.search, left[:timed], places))
         finally:
             faiss_index.GROUPED_FROM = grouped_from
         alone = scaled(alone, len(left) / timed)
@@ -128,7 +133,7 @@ def joint(size: int, *, seed: int = 11) -> tuple[np.ndarray, np.ndarray]:
     return sides[0], sides[1]
 
 
-def modality_rows(size: int) -> list[dict]:
+def modality_rows(size: int) -> list[dict[str, Any]]:
     """IVF over the whole against IVF lists of each part: what they read, cost and lose."""
     left, right = joint(size)
     sample = np.sort(np.random.default_rng(2).choice(size, min(2000, size), replace=False))
@@ -136,9 +141,9 @@ def modality_rows(size: int) -> list[dict]:
     rows = []
     for kind in ("ivf", "parts"):
         parts = WIDTHS if kind == "parts" else ()
-        index, built = measure(lambda kind=kind, parts=parts: build_index(right, kind=kind, device="cpu", parts=parts))
+        index, built = measure(partial(build_index, right, kind=kind, device="cpu", parts=parts))
         lists = index.tune(left) * max(1, len(parts))
-        found, spent = measure(lambda index=index: index.search(left, 1))
+        found, spent = measure(partial(index.search, left, 1))
         right_ones = found.ids[sample, 0] == sample
         losses = {
             "missed_of_exact": float((found.ids[sample, 0] != exact).mean()),

@@ -172,13 +172,14 @@ def cut_output(output: FusionOutput) -> tuple[list[tuple[Tensor, Tensor]], Fusio
         pairs.append((tensor, leaf(tensor)))
         return pairs[-1][1]
 
-    changed = {
-        "joint": cut(output.joint),
-        "tokens": {name: cut(each) for name, each in output.tokens.items()},
-        "pooled": {name: cut(each) for name, each in output.pooled.items()},
-        "weights": cut(output.weights),
-    }
-    return pairs, dataclasses.replace(output, **changed)
+    changed = dataclasses.replace(
+        output,
+        joint=cut(output.joint),
+        tokens={name: cut(each) for name, each in output.tokens.items()},
+        pooled={name: cut(each) for name, each in output.pooled.items()},
+        weights=cut(output.weights),
+    )
+    return pairs, changed
 
 
 def backward(pairs: list[tuple[Tensor, Tensor]]) -> None:
@@ -234,7 +235,7 @@ def step_flops(name: str, model: AlignmentModel, inputs: EntityInputs, links: Te
 def needed_edges(inputs: EntityInputs, links: Tensor, depth: int) -> list[int]:
     """Edges that the ends of the links depend on, layer by layer, the last layer first."""
     assert inputs.edge_index is not None
-    source, target = inputs.edge_index.as_tensor()
+    source, target = inputs.edge_index.as_subclass(Tensor)
     reached = torch.zeros(inputs.num_entities, dtype=torch.bool)
     reached[links.flatten()] = True
     counts = []
@@ -295,8 +296,12 @@ def naive(
         for optimizer in optimizers:
             optimizer.step()
 
+    def whole() -> None:
+        step.backward(forward())
+        update()
+
     if step.repaired:
-        _, spent = measure(lambda: (step.backward(forward()), update()), repeats=repeats, warmup=1)
+        _, spent = measure(whole, repeats=repeats, warmup=1)
         return spent, losses[0], 1
     groups, first = measure(forward)
     passes, one = measure(lambda: step.backward(groups, at_most=1))

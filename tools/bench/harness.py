@@ -111,7 +111,7 @@ def measure(
     ``peak_rss_mb`` is the most that the process held meanwhile, ``above_mb`` how much more than before.
     Where the peak cannot be reset (not Linux) both tell of the process so far.
     """
-    sync = torch.cuda.synchronize if torch.device(device).type == "cuda" else lambda: None
+    sync: Callable[[], object] = torch.cuda.synchronize if torch.device(device).type == "cuda" else lambda: None
     for _ in range(warmup):
         work()
     before = reset_peak()

@@ -13,7 +13,7 @@ In both, every loss term makes its own four similarity products: left with right
 
 import copy
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -36,7 +36,8 @@ class _EdgeProduct(torch.autograd.Function):
         matrix = torch.sparse_coo_tensor(edges, values, shape, check_invariants=False, is_coalesced=True)
         ctx.save_for_backward(matrix, dense, edges)
         ctx.through_dense = through_dense
-        return torch.sparse.mm(matrix, dense)
+        product: Tensor = torch.sparse.mm(matrix, dense)
+        return product
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
@@ -47,6 +48,9 @@ class _EdgeProduct(torch.autograd.Function):
             grad_values = (grad.index_select(0, edges[0]) * dense.index_select(0, edges[1])).sum(dim=1)
         grad_dense = torch.sparse.mm(matrix.t(), grad) if ctx.needs_input_grad[1] else None
         return grad_values, grad_dense, None, None
+
+
+edge_product: Callable[..., Tensor] = _EdgeProduct.apply
 
 
 class PublishedStep:
@@ -62,29 +66,31 @@ class PublishedStep:
         if not isinstance(model, MCLEA | MEAformer):
             raise TypeError(f"expected MCLEA or MEAformer, got {type(model).__name__}")
         self.model, self.repaired = model, repaired
-        self.names = tuple(model.fusion.names)
+        self.fusion: Any = model.fusion
+        self.names = tuple(model.widths)
         rows = torch.arange(inputs.num_entities)
         self.features = {
             name: values.to_dense().view(len(rows), -1) for name, values in inputs.batch(rows).values.items()
         }
-        self.edges = None if inputs.edge_index is None else inputs.edge_index.as_tensor().flip(0).contiguous()
+        self.edges = None if inputs.edge_index is None else inputs.edge_index.as_subclass(Tensor).flip(0).contiguous()
 
     def forward(self, links: Tensor) -> tuple[Parts, Parts, Tensor, Tensor]:
         """Embeddings per modality, those after attention, joint ones; the rows of the links' ends in them."""
-        structure = self._structure() if STRUCTURE in self.names else None
         rows = links.t().flatten() if self.repaired else None
         places = torch.arange(2 * len(links)).view(2, -1) if self.repaired else links.t()
         early: Parts = {}
         for name in self.names:
             if name == STRUCTURE:
+                structure = self._structure()
                 early[name] = structure if rows is None else structure[rows]
             else:
-                encoder, values = self.model.encoders[name], self.features[name]
+                encoder: Any = self.model.encoders[name]
+                values = self.features[name]
                 early[name] = (values if rows is None else values[rows]) @ encoder.weight + encoder.bias
         if isinstance(self.model, MEAformer):
             late, weights = self._attention(torch.stack([early[name] for name in self.names], dim=1))
         else:
-            late, weights = early, self.model.fusion.weights.logits.softmax(dim=0)[None, :]
+            late, weights = early, self.fusion.weights.logits.softmax(dim=0)[None, :]
         joint = torch.cat([weights[:, m, None] * F.normalize(early[name]) for m, name in enumerate(self.names)], dim=1)
         return early, late, joint, places
 
@@ -124,15 +130,16 @@ class PublishedStep:
         encoder: Any = self.model.structure
         assert self.edges is not None
         target, source = self.edges
-        x, ones = encoder.embedding, encoder.embedding.new_ones(len(encoder.embedding), 1)
+        x: Tensor = encoder.embedding
+        ones = encoder.embedding.new_ones(len(encoder.embedding), 1)
         for depth, layer in enumerate(encoder.layers):
             heads = []
             for scale, attention in zip(layer.scale, layer.attention, strict=True):
                 h = x * scale
                 ends = torch.cat([h[target], h[source]], dim=1)  # [E, 2d]
                 weight = torch.exp(-F.leaky_relu(ends @ attention.flatten(), layer.negative_slope))
-                total = _EdgeProduct.apply(weight, ones, self.edges, not self.repaired)
-                heads.append(_EdgeProduct.apply(weight, h, self.edges, not self.repaired) / total)
+                total = edge_product(weight, ones, self.edges, not self.repaired)
+                heads.append(edge_product(weight, h, self.edges, not self.repaired) / total)
             x = torch.stack(heads).mean(dim=0)
             if depth + 1 < len(encoder.layers):
                 x = F.elu(x)
@@ -140,7 +147,7 @@ class PublishedStep:
 
     def _attention(self, tokens: Tensor) -> tuple[Parts, Tensor]:
         """The transformer block over [R, M, d]: refined tokens, and the weight of each modality [R, M]."""
-        block: Any = self.model.fusion.block
+        block = self.fusion.block
         size, number, dim = tokens.shape
         query, key, value = (
             F.linear(tokens, weight, bias).view(size, number, block.num_heads, -1).transpose(1, 2)

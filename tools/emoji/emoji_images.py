@@ -59,7 +59,8 @@ def reduce_jointly(features: Sequence[np.ndarray], dim: int) -> list[np.ndarray]
 
 def quantise(values: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """int8 codes with ``values ~ codes * scale``; the error is at most half a scale."""
-    return np.rint(values / scale).clip(-127, 127).astype(np.int8)
+    codes: np.ndarray = np.rint(values / scale).clip(-127, 127).astype(np.int8)
+    return codes
 
 
 def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:

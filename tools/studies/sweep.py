@@ -67,8 +67,8 @@ def runs(args: argparse.Namespace, model: str, change: Change) -> list[dict[str,
         task: AlignmentTask = load(args.pair, experiment.data, seed=seed)
         if change.noise:
             task = replace(task, left=noisy(task.left, seed, "left"), right=noisy(task.right, seed, "right"))
-        modalities = change.modalities or available_modalities(task, experiment.features)
-        modalities = [name for name in modalities if name != change.left_out]
+        known = change.modalities or available_modalities(task, experiment.features)
+        modalities = [name for name in known if name != change.left_out]
         result = align(task, experiment=experiment, modalities=modalities, ranks_only=True, progress=args.progress)
         seconds = result.record.seconds
         found.append({"metrics": result.metrics, "seconds": seconds.get("train", seconds["embed"])})
