@@ -10,7 +10,7 @@ from torch import Tensor
 
 from .compute.devices import resolve_device
 from .config.experiment import CUSTOM, Experiment
-from .config.parse import merged
+from .config.search import changed
 from .data.describe import describe
 from .data.entities import EntityTable
 from .data.task import AlignmentTask
@@ -170,4 +170,4 @@ def _experiment(
         values["seed"] = seed
     if modalities:
         values["features"] = {**values.get("features", {}), "modalities": list(modalities)}
-    return Experiment.of(merged(values, settings or {}))
+    return Experiment.of(changed(values, settings or {}))

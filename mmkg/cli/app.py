@@ -468,7 +468,8 @@ def _load(
 
     from ..compute.devices import resolve_device
     from ..config.experiment import Experiment
-    from ..config.parse import merged, read_toml, with_settings
+    from ..config.parse import read_toml, with_settings
+    from ..config.search import changed
     from ..result.result import AlignmentResult
 
     resolve_device(device)
@@ -480,7 +481,7 @@ def _load(
     if seed is not None:
         given["seed"] = seed
     if given:
-        experiment = Experiment.of(merged(result.experiment.to_dict(), given))
+        experiment = Experiment.of(changed(result.experiment.to_dict(), given))
         protocol = replace(result.protocol, csls_k=experiment.search.csls_k)
         result = replace(result, experiment=experiment, protocol=protocol)
     return result.restrict(_names(modalities), evaluate=False) if modalities else result

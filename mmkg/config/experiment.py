@@ -63,7 +63,7 @@ class Experiment:
             "training": asdict(self.training),
             "bootstrap": asdict(self.bootstrap),
             "refinement": asdict(self.refinement),
-            "search": asdict(self.search),
+            "search": self.search.to_dict(self.bootstrap.matcher),
         }
         return {"model": self.model, "seed": self.seed, **{name: plain(part) for name, part in sections.items()}}
 
@@ -86,13 +86,13 @@ class Experiment:
             "data": DataConfig(),
             "features": FeatureConfig(),
             "bootstrap": BootstrapConfig(),
-            "search": SearchConfig(),
         }
         sections: dict[str, Any] = {
             name: None if default is None else parse(default, values.get(name, {}), name)
             for name, default in defaults.items()
         }
-        return Experiment(model=model, seed=check_seed(values.get("seed", 0)), **sections)
+        search = SearchConfig.of(values.get("search", {}))
+        return Experiment(model=model, seed=check_seed(values.get("seed", 0)), search=search, **sections)
 
 
 def defaults_of(model: str) -> dict[str, Any]:

@@ -1,15 +1,26 @@
 """How entities are ranked, indexed and matched."""
 
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, Literal
 
 from ..errors import UsageError, nearest
-from ..matching import MATCHERS, SinkhornConfig
+from ..matching import MATCHERS
 from ..search import INDEXES
-from ..search.config import IndexConfig
+from .parse import check_keys, merged, parse
 
 LARGEST_UNSAMPLED = 100_000  # test links that are all ranked, and how many are where there are more
 TEST_SAMPLE = 10_000
+
+
+def changed(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """``merged`` values of an experiment; index settings do not carry over to a kind of another configuration class."""
+    before, after = (each.get("search", {}) for each in (values, changes))
+    if isinstance(before, Mapping) and isinstance(after, Mapping) and "index" in after:
+        kinds = (str(before.get("index", "auto")), str(after["index"]))
+        if len({INDEXES[kind].config for kind in kinds if kind in INDEXES}) > 1:
+            values = {**values, "search": {key: value for key, value in before.items() if key != "options"}}
+    return merged(values, changes)
 
 
 @dataclass(frozen=True)
@@ -20,8 +31,9 @@ class SearchConfig:
         csls_k: neighbourhood of CSLS in evaluation, search and matching; 3 in the papers, 0 = off.
         index: kind of index, see ``mmkg.search.INDEXES``.
         matcher: see ``mmkg.matching.MATCHERS``.
-        options: settings of the index kind.
-        sinkhorn: settings of the matcher of that name.
+        options: settings of the index, an instance of the configuration class of its kind; ``None`` = its defaults.
+        matchers: settings of matchers by name, where they are not the defaults; in files, one section per matcher, e.g.
+            ``search.sinkhorn``.
         test_queries: test links that are ranked, a seeded sample of them, among all candidates; ``None`` = all
             up to 100,000, 10,000 of more; 0 = all.
         valid_queries: validation links that are ranked at each validation and that confidences are calibrated
@@ -41,8 +53,8 @@ class SearchConfig:
     csls_k: int = 3
     index: str = "auto"
     matcher: str = "mutual"
-    options: IndexConfig = field(default_factory=IndexConfig)
-    sinkhorn: SinkhornConfig = field(default_factory=SinkhornConfig)
+    options: Any = None
+    matchers: Mapping[str, Any] = field(default_factory=dict, hash=False)
     test_queries: int | None = None
     valid_queries: int = 1000
     valid_candidates: int = 50_000
@@ -53,6 +65,15 @@ class SearchConfig:
         for what, value, known in (("index", self.index, INDEXES), ("matcher", self.matcher, MATCHERS)):
             if value not in known:
                 raise UsageError(f"unknown {what} {value!r}; {nearest(str(value), known)}")
+        if self.options is None:
+            object.__setattr__(self, "options", INDEXES[self.index].config())
+        configs = {name: each.config for name, each in MATCHERS.items() if each.config is not None}
+        check_keys(self.matchers, configs, "search")
+        expected = {"index options": (INDEXES[self.index].config, self.options)}
+        expected |= {f"settings of {name}": (configs[name], value) for name, value in self.matchers.items()}
+        for what, (config, value) in expected.items():
+            if not isinstance(value, config):
+                raise UsageError(f"{what} must be of class {config.__name__}, got {type(value).__name__}")
         for name in ("csls_k", "test_queries", "valid_queries", "valid_candidates"):
             value = getattr(self, name)
             if value is not None and value < 0:
@@ -65,3 +86,52 @@ class SearchConfig:
         if self.test_queries is None:
             return num_test if num_test <= LARGEST_UNSAMPLED else TEST_SAMPLE
         return min(num_test, self.test_queries) or num_test
+
+    def index_options(self, kind: str, widths: Sequence[int]) -> Any:
+        """Settings for an index of ``kind`` over vectors that consist of parts of these widths.
+
+        They are those of the run if that kind has the same configuration class, else its defaults.
+        """
+        expected = INDEXES[kind].config
+        options = self.options if isinstance(self.options, expected) else expected()
+        return INDEXES[kind].over_parts(options, tuple(widths))
+
+    def matcher_settings(self, name: str) -> Any:
+        """Settings of a matcher, an instance of its configuration class; ``None`` if it has no such class."""
+        config = MATCHERS[name].config
+        return self.matchers.get(name, None if config is None else config())
+
+    def matcher_options(self, name: str) -> dict[str, Any]:
+        """Settings of a matcher as the keywords to call it with."""
+        settings = self.matcher_settings(name)
+        return {} if settings is None else asdict(settings)
+
+    @staticmethod
+    def of(values: Any) -> "SearchConfig":
+        """From the nested plain values of the section ``search``; what they do not name keeps its default.
+
+        Raises:
+            UsageError: an unknown key, or a value that does not fit; the message names the key.
+        """
+        if not isinstance(values, Mapping):
+            raise UsageError(f"search is a section of settings, got {values!r}")
+        own = [each.name for each in fields(SearchConfig) if each.name != "matchers"]
+        configs = {name: each.config for name, each in MATCHERS.items() if each.config is not None and name not in own}
+        check_keys(values, [*own, *configs], "search")
+        matchers = {name: parse(configs[name](), values[name], f"search.{name}") for name in configs if name in values}
+        index = values.get("index", "auto")
+        default = SearchConfig(matchers={name: each for name, each in matchers.items() if each != configs[name]()})
+        if isinstance(index, str) and index in INDEXES:  # else the class refuses it
+            default = replace(default, index=index, options=INDEXES[index].config())
+        return parse(default, {name: value for name, value in values.items() if name in own}, "search")
+
+    def to_dict(self, *used: str) -> dict[str, Any]:
+        """Nested plain values, which ``of`` reads back.
+
+        Args:
+            used: further matchers of the run, besides ``matcher``, to write the settings of.
+        """
+        values = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "matchers"}
+        values["options"] = asdict(self.options)
+        written = [name for name in MATCHERS if name in (self.matcher, *used) or name in self.matchers]
+        return values | {name: options for name in written if (options := self.matcher_options(name))}

@@ -1,6 +1,6 @@
 """Learns the embeddings of a run: picks the learner, and repeats it in rounds with pseudo-links."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from torch import Tensor
 
@@ -31,7 +31,7 @@ def learn(setting: Setting, model: AlignmentModel | None = None) -> Learned:
         return learner.embed(links.train)
 
     def match(left: Tensor, right: Tensor) -> Matching:
-        options = asdict(experiment.search.sinkhorn) if config.matcher == "sinkhorn" else {}
+        options = experiment.search.matcher_options(config.matcher)
         return MATCHERS[config.matcher](
             left, right, csls_k=experiment.search.csls_k, kind="auto", device=setting.device, **options
         )

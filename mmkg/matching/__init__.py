@@ -1,20 +1,19 @@
 """MATCHING: from two sets of embeddings to pairs, one-to-one."""
 
-from collections.abc import Callable
-
 from .confidence import Calibration
 from .counterparts import Counterparts, Threshold
 from .greedy import greedy
 from .hungarian import hungarian
+from .matcher import Matcher
 from .matching import Matching
 from .mutual import mutual
 from .sinkhorn import SinkhornConfig, sinkhorn
 
-MATCHERS: dict[str, Callable[..., Matching]] = {
-    "greedy": greedy,
-    "mutual": mutual,
-    "hungarian": hungarian,
-    "sinkhorn": sinkhorn,
+MATCHERS: dict[str, Matcher] = {
+    "greedy": Matcher(greedy),
+    "mutual": Matcher(mutual),
+    "hungarian": Matcher(hungarian),
+    "sinkhorn": Matcher(sinkhorn, SinkhornConfig),
 }
 
-__all__ = ["MATCHERS", "Calibration", "Counterparts", "Matching", "SinkhornConfig", "Threshold"]
+__all__ = ["MATCHERS", "Calibration", "Counterparts", "Matcher", "Matching", "SinkhornConfig", "Threshold"]

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from ..compute.devices import resolve_device
 from ..errors import InputError
-from ..search.index import Index, build_index
+from ..search.index import build_index
+from ..search.kind import Searcher
 from ..search.means import csls_pair_means
 from ..search.neighbors import Neighbors
 from ..search.vectors import Vectors, check_count, prepare
@@ -16,7 +17,7 @@ from ..typing import FloatArray, IntArray
 
 PAIR_BLOCK_BYTES = 64 << 20
 Means = tuple[FloatArray, FloatArray]
-Indexes = tuple[Index, Index]
+Indexes = tuple[Searcher, Searcher]
 
 
 @dataclass(frozen=True)

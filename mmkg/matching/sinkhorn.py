@@ -1,11 +1,14 @@
 """One-to-one matching by optimal transport on candidate lists."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import torch
+from pydantic import Field
 
-from ..errors import InputError, UsageError
+from ..config.parse import configuration
+from ..errors import InputError
 from ..search.vectors import Vectors, check_count
 from ..typing import FloatArray, IntArray
 from .candidates import Indexes, Means, Scorer, candidate_pairs
@@ -16,26 +19,23 @@ ITERATIONS = 15
 CANDIDATES = 50
 
 
+@configuration
 @dataclass(frozen=True)
 class SinkhornConfig:
     """Settings of ``sinkhorn``.
 
     Args:
         k: candidates per entity, >= 1 (500 in LightEA).
-        temperature: what cosines are divided by, > 0 (0.02 there).
+        temperature: divisor of the cosines, > 0 (0.02 there).
         iterations: normalisations of both sides, >= 1 (15 there).
 
     Raises:
         UsageError: a value out of range.
     """
 
-    k: int = CANDIDATES
-    temperature: float = TEMPERATURE
-    iterations: int = ITERATIONS
-
-    def __post_init__(self) -> None:
-        check_count(self.k, "k")
-        _check(self.temperature, self.iterations)
+    k: Annotated[int, Field(ge=1)] = CANDIDATES
+    temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = TEMPERATURE
+    iterations: Annotated[int, Field(ge=1)] = ITERATIONS
 
 
 def sinkhorn(
@@ -82,7 +82,7 @@ def sinkhorn(
         Cuturi, NeurIPS 2013; sparse and for entity alignment in Mao et al., EMNLP 2022 (LightEA).
     """
     check_count(k, "k")
-    _check(temperature, iterations)
+    SinkhornConfig(k, temperature, iterations)  # checks them
     scorer = Scorer.of(left, right, csls_k=csls_k, device=device, kind=kind, means=means, indexes=indexes)
     rows, cols, scores = candidate_pairs(scorer, k, kind=kind)
     shape = (len(scorer.left), len(scorer.right))
@@ -121,7 +121,7 @@ def transport(
         InputError: columns of different lengths, or a score that is not finite.
         UsageError: ``temperature`` or ``iterations`` out of range.
     """
-    _check(temperature, iterations)
+    SinkhornConfig(temperature=temperature, iterations=iterations)  # checks them
     if not rows.shape == cols.shape == scores.shape:
         raise InputError(f"expected columns of one length, got {rows.shape}, {cols.shape}, {scores.shape}")
     if not np.isfinite(scores).all():
@@ -159,12 +159,6 @@ def transported_pairs(
     cosines = scorer.cosines(rows, cols)
     weights = transport(rows, cols, cosines, shape, temperature=config.temperature, iterations=config.iterations)
     return rows, cols, weights
-
-
-def _check(temperature: float, iterations: int) -> None:
-    if not 0 < temperature < float("inf"):
-        raise UsageError(f"temperature must be above 0 and finite, got {temperature}")
-    check_count(iterations, "iterations")
 
 
 class _Segments:

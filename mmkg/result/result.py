@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,13 +23,11 @@ from ..matching.counterparts import pair_margins
 from ..matching.sinkhorn import transported_pairs
 from ..modalities import SURFACE
 from ..report import Link, RunRecord, links_of, render_report
-from ..search import IndexConfig, Neighbors, build_index, csls_neighbors
+from ..search import INDEXES, Index, Neighbors, build_index, csls_neighbors
 from ..search.exact import ExactIndex
 from ..search.index import LARGEST_FLAT
-from ..search.lists import TUNE_QUERIES, sample_rows
 from ..search.means import csls_pair_means, mean_scores
 from ..search.neighbors import sort_neighbors
-from ..search.parts_index import PartsIndex
 from ..search.vectors import unit_rows
 from ..typing import FloatArray, IntArray
 
@@ -122,8 +120,7 @@ class AlignmentResult:
             raise UsageError(f"unknown matcher {method!r}; {nearest(method, MATCHERS)}")
         csls_k = self.experiment.search.csls_k if csls_k is None else csls_k
         means = self.csls_means if csls_k and csls_k == self.protocol.csls_k else None
-        options: dict[str, Any] = asdict(self.experiment.search.sinkhorn) if method == "sinkhorn" else {}
-        options |= {} if k is None else {"k": k}
+        options = self.experiment.search.matcher_options(method) | ({} if k is None else {"k": k})
         if means is not None and max(len(self.left), len(self.right)) > LARGEST_FLAT:
             options["indexes"] = (self.index("left"), self.index("right"))
         found = MATCHERS[method](
@@ -249,7 +246,7 @@ class AlignmentResult:
         rows, cols, weights = transported_pairs(
             self.left[pools[0]],
             self.right[pools[1]],
-            self.experiment.search.sinkhorn,
+            self.experiment.search.matcher_settings("sinkhorn"),
             csls_k=self.protocol.csls_k,
             device=device,
         )
@@ -455,53 +452,49 @@ class AlignmentResult:
     @cached_property
     def csls_means(self) -> tuple[FloatArray, FloatArray]:
         """Mean cosine of each left entity to its nearest right ones, and of each right entity to its left ones."""
-        k, options = self.protocol.csls_k, self._options
-        if max(len(self.left), len(self.right)) <= LARGEST_FLAT or self.experiment.search.index not in (
-            "auto",
-            "parts",
-        ):
-            return csls_pair_means(self.left, self.right, k, config=options)
+        k, search, widths = self.protocol.csls_k, self.experiment.search, tuple(self.widths.values())
+        kind = INDEXES[search.index].extendable
+        if kind is None or max(len(self.left), len(self.right)) <= LARGEST_FLAT:
+            return csls_pair_means(self.left, self.right, k, config=search.index_options("auto", widths))
         means = []
         for side in ("left", "right"):
             asking, answering = self._sides(side)
-            self._lists[side] = build_index(answering, kind="parts", device="cpu", config=options)
+            self._lists[side] = build_index(
+                answering, kind=kind, device="cpu", config=search.index_options(kind, widths)
+            )
             means.append(mean_scores(self._lists[side].search(asking, k)))
         return means[0], means[1]
 
     @cached_property
-    def _lists(self) -> dict[str, PartsIndex]:
+    def _lists(self) -> dict[str, Index]:
         """Indexes without the CSLS column, by the side that asks, until ``index`` takes their lists over."""
         return {}
 
-    @property
-    def _options(self) -> IndexConfig:
-        return replace(self.experiment.search.options, parts=tuple(self.widths.values()))
-
     @cached_property
-    def indexes(self) -> dict[str, Any]:
+    def indexes(self) -> dict[str, Index]:
         """Indexes at hand, by the side that asks."""
         return {}
 
-    def index(self, side: str = "left") -> Any:
+    def index(self, side: str = "left") -> Index:
         """Index of the graph that answers ``side``; with CSLS over vectors of one more column, see ``csls_augment``."""
         if side not in self.indexes:
             index = self._built(side)
-            if index.kind in ("ivf", "parts") and index.config.nprobe is None:  # else a question would read too much
-                asking = len(self._sides(side)[0])
-                few = sample_rows(asking, min(TUNE_QUERIES, asking), seed=index.config.seed)
+            if len(few := index.tuning_rows(len(self._sides(side)[0]))):  # else a question would read too much
                 index.tune(self._asked(few, side))
             self.indexes[side] = index
         return self.indexes[side]
 
-    def _built(self, side: str) -> Any:
+    def _built(self, side: str) -> Index:
         answering, csls_k = self._sides(side)[1], self.protocol.csls_k
+        kind = self.experiment.search.index
+        config = self.experiment.search.index_options(kind, tuple(self.widths.values()))
         if not csls_k:
-            return build_index(answering, kind=self.experiment.search.index, device="cpu", config=self._options)
+            return build_index(answering, kind=kind, device="cpu", config=config)
         column = -self.csls_means[1 if side == "left" else 0]
         if side in self._lists:
             return self._lists.pop(side).extended(column)
         base = np.concatenate([answering, column[:, None]], axis=1, dtype=np.float32)
-        return build_index(base, kind=self.experiment.search.index, metric="ip", device="cpu", config=self._options)
+        return build_index(base, kind=kind, metric="ip", device="cpu", config=config)
 
     def _asked(self, rows: IntArray, side: str) -> FloatArray:
         """Entities of ``side`` as the index wants to be asked, float32."""

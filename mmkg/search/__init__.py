@@ -11,13 +11,16 @@ if TYPE_CHECKING:
     from .csls import csls_augment, csls_neighbors, mean_top_k
     from .exact import ExactIndex
     from .index import INDEXES, build_index
+    from .kind import Index, IndexKind
     from .neighbors import Neighbors, sort_neighbors
     from .storage import StoredIndex, load_index, save_index
 
 _HOME = {
     "INDEXES": "index",
     "ExactIndex": "exact",
+    "Index": "kind",
     "IndexConfig": "config",
+    "IndexKind": "kind",
     "Neighbors": "neighbors",
     "StoredIndex": "storage",
     "build_index": "index",
@@ -32,7 +35,9 @@ _HOME = {
 __all__ = [
     "INDEXES",
     "ExactIndex",
+    "Index",
     "IndexConfig",
+    "IndexKind",
     "Neighbors",
     "StoredIndex",
     "build_index",

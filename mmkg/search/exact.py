@@ -1,21 +1,22 @@
 """Exact search by blocks of inner products in torch, on the CPU or on CUDA: the reference of all kinds."""
 
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ..compute.devices import resolve_device
+from ..errors import InputError
+from .config import IndexConfig
+from .kind import Index, IndexKind, Metric
 from .neighbors import Neighbors, pad_neighbors, sort_neighbors
+from .sidecar import read_tensors, write_tensors
 from .tiles import pad_rows, score_tiles, slice_rows, top_values
 from .vectors import Vectors, check_count, prepare
 
-Metric = Literal["cosine", "ip"]
 
-
-class ExactIndex:
+class ExactIndex(Index):
     """All nearest neighbours, exactly, in the order (-score, id), at the k-th place too.
 
     Args:
@@ -26,7 +27,7 @@ class ExactIndex:
 
     Raises:
         InputError: NaN, infinity, no rows, not a matrix.
-        UsageError: the device is not there.
+        UsageError: the device is missing, or ``memory_bytes`` < 1.
     """
 
     kind = "exact"
@@ -39,21 +40,23 @@ class ExactIndex:
         device: str | torch.device = "auto",
         memory_bytes: int | None = None,
     ) -> None:
-        self.metric: Metric = metric
+        self.metric = metric
+        self.config = IndexConfig(memory_bytes=memory_bytes)
         self.device = resolve_device(device)
         rows = prepare(vectors, "base vectors", normalise=metric == "cosine", device=self.device)
         self._set(rows if metric == "cosine" else rows.clone())
-        self.memory_bytes = None if memory_bytes is None else check_count(memory_bytes, "memory_bytes")
 
     def _set(self, rows: Tensor) -> None:
         self.size, self.dim = len(rows), rows.shape[1]
         self._base = pad_rows(rows)
 
     @classmethod
-    def from_stored(cls, rows: Tensor, *, metric: Metric, device: str | torch.device = "auto") -> "ExactIndex":
-        """An index over rows that ``stored`` gave, taken as they are."""
+    def from_stored(
+        cls, rows: Tensor, *, metric: Metric, config: IndexConfig | None = None, device: str | torch.device = "auto"
+    ) -> "ExactIndex":
+        """An index over the ``stored`` rows of another one, taken as they are."""
         index = cls.__new__(cls)
-        index.metric, index.device, index.memory_bytes = metric, resolve_device(device), None
+        index.metric, index.config, index.device = metric, config or IndexConfig(), resolve_device(device)
         index._set(rows.to(index.device))
         return index
 
@@ -74,7 +77,7 @@ class ExactIndex:
         width = min(k, self.size)
         ids = np.empty((len(rows), width), dtype=np.int64)
         scores = np.empty((len(rows), width), dtype=np.float32)
-        for start, tile in score_tiles(rows, self._base, self.size, memory_bytes=self.memory_bytes):
+        for start, tile in score_tiles(rows, self._base, self.size, memory_bytes=self.config.memory_bytes):
             for part in tile.split(slice_rows(tile)):
                 best, columns = best_columns(part, width)
                 stop = start + len(part)
@@ -82,11 +85,31 @@ class ExactIndex:
                 start = stop
         return pad_neighbors(sort_neighbors(ids, scores), k)
 
-    def save(self, path: str | Path) -> None:
-        """Write the index and its sidecar; see ``save_index``."""
-        from .storage import save_index  # storage knows all kinds
+    def write(self, path: Path) -> None:
+        """Write ``stored`` as a safetensors file."""
+        write_tensors(path, {"vectors": self.stored})
 
-        save_index(self, path)
+
+def build_exact(
+    vectors: Vectors, metric: Metric, device: str | torch.device, config: IndexConfig, progress: bool
+) -> ExactIndex:
+    """Build an exact index; ``progress`` has no effect."""
+    return ExactIndex(vectors, metric=metric, device=device, memory_bytes=config.memory_bytes)
+
+
+def load_exact(path: Path, metric: Metric, config: IndexConfig, device: str | torch.device) -> ExactIndex:
+    """Read a file that ``ExactIndex.write`` wrote.
+
+    Raises:
+        InputError: the file does not hold one float32 matrix.
+    """
+    tensors = read_tensors(path)
+    if set(tensors) != {"vectors"} or tensors["vectors"].ndim != 2 or tensors["vectors"].dtype != torch.float32:
+        raise InputError("expected one float32 matrix named 'vectors'", path)
+    return ExactIndex.from_stored(tensors["vectors"], metric=metric, config=config, device=device)
+
+
+EXACT = IndexKind(build_exact, load_exact)
 
 
 def best_columns(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:

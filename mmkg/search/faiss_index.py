@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,15 @@ import torch
 from torch import Tensor
 
 from ..compute.blas import fast_blas
+from ..compute.devices import resolve_device, torch_device
 from ..errors import InputError, MissingPackageError, UsageError
 from ..progress import progress_bar
-from ..typing import FloatArray
-from .config import FAISS_KINDS, IndexConfig
-from .exact import ExactIndex, Metric
+from ..typing import FloatArray, IntArray
+from .config import IndexConfig
+from .exact import ExactIndex, build_exact
 from .grouped import search_lists
-from .lists import TUNE_QUERIES, choose_probes, learning_rows, list_count, most_probes, sample_rows
+from .kind import Index, IndexKind, Metric
+from .lists import TUNE_QUERIES, choose_probes, learning_rows, list_count, most_probes, sample_rows, tuning_rows
 from .neighbors import Neighbors, sort_neighbors
 from .vectors import Rows, Vectors, check_count
 
@@ -49,7 +52,7 @@ def faiss_sees_gpu() -> bool:
     return hasattr(faiss, "StandardGpuResources") and faiss.get_num_gpus() > 0
 
 
-class FaissIndex:
+class FaissIndex(Index):
     """A built FAISS index with its metric.
 
     Args:
@@ -105,16 +108,20 @@ class FaissIndex:
                 advance(len(block))
         return Neighbors(ids, scores)
 
+    def tuning_rows(self, size: int) -> IntArray:
+        """A sample of ``size`` queries for an ivf index on the CPU whose ``nprobe`` is not chosen yet; else none."""
+        return tuning_rows(size, self.config) if self.kind == "ivf" and self.gpu is None else super().tuning_rows(size)
+
     def tune(self, queries: Vectors) -> int:
-        """Choose ``nprobe`` of an ivf index on the CPU, and note it in ``config``, which is saved with the index.
+        """Choose ``nprobe`` of an ivf index on the CPU, and store it in ``config``, which is saved with the index.
 
         It becomes the smallest power of two at which, of at most 2,000 queries drawn with the index's seed,
         no more than one in a thousand misses the list of its exact nearest neighbour: Hits@1 loses at most
         0.001 on these. Recall of the places behind the first can be lower. Where a 32nd of the lists is not
-        enough, it stays at that, and a warning says how many lose their nearest neighbour.
+        enough, it stays at that, and a warning reports how many lose their nearest neighbour.
 
         Args:
-            queries: ``[Q, d]``, such as will be searched.
+            queries: a sample of the queries to come, ``[Q, d]``.
 
         Returns:
             The number of lists to read.
@@ -188,14 +195,8 @@ class FaissIndex:
         faiss = import_faiss()
         return faiss.rev_swig_ptr(self._index.get_xb(), self.size * self.dim).reshape(self.size, self.dim)
 
-    def save(self, path: str | Path) -> None:
-        """Write the index and its sidecar; see ``save_index``."""
-        from .storage import save_index  # storage knows all kinds
-
-        save_index(self, path)
-
     def write(self, path: Path) -> None:
-        """Write the FAISS object alone; ``save_index`` adds the sidecar."""
+        """Write the FAISS object."""
         faiss = import_faiss()
         faiss.write_index(self._index if self.gpu is None else faiss.index_gpu_to_cpu(self._index), str(path))
 
@@ -251,7 +252,7 @@ def build_faiss(
         index = faiss.IndexHNSWFlat(dim, config.hnsw_m, product)
         index.hnsw.efConstruction = config.ef_construction
     else:
-        raise ValueError(f"expected one of {FAISS_KINDS}, got {kind!r}")
+        raise ValueError(f"expected flat, ivf or hnsw, got {kind!r}")
     with progress_bar("indexing", size, enabled=progress) as advance:
         for _, block in rows.blocks():
             index.add(block.numpy())
@@ -285,3 +286,47 @@ def read_faiss(path: Path, *, kind: str, metric: Metric, config: IndexConfig, gp
     if kind == "ivf" and gpu is not None:
         index.nprobe = min(GPU_NPROBE if config.nprobe is None else config.nprobe, index.nlist)
     return FaissIndex(index, kind=kind, metric=metric, config=config, gpu=gpu)
+
+
+def build_on_device(
+    kind: str, vectors: Vectors, metric: Metric, device: str | torch.device, config: IndexConfig, progress: bool
+) -> Index:
+    """Build a FAISS kind, on the GPU where FAISS sees it; kind flat is else exact search in torch there.
+
+    Raises:
+        UsageError: FAISS cannot build this kind on the device.
+    """
+    if str(device) == "cpu" or (str(device) == "auto" and (kind == "hnsw" or not torch.cuda.is_available())):
+        return build_faiss(vectors, kind=kind, metric=metric, config=config, progress=progress)
+    if faiss_sees_gpu():
+        gpu = 0 if str(device) == "auto" else torch.device(device).index or 0
+        return build_faiss(vectors, kind=kind, metric=metric, config=config, gpu=gpu, progress=progress)
+    if kind == "flat":
+        return build_exact(vectors, metric, device, config, progress)
+    if str(device) == "auto":
+        return build_faiss(vectors, kind=kind, metric=metric, config=config, progress=progress)
+    resolve_device(device)  # a missing device has its own message
+    raise UsageError(
+        f"kind {kind!r} on {str(device)!r} needs a FAISS that sees a GPU, and this one does not. "
+        f"Use kind='flat' or 'exact' (torch, same device), device='cpu', or swap the package: {SWAP}"
+    )
+
+
+def load_faiss(kind: str, path: Path, metric: Metric, config: IndexConfig, device: str | torch.device) -> FaissIndex:
+    """Read a file that ``FaissIndex.write`` wrote; device ``auto`` is the CPU.
+
+    Raises:
+        InputError: see ``read_faiss``.
+        UsageError: CUDA, where FAISS sees no GPU.
+    """
+    gpu = None
+    if str(device) != "auto" and torch_device(device).type == "cuda":
+        if not faiss_sees_gpu():
+            raise UsageError(f"FAISS sees no GPU: load this index of kind {kind!r} with device='cpu'")
+        gpu = torch_device(device).index or 0
+    return read_faiss(path, kind=kind, metric=metric, config=config, gpu=gpu)
+
+
+FLAT, IVF, HNSW = (
+    IndexKind(partial(build_on_device, kind), partial(load_faiss, kind)) for kind in ("flat", "ivf", "hnsw")
+)

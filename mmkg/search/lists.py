@@ -40,6 +40,13 @@ def sample_rows(size: int, count: int, *, seed: int) -> IntArray:
     return np.sort(np.random.default_rng([seed, 1]).choice(size, count, replace=False))
 
 
+def tuning_rows(size: int, config: IndexConfig) -> IntArray:
+    """Which of ``size`` queries ``nprobe`` is chosen on, ascending; none if it is chosen already."""
+    if config.nprobe is not None:
+        return np.empty(0, np.int64)
+    return sample_rows(size, min(TUNE_QUERIES, size), seed=config.seed)
+
+
 def choose_probes(place: IntArray, most: int, nlist: int) -> int:
     """Smallest power of two at which at most one sampled query in a thousand misses its list, at most ``most``.
 

@@ -1,11 +1,12 @@
 """The neighbourhood means of CSLS, found by an index, for more rows than all pairs can be scored of."""
 
+from typing import Any
+
 import numpy as np
 import torch
 
 from ..compute.devices import resolve_device
 from ..typing import FloatArray
-from .config import IndexConfig
 from .csls import pair_means
 from .index import LARGEST_FLAT, build_index
 from .neighbors import Neighbors
@@ -20,7 +21,7 @@ def csls_means(
     *,
     kind: str = "auto",
     device: str | torch.device = "auto",
-    config: IndexConfig | None = None,
+    config: Any = None,
 ) -> FloatArray:
     """Mean cosine of each query to its k nearest base rows, as an index finds them, float32 ``[Q]``.
 
@@ -48,7 +49,7 @@ def csls_pair_means(
     *,
     kind: str = "auto",
     device: str | torch.device = "auto",
-    config: IndexConfig | None = None,
+    config: Any = None,
 ) -> tuple[FloatArray, FloatArray]:
     """``csls_means`` of left to right rows and of right to left rows, float32 ``[n1]`` and ``[n2]``.
 

@@ -12,11 +12,12 @@ from ..errors import InputError, UsageError
 from ..progress import progress_bar
 from ..typing import FloatArray, IntArray
 from .config import IndexConfig
-from .exact import Metric
 from .faiss_index import FaissIndex, build_faiss, learn_centroids
 from .grouped import search_lists
-from .lists import TUNE_QUERIES, choose_probes, learning_rows, list_count, most_probes, sample_rows
+from .kind import Index, IndexKind, Metric
+from .lists import TUNE_QUERIES, choose_probes, learning_rows, list_count, most_probes, sample_rows, tuning_rows
 from .neighbors import Neighbors, sort_neighbors
+from .sidecar import read_tensors, write_tensors
 from .tiles import score_tiles
 from .vectors import Rows, Vectors, check_count
 
@@ -24,7 +25,7 @@ QUERY_BYTES = 256 << 20
 NO_LIST = -1
 
 
-class PartsIndex:
+class PartsIndex(Index):
     """Approximate search of joint embeddings that are made of one part per modality.
 
     Every part has lists of its own: a row stands in the list of its nearest centroid in each part that is not
@@ -72,7 +73,7 @@ class PartsIndex:
     def _set(
         self, base: Tensor, metric: Metric, config: IndexConfig, centroids: list[FloatArray], cells: np.ndarray
     ) -> None:
-        self.metric: Metric = metric
+        self.metric = metric
         self.config = config
         self.size, self.dim = base.shape
         self._base, self._centroids, self._cells = base, centroids, cells
@@ -105,6 +106,10 @@ class PartsIndex:
                 advance(len(block))
         ids, scores = (np.concatenate([part[place] for part in found]) for place in (0, 1))
         return sort_neighbors(ids, scores)
+
+    def tuning_rows(self, size: int) -> IntArray:
+        """A sample of ``size`` queries while ``nprobe`` is not chosen yet; else none."""
+        return tuning_rows(size, self.config)
 
     def tune(self, queries: Vectors) -> int:
         """Choose ``nprobe``, as ``FaissIndex.tune`` does: the lists of each part that a query reads.
@@ -162,11 +167,9 @@ class PartsIndex:
         names = self._members[self._offsets[number] : self._offsets[number + 1]]
         return names, self._base.index_select(0, names)
 
-    def save(self, path: str | Path) -> None:
-        """Write the index and its sidecar; see ``save_index``."""
-        from .storage import save_index  # storage knows all kinds
-
-        save_index(self, path)
+    def write(self, path: Path) -> None:
+        """Write ``tensors`` as a safetensors file."""
+        write_tensors(path, self.tensors())
 
     def tensors(self) -> dict[str, Tensor]:
         """What ``from_tensors`` needs besides metric and config."""
@@ -200,6 +203,32 @@ class PartsIndex:
         index = PartsIndex.__new__(PartsIndex)
         index._set(base, metric, config, [each.numpy() for each in centroids], cells.numpy())
         return index
+
+
+def build_parts(
+    vectors: Vectors, metric: Metric, device: str | torch.device, config: IndexConfig, progress: bool
+) -> PartsIndex:
+    """Build a ``PartsIndex``, on the CPU only."""
+    if str(device) not in ("auto", "cpu"):
+        raise UsageError(
+            f"kind 'parts' runs on the CPU only, not on {str(device)!r}; use device='cpu', or kind 'flat' or 'exact'"
+        )
+    return PartsIndex(vectors, metric=metric, config=config, progress=progress)
+
+
+def load_parts(path: Path, metric: Metric, config: IndexConfig, device: str | torch.device) -> PartsIndex:
+    """Read a file that ``PartsIndex.write`` wrote; it is searched on the CPU, whatever the device.
+
+    Raises:
+        InputError: the file holds other tensors.
+    """
+    try:
+        return PartsIndex.from_tensors(read_tensors(path), metric=metric, config=config)
+    except InputError as error:
+        raise error if error.path is not None else InputError(str(error), path) from None
+
+
+PARTS = IndexKind(build_parts, load_parts, extendable="parts")
 
 
 def _columns(parts: tuple[int, ...]) -> list[slice]:

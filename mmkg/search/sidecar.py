@@ -1,13 +1,14 @@
-"""The JSON sidecar of an index file."""
+"""Index files: one data file and a JSON sidecar that describes it and holds its hash."""
 
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from ..errors import InputError, MmkgError
-from .config import FAISS_KINDS, IndexConfig
+from ..errors import InputError, UsageError
+from ..files import atomic_path, sha256_file, write_text
 
 FORMAT = "mmkg-index"
 VERSION = 1
@@ -25,12 +26,43 @@ FIELDS = {
 
 
 def sidecar_path(path: str | Path) -> Path:
-    """Where the sidecar of an index file lies: the same name plus ``.json``."""
+    """Path of the sidecar of an index file: the same name plus ``.json``."""
     path = Path(path)
     return path.with_name(path.name + ".json")
 
 
-def _read_sidecar(path: Path) -> dict[str, Any]:
+def write_stored(
+    path: str | Path, write: Callable[[Path], None], facts: Mapping[str, Any], about: Mapping[str, Any]
+) -> None:
+    """Write an index file and its sidecar, each whole or not at all, the sidecar last.
+
+    Args:
+        path: of the index file; folders are made.
+        write: writes the data to the path it is given.
+        facts: the sidecar fields ``kind``, ``metric``, ``dim``, ``size`` and ``config``.
+        about: JSON values to keep with the index.
+
+    Raises:
+        UsageError: ``about`` is not JSON.
+    """
+    path = Path(path)
+    try:
+        notes = json.loads(json.dumps(dict(about), allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"about must hold JSON values only: {error}") from None
+    with atomic_path(path) as temporary:
+        write(temporary)
+        digest = sha256_file(temporary)
+    sidecar = {"format": FORMAT, "version": VERSION, "sha256": digest, "about": notes, **facts}
+    write_text(sidecar_path(path), json.dumps(sidecar, indent=1, sort_keys=True) + "\n")
+
+
+def read_sidecar(path: Path) -> dict[str, Any]:
+    """The sidecar of an index file, after checking its form.
+
+    Raises:
+        InputError: a file is missing, or the sidecar is not one of this version.
+    """
     where = sidecar_path(path)
     for file in (path, where):
         if not file.is_file():
@@ -49,16 +81,26 @@ def _read_sidecar(path: Path) -> dict[str, Any]:
     for name, kind in FIELDS.items():
         if not isinstance(sidecar[name], kind) or isinstance(sidecar[name], bool):
             raise InputError(f"sidecar field {name!r} must be {kind.__name__}, got {sidecar[name]!r}", where)
-    if sidecar["kind"] not in ("exact", "parts", *FAISS_KINDS) or sidecar["metric"] not in ("cosine", "ip"):
-        raise InputError(f"unknown kind or metric in sidecar: {sidecar['kind']!r}, {sidecar['metric']!r}", where)
-    try:
-        IndexConfig.of(sidecar["config"])
-    except MmkgError as error:
-        raise InputError(f"sidecar config: {error}", where) from None
     return sidecar
 
 
-def _read_tensors(path: Path) -> dict[str, torch.Tensor]:
+def check_digest(path: Path, expected: str) -> None:
+    """Refuse an index file whose hash is not the one in its sidecar."""
+    digest = sha256_file(path)
+    if digest != expected:
+        raise InputError(
+            f"index file is damaged or does not belong to its sidecar: SHA-256 {digest}, the sidecar has {expected}; "
+            "build and save the index again",
+            path,
+        )
+
+
+def read_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a safetensors file.
+
+    Raises:
+        InputError: the file is not one.
+    """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -66,3 +108,10 @@ def _read_tensors(path: Path) -> dict[str, torch.Tensor]:
         return load_file(path)
     except SafetensorError as error:
         raise InputError(f"not a safetensors file: {error}", path) from None
+
+
+def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
+    """Write tensors as a safetensors file."""
+    from safetensors.torch import save_file
+
+    save_file({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, path)

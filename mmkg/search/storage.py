@@ -1,43 +1,37 @@
-"""An index on disk: one data file and a JSON sidecar that says what it is and what its hash is."""
+"""Indexes on disk, of every kind: save one, load one."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from ..compute.devices import torch_device
-from ..errors import InputError, UsageError
-from ..files import atomic_path, sha256_file, write_text
-from .config import IndexConfig
-from .exact import ExactIndex
-from .faiss_index import FaissIndex, faiss_sees_gpu, read_faiss
-from .parts_index import PartsIndex
-from .sidecar import FORMAT, VERSION, _read_sidecar, _read_tensors, sidecar_path
+from ..config.parse import parse
+from ..errors import InputError, MmkgError, UsageError
+from .index import INDEXES, METRICS
+from .kind import Index
+from .sidecar import check_digest, read_sidecar, sidecar_path
 
 
 @dataclass(frozen=True)
 class StoredIndex:
-    """A loaded index and what its sidecar says about it.
+    """A loaded index and the notes in its sidecar.
 
     Args:
         index: ready to search.
-        about: what the writer noted, e.g. entity ids or the fingerprint of the data.
+        about: notes of the writer, e.g. entity ids or the fingerprint of the data.
     """
 
-    index: ExactIndex | FaissIndex | PartsIndex
+    index: Index
     about: dict[str, Any]
 
 
-def save_index(
-    index: ExactIndex | FaissIndex | PartsIndex, path: str | Path, *, about: Mapping[str, Any] | None = None
-) -> None:
+def save_index(index: Index, path: str | Path, *, about: Mapping[str, Any] | None = None) -> None:
     """Write an index file (FAISS format, safetensors for the kinds exact and parts) and its sidecar ``<path>.json``.
 
-    Each file is written whole or not at all, the sidecar last; a kill in between leaves a pair that
-    ``load_index`` refuses.
+    Each file is written whole or not at all, the sidecar last; after a kill in between, ``load_index`` refuses the
+    pair.
 
     Args:
         index: from ``build_index``.
@@ -47,42 +41,15 @@ def save_index(
     Raises:
         UsageError: an object of another library, or ``about`` is not JSON.
     """
-    if not isinstance(index, (ExactIndex, FaissIndex, PartsIndex)):
+    if not isinstance(index, Index):
         raise UsageError(f"only indexes made by build_index can be saved, got {type(index).__name__}")
-    path = Path(path)
-    try:
-        notes = json.loads(json.dumps(dict(about or {}), allow_nan=False))
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"about must hold JSON values only: {error}") from None
-    with atomic_path(path) as temporary:
-        if isinstance(index, (ExactIndex, PartsIndex)):
-            from safetensors.torch import save_file
-
-            tensors = {"vectors": index.stored.cpu().contiguous()} if isinstance(index, ExactIndex) else index.tensors()
-            save_file(tensors, temporary)
-            config = IndexConfig() if isinstance(index, ExactIndex) else index.config
-        else:
-            index.write(temporary)
-            config = index.config
-        digest = sha256_file(temporary)
-    sidecar = {
-        "format": FORMAT,
-        "version": VERSION,
-        "kind": index.kind,
-        "metric": index.metric,
-        "dim": index.dim,
-        "size": index.size,
-        "sha256": digest,
-        "config": asdict(config),
-        "about": notes,
-    }
-    write_text(sidecar_path(path), json.dumps(sidecar, indent=1, sort_keys=True) + "\n")
+    index.save(path, about=about)
 
 
 def load_index(
     path: str | Path, *, device: str | torch.device = "auto", expect: Mapping[str, Any] | None = None
 ) -> StoredIndex:
-    """Read what ``save_index`` wrote, after checking the sidecar and the hash of the index file.
+    """Read an index that ``save_index`` wrote, after checking the sidecar and the hash of the index file.
 
     Args:
         path: of the index file.
@@ -92,46 +59,24 @@ def load_index(
 
     Raises:
         InputError: a file is missing, damaged or inconsistent, or an expected entry differs.
-        UsageError: the device is not there, or cannot hold this kind.
+        UsageError: the device is missing, or cannot hold this kind.
     """
     path = Path(path)
-    sidecar = _read_sidecar(path)
+    sidecar = read_sidecar(path)
     kind, metric, about = sidecar["kind"], sidecar["metric"], sidecar["about"]
+    load = INDEXES[kind].load if kind in INDEXES else None
+    if load is None or metric not in METRICS:
+        raise InputError(f"unknown kind or metric in sidecar: {kind!r}, {metric!r}", sidecar_path(path))
+    try:
+        config = parse(INDEXES[kind].config(), sidecar["config"], "config")
+    except MmkgError as error:
+        raise InputError(f"sidecar: {error}", sidecar_path(path)) from None
     for key, value in (expect or {}).items():
         if about.get(key) != value:
             raise InputError(f"index belongs to other data: {key} is {about.get(key)!r}, expected {value!r}", path)
-    digest = sha256_file(path)
-    if digest != sidecar["sha256"]:
-        raise InputError(
-            f"index file is damaged or not the one its sidecar describes: SHA-256 {digest}, "
-            f"sidecar says {sidecar['sha256']}; build and save the index again",
-            path,
-        )
-    index: ExactIndex | FaissIndex | PartsIndex
-    if kind == "exact":
-        index = _read_exact(path, metric, device)
-    elif kind == "parts":
-        try:
-            index = PartsIndex.from_tensors(
-                _read_tensors(path), metric=metric, config=IndexConfig.of(sidecar["config"])
-            )
-        except InputError as error:
-            raise InputError(str(error), path) from None
-    else:
-        gpu = None
-        if str(device) != "auto" and torch_device(device).type == "cuda":
-            if not faiss_sees_gpu():
-                raise UsageError(f"FAISS sees no GPU: load this index of kind {kind!r} with device='cpu'")
-            gpu = torch_device(device).index or 0
-        index = read_faiss(path, kind=kind, metric=metric, config=IndexConfig.of(sidecar["config"]), gpu=gpu)
+    check_digest(path, sidecar["sha256"])
+    index = load(path, metric, config, device)
     for name in ("dim", "size"):
         if getattr(index, name) != sidecar[name]:
-            raise InputError(f"index has {name} {getattr(index, name)}, its sidecar says {sidecar[name]}", path)
+            raise InputError(f"index has {name} {getattr(index, name)}, its sidecar has {sidecar[name]}", path)
     return StoredIndex(index, about)
-
-
-def _read_exact(path: Path, metric: Any, device: str | torch.device) -> ExactIndex:
-    tensors = _read_tensors(path)
-    if set(tensors) != {"vectors"} or tensors["vectors"].ndim != 2 or tensors["vectors"].dtype != torch.float32:
-        raise InputError("expected one float32 matrix named 'vectors'", path)
-    return ExactIndex.from_stored(tensors["vectors"], metric=metric, device=device)

@@ -578,7 +578,10 @@ def test_a_file_system_that_refuses_fails_in_one_line(run, small_run, tmp_path):
         (["evaluate", "RUN", "--modalities", ","], "at least one modality"),
         (["evaluate", "RUN", "--rescoring", "sinkhrn"], "did you mean 'sinkhorn'"),
         (["evaluate", "RUN", "--rescoring", "sinkhorn", "--csls-k", "5"], "leave csls_k out"),
-        (["evaluate", "RUN", "--set", "search.sinkhorn.temperature=0"], "temperature must be above 0"),
+        (
+            ["evaluate", "RUN", "--set", "search.sinkhorn.temperature=0"],
+            "search.sinkhorn.temperature: input should be greater than 0, got 0",
+        ),
         (["align", "PAIR", "--model", "propagation", "--set", "bootstrap.rounds=-1"], "rounds and epochs must be >= 0"),
         (["align", "PAIR", "--model", "propagation", "--set", "options.hop=2"], "did you mean 'hops'"),
         (["evaluate", "RUN", "--device", "tpu"], "device must be auto, cpu or cuda"),

@@ -97,7 +97,7 @@ def test_an_unknown_name_is_refused_with_the_nearest_one(values, message):
         ({"training": {"learning_rate": float("nan")}}, "training", "learning_rate"),
         ({"training": {"warmup": 2.0}}, "training", "warmup"),
         ({"search": {"csls_k": -1}}, "search", "csls_k"),
-        ({"search": {"options": {"nprobe": 0}}}, "search.options", "nprobe"),
+        ({"search": {"options": {"nprobe": 0}}}, "search.options.nprobe", "0"),
         ({"options": 3}, "options", "3"),
     ],
 )

@@ -205,7 +205,7 @@ def test_unknown_names_are_refused_with_the_nearest_one():
         build_index(base, metric="cosinus")
     with pytest.raises(UsageError, match="did you mean 'nprobe'"):
         build_index(base, nprobes=3)
-    with pytest.raises(UsageError, match="nlist must be"):
+    with pytest.raises(UsageError, match="nlist: input should be greater than or equal to 1, got 0"):
         build_index(base, nlist=0)
     with pytest.raises(UsageError, match="not as both"):
         build_index(base, config=IndexConfig(), nprobe=3)

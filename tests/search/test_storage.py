@@ -70,8 +70,8 @@ def test_any_flipped_byte_is_refused(kind, tmp_path):
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"dim": 9}, "dim 8, its sidecar says 9"),
-        ({"size": 119}, "size 120, its sidecar says 119"),
+        ({"dim": 9}, "dim 8, its sidecar has 9"),
+        ({"size": 119}, "size 120, its sidecar has 119"),
         ({"kind": "hnsw"}, "kind 'hnsw', got IndexFlat"),
         ({"kind": "pickle"}, "unknown kind or metric"),
         ({"metric": "l2"}, "unknown kind or metric"),

@@ -1,0 +1,26 @@
+"""What a matcher is to a run: a function, and the configuration class of its settings."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ..search.vectors import Vectors
+from .matching import Matching
+
+
+@dataclass(frozen=True)
+class Matcher:
+    """A matcher that runs can name.
+
+    Args:
+        match: called as ``match(left, right, csls_k=, kind=, device=, means=, indexes=)``, for the meaning see
+            ``mutual``, with the fields of ``config`` as further keywords, and with ``k`` where the user gives it.
+        config: dataclass of its settings, which a run reads from the section ``search.<name>``; ``None`` = it has none.
+    """
+
+    match: Callable[..., Matching]
+    config: type[Any] | None = None
+
+    def __call__(self, left: Vectors, right: Vectors, **options: Any) -> Matching:
+        """Match two sets of embeddings, ``[n1, d]`` and ``[n2, d]``."""
+        return self.match(left, right, **options)

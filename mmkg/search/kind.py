@@ -1,0 +1,117 @@
+"""What an index and an index kind are to their users."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+
+from ..errors import UsageError
+from ..typing import FloatArray, IntArray
+from .config import IndexConfig
+from .neighbors import Neighbors
+from .sidecar import write_stored
+from .vectors import Vectors
+
+Metric = Literal["cosine", "ip"]
+
+
+@runtime_checkable
+class Searcher(Protocol):
+    """Any object that finds neighbours."""
+
+    def search(self, queries: Vectors, k: int) -> Neighbors:
+        """The k best base rows of each query, ``[Q, d]``."""
+
+
+@runtime_checkable
+class Index(Searcher, Protocol):
+    """A searchable set of vectors. An index kind is a subclass; it has to define ``search`` and ``write``.
+
+    Attributes:
+        kind: its name in ``INDEXES``.
+        metric: ``cosine``, or ``ip`` for the plain inner product.
+        size: number of base rows, N.
+        dim: their width, d.
+        config: its settings, an instance of the configuration class of its kind; saved with the index.
+    """
+
+    kind: str
+    metric: Metric
+    size: int
+    dim: int
+    config: Any
+
+    @abstractmethod
+    def search(self, queries: Vectors, k: int) -> Neighbors:
+        """The k best base rows of each query ``[Q, d]``, in the order (-score, id).
+
+        Returns:
+            Ids and scores ``[Q, k]``; id -1 and score -inf where fewer than k were found.
+        """
+
+    @abstractmethod
+    def write(self, path: Path) -> None:
+        """Write the data of the index to one file, which the ``load`` of its kind reads."""
+
+    def save(self, path: str | Path, *, about: Mapping[str, Any] | None = None) -> None:
+        """Write the index and its sidecar; see ``save_index``."""
+        facts = {name: getattr(self, name) for name in ("kind", "metric", "dim", "size")}
+        write_stored(path, self.write, {**facts, "config": asdict(self.config)}, about or {})
+
+    def tuning_rows(self, size: int) -> IntArray:
+        """Which of ``size`` queries ``tune`` should see before the first search; none if there is nothing to tune."""
+        return np.empty(0, np.int64)
+
+    def tune(self, queries: Vectors) -> int:
+        """Choose how much of the index each query reads, and store the choice in ``config``.
+
+        Args:
+            queries: a sample of the queries to come, ``[Q, d]``.
+
+        Returns:
+            The value chosen.
+
+        Raises:
+            UsageError: this kind has nothing to tune.
+        """
+        raise UsageError(f"an index of kind {self.kind!r} has nothing to tune")
+
+    def extended(self, column: FloatArray) -> "Index":
+        """The same index over vectors of one more column ``[N]``, by inner product; for CSLS, see ``csls_augment``.
+
+        Raises:
+            UsageError: this kind has to be built anew.
+        """
+        raise UsageError(f"an index of kind {self.kind!r} cannot be extended by a column; build another one")
+
+
+Build = Callable[[Vectors, Metric, str | torch.device, Any, bool], Index]
+Load = Callable[[Path, Metric, Any, str | torch.device], Index]
+
+
+@dataclass(frozen=True)
+class IndexKind:
+    """An index kind: how an index is built and loaded, and what it can be configured with.
+
+    Args:
+        build: called with vectors, metric, device, settings, and whether to show a progress bar.
+        load: called with the path of a file that ``Index.write`` wrote, metric, settings and device; ``None`` for a
+            kind whose indexes are of another kind.
+        config: dataclass of the settings, which a run reads from ``search.options``. A field ``parts`` receives the
+            width of each modality's part of the vectors.
+        extendable: kind of which one index per side serves CSLS means and search alike, by ``Index.extended``, where
+            a side is larger than ``LARGEST_FLAT``; ``None`` = each is built separately.
+    """
+
+    build: Build
+    load: Load | None = None
+    config: type[Any] = IndexConfig
+    extendable: str | None = None
+
+    def over_parts(self, config: Any, widths: tuple[int, ...]) -> Any:
+        """Settings for vectors made of parts of these widths."""
+        return replace(config, parts=widths) if any(f.name == "parts" for f in fields(config)) else config
