@@ -97,7 +97,7 @@ def ivf_rows(left: np.ndarray, right: np.ndarray, k: int, size: str) -> list[dic
             faiss_index.GROUPED_FROM = grouped_from
         alone = scaled(alone, len(left) / timed)
         right_ones = found.ids[:, 0] == np.arange(len(left))
-        common = {"kind": "ivf", "k": places, "nprobe": lists}
+        common: dict[str, Any] = {"kind": "ivf", "k": places, "nprobe": lists}
         rows += [
             row("search query by query", size, alone, **common, timed=timed),
             row("search list by list", size, together, **common, timed=len(left))
