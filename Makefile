@@ -1,8 +1,8 @@
-# make demo | test | test-all | lint | bench, on a fresh machine too: each sets up VENV first.
-# VENV=DIR chooses the virtual environment, PYTHON=COMMAND the Python (>= 3.11) that creates it.
-# make bench PAIR=FOLDER measures training and loading on a pair in DBP15K layout, COMPARE=repaired,published
-# the published code's way too (11 GB on DBP15K), TRAIN=OPTIONS is for bench_train.py; make bench-table puts what
-# was measured into tools/FIGURES.md.
+# make demo | test | test-all | lint | bench: each first sets up the virtual environment VENV, also on a fresh machine.
+# VENV=DIR selects the virtual environment, PYTHON=COMMAND the Python (>= 3.11) that creates it.
+# make bench PAIR=FOLDER measures training and loading on a pair in DBP15K layout; COMPARE=repaired,published adds the
+# published code's way (11 GB on DBP15K); TRAIN=OPTIONS are options of bench_train.py. make bench-table writes the
+# results into tools/FIGURES.md.
 
 VENV ?= .venv
 ARGS ?=

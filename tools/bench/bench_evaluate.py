@@ -1,7 +1,7 @@
 """Measures exact evaluation with CSLS, both directions: CPU-seconds, peak memory, distance from the GEMM floor.
 
-The floor is one product of all left and right rows, at the sgemm rate of the same process. Random unit vectors;
-compare ratios within one run, not seconds across machines.
+The floor is one product of all left and right rows at the sgemm rate of the same process. Input: random unit vectors.
+Compare ratios within one run, not seconds across machines.
 Example: python tools/bench/bench_evaluate.py --size 10500 --width 600
 """
 
@@ -16,7 +16,7 @@ from mmkg.evaluation import evaluate
 
 def main() -> None:
     made = parser(__doc__)
-    made.add_argument("--size", type=int, default=10_500, help="test links, and candidates on either side")
+    made.add_argument("--size", type=int, default=10_500, help="number of test links, and of candidates on each side")
     made.add_argument("--width", type=int, default=600, help="width of the joint embedding")
     made.add_argument("--repeats", type=int, default=3)
     args = start(made)

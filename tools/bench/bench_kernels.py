@@ -1,7 +1,7 @@
-"""Measures the ways to sum weighted neighbours, with gradients for rows and weights: why mmkg keeps the one it has.
+"""Measures implementations of the weighted sum over neighbours, with gradients for rows and weights.
 
-A synthetic graph of DBP15K's size and skew, two heads as in MCLEA and MEAformer, one process. "mmkg" is
-mmkg.encoders.weighted_sum; the others are what torch and PyG offer. Every way gives the same sum and gradients.
+A synthetic graph with DBP15K's size and skew, two heads as in MCLEA and MEAformer, one process. "mmkg" is
+mmkg.encoders.weighted_sum; the others come from torch and PyG. All give the same sums and gradients.
 Example: python tools/bench/bench_kernels.py --entities 39000 --width 300
 """
 
@@ -24,7 +24,7 @@ HEADS = 2
 
 
 def fused(x: Tensor, edge_index: EdgeIndex, weight: Tensor) -> Tensor:
-    """mmkg's own: embedding bags of all heads in one pass, sampled products for the weights."""
+    """mmkg's: embedding bags of all heads in one pass, sampled products for the gradient of the weights."""
     return weighted_sum(x, edge_index, weight)
 
 
@@ -43,7 +43,7 @@ def segmented(x: Tensor, edge_index: EdgeIndex, weight: Tensor) -> Tensor:
 
 
 def sparse_product(x: Tensor, edge_index: EdgeIndex, weight: Tensor) -> Tensor:
-    """torch.sparse.mm of a CSR matrix per head, whose gradient torch knows."""
+    """torch.sparse.mm of one CSR matrix per head, with torch's gradient."""
     (offsets, source), _ = edge_index.get_csc()
     shape = (len(offsets) - 1, len(x))
     total: Tensor = sum(torch.sparse.mm(sparse_rows(offsets, source, w, shape), x) for w in weight.unbind(dim=1))
@@ -54,7 +54,7 @@ WAYS: dict[str, Way] = {"mmkg": fused, "torch sparse CSR": sparse_product, "scat
 
 
 def step(way: Way, x: Tensor, edge_index: EdgeIndex, weight: Tensor, pull: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The sum, and the gradients of rows and weights for a gradient ``pull`` of it."""
+    """The sum, and the gradients of rows and weights for the output gradient ``pull``."""
     out = way(x, edge_index, weight)
     grad_x, grad_weight = torch.autograd.grad(out, (x, weight), pull)
     return out.detach(), grad_x, grad_weight
@@ -62,7 +62,7 @@ def step(way: Way, x: Tensor, edge_index: EdgeIndex, weight: Tensor, pull: Tenso
 
 def main() -> None:
     made = parser(__doc__)
-    made.add_argument("--entities", type=int, default=39_000, help="of both graphs together")
+    made.add_argument("--entities", type=int, default=39_000, help="entities of both graphs together")
     made.add_argument("--width", type=int, default=300)
     made.add_argument("--repeats", type=int, default=3)
     args = start(made)

@@ -1,7 +1,7 @@
 """Measures loading: reading a pair of graphs, building the features of each modality, embedding all entities.
 
-Without a folder it writes synthetic twins and reads them back. With pyarrow installed, the triples are parsed by
-pyarrow.csv too, without checks: that is the floor of reading them.
+Without a folder it writes synthetic twins and reads them back. If pyarrow is installed, pyarrow.csv also parses the
+triples, without checks; this is the floor of reading them.
 
     python tools/bench/bench_load.py FOLDER
     python tools/bench/bench_load.py --entities 100000
@@ -29,8 +29,8 @@ from mmkg.sources.synthetic import twin_graphs
 def main() -> None:
     options = parser(__doc__)
     options.add_argument("folder", nargs="?", type=Path, help="a pair in DBP15K layout")
-    options.add_argument("--entities", type=int, default=20_000, help="of each synthetic graph")
-    options.add_argument("--model", default="meaformer", help="which embeds the entities, untrained")
+    options.add_argument("--entities", type=int, default=20_000, help="entities of each synthetic graph")
+    options.add_argument("--model", default="meaformer", help="untrained model that embeds the entities")
     options.add_argument("--repeats", type=int, default=3)
     args = start(options)
     repeats = 1 if args.small else args.repeats
@@ -68,7 +68,7 @@ def folder_rows(folder: Path, model_name: str, repeats: int) -> list[dict[str, A
     inputs = build_inputs(task, experiment.features)
     model = build_model(experiment, inputs)
     _, spent = measure(lambda: model.embed(inputs), repeats=repeats, warmup=1)
-    pairs = torch.arange(entities - entities % 2).view(-1, 2)  # all entities, as if they were the ends of links
+    pairs = torch.arange(entities - entities % 2).view(-1, 2)  # all entities, as ends of links
     floors = floor_seconds(model_name, model, inputs, pairs)
     least = sum(seconds for phase, seconds in floors.items() if phase in FORWARD)
     size = f"{model_name}, {size}, {', '.join(inputs.names)}"
@@ -80,7 +80,7 @@ FORWARD = ("structure forward", "encoders forward", "fusion forward")
 
 
 def per_second(stage: str, size: str, spent: Spent, number: int, what: str, **columns: Any) -> dict[str, Any]:
-    """A row with its rate."""
+    """A row with the rate per CPU-second."""
     rate = number / spent["cpu_s"]
     return row(stage, size, spent, per_cpu_s=rate, note=f"{float(f'{rate:.3g}'):,.0f} {what} per CPU-s", **columns)
 

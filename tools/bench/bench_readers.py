@@ -1,7 +1,7 @@
 """Measures the readers: triples per CPU-second and peak memory of each format on one generated graph.
 
-The graph is written in each format first; reading is measured in a process of its own, so that memory is that of the
-one reader. Integer ids (the columns of DBP15K) and pyarrow.csv without checks stand beside them.
+The graph is written in each format first. Each reader runs in its own process, so that memory is measured separately.
+Integer ids (the columns of DBP15K) and pyarrow.csv without checks are included for comparison.
 
     python tools/bench/bench_readers.py                       # 500,000 triples
     python tools/bench/bench_readers.py --triples 5000000
@@ -40,7 +40,7 @@ def plain_csv(path: Path) -> int:
     return int(table.num_rows)
 
 
-READERS: dict[str, tuple[str, Callable[[Path], int]]] = {  # stage: file, reader that tells how many it read
+READERS: dict[str, tuple[str, Callable[[Path], int]]] = {  # stage: (file, function that returns the number of triples)
     "read integers": ("ids", lambda path: len(read_integers(path, 3, Faults()).values)),
     "pyarrow.csv unchecked": ("triples.tsv", plain_csv),
     "read TSV": ("triples.tsv", lambda path: len(read_delimited(path).triples)),
@@ -59,9 +59,9 @@ READERS: dict[str, tuple[str, Callable[[Path], int]]] = {  # stage: file, reader
 def main() -> None:
     options = parser(__doc__)
     options.add_argument("--triples", type=int, default=500_000)
-    options.add_argument("--entities", type=int, default=0, help="default: one for five triples")
+    options.add_argument("--entities", type=int, default=0, help="number of entities; default: one per five triples")
     options.add_argument("--only", default="", help="comma-separated stages")
-    options.add_argument("--folder", type=Path, help="where the files are written; default: a temporary folder")
+    options.add_argument("--folder", type=Path, help="folder for the files; default: a temporary folder")
     options.add_argument("--reader", help=argparse.SUPPRESS)
     args = start(options)
     if args.reader:
@@ -87,14 +87,14 @@ def main() -> None:
 
 
 def measured(stage: str, folder: Path, triples: int) -> dict[str, Any]:
-    """A row, taken by a process of its own."""
+    """A row, measured in a separate process."""
     command = [sys.executable, __file__, "--reader", stage, "--folder", str(folder), "--threads", "1"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{stage}: {done.stderr}")
     spent = json.loads(done.stdout)
-    if spent.pop("read") != triples:
-        raise SystemExit(f"{stage} read another number of triples")
+    if (read := spent.pop("read")) != triples:
+        raise SystemExit(f"{stage}: expected {triples} triples, got {read}")
     size = folder / READERS[stage][0]
     size_mb = sum(path.stat().st_size for path in (size.iterdir() if size.is_dir() else [size])) / 1e6
     rate = triples / spent["cpu_s"]
@@ -104,7 +104,7 @@ def measured(stage: str, folder: Path, triples: int) -> dict[str, Any]:
 
 
 def read_alone(stage: str, folder: Path) -> dict[str, float]:
-    """CPU-seconds and memory of one reading, and how many triples it found."""
+    """CPU-seconds and memory of reading once, and the number of triples."""
     file, reader = READERS[stage]
     read, spent = measure(lambda: reader(folder / file))
     return {**spent, "read": read}
@@ -115,7 +115,7 @@ def size_of(graph: Any) -> int:
 
 
 def write(folder: Path, file: str, triples: int, entities: int) -> None:
-    """One file of the graph, unless it is there: entities by Zipf's law, 300 relations, names as in DBpedia."""
+    """Write one file of the graph unless it exists: skewed entities and relations (300), IRIs as in DBpedia."""
     path = folder / file
     if path.exists():
         return

@@ -1,8 +1,8 @@
 """Measures time and memory from raw graphs to matches on twins of growing size, one process per size.
 
-Phases: make the twins, features, one training epoch, embeddings of all entities, index, ten nearest right
-entities of every left one by CSLS, mutual matches, ranks of the test links (a sample above 100,000). Compare
-ratios between sizes. The graphs go to a million entities per side, which take 12 GB here:
+Phases: generate the twins, features, one training epoch, embeddings of all entities, index, ten nearest right entities
+of each left entity by CSLS, mutual matches, ranks of the test links (a sample above 100,000). Compare ratios between
+sizes. A million entities per side need 12 GB:
 python tools/bench/bench_scale.py --sizes 10000,100000,1000000 --threads 2
 """
 
@@ -29,8 +29,8 @@ def main() -> None:
     made = parser(__doc__)
     made.add_argument("--sizes", default="", help="entities per side, comma-separated; default: 10000,30000")
     made.add_argument("--model", default="mclea")
-    made.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="as `mmkg align` takes it")
-    made.add_argument("--degree", type=float, default=10, help="mean number of triples an entity is in")
+    made.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting, as in `mmkg align`")
+    made.add_argument("--degree", type=float, default=10, help="mean number of triples per entity")
     made.add_argument("--noise", type=float, default=0.1, help="share of facts that differ between the twins")
     made.add_argument("--child", type=int, help=argparse.SUPPRESS)
     args = start(made)
@@ -59,13 +59,13 @@ def main() -> None:
 
 
 def ratio(spent: dict[str, float], before: dict[str, float], phase: str, key: str) -> float | None:
-    """To the size before; nothing for the first one."""
+    """Ratio to the previous size; ``None`` for the first."""
     last = before.get(f"{phase} {key}")
     return spent[key] / last if last else None
 
 
 def child(size: int, args: argparse.Namespace) -> dict[str, dict[str, float]]:
-    """One size in a process of its own, so that its peak of memory is its own."""
+    """One size in a separate process, so that its peak memory is measured separately."""
     words = [sys.executable, str(Path(__file__)), "--child", str(size), "--model", args.model]
     words += [f"--threads={args.threads}", f"--degree={args.degree}", f"--noise={args.noise}"]
     words += [f"--set={setting}" for setting in args.set]
@@ -74,7 +74,7 @@ def child(size: int, args: argparse.Namespace) -> dict[str, dict[str, float]]:
 
 
 def run(size: int, args: argparse.Namespace) -> dict[str, dict[str, float]]:
-    """CPU-seconds, wall-seconds and peak of each phase, and of all of them with Hits@1."""
+    """CPU-seconds, wall-seconds and peak memory of each phase; under ``all`` their totals and Hits@1."""
     from mmkg.config.experiment import Experiment
     from mmkg.config.parse import with_settings
     from mmkg.data.entities import EntityTable

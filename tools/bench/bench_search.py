@@ -1,10 +1,10 @@
-"""Measures nearest-neighbour search of planted counterparts, with the loss of Hits@1 against exact search.
+"""Measures nearest-neighbour search of planted counterparts, and the loss of Hits@1 against exact search.
 
-Left rows are right rows with noise; the right rows spread over a 32-dimensional space, in 500 clusters or none.
-Floors are the products of all pairs at the sgemm rate of the same process. Flat and exact search beyond 20,000
-queries, and plain IVF always, are timed on a part of the queries (column "timed") and scaled linearly.
-The base "modalities" is a joint embedding of five parts, of which every entity lacks 30 %, on either side by itself:
-one set of IVF lists against lists of each part, both with the lists they choose for themselves.
+Left rows are right rows with noise. The right rows lie in a 32-dimensional space, in 500 clusters or unclustered.
+Floors are the products of all pairs at the sgemm rate of the same process. Flat and exact search beyond 20,000 queries,
+and plain IVF always, are timed on a part of the queries (column "timed") and scaled linearly. The base "modalities" is
+a joint embedding of five parts; each side of each entity lacks 30 % of them, independently. It compares one set of IVF
+lists with separate lists for each part, both with automatically chosen numbers of lists.
 Example: python tools/bench/bench_search.py --size 1000000 --dim 300 --bases unclustered
 """
 
@@ -26,7 +26,7 @@ WIDTHS, MISSING = (100, 50, 50, 50, 50), 0.3
 
 
 def planted(size: int, dim: int, *, clusters: int, noise: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Left and right rows, float32 ``[size, dim]``; row i of one belongs to row i of the other."""
+    """Left and right rows, float32 ``[size, dim]``; equal row numbers are counterparts."""
     rng = np.random.default_rng(seed)
     spread = rng.standard_normal((LATENT, dim), dtype=np.float32)
     centres = rng.standard_normal((max(1, clusters), LATENT), dtype=np.float32)
@@ -77,12 +77,12 @@ def flat_rows(left: np.ndarray, right: np.ndarray, k: int, rate: float, size: st
 
 
 def ivf_rows(left: np.ndarray, right: np.ndarray, k: int, size: str) -> list[dict[str, Any]]:
-    """IVF with the lists it chooses: list by list, and query by query as FAISS alone does."""
+    """IVF with the number of lists it chooses: list by list, and query by query as in plain FAISS."""
     index, built = measure(lambda: build_index(right, kind="ivf", device="cpu"))
     lists, tuned = measure(lambda: index.tune(left))
     rows = [row("build", size, built, kind="ivf"), row("tune", size, tuned, kind="ivf", nprobe=lists)]
     sample = np.sort(np.random.default_rng(2).choice(len(left), min(2000, len(left)), replace=False))
-    index.config = replace(index.config, nprobe=None)  # few queries: all lists are read
+    index.config = replace(index.config, nprobe=None)  # few queries: reads all lists
     exact = np.concatenate([index.search(left[some], 1).ids[:, 0] for some in np.array_split(sample, 2)])
     index.config = replace(index.config, nprobe=lists)
     for places in dict.fromkeys((1, k)):
@@ -115,10 +115,10 @@ def ivf_rows(left: np.ndarray, right: np.ndarray, k: int, size: str) -> list[dic
 
 
 def joint(size: int, *, seed: int = 11) -> tuple[np.ndarray, np.ndarray]:
-    """Left and right rows of unit length, one part per modality; row i of one belongs to row i of the other."""
+    """Left and right rows of unit length, one part per modality; equal row numbers are counterparts."""
     rng = np.random.default_rng(seed)
     sides = np.zeros((2, size, sum(WIDTHS)), np.float32)
-    kept = rng.integers(0, len(WIDTHS), size)  # the part that an entity has on both sides
+    kept = rng.integers(0, len(WIDTHS), size)  # a part that the entity has on both sides
     start = 0
     for part, width in enumerate(WIDTHS):
         shared = rng.standard_normal((size, width), dtype=np.float32)
@@ -134,7 +134,7 @@ def joint(size: int, *, seed: int = 11) -> tuple[np.ndarray, np.ndarray]:
 
 
 def modality_rows(size: int) -> list[dict[str, Any]]:
-    """IVF over the whole against IVF lists of each part: what they read, cost and lose."""
+    """IVF over whole vectors and IVF lists per part: lists read, cost and loss."""
     left, right = joint(size)
     sample = np.sort(np.random.default_rng(2).choice(size, min(2000, size), replace=False))
     exact = build_index(right, kind="flat", device="cpu").search(left[sample], 1).ids[:, 0]
@@ -162,12 +162,19 @@ def modality_rows(size: int) -> list[dict[str, Any]]:
 
 def main() -> None:
     made = parser(__doc__)
-    made.add_argument("--size", type=int, default=50_000, help="rows on either side")
+    made.add_argument("--size", type=int, default=50_000, help="rows on each side")
     made.add_argument("--dim", type=int, default=300)
-    made.add_argument("-k", type=int, default=10, help="neighbours; IVF is also timed with 1")
-    made.add_argument("--noise", type=float, default=3.0, help="of the left rows, per column; the right ones have 5.7")
+    made.add_argument("-k", type=int, default=10, help="neighbours per query; IVF is also timed with 1")
+    made.add_argument(
+        "--noise",
+        type=float,
+        default=3.0,
+        help="standard deviation of the noise per column; that of the right rows is 5.7",
+    )
     made.add_argument("--bases", default="unclustered,clustered")
-    made.add_argument("--parts", default="flat,ivf,modalities", help="what to measure")
+    made.add_argument(
+        "--parts", default="flat,ivf,modalities", help="measurements, comma-separated: flat, ivf, modalities"
+    )
     args = start(made)
     size, dim = (6000, 32) if args.small else (args.size, args.dim)
     rate = sgemm_rate()

@@ -1,11 +1,11 @@
 """Measures training steps of the sentiment models: seconds per epoch and peak memory at the size of MOSI and MOSEI.
 
-The data are planted: 1,284 samples of 50, 375 and 500 steps (text 768, audio 5, vision 20 wide), and 16,326 of 50,
-500 and 500 (768, 74, 35). A few steps are timed on as many samples as they need, and an epoch is that often a step;
-the memory that all samples would take (float32) is in ``data_mb``. With --whole all samples are built and batches
-drawn from them; the peak of a step then holds them too. Layers as published, without dropout on attention, which
-would keep every map of T x T steps. With --operators the ones that take most of a step are said too; later rows then
-hold the memory of the profiler. Examples:
+Synthetic data: 1,284 samples with 50, 375 and 500 steps (text 768, audio 5, vision 20 features), and 16,326 with 50,
+500 and 500 steps (768, 74, 35). A few steps are timed on the samples of one batch and multiplied by the steps per
+epoch; ``data_mb`` is the memory of all samples (float32). With --whole all samples are built and batches drawn from
+them, so that the peak includes them. Layers as published, without dropout on attention, which would keep every T x T
+map. With --operators the most expensive operators of a step are named; later rows then include the memory of the
+profiler. Examples:
 python tools/bench/bench_sentiment.py --sizes mosi --models tate
 python tools/bench/bench_sentiment.py --sizes mosei --whole --repeats 4
 """
@@ -40,7 +40,7 @@ BATCH = 24
 
 
 def planted(size: str, *, whole: bool) -> SentimentData:
-    """Training samples of a size, all or as many as a batch has."""
+    """Training samples of a size: all of them, or one batch."""
     shape = SIZES[size]
     lengths, dims = dict(zip(NAMES, shape["lengths"], strict=True)), dict(zip(NAMES, shape["dims"], strict=True))
     return synthetic(sizes=(shape["samples"] if whole else BATCH, 1, 1), lengths=lengths, dims=dims)
@@ -49,7 +49,7 @@ def planted(size: str, *, whole: bool) -> SentimentData:
 def step_of(
     model: str, size: str, data: SentimentData, *, axis: str, repeats: int, operators: int = 0
 ) -> tuple[Spent, str]:
-    """What a step on some of the training samples takes, and the costliest operators in words."""
+    """Cost of a training step, and a text that names the most expensive operators."""
     experiment = SentimentExperiment(model=model)
     options = PUBLISHED[model] | ({"axis": axis} if model == "tfr-net" else {})
     if size == "small":
@@ -74,10 +74,10 @@ def step_of(
 
 
 def shares(step: Callable[[], None], number: int) -> str:
-    """The operators that take most of the time of a step, each with its share."""
-    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as told:
+    """The most expensive operators of a step, each with its share of the time."""
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
         step()
-    spent = sorted(told.key_averages(), key=lambda each: -each.self_cpu_time_total)
+    spent = sorted(profile.key_averages(), key=lambda each: -each.self_cpu_time_total)
     total = sum(each.self_cpu_time_total for each in spent)
     return ", ".join(
         f"{each.key.removeprefix('aten::')} {each.self_cpu_time_total / total:.0%}" for each in spent[:number]
@@ -86,11 +86,11 @@ def shares(step: Callable[[], None], number: int) -> str:
 
 def main(argv: Sequence[str] | None = None) -> None:
     made = parser(__doc__)
-    made.add_argument("--sizes", default="mosi,mosei", help="of mosi, mosei, small")
+    made.add_argument("--sizes", default="mosi,mosei", help="mosi, mosei, small, comma-separated")
     made.add_argument("--models", default="tfr-net,tate")
-    made.add_argument("--axes", default="feature,time", help="of the reconstruction of tfr-net")
-    made.add_argument("--whole", action="store_true", help="hold all samples, and draw batches from them")
-    made.add_argument("--operators", type=int, default=0, help="how many to tell")
+    made.add_argument("--axes", default="feature,time", help="axes of the reconstruction of tfr-net")
+    made.add_argument("--whole", action="store_true", help="build all samples and draw batches from them")
+    made.add_argument("--operators", type=int, default=0, help="number of operators to name")
     made.add_argument("--repeats", type=int, default=2)
     args = start(made, argv)
     rows = []

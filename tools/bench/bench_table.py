@@ -1,10 +1,10 @@
 """Makes the performance table of FIGURES.md from the JSON files of the benchmarks: their rows with ``headline``.
 
-    make bench && python tools/bench/bench_table.py build/bench --write  # replaces what stands between the two markers
+    make bench && python tools/bench/bench_table.py build/bench --write  # replaces the text between the two markers
     python tools/bench/bench_table.py build/bench --check                # fails if the page has other columns or rows
 
-Without either it prints the table. --check looks at columns, and at which stages there are, not at sizes and figures,
-so that quick runs (--small) can be held against it.
+Without an option it prints the table. --check compares columns and stages, not sizes and figures, so that it also works
+with quick runs (--small).
 """
 
 import argparse
@@ -32,11 +32,11 @@ VERSIONS = ("python", "torch", "torch-geometric", "faiss-cpu", "faiss-gpu", "num
 
 def main(argv: Sequence[str] | None = None) -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("folder", nargs="?", type=Path, default=Path("build/bench"), help="where the JSON files lie")
+    options.add_argument("folder", nargs="?", type=Path, default=Path("build/bench"), help="folder of the JSON files")
     options.add_argument("--page", type=Path, default=PAGE)
     action = options.add_mutually_exclusive_group()
-    action.add_argument("--write", action="store_true", help="put the table into the page")
-    action.add_argument("--check", action="store_true", help="fail if the table of the page has another shape")
+    action.add_argument("--write", action="store_true", help="write the table into the page")
+    action.add_argument("--check", action="store_true", help="fail if the table of the page has other columns or rows")
     args = options.parse_args(argv)
     reports = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(args.folder.glob("*.json"))]
     if not reports:
@@ -49,13 +49,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.check:
         complain(shape(old), shape(made), args.page)
     elif any(report["small"] for report in reports):
-        raise SystemExit(f"{args.folder} holds quick runs (--small), which say nothing about speed; run make bench")
+        raise SystemExit(f"{args.folder} contains quick runs (--small), which do not measure speed; run make bench")
     else:
         args.page.write_text(f"{before}{MARKERS[0]}\n{made}\n{MARKERS[1]}{after}", encoding="utf-8")
 
 
 def markdown(reports: Sequence[Mapping[str, Any]]) -> str:
-    """Machine and versions in a line, and the table."""
+    """One line per machine with its versions, and the table."""
     machines = list(dict.fromkeys(described(report["machine"]) for report in reports))
     lines = [*(f"{line}." for line in machines), "", line_of(COLUMNS.values()), "|" + "---|" * len(COLUMNS)]
     for report in reports:
@@ -67,7 +67,7 @@ def markdown(reports: Sequence[Mapping[str, Any]]) -> str:
 
 
 def described(machine: Mapping[str, Any]) -> str:
-    """One line on the machine and the versions that bear on speed."""
+    """One line with the machine and the versions that affect speed."""
     versions = ", ".join(f"{name} {machine['versions'][name]}" for name in VERSIONS if name in machine["versions"])
     gpu = f", {machine['gpu']}" if machine.get("gpu") else ""
     threads = f"{machine['threads']} thread{'s' * (machine['threads'] > 1)}"
@@ -79,7 +79,7 @@ def line_of(cells: Any) -> str:
 
 
 def split(text: str, path: Path) -> tuple[str, str, str]:
-    """What stands before, between and after the markers."""
+    """The text before, between and after the markers."""
     parts = re.split("|".join(map(re.escape, MARKERS)), text)
     if len(parts) != 3 or text.find(MARKERS[0]) > text.find(MARKERS[1]):
         raise SystemExit(f"expected {MARKERS[0]} and then {MARKERS[1]}, each once, in {path}")
@@ -93,7 +93,7 @@ def shape(text: str) -> tuple[list[str], list[tuple[str, str]]]:
 
 
 def complain(old: Any, new: Any, path: Path) -> None:
-    """Exit with what differs."""
+    """Exit with a message that names the differences."""
     if old[0] != new[0]:
         raise SystemExit(
             f"{path} has the columns {old[0]}, the benchmarks give {new[0]}; run tools/bench/bench_table.py --write"

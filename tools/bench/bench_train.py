@@ -1,12 +1,13 @@
-"""Measures one training step by phase, each beside its floor; with --compare beside the published way of taking it.
+"""Measures one training step by phase, each with its floor; --compare adds the step of the published code.
 
-One process and its own sgemm and gather rates; compare ratios within one run, not seconds across machines.
+Floors use the sgemm and gather rates of the same process; compare ratios within one run, not seconds across machines.
 
     python tools/bench/bench_train.py emoji-fr-en --model meaformer,mclea
     python tools/bench/bench_train.py FOLDER --modalities structure,relation --threads 1 --compare repaired,published
 
---compare takes the step on the same weights and links as tools/bench/published_step.py describes, without dropout. The
-published way multiplies N x N matrices: on DBP15K (39,000 entities) it needs 11 GB and minutes for one backward pass.
+--compare computes the step on the same weights and links as described in tools/bench/published_step.py, without
+dropout. The published way multiplies N x N matrices: on DBP15K (39,000 entities) one backward pass takes 11 GB and
+minutes.
 """
 
 import copy
@@ -34,7 +35,7 @@ from mmkg.sources.synthetic import twin_graphs
 from mmkg.training.loop import deterministic, train_step
 from mmkg.training.optim import Optimizers, build_optimizers, clip_
 
-# Terms that come out of the same similarity products stand together: one backward pass serves them.
+# Terms of one family share their similarity products and one backward pass.
 FAMILIES = {"meaformer": (("icl", "early"), ("late",)), "mclea": (("icl", "ial"),), "eva": (("nca",),)}
 GOALS = {"published": 20, "repaired": 4}
 TOLERANCE = 1e-4
@@ -47,11 +48,13 @@ def main() -> None:
     options.add_argument(
         "pair", nargs="?", help="an embedded pair (default: emoji-fr-en), or a folder in DBP15K layout"
     )
-    options.add_argument("--entities", type=int, default=0, help="of each graph of a synthetic pair instead")
+    options.add_argument(
+        "--entities", type=int, default=0, help="use a synthetic pair with this many entities per graph instead"
+    )
     options.add_argument("--model", default="meaformer,mclea", help="comma-separated")
     options.add_argument("--modalities", default="", help="comma-separated; default: all")
-    options.add_argument("--repeats", type=int, default=5, help="steps to take the median of")
-    options.add_argument("--compare", default="", help="repaired, published, or both with a comma")
+    options.add_argument("--repeats", type=int, default=5, help="number of steps; the median is reported")
+    options.add_argument("--compare", default="", help="repaired, published, or both, comma-separated")
     args = start(options)
     ways = [way for way in args.compare.split(",") if way]
     if unknown := set(ways) - set(GOALS):
@@ -83,7 +86,7 @@ def main() -> None:
 def phases(
     experiment: Experiment, inputs: EntityInputs, links: Tensor, *, size: str, repeats: int
 ) -> list[dict[str, Any]]:
-    """CPU-seconds of a whole step, and of each phase of one that is cut where the phases meet."""
+    """CPU-seconds of a whole step, and of each phase of a step that is cut between its phases."""
     model = build_model(experiment, inputs).train()
     schedule = experiment.training
     optimizers = build_optimizers(model, schedule)
@@ -120,9 +123,9 @@ def phases(
 def cut_step(
     model: AlignmentModel, inputs: EntityInputs, links: Tensor, families: tuple[tuple[str, ...], ...], lap: Lap
 ) -> None:
-    """Forward and backward of a step, detached where its phases meet; ``lap(name)`` is called after each phase.
+    """Forward and backward of a step, detached between its phases; ``lap(name)`` is called after each phase.
 
-    The gradients of the parameters are those of the step in one piece.
+    The gradients of the parameters equal those of the uncut step.
     """
     rows = links.t().flatten()
     encoded: list[dict[str, Tensor]] = []
@@ -160,12 +163,12 @@ def cut_step(
 
 
 def leaf(tensor: Tensor) -> Tensor:
-    """A new start of the graph with the same values."""
+    """A new leaf of the autograd graph with the same values."""
     return tensor.detach().requires_grad_(tensor.requires_grad)
 
 
 def cut_output(output: FusionOutput) -> tuple[list[tuple[Tensor, Tensor]], FusionOutput]:
-    """The same output made of new leaves, and the pairs (original, leaf)."""
+    """The pairs (original, leaf), and the same output made of the leaves."""
     pairs: list[tuple[Tensor, Tensor]] = []
 
     def cut(tensor: Tensor) -> Tensor:
@@ -183,14 +186,14 @@ def cut_output(output: FusionOutput) -> tuple[list[tuple[Tensor, Tensor]], Fusio
 
 
 def backward(pairs: list[tuple[Tensor, Tensor]]) -> None:
-    """Carry the gradients that arrived at the leaves on through their originals."""
+    """Backpropagate the gradients of the leaves through their originals."""
     reached = [(original, each.grad) for original, each in pairs if original.requires_grad and each.grad is not None]
     if reached:
         torch.autograd.backward([original for original, _ in reached], [grad for _, grad in reached])
 
 
 def floor_seconds(name: str, model: AlignmentModel, inputs: EntityInputs, links: Tensor) -> dict[str, float]:
-    """Least CPU-seconds of each phase at the rates of this process; phases without a product have none."""
+    """Minimum CPU-seconds of each phase at the rates of this process; phases without matrix products have none."""
     flop_s, seconds = sgemm_rate(), {}
     for phase, flops in step_flops(name, model, inputs, links).items():
         seconds[phase] = flops / flop_s
@@ -200,16 +203,16 @@ def floor_seconds(name: str, model: AlignmentModel, inputs: EntityInputs, links:
         gather_s = gather_rate(source, rows=inputs.num_entities, width=width)
         seconds |= {"structure forward": gathered / gather_s, "structure backward": 2 * gathered / gather_s}
     moved, stream_s = 4 * sum(parameter.numel() for parameter in model.parameters()), stream_rate()
-    # AdamW reads parameter, gradient and both moments, and writes all but the gradient
+    # AdamW reads parameter, gradient and both moments, and writes all except the gradient
     return seconds | {"clip": moved / stream_s, "optimiser": 7 * moved / stream_s}
 
 
 def step_flops(name: str, model: AlignmentModel, inputs: EntityInputs, links: Tensor) -> dict[str, float]:
-    """Floating-point operations of the products that the equations need, by phase.
+    """Floating-point operations of the matrix products that the equations require, by phase.
 
-    A contrastive loss needs one similarity product per embedding (half of a square, since it is symmetric), none for
-    the joint (a weighted sum of the others) and none for IAL (the same similarities again); its gradient needs two
-    halves. Sparse rows count their entries.
+    A contrastive loss needs one similarity product per embedding (half a square, because it is symmetric), none for the
+    joint embedding (a weighted sum of the others) and none for IAL (the same similarities); its gradient needs two
+    halves. Sparse rows count by their entries.
     """
     ends, config = 2 * len(links), getattr(model, "config", None)
     encoders = 0
@@ -228,12 +231,12 @@ def step_flops(name: str, model: AlignmentModel, inputs: EntityInputs, links: Te
         dim, number = config.hidden_dim, len(model.widths)  # type: ignore[union-attr]
         token = 2 * dim * (4 * dim + 2 * config.feedforward_dim) + 4 * number * dim  # type: ignore[union-attr]
         flops |= {"fusion forward": ends * number * token, "fusion backward": 2 * ends * number * token}
-        flops["losses forward"] += 3 * square  # the late terms, which take their gradient at once
+        flops["losses forward"] += 3 * square  # the late terms, which compute their gradient in the forward pass
     return flops
 
 
 def needed_edges(inputs: EntityInputs, links: Tensor, depth: int) -> list[int]:
-    """Edges that the ends of the links depend on, layer by layer, the last layer first."""
+    """Number of edges that the ends of the links depend on, by layer, the last layer first."""
     assert inputs.edge_index is not None
     source, target = inputs.edge_index.as_subclass(Tensor)
     reached = torch.zeros(inputs.num_entities, dtype=torch.bool)
@@ -249,7 +252,7 @@ def needed_edges(inputs: EntityInputs, links: Tensor, depth: int) -> list[int]:
 def compare(
     experiment: Experiment, inputs: EntityInputs, links: Tensor, ways: list[str], *, size: str, repeats: int
 ) -> list[dict[str, Any]]:
-    """A step of mmkg and the same step in the given ways, on copies of one model."""
+    """A step of mmkg and the same step computed in the given ways, on copies of one model."""
     first = build_model(experiment, inputs).train()
     schedule, losses = experiment.training, []
 
@@ -279,9 +282,9 @@ def compare(
 def naive(
     step: PublishedStep, links: Tensor, optimizers: Optimizers, clip_norm: float, *, repeats: int
 ) -> tuple[Spent, float, int]:
-    """Seconds of a naive step, its loss, and how many backward passes it takes.
+    """Seconds of a naive step, its loss, and its number of backward passes.
 
-    The published way is timed once, its first backward pass alone, and that counted for each of them.
+    The published way is timed once; its first backward pass is timed and multiplied by their number.
     """
     losses: list[float] = []
 
@@ -315,7 +318,7 @@ def total(terms: Mapping[str, Any]) -> float:
 
 
 def verdict(rows: list[dict[str, Any]]) -> None:
-    """The goals, and whether all losses are one; a loss that differs is an error of the benchmark."""
+    """Print goals and losses; a different loss is an error of the benchmark."""
     for own in (each for each in rows if "way" not in each):
         for each in rows:
             if each["model"] == own["model"] and "way" in each:

@@ -1,7 +1,7 @@
-"""What every bench_*.py shares: options, machine facts, measured rates, timing, the table and the JSON file.
+"""Shared by every bench_*.py: options, machine facts, measured rates, timing, the table and the JSON file.
 
 args = start(parser(__doc__))                       # --json FILE|-, --small, --threads N
-flop_s = sgemm_rate()                               # floors are taken from this very process
+flop_s = sgemm_rate()                               # rates for floors are measured in the same process
 result, spent = measure(lambda: index.search(x), repeats=3)
 rows = [row("search", "10k x 10k, d=300", spent, floor_cpu_s=flops / flop_s, kind="flat", headline=True)]
 report("search", rows, args)
@@ -34,14 +34,16 @@ MEASURED = ("cpu_s", "wall_s", "floor_cpu_s", "times_floor", "peak_rss_mb", "abo
 
 def parser(doc: str | None) -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument("--json", metavar="FILE", help="write the rows there; - for standard output, without the table")
-    made.add_argument("--small", action="store_true", help="sizes of a few seconds, to see that the benchmark works")
-    made.add_argument("--threads", type=int, default=0, help="threads of torch, BLAS and FAISS; default: torch's own")
+    made.add_argument("--json", metavar="FILE", help="write the rows to this file; - prints them instead of the table")
+    made.add_argument("--small", action="store_true", help="small sizes that take a few seconds, to test the benchmark")
+    made.add_argument(
+        "--threads", type=int, default=0, help="threads of torch, BLAS and FAISS; default: torch's default"
+    )
     return made
 
 
 def start(made: argparse.ArgumentParser, argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Parse the options and set the threads; FAISS, loaded later, reads its number from the environment."""
+    """Parse the options and set the number of threads; FAISS is loaded later and reads it from the environment."""
     args = made.parse_args(argv)
     if args.threads < 0:
         made.error(f"--threads: expected 1 or more, got {args.threads}")
@@ -54,7 +56,7 @@ def start(made: argparse.ArgumentParser, argv: Sequence[str] | None = None) -> a
 
 
 def machine() -> dict[str, Any]:
-    """CPU, memory, threads, versions, and the kernel of each BLAS loaded so far."""
+    """CPU, memory, threads, versions, and the kernel of each loaded BLAS library."""
     cpuinfo = Path("/proc/cpuinfo")
     names = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.is_file() else []
     model = next((line.partition(":")[2].strip() for line in names if line.startswith("model name")), None)
@@ -71,9 +73,9 @@ def machine() -> dict[str, Any]:
 
 
 def sgemm_rate(device: str | torch.device = "cpu", *, size: int = 2048, repeats: int = 5) -> float:
-    """Floating-point operations per CPU-second (per second on a GPU) of square float32 products here.
+    """Floating-point operations per CPU-second (per second on a GPU) of square float32 products on this machine.
 
-    Of torch's product and mmkg's, which may run on another BLAS, the faster counts.
+    The faster of torch's product and mmkg's, which may use another BLAS library.
     """
     square, out = torch.randn(size, size, device=device), torch.empty(size, size, device=device)
     unit = "cpu_s" if torch.device(device).type == "cpu" else "wall_s"
@@ -83,7 +85,7 @@ def sgemm_rate(device: str | torch.device = "cpu", *, size: int = 2048, repeats:
 
 
 def gather_rate(picked: torch.Tensor | None = None, *, rows: int = 40_000, width: int = 300) -> float:
-    """Bytes per CPU-second at which the picked rows of a float32 matrix are read, eight rows summed into one."""
+    """Bytes per CPU-second when reading selected rows of a float32 matrix and summing eight of them at a time."""
     generator = torch.Generator().manual_seed(0)
     table = torch.randn(rows, width, generator=generator)
     if picked is None:
@@ -96,7 +98,7 @@ def gather_rate(picked: torch.Tensor | None = None, *, rows: int = 40_000, width
 
 
 def stream_rate(*, megabytes: int = 200) -> float:
-    """Bytes per CPU-second read and written by adding one large array to another."""
+    """Bytes per CPU-second, read and written, when adding one large array to another."""
     array = torch.zeros(megabytes * 250_000)
     total = torch.zeros_like(array)
     _, spent = measure(lambda: total.add_(array), repeats=5, warmup=1)
@@ -106,10 +108,10 @@ def stream_rate(*, megabytes: int = 200) -> float:
 def measure(
     work: Callable[[], T], *, repeats: int = 1, warmup: int = 0, device: str | torch.device = "cpu"
 ) -> tuple[T, Spent]:
-    """The last result, and the median CPU- and wall-seconds of a call with the memory it took.
+    """The last result of ``work``, and the median CPU- and wall-seconds and the memory of a call.
 
-    ``peak_rss_mb`` is the most that the process held meanwhile, ``above_mb`` how much more than before.
-    Where the peak cannot be reset (not Linux) both tell of the process so far.
+    ``peak_rss_mb`` is the peak resident memory of the process during the calls, ``above_mb`` its increase over the
+    memory before. Where the peak cannot be reset (outside Linux), both refer to the whole process so far.
     """
     sync: Callable[[], object] = torch.cuda.synchronize if torch.device(device).type == "cuda" else lambda: None
     for _ in range(warmup):
@@ -133,10 +135,10 @@ def measure(
 
 
 def reset_peak() -> float:
-    """Give freed memory back, start the peak of resident memory anew; resident memory now, in MB."""
+    """Return freed memory to the system and reset the peak of resident memory; current resident memory in MB."""
     gc.collect()
     try:
-        ctypes.CDLL(None).malloc_trim(0)  # glibc keeps what was freed otherwise
+        ctypes.CDLL(None).malloc_trim(0)  # otherwise glibc keeps freed memory
     except (OSError, AttributeError, TypeError):
         pass
     try:
@@ -152,13 +154,13 @@ def row(
     """One line of a report.
 
     Args:
-        stage: what was measured, the same words in every run.
-        size: how much of it.
-        spent: what ``measure`` gave.
-        floor_cpu_s: the least CPU-seconds possible: operations over ``sgemm_rate``, bytes over ``gather_rate``
+        stage: measured step, the same text in every run.
+        size: size of the input.
+        spent: result of ``measure``.
+        floor_cpu_s: minimum CPU-seconds: operations divided by ``sgemm_rate``, bytes divided by ``gather_rate``
             or ``stream_rate``.
-        columns: anything else that JSON can hold. ``headline=True`` puts the row into the table of FIGURES.md, ``note``
-            is shown there too.
+        columns: any other JSON values. ``headline=True`` adds the row to the table of FIGURES.md, ``note`` is shown
+            there too.
     """
     line = {"stage": stage, "size": size, **columns, **spent}
     if floor_cpu_s is not None:
@@ -167,7 +169,7 @@ def row(
 
 
 def report(bench: str, rows: Sequence[Mapping[str, Any]], args: argparse.Namespace) -> None:
-    """Print the table, and write ``{"bench", "machine", "small", "rows"}`` where ``--json`` says."""
+    """Print the table, and write ``{"bench", "machine", "small", "rows"}`` to the file of ``--json``."""
     values = {"bench": bench, "small": args.small, "machine": machine(), "rows": [_plain(each) for each in rows]}
     text = json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     if args.json == "-":
@@ -181,7 +183,7 @@ def report(bench: str, rows: Sequence[Mapping[str, Any]], args: argparse.Namespa
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Aligned columns, text to the left and numbers to the right; what ``measure`` gave comes last."""
+    """Aligned columns, text left and numbers right; the columns of ``measure`` come last."""
     names = dict.fromkeys(key for each in rows for key in each if key != "headline")
     columns = [name for name in names if name not in MEASURED] + [name for name in MEASURED if name in names]
     number = [all(isinstance(each.get(name), int | float | None) for each in rows) for name in columns]
@@ -196,7 +198,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def cell(value: Any) -> str:
-    """A float to three digits, nothing for ``None`` and NaN, anything else as its text."""
+    """A float with three digits, an empty text for ``None`` and NaN, anything else as text."""
     if value is None or value != value:
         return ""
     if isinstance(value, float):
@@ -205,7 +207,7 @@ def cell(value: Any) -> str:
 
 
 def _plain(line: Mapping[str, Any]) -> dict[str, Any]:
-    """JSON has no NaN; six digits are enough."""
+    """Values for JSON: NaN as ``None``, floats with six digits."""
     return {
         key: (None if value != value else float(f"{value:.6g}")) if isinstance(value, float) else value
         for key, value in line.items()

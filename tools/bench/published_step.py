@@ -1,14 +1,13 @@
-"""One training step of MCLEA or MEAformer computed as the published codes compute it, naively, to measure against.
+"""A naive training step of MCLEA or MEAformer, computed as in the published codes, as a reference for measurements.
 
-Written off the equations of the papers (Lin et al., COLING 2022; Chen et al., ACM MM 2023); it shares the
-parameters of a model of mmkg, so that losses and gradients can be compared. Two ways:
+Implements the equations of the papers (Lin et al., COLING 2022; Chen et al., ACM MM 2023) with the parameters of an
+mmkg model, so that losses and gradients can be compared. Two ways:
 
-- as published: dense features of all N entities, encoders and fusion over all of them for every step; the
-  gradient of the edge weights read off a dense N x N product; in MCLEA one backward pass through everything
-  for each group of 512 links;
-- repaired: that gradient taken per edge, only the rows of the batch encoded and fused, one backward pass.
+- published: dense features of all N entities, encoders and fusion over all of them in every step; the gradient of the
+  edge weights is read from a dense N x N product; in MCLEA one backward pass through everything per group of 512 links;
+- repaired: this gradient is computed per edge, only the rows of the batch are encoded and fused, one backward pass.
 
-In both, every loss term makes its own four similarity products: left with right, right with left, each with itself.
+In both, every loss term computes four similarity products: left-right, right-left, left-left and right-right.
 """
 
 import copy
@@ -28,7 +27,7 @@ Parts = dict[str, Tensor]
 
 
 class _EdgeProduct(torch.autograd.Function):
-    """A sparse N x N matrix, one value per edge, times a dense one; the gradient of the values dense or per edge."""
+    """Sparse N x N matrix (one value per edge) times a dense one; the gradient of the values is dense or per edge."""
 
     @staticmethod
     def forward(ctx: Any, values: Tensor, dense: Tensor, edges: Tensor, through_dense: bool) -> Tensor:
@@ -57,9 +56,9 @@ class PublishedStep:
     """Forward and backward of one batch of links.
 
     Args:
-        model: a MCLEA or MEAformer whose parameters are used, without fills; its dropout is not applied.
-        inputs: of the task; every modality of every entity counts as observed.
-        repaired: which of the two ways.
+        model: MCLEA or MEAformer whose parameters are used; its fills and dropout are not applied.
+        inputs: inputs of the task; every modality of every entity counts as observed.
+        repaired: compute the step in the repaired way instead of the published way.
     """
 
     def __init__(self, model: AlignmentModel, inputs: EntityInputs, *, repaired: bool) -> None:
@@ -75,7 +74,7 @@ class PublishedStep:
         self.edges = None if inputs.edge_index is None else inputs.edge_index.as_subclass(Tensor).flip(0).contiguous()
 
     def forward(self, links: Tensor) -> tuple[Parts, Parts, Tensor, Tensor]:
-        """Embeddings per modality, those after attention, joint ones; the rows of the links' ends in them."""
+        """Embeddings per modality before and after attention, joint embeddings, and the rows of the links' ends."""
         rows = links.t().flatten() if self.repaired else None
         places = torch.arange(2 * len(links)).view(2, -1) if self.repaired else links.t()
         early: Parts = {}
@@ -95,7 +94,7 @@ class PublishedStep:
         return early, late, joint, places
 
     def losses(self, links: Tensor) -> list[dict[str, Tensor]]:
-        """Per group of links the terms, named as ``loss_terms`` of the model names them; they sum to the mean loss."""
+        """Loss terms per group of links, named as in the model's ``loss_terms``; they sum to the mean loss."""
         early, late, joint, places = self.forward(links)
         picks = places.split(self.model.config.group_size, dim=1)
         return [
@@ -114,11 +113,11 @@ class PublishedStep:
         """Add the gradients to those of the model's parameters.
 
         Args:
-            groups: what ``losses`` gave.
-            at_most: how many backward passes to make, to time them; by default all.
+            groups: result of ``losses``.
+            at_most: number of backward passes to run, for timing; default: all.
 
         Returns:
-            How many passes all gradients take.
+            Number of passes needed for all gradients.
         """
         losses = [torch.stack(list(terms.values())).sum() for terms in groups]
         passes = [torch.stack(losses).sum()] if self.repaired else losses
@@ -146,7 +145,7 @@ class PublishedStep:
         return x
 
     def _attention(self, tokens: Tensor) -> tuple[Parts, Tensor]:
-        """The transformer block over [R, M, d]: refined tokens, and the weight of each modality [R, M]."""
+        """Transformer block over [R, M, d]: refined tokens, and the weight of each modality [R, M]."""
         block = self.fusion.block
         size, number, dim = tokens.shape
         query, key, value = (
@@ -184,7 +183,7 @@ class PublishedStep:
 
 
 def all_observed(inputs: EntityInputs) -> EntityInputs:
-    """The same inputs without masks: what an entity lacks are zeros that count, as in the published codes."""
+    """The same inputs without masks: missing modalities count as zero vectors, as in the published codes."""
     tables = {name: copy.copy(table) for name, table in inputs.tables.items()}
     for table in tables.values():
         table.observed = torch.ones_like(table.observed)
@@ -207,7 +206,7 @@ def ial(joint: Tensor, ends: Tensor, temperature: float) -> Tensor:
 
 
 def _logits(ends: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
-    """[B, 2B] each: left ends against right and left ends, right ends against left and right; itself left out."""
+    """[B, 2B] each: left ends against right and left ends, right ends against left and right; self-pairs masked."""
     left, right = F.normalize(ends, dim=-1)
     itself = 1e9 * torch.eye(len(left))
     left_right, right_left = left @ right.t() / temperature, right @ left.t() / temperature

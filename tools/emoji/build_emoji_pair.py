@@ -1,6 +1,6 @@
 """Build datasets/emoji: facts in four languages and image descriptors of two vendors.
 
-Reads npm packages (fetched with `npm pack` when absent), writes the same bytes every time on one machine.
+Reads npm packages (fetched with `npm pack` when absent) and writes the same bytes on every run on one machine.
 Needs npm and, from a checkout, pip install -e '.[dev,emoji]' (Pillow, scikit-image). Half a minute.
 
     python tools/emoji/build_emoji_pair.py --packages ~/.cache/mmkg/npm --out datasets/emoji
@@ -32,7 +32,7 @@ PACKAGES = {
 }
 LANGUAGES = ("en", "fr", "zh", "ja")
 VENDORS = ("twitter", "google")
-COMPONENT_GROUP = 2  # skin tones and hair on their own: not entities
+COMPONENT_GROUP = 2  # skin tones and hair: not entities
 
 
 def fetch(name: str, folder: Path) -> Path:

@@ -52,7 +52,7 @@ def is_symbol(character: str) -> bool:
 
 
 def keywords_of(emoji: Sequence[Mapping[str, Any]]) -> list[list[str]]:
-    """Keywords of each emoji, sorted; those that a single emoji has are left out."""
+    """Keywords of each emoji, sorted; keywords of a single emoji are left out."""
     lists = []
     for item in emoji:
         iso = territory(plain(item["hexcode"]))
@@ -66,7 +66,7 @@ def first(emoticon: str | list[str] | None) -> str:
 
 
 def left_attributes(item: Mapping[str, Any]) -> dict[str, str]:
-    """What emojibase-data states; an empty text is no fact."""
+    """Attributes from emojibase-data; an empty text is no fact."""
     return {
         "since": str(float(item["version"])),
         "presentation": "emoji" if item["type"] == 1 else "text",
@@ -79,7 +79,7 @@ def left_attributes(item: Mapping[str, Any]) -> dict[str, str]:
 
 
 def right_attributes(item: Mapping[str, Any] | None) -> dict[str, str]:
-    """What emoji-datasource states; flags' aliases are their ISO codes and are left out."""
+    """Attributes from emoji-datasource, without the aliases of flags (ISO codes)."""
     if item is None:
         return dict.fromkeys(ATTRIBUTES_RIGHT, "")
     aliases = [name for name in item["short_names"][1:] if not name.startswith("flag-")]
@@ -125,7 +125,7 @@ def territory_facts(codes: Iterable[str], cldr: Mapping[str, Any], named: Set[st
 
 
 def containing_regions(codes: Iterable[str], containment: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Regions and groupings right above each territory, and above those, up to the world."""
+    """Regions and groupings that contain each territory directly, and those that contain them, up to the world."""
     parents = defaultdict(set)
     for key, value in containment.items():
         if "deprecated" not in key:
@@ -141,13 +141,13 @@ def containing_regions(codes: Iterable[str], containment: Mapping[str, Any]) -> 
 
 
 def shared_only(facts: Mapping[str, list[str]]) -> dict[str, list[str]]:
-    """Facts without the values that a single key has."""
+    """Facts without the values of a single key."""
     uses = Counter(value for values in facts.values() for value in values)
     return {key: kept for key, values in facts.items() if (kept := [value for value in values if uses[value] > 1])}
 
 
 def label_tables(language: str, messages: Any, labels: Mapping[str, Any]) -> dict[str, dict[str, str]]:
-    """Per kind: code -> label in one language, of all that is neither emoji nor keyword."""
+    """Per kind: code -> label in one language, for all entities that are neither emoji nor keyword."""
     main = {name.split("/")[-1]: part["main"][language] for name, part in labels.items() if f"/{language}/" in name}
     names = main["languages.json"]["localeDisplayNames"]["languages"]
     money = main["currencies.json"]["numbers"]["currencies"]

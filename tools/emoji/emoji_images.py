@@ -17,9 +17,9 @@ from mmkg.files import atomic_path
 def describe(pngs: Sequence[bytes]) -> np.ndarray:
     """Hand-made descriptor of each picture, float64 ``[P, 2472]``.
 
-    White ground, cropped to what is not transparent, 64 x 64. HOG of grey (8 px cells, 1764) and of alpha
-    (16 px cells, 324), root of the HSV histogram 12 x 4 x 4 (192), 8 x 8 RGB thumbnail (192); each part
-    centred over the vendor's pictures and scaled to length 1.
+    Each picture is cropped to its non-transparent part, put on white and scaled to 64 x 64. Parts: HOG of grey (8 px
+    cells, 1764) and of alpha (16 px cells, 324), square root of the HSV histogram 12 x 4 x 4 (192), 8 x 8 RGB thumbnail
+    (192); each part is centred over the vendor's pictures and scaled to length 1.
     """
     try:
         from PIL import Image

@@ -1,8 +1,8 @@
-"""Hits@1 over the share of images an embedded pair keeps, by what stands in for a missing modality; area under it.
+"""Hits@1 by share of images kept, for each treatment of missing modalities, and the area under this curve.
 
-Variants: none (masked), token (one learned vector), generator (told from the other modalities), tag (which modalities
-there are is added to the tokens), generator+tag. Left to right, test candidates; mean and deviation over seeds.
-Example:
+Variants: none (masked), token (one learned vector), generator (predicted from the other modalities), tag (an encoding
+of the present modalities is added to the tokens), generator+tag. Left to right, test candidates; mean and standard
+deviation over seeds. Example:
 python tools/studies/missing_curves.py emoji-fr-en --models mclea,meaformer --seeds 0,1,2 --set training.epochs=30
 """
 
@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("pair", nargs="?", default="emoji-fr-en")
     parser.add_argument("--models", default="mclea,meaformer")
     parser.add_argument("--seeds", default="0,1,2")
-    parser.add_argument("--ratios", default="0,0.3,0.5,0.7,1", help="data.image_ratio, rising")
+    parser.add_argument("--ratios", default="0,0.3,0.5,0.7,1", help="values of data.image_ratio, in rising order")
     parser.add_argument("--variants", default=",".join(VARIANTS))
     parser.add_argument("--set", action="append", metavar="KEY=VALUE")
     parser.add_argument("--progress", action="store_true")

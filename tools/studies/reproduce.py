@@ -1,10 +1,10 @@
-"""Runs experiments and prints their figures beside published ones and those of the published code.
+"""Runs experiments and prints their figures next to published figures and those of the published code.
 
 An experiment is a TOML file: a title, a pair (embedded, or a folder below --data), seeds, the full configuration, and
-the figures to hold it against, each with its source and what differs. The seed decides the split and the training.
+figures to compare with, each with its source and what differs. The seed determines the split and the training.
 
 python tools/studies/reproduce.py                                   # lists the experiments
-python tools/studies/reproduce.py mclea_zh_en_epoch50 --seeds 0     # runs one of them, or a file of your own
+python tools/studies/reproduce.py mclea_zh_en_epoch50 --seeds 0     # runs one of them, or your own file
 python tools/studies/reproduce.py --all --json build/reproduce.json
 """
 
@@ -31,7 +31,7 @@ KEYS = {"title", "pair", "seeds", "experiment", "beside"}
 
 
 def read(path: Path) -> dict[str, Any]:
-    """The experiment of a file, its configuration checked."""
+    """Reads an experiment file and checks its configuration."""
     with path.open("rb") as opened:
         values = tomllib.load(opened)
     if set(values) != KEYS:
@@ -48,7 +48,7 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def run(values: Mapping[str, Any], seeds: Sequence[int], data: Path, settings: Sequence[str] = ()) -> dict[str, Any]:
-    """Metrics and training seconds of every seed, and the protocol of the last."""
+    """Metrics and training seconds of every seed, and the protocol of the last run."""
     source = values["pair"] if values["pair"] in EMBEDDED else data / values["pair"]
     found: dict[str, Any] = {"title": values["title"], "seeds": list(seeds), "runs": []}
     for seed in seeds:
@@ -61,7 +61,7 @@ def run(values: Mapping[str, Any], seeds: Sequence[int], data: Path, settings: S
 
 
 def table(values: Mapping[str, Any], found: Mapping[str, Any]) -> str:
-    """Ours in both directions, then what it is held against."""
+    """Our figures in both directions, then the figures to compare with."""
     lines = [f"## {values['title']}", "", f"Protocol: {found['protocol']}.", ""]
     lines += ["| | direction | H@1 | H@10 | MRR | source, and what differs |", "|---|---|---|---|---|---|"]
     seconds = mean(each["train_s"] for each in found["runs"])
@@ -83,10 +83,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("experiments", nargs="*", help="names of files in tools/studies/experiments, or paths")
     parser.add_argument("--all", action="store_true", help="every file in tools/studies/experiments")
-    parser.add_argument("--seeds", help="comma-separated, in place of those of the file")
-    parser.add_argument("--data", type=Path, default=DATA, help="folder of the pairs; default: MMKG_DATA")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="as `mmkg align` takes it")
-    parser.add_argument("--json", type=Path, help="write the figures of every seed there too")
+    parser.add_argument("--seeds", help="comma-separated seeds, instead of those in the file")
+    parser.add_argument("--data", type=Path, default=DATA, help="folder with the pairs; default: $MMKG_DATA")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting, as in `mmkg align`")
+    parser.add_argument("--json", type=Path, help="also write the figures of every seed to this file")
     args = parser.parse_args(argv)
     known = {path.stem: path for path in sorted(FOLDER.glob("*.toml"))}
     if not args.experiments and not args.all:
@@ -96,7 +96,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     paths = list(known.values()) if args.all else [known.get(name, Path(name)) for name in args.experiments]
     for path in paths:
         if not path.is_file():
-            parser.error(f"there is no experiment {str(path)!r}; known are {', '.join(known)}")
+            parser.error(f"no experiment {str(path)!r}; known experiments: {', '.join(known)}")
     results = []
     for path in paths:
         values = read(path)

@@ -1,9 +1,10 @@
-"""Ridge regression on what each sample has, the floor that a sentiment model has to be above.
+"""Ridge regression on the features of each sample: the baseline that a sentiment model must exceed.
 
-Of every modality the mean over the valid steps, side by side, standardised; penalty given, or with --choose the one of
-1, 10, ... 10,000 with the least error on validation; then fitted on train and validation together. Steps can be
-flattened instead. With --leak each modality is fitted by itself, on train alone: where it does far better on validation
-than on test, its features were learnt on the labels of both. Examples, first the utterance alone, then with neighbours:
+Input: the mean of each modality over its valid steps, concatenated and standardised; with --flatten all steps. The
+penalty is given, or with --choose selected among 1, 10, ... 10,000 by the error on validation; the final fit uses
+training and validation samples. With --leak each modality is fitted alone, on the training samples only: a correlation
+far higher on validation than on test shows that its features were learned with the labels of both training and
+validation. Examples, first the utterance alone, then with its neighbours:
 python tools/studies/sentiment_floor.py MOSI --set context=0
 python tools/studies/sentiment_floor.py MOSI --flatten
 python tools/studies/sentiment_floor.py MOSI --set context=0 --leak
@@ -22,31 +23,31 @@ from mmkg.sentiment.metrics import pearson, regression_metrics
 
 
 def vectors(part: SentimentSplit, flatten: bool) -> np.ndarray:
-    """One row per sample."""
+    """Features of the samples, ``[N, columns]``: mean over valid steps, or all steps."""
     found = []
     for name, values in part.values.items():
-        here = part.valid[name][..., None]
+        valid = part.valid[name][..., None]
         if flatten:
-            found.append(np.where(here, values, 0).reshape(len(values), -1))
+            found.append(np.where(valid, values, 0).reshape(len(values), -1))
         else:
-            found.append(np.where(here, values, 0).sum(axis=1) / np.maximum(here.sum(axis=1), 1))
+            found.append(np.where(valid, values, 0).sum(axis=1) / np.maximum(valid.sum(axis=1), 1))
     return np.concatenate(found, axis=1).astype(np.float64)
 
 
 def standardised(tables: Sequence[np.ndarray], fitted: np.ndarray) -> list[np.ndarray]:
-    """Columns less the mean of those of ``fitted``, over their deviation there."""
+    """Tables with the mean of ``fitted`` subtracted and divided by its standard deviation, column by column."""
     mean, spread = fitted.mean(axis=0), fitted.std(axis=0)
     spread[spread < 1e-9] = 1.0
     return [(table - mean) / spread for table in tables]
 
 
 def ridge(x: np.ndarray, y: np.ndarray, penalty: float) -> tuple[np.ndarray, float]:
-    """Weights and intercept of standardised columns."""
+    """Weights and intercept of a ridge regression on standardised columns."""
     return np.linalg.solve(x.T @ x + penalty * np.eye(x.shape[1]), x.T @ (y - y.mean())), float(y.mean())
 
 
 def correlations(data: SentimentData, penalty: float, flatten: bool) -> dict[str, dict[str, float]]:
-    """By modality, the correlation on each split of what is fitted on train alone."""
+    """By modality, the correlation on each split of a regression fitted on the training samples alone."""
     found = {}
     for name in data.names:
         tables = [vectors(data.split(split).select([name]), flatten) for split in SPLITS]
@@ -63,10 +64,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", nargs="?", default="synthetic")
     parser.add_argument("--penalty", type=float, default=1000.0)
-    parser.add_argument("--choose", action="store_true", help="choose the penalty on validation")
-    parser.add_argument("--leak", action="store_true", help="each modality fitted on train, its correlation by split")
-    parser.add_argument("--flatten", action="store_true", help="all steps side by side, not their mean")
-    parser.add_argument("--set", action="append", metavar="KEY=VALUE", help="how to read, e.g. context=0")
+    parser.add_argument("--choose", action="store_true", help="select the penalty on validation")
+    parser.add_argument(
+        "--leak", action="store_true", help="fit each modality alone on train, print its correlation by split"
+    )
+    parser.add_argument("--flatten", action="store_true", help="concatenate all steps instead of taking their mean")
+    parser.add_argument("--set", action="append", metavar="KEY=VALUE", help="setting of the reader, e.g. context=0")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args(argv)
 

@@ -1,15 +1,15 @@
-"""What a leak of labels into features costs models that train with modalities missing, and what recalibration gives.
+"""The cost of a label leak for models trained with missing modalities, and the gain of recalibration.
 
-Planted data: text tells most of the label, audio some, vision next to nothing; in train and validation, not in test,
-the features of vision and text hold the label besides, as if they had been learnt on it. Each seed has data of its own.
-All ways of training are tested on the same masks, as they are and recalibrated on the inputs of the test split,
-without its labels (transductive). With --leaks none there is no leak. Where there is a model trained with the rate and
-one on complete data, the difference of their figures follows, seed by seed: mean and standard error. Examples:
+Synthetic data: text determines most of the label, audio some, vision almost nothing. In training and validation, not in
+test, the features of vision and text also contain the label, as if they had been learned with it. Each seed has its own
+data. All ways of training are tested on the same masks, without and with recalibration on the inputs of the test split
+(transductive, no labels). --leaks none switches the leak off. If both a model trained with the rate and one trained on
+complete data are tested, their differences per seed are summarised by mean and standard error. Examples:
 python tools/studies/sentiment_leak.py --models tate
 python tools/studies/sentiment_leak.py --models tate,tfr-net --leaks none
 python tools/studies/sentiment_leak.py --models tate --leaks none --rates 0.5 --seeds 10 --set options.error=squared
-With --ridge the same of ridge regression, fitted for each set of modalities, or on complete data with what a sample
-lacks left out of the sum: what there is to gain if all is linear. Example:
+--ridge does the same with ridge regression, fitted for each set of modalities, or on complete data with the missing
+terms left out of the sum: the possible gain if everything is linear. Example:
 python tools/studies/sentiment_leak.py --ridge --leaks none --rates 0.5 --seeds 10 --samples 40000
 """
 
@@ -47,7 +47,7 @@ SMALL = {"options": {"dim": 6, "num_heads": 2}, "training": {"epochs": 1}, "pret
 
 
 def planted(leaks: str, seed: int, *, small: bool, samples: int = 1000) -> SentimentData:
-    """The data of one seed; ``leaks`` as in ``vision=1,text=0.6``, or ``none``."""
+    """Data of one seed; ``leaks`` is for example ``vision=1,text=0.6``, or ``none``."""
     pairs = [] if leaks == "none" else [part.split("=") for part in leaks.split(",")]
     return synthetic(
         sizes=(60, 30, 90) if small else (samples, 200, 752),
@@ -62,7 +62,7 @@ def planted(leaks: str, seed: int, *, small: bool, samples: int = 1000) -> Senti
 
 
 def merged(sweeps: Sequence[Sweep]) -> Sweep:
-    """Sweeps of one seed each, of the same rates, as one."""
+    """One sweep from sweeps of one seed each over the same rates."""
     rows = []
     for same in zip(*(each.rows for each in sweeps), strict=True):
         rows.append(replace(same[0], runs=tuple(row.runs[0] for row in same)))
@@ -70,7 +70,7 @@ def merged(sweeps: Sequence[Sweep]) -> Sweep:
 
 
 def linear(data: SentimentData, policies: Sequence[MissingPolicy], seed: int) -> Sweep:
-    """Ridge on the mean over the steps, its penalty chosen on validation by the absolute error."""
+    """Ridge on the mean over the steps; the penalty is selected by the absolute error on validation."""
     tables = [vectors(data.split(split), flatten=False) for split in SPLITS]
     train, valid, test = standardised(tables, tables[0])
     labels, widths = data.train.labels.astype(float), list(data.dims.values())
@@ -85,10 +85,10 @@ def linear(data: SentimentData, policies: Sequence[MissingPolicy], seed: int) ->
         present = present_in(policy.with_seed(seed).observed(data.test.valid, split="test"))
         each, complete = np.empty(len(test)), np.empty(len(test))
         for kept in np.unique(present, axis=0):
-            here, columns = (present == kept).all(axis=1), np.repeat(kept, widths)
+            rows_of_set, columns = (present == kept).all(axis=1), np.repeat(kept, widths)
             own, own_level = fitted(columns)
-            each[here] = test[here][:, columns] @ own + own_level
-            complete[here] = test[here][:, columns] @ whole[columns] + level
+            each[rows_of_set] = test[rows_of_set][:, columns] @ own + own_level
+            complete[rows_of_set] = test[rows_of_set][:, columns] @ whole[columns] + level
         for way, scores in (("each", each), ("complete", complete)):
             figures = regression_metrics(data.test.labels, scores, sims=data.sims)
             rows.append(SweepRow(way, f"{policy.rate:g}", policy.rate, (figures,)))
@@ -97,33 +97,31 @@ def linear(data: SentimentData, policies: Sequence[MissingPolicy], seed: int) ->
 
 
 def ahead(found: Sweep, ways: Sequence[str] = ("each", "complete")) -> dict[str, dict[str, tuple[float, float]]]:
-    """What the first way has more than the second in MAE and Corr, seed by seed: mean and standard error, by rate."""
-    told: dict[str, dict[str, tuple[float, float]]] = {}
+    """By rate, the first way's MAE and Corr minus the second's: mean and standard error of the differences per seed."""
+    by_rate: dict[str, dict[str, tuple[float, float]]] = {}
     runs = {(row.way, row.missing): row.runs for row in found.rows if not row.recalibrated}
     for way, missing in runs:
         if way == ways[0] and (ways[1], missing) in runs:
-            told[missing] = {}
+            by_rate[missing] = {}
             for name in ("mae", "corr"):
                 pairs = zip(runs[way, missing], runs[ways[1], missing], strict=True)
                 gaps = np.array([first[name] - second[name] for first, second in pairs])
                 error = gaps.std(ddof=1) / len(gaps) ** 0.5 if len(gaps) > 1 else float("nan")
-                told[missing][name] = float(gaps.mean()), float(error)
-    return told
+                by_rate[missing][name] = float(gaps.mean()), float(error)
+    return by_rate
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", default="tate,tfr-net")
     parser.add_argument("--leaks", default="vision=1,text=0.6")
-    parser.add_argument("--rates", default="0.3,0.5,0.7", help="of missing modalities")
-    parser.add_argument(
-        "--train", default="each,complete", help="of each, complete, mixed, as mmkg sentiment sweep has it"
-    )
+    parser.add_argument("--rates", default="0.3,0.5,0.7", help="rates of missing modalities")
+    parser.add_argument("--train", default="each,complete", help="each, complete, mixed, as in `mmkg sentiment sweep`")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--samples", type=int, default=1000, help="of training")
+    parser.add_argument("--samples", type=int, default=1000, help="number of training samples")
     parser.add_argument("--set", action="append", metavar="KEY=VALUE", help="settings, e.g. options.error=squared")
     parser.add_argument("--ridge", action="store_true", help="ridge regression instead of the models")
-    parser.add_argument("--small", action="store_true", help="few samples, for tests")
+    parser.add_argument("--small", action="store_true", help="few samples and one epoch, for tests")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args(argv)
 
@@ -144,7 +142,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             print(f"{model}, leaks: {args.leaks}\n\n{found[model].table()}\n", flush=True)
             for missing, gaps in ahead(found[model]).items():
                 words = ", ".join(f"{name} {mean:+.4f} ± {error:.4f}" for name, (mean, error) in gaps.items())
-                print(f"{missing}: trained with the rate less on complete data, seed by seed: {words}\n", flush=True)
+                print(
+                    f"{missing}: trained with the rate minus trained on complete data, per seed: {words}\n", flush=True
+                )
     if args.json:
         print(json.dumps({model: each.to_dict() | {"ahead": ahead(each)} for model, each in found.items()}))
 

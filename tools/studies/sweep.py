@@ -1,6 +1,6 @@
-"""Aligns one pair with several models, seeds, modalities and settings; prints mean and deviation as a table.
+"""Aligns one pair with several models, seeds, modalities and settings; prints means and standard deviations as a table.
 
-The seed decides the split and the training; nothing is indexed or matched. Examples, tables of FIGURES.md:
+The seed determines the split and the training; nothing is indexed or matched. Examples, tables of FIGURES.md:
 python tools/studies/sweep.py emoji-fr-en --models meaformer,mclea --seeds 0,1,2 --without image,name
 python tools/studies/sweep.py emoji-fr-en --models combined --seeds 0,1,2 --vary data.image_ratio=0,0.5,1 --noise
 python tools/studies/sweep.py FOLDER --models propagation --modalities structure --modalities structure,value
@@ -31,7 +31,7 @@ NOISE_WIDTH = 128
 
 @dataclass(frozen=True)
 class Change:
-    """What a row of the table does: the modalities it takes, one left out, a setting, noise for images."""
+    """What a row of the table changes: the modalities in use, one left out, settings, noise instead of images."""
 
     what: str
     modalities: tuple[str, ...] = ()
@@ -54,7 +54,7 @@ def changes(args: argparse.Namespace) -> list[Change]:
 
 
 def noisy(graph: KnowledgeGraph, seed: int, side: str) -> KnowledgeGraph:
-    """The graph with an image vector for every entity that says nothing."""
+    """The graph with a random image vector for every entity."""
     vectors = numpy_generator(seed, f"noise {side}").standard_normal((graph.num_entities, NOISE_WIDTH), np.float32)
     return replace(graph, images=ImageTable(np.arange(graph.num_entities), vectors))
 
@@ -87,13 +87,17 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--modalities",
         action="append",
         metavar="A,B",
-        help="a row with these, instead of all; may come again, what else is asked for goes with the first",
+        help="a row with these modalities instead of all; repeatable; the other options use the first set",
     )
     parser.add_argument("--without", default="", help="modalities to leave out, one at a time, comma-separated")
-    parser.add_argument("--vary", metavar="KEY=A,B", help="a setting, and the values it takes in turn")
-    parser.add_argument("--noise", action="store_true", help="once without images, once with random vectors as such")
+    parser.add_argument("--vary", metavar="KEY=A,B", help="a setting and its values, one row each")
+    parser.add_argument(
+        "--noise", action="store_true", help="two rows: without images, and with random vectors as images"
+    )
     parser.add_argument("--set", action="append", metavar="KEY=VALUE")
-    parser.add_argument("--progress", action="store_true", help="say more on stderr, e.g. each round of pseudo-links")
+    parser.add_argument(
+        "--progress", action="store_true", help="print progress to stderr, e.g. each round of pseudo-links"
+    )
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args(argv)
 

@@ -1,6 +1,6 @@
-"""Prints how synthetic twins compare with a real pair: degrees, relations, attributes per entity.
+"""Compares synthetic twins with a real pair: degrees, relations and attributes per entity.
 
-python tools/studies/twin_facts.py FOLDER      (a pair in DBP15K layout, or an embedded one by name)
+python tools/studies/twin_facts.py FOLDER      (a pair in DBP15K layout, or the name of an embedded pair)
 """
 
 import argparse
@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def facts(graph: KnowledgeGraph, what: str) -> Iterable[str]:
-    """Quantiles over entities, and which share of all an often used label has."""
+    """Cells of a row: quantiles over entities, and the share of all uses of the most frequent labels."""
     if what == "attributes":
         entity, label, size = graph.attributes.entity, graph.attributes.attribute, len(graph.attributes.names)
     else:
