@@ -15,18 +15,18 @@ Average = Literal["log", "probability"]
 def icl(
     left: Tensor, right: Tensor, *, temperature: float = 0.1, average: Average = "log", present: Tensor | None = None
 ) -> Tensor:
-    """Intra-modal contrastive loss: each entity has to find its counterpart among the 2B - 1 others.
+    """Intra-modal contrastive loss: each entity has to identify its counterpart among the 2B - 1 others.
 
     ``q(a, b) = exp(a.b / τ) / sum over all others c in the batch of exp(a.c / τ)``.
 
     Args:
-        left: embeddings of the left ends, ``[B, d]``; any length, cosines are taken.
-        right: embeddings of the right ends, ``[B, d]``.
+        left: embeddings of the left entities, ``[B, d]``; rows are normalised here.
+        right: embeddings of the right entities, ``[B, d]``.
         temperature: τ1, positive.
-        average: ``log`` averages -log q of both directions, as the published codes do; ``probability``
-            takes -log of the average of q, as the paper has it. The first is never smaller (Jensen).
-        present: bool ``[2B]``, left ends first: entities that have this modality. Others are neither
-            asked nor offered; a link counts if both its ends are present.
+        average: ``log`` averages -log q of both directions, as the published code does; ``probability``
+            takes -log of the average of q, as the paper prints it. The first is never smaller (Jensen).
+        present: bool ``[2B]``, left entities first: entities that have this modality. Others are neither
+            queries nor candidates; a link counts if both its entities are present.
 
     Returns:
         Scalar mean over the links that count, >= 0; zero if there are none.
@@ -39,7 +39,7 @@ def icl(
 def icl_from_similarity(
     scores: Tensor, *, temperature: float = 0.1, average: Average = "log", present: Tensor | None = None
 ) -> Tensor:
-    """``icl`` where the cosines ``[2B, 2B]`` are at hand already."""
+    """``icl`` from cosines ``[2B, 2B]`` that were computed before, see ``similarity``."""
     log_q, counts = _log_q(scores, temperature, present)
     both = log_q.view(2, -1)
     each = both.mean(dim=0) if average == "log" else torch.logsumexp(both, dim=0) - math.log(2)
@@ -50,14 +50,14 @@ def _log_q(scores: Tensor, temperature: float, present: Tensor | None) -> tuple[
     """log q of each entity's counterpart, ``[2B]``, and which links count, bool ``[B]``."""
     size = len(scores) // 2
     logits = scores / temperature
-    itself = torch.eye(2 * size, dtype=torch.bool, device=scores.device)
-    absent = itself if present is None else itself | ~present[None, :]
+    self_pairs = torch.eye(2 * size, dtype=torch.bool, device=scores.device)
+    excluded = self_pairs if present is None else self_pairs | ~present[None, :]
     mate = torch.arange(2 * size, device=scores.device).roll(size)
     counts = torch.ones(size, dtype=torch.bool, device=scores.device)
     if present is not None:
         counts = present[:size] & present[size:]
-    logits = logits.masked_fill(absent, float("-inf"))
-    rows = torch.where(counts.repeat(2)[:, None], logits, 0.0)  # rows that do not count stay finite
+    logits = logits.masked_fill(excluded, float("-inf"))
+    rows = torch.where(counts.repeat(2)[:, None], logits, 0.0)  # rows that do not count must stay finite
     return rows.log_softmax(dim=1).gather(1, mate[:, None]).squeeze(1), counts
 
 
@@ -71,10 +71,13 @@ def nca(left: Tensor, right: Tensor, *, alpha: float, beta: float = 10.0, presen
         right: embeddings ``[B, d]``.
         alpha: α, 5 for structure and 15 for the rest in EVA.
         beta: β, 10 in EVA.
-        present: bool ``[2B]``, left ends first; links with an absent end are left out.
+        present: bool ``[2B]``, left entities first; links with an absent entity are left out.
 
-    Source: Liu et al., AAAI 2021, Eq. 8. The paper has -log(1 + β s_ii); the code multiplies outside,
-        and this follows the code.
+    Returns:
+        Scalar mean over the links that count; zero if there are none.
+
+    Source: Liu et al., AAAI 2021, Eq. 8. The paper prints -log(1 + β s_ii); the published code multiplies by β outside
+        of the logarithm, and this function follows the code.
     """
     size = len(left)
     counts = torch.ones(size, dtype=torch.bool, device=left.device)

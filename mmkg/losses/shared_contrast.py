@@ -1,4 +1,4 @@
-"""ICL of several embeddings and of their weighted concatenation, and IAL, from one similarity product each."""
+"""ICL of several embeddings and of their weighted concatenation, and IAL, from one similarity product per embedding."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -19,11 +19,12 @@ class _SharedContrast(torch.autograd.Function):
 
     Forward and backward go over the upper triangle of each group's similarities tile by tile. ``E = exp(s / τ1)``
     is symmetric, so one tile serves its rows and its columns: with ``r_i = sum over present j of E_ij`` and g the
-    gradient of log q, that of ``s_ij / τ1`` is ``-E_ij (g_i / r_i + g_j / r_j)``. Absent embeddings have zero rows,
-    so that they pass nothing on; what lands on them is cleared at the end. The joint similarity is
-    ``sum_m u_im u_jm s_m``, without a product of its own. IAL's energies ``exp(s / τ2)``, P of the joint, which is
-    taken as given, and Q of an embedding, are symmetric too: the gradient of ``s_ij / τ2`` is
-    ``Q_ij (g_i / zq_i + g_j / zq_j) - P_ij (g_i / zp_i + g_j / zp_j)``. No operation waits for a value.
+    gradient of log q, the gradient of ``s_ij / τ1`` is ``-E_ij (g_i / r_i + g_j / r_j)``. Absent embeddings have zero
+    rows and so contribute no gradient to others; their own gradient is set to zero at the end. The joint similarity is
+    ``sum_m u_im u_jm s_m`` and needs no matrix product of its own. IAL has the energies ``exp(s / τ2)``: P of the
+    joint, a constant for the gradient, and Q of an embedding. They are symmetric too, and the gradient of
+    ``s_ij / τ2`` is ``Q_ij (g_i / zq_i + g_j / zq_j) - P_ij (g_i / zp_i + g_j / zp_j)``. No operation makes the host
+    wait for a value of the device.
     """
 
     @staticmethod
@@ -37,19 +38,19 @@ class _SharedContrast(torch.autograd.Function):
         keep_bytes: int,
         *embeddings: Tensor,
     ) -> tuple[Tensor, Tensor]:
-        there = present.t().to(embeddings[0].dtype).contiguous()  # [M, 2B]
+        weights = present.t().to(embeddings[0].dtype).contiguous()  # [M, 2B]
         lengths = [torch.linalg.vector_norm(embedding, dim=1) for embedding in embeddings]
-        inverses = [_inverse(length) * here for length, here in zip(lengths, there, strict=True)]
+        inverses = [_inverse(length) * weight for length, weight in zip(lengths, weights, strict=True)]
         units = [embedding * inverse[:, None] for embedding, inverse in zip(embeddings, inverses, strict=True)]
         shares = None if scale is None else scale.t().contiguous()  # [M, 2B]
         if shares is not None:
-            there = torch.cat([there, torch.ones_like(there[:1])])
+            weights = torch.cat([weights, torch.ones_like(weights[:1])])
         number, largest = len(units), area(tiles)
-        fits = min(len(tiles), keep_bytes // (number * largest * there.element_size()))
-        kept = there.new_empty(fits, number, largest)
-        buffers = there.new_empty(number + 3, largest)
-        sums = torch.zeros_like(there)
-        sums_p, sums_q, gaps = there.new_zeros(3, 0 if ratio is None else number, there.shape[1])
+        fits = min(len(tiles), keep_bytes // (number * largest * weights.element_size()))
+        kept = weights.new_empty(fits, number, largest)
+        buffers = weights.new_empty(number + 3, largest)
+        sums = torch.zeros_like(weights)
+        sums_p, sums_q, gaps = weights.new_zeros(3, 0 if ratio is None else number, weights.shape[1])
         for place, (rows, columns) in enumerate(tiles):
             joint, energy, spare, *logits = views(buffers, rows, columns)
             if place < fits:
@@ -59,23 +60,23 @@ class _SharedContrast(torch.autograd.Function):
                 fill_joint(joint, spare, logits, shares, rows, columns)
             for term, logit in enumerate(logits if shares is None else [*logits, joint]):
                 fill_energy(energy, logit, rows, columns)
-                add_sums(sums[term], energy, there[term], rows, columns)
+                add_sums(sums[term], energy, weights[term], rows, columns)
             if ratio is None:
                 continue
             for m, logit in enumerate(logits):
                 fill_energy(energy, torch.mul(logit, ratio, out=spare), rows, columns)
-                add_sums(sums_q[m], energy, there[m], rows, columns)
+                add_sums(sums_q[m], energy, weights[m], rows, columns)
             fill_energy(energy, torch.mul(joint, ratio, out=spare), rows, columns)
             for m, logit in enumerate(logits):
-                add_sums(sums_p[m], energy, there[m], rows, columns)
+                add_sums(sums_p[m], energy, weights[m], rows, columns)
                 torch.sub(joint, logit, out=spare).mul_(energy)
-                add_sums(gaps[m], spare, there[m], rows, columns)
+                add_sums(gaps[m], spare, weights[m], rows, columns)
         tiny = torch.finfo(sums.dtype).tiny
         log_q = _mate_logits(units, shares, temperature).repeat(1, 2) - sums.clamp(min=tiny).log()
         inverse_p, inverse_q = _inverse(sums_p), _inverse(sums_q)
         divergence = gaps * inverse_p * ((ratio or 0.0) * LN2)
         divergence += (sums_q.clamp(min=tiny) / sums_p.clamp(min=tiny)).log()
-        ctx.save_for_backward(there, kept, _inverse(sums), inverse_p, inverse_q, *inverses, *units, shares)
+        ctx.save_for_backward(weights, kept, _inverse(sums), inverse_p, inverse_q, *inverses, *units, shares)
         ctx.number, ctx.temperature, ctx.ratio, ctx.tiles = number, temperature, ratio, tiles
         return log_q, divergence
 
@@ -87,14 +88,14 @@ class _SharedContrast(torch.autograd.Function):
 
     @staticmethod
     def _gradients(ctx: Any, grad_log_q: Tensor, grad_divergence: Tensor) -> tuple[Tensor | None, ...]:
-        there, kept, inverse, inverse_p, inverse_q, *rest = ctx.saved_tensors
+        weights, kept, inverse, inverse_p, inverse_q, *rest = ctx.saved_tensors
         inverses, units, shares = rest[: ctx.number], rest[ctx.number : -1], rest[-1]
-        pull = -grad_log_q * inverse * there  # per asking row, so that the slope is E_ij (pull_i + pull_j)
-        pull_p = grad_divergence * inverse_p * there[: len(inverse_p)]
-        pull_q = grad_divergence * inverse_q * there[: len(inverse_q)]
+        pull = -grad_log_q * inverse * weights  # per query row; the slope is E_ij (pull_i + pull_j)
+        pull_p = grad_divergence * inverse_p * weights[: len(inverse_p)]
+        pull_q = grad_divergence * inverse_q * weights[: len(inverse_q)]
         grad_units = [torch.zeros_like(unit) for unit in units]
         grad_shares = None if shares is None else torch.zeros_like(shares)
-        buffers = there.new_empty(ctx.number + 5, area(ctx.tiles))
+        buffers = weights.new_empty(ctx.number + 5, area(ctx.tiles))
         for place, (rows, columns) in enumerate(ctx.tiles):
             joint, teacher, slope, spare, energy, *logits = views(buffers, rows, columns)
             if place < len(kept):
@@ -123,7 +124,8 @@ class _SharedContrast(torch.autograd.Function):
                     add_product(grad_units[m][columns], slope.t(), units[m][rows])
         if grad_shares is not None:
             grad_shares *= LN2
-        _add_mates(grad_units, grad_shares, units, shares, grad_log_q.unflatten(1, (2, -1)).sum(dim=1), ctx.temperature)
+        grad_mates = grad_log_q.reshape(len(grad_log_q), 2, -1).sum(dim=1)
+        _add_mates(grad_units, grad_shares, units, shares, grad_mates, ctx.temperature)
         for grad, unit, length in zip(grad_units, units, inverses, strict=True):
             along = torch.linalg.vecdot(grad, unit)
             grad.addcmul_(unit, along[:, None], value=-1).mul_(length[:, None] / ctx.temperature)
@@ -131,7 +133,7 @@ class _SharedContrast(torch.autograd.Function):
 
 
 class _GradientAtOnce(torch.autograd.Function):
-    """Losses of one embedding each: their gradients are taken with them, so that no tile waits for backward."""
+    """Losses of one embedding each, with their gradients: the forward pass computes both, so that no tile is kept."""
 
     @staticmethod
     def forward(ctx: Any, losses: Callable[..., Tensor], *embeddings: Tensor) -> Tensor:
@@ -147,13 +149,17 @@ class _GradientAtOnce(torch.autograd.Function):
         return None, *(grad.to(own.dtype) * own for grad, own in zip(grads, ctx.saved_tensors, strict=True))
 
 
+_shared_contrast: Callable[..., tuple[Tensor, Tensor]] = _SharedContrast.apply
+_gradient_at_once: Callable[..., Tensor] = _GradientAtOnce.apply
+
+
 def _inverse(values: Tensor) -> Tensor:
-    """1 / values, 0 where they are 0."""
+    """``1 / values``, and 0 where a value is 0."""
     return torch.where(values > 0, 1 / values, 0.0)
 
 
 def _mate_logits(units: Sequence[Tensor], shares: Tensor | None, temperature: float) -> Tensor:
-    """``s / τ1`` of both ends of each link, ``[terms, B]``."""
+    """``s / τ1`` of the two entities of each link, ``[terms, B]``."""
     size = len(units[0]) // 2
     mates = torch.stack([torch.linalg.vecdot(unit[:size], unit[size:]) for unit in units]) / temperature
     if shares is None:
@@ -169,7 +175,7 @@ def _add_mates(
     grads: Tensor,
     temperature: float,
 ) -> None:
-    """Gradient of the mates' logits, given that of each ``[terms, B]``, added in place; units' times τ1."""
+    """Add the gradients through ``_mate_logits`` in place, given that of its output; those of units are times τ1."""
     size = grads.shape[1]
     weights = grads[: len(units)]
     if shares is not None and grad_shares is not None:
@@ -192,25 +198,25 @@ def shared_icl(
     tile: int | None = None,
     keep_bytes: int | None = None,
 ) -> Tensor:
-    """ICL of each embedding, and of their weighted concatenation, exactly, without a 2B x 2B matrix.
+    """Exact ICL of each embedding, and of their weighted concatenation, without a 2B x 2B matrix.
 
     Args:
-        embeddings: left ends of B links, then their right ends, each ``[2B, d_m]``; any length, cosines are taken.
+        embeddings: each ``[2B, d_m]``, the left entities of B links, then their right ones; rows are normalised here.
         temperature: τ1, at least 0.025.
         scale: u, ``[2B, M]``: the joint embedding of an entity is the concatenation of ``u_m`` times the unit
-            embedding and has length 1, i.e. the squares of u over the present modalities sum to 1, and u of an
-            absent one is 0. ``None``: no joint.
-        present: bool ``[2B, M]``; absent embeddings are neither asked nor offered. ``None``: all present.
-        group_size: links that are contrasted with each other, neighbours in the batch; the loss is the mean
-            over groups. ``None``: all.
+            embedding. It has length 1: the squares of u over the present modalities sum to 1, and u of an absent
+            modality is 0. ``None``: no joint embedding.
+        present: bool ``[2B, M]``; absent embeddings are neither queries nor candidates. ``None``: all present.
+        group_size: number of consecutive links of the batch that are contrasted with each other; the loss is the mean
+            over these groups. ``None``: one group of all links.
         tile: largest edge of a tile; by default 512 on a CPU and 4,096 elsewhere.
-        keep_bytes: similarities that are kept for the gradient, which computes the others anew; by default
-            320 MiB on a CPU (three embeddings of 3,500 links) and 1 GiB elsewhere. With a joint they stay until
-            the backward pass, else only until this returns.
+        keep_bytes: how many bytes of similarities to keep for the gradient, which recomputes the others; by default
+            320 MiB on a CPU (three embeddings of 3,500 links) and 1 GiB elsewhere. With a joint embedding they are
+            kept until the backward pass, otherwise only until this function returns.
 
     Returns:
-        ``[M]``, or ``[M + 1]`` with the joint loss last; equal to ``icl(..., average="log")`` of each. Float32
-        under autocast.
+        ``[M]``, or ``[M + 1]`` with the joint loss last; each equals ``icl(..., average="log")``. Float32 under
+        autocast.
 
     Raises:
         UsageError: the temperature is too low for sums in float32.
@@ -223,8 +229,7 @@ def shared_icl(
         return -_group_means(log_q, counts, group_size).mean(dim=1)
 
     if scale is None and torch.is_grad_enabled():
-        found: Tensor = _GradientAtOnce.apply(losses, *embeddings)
-        return found
+        return _gradient_at_once(losses, *embeddings)
     return losses(*embeddings)
 
 
@@ -239,23 +244,27 @@ def shared_icl_ial(
     tile: int | None = None,
     keep_bytes: int | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """``shared_icl`` group by group, and from the same products IAL, from the joint embedding to each.
+    """``shared_icl`` per group and, from the same products, IAL from the joint embedding to each embedding.
 
     Args:
-        embeddings: as in ``shared_icl``, and so are the other arguments.
-        scale: of the joint embedding, which teaches; IAL sends no gradient into it.
+        embeddings: as in ``shared_icl``, like all arguments that are not listed here.
+        scale: u of the joint embedding, which is the teacher of IAL; IAL gives it no gradient.
         ial_temperature: τ2, at least 0.025.
 
     Returns:
-        ICL ``[M + 1, G]`` of the G groups, the joint last, and IAL ``[M, G]``, equal to ``ial_from_similarity``.
+        ICL ``[M + 1, G]`` of the G groups, the joint embedding last, and IAL ``[M, G]``, which equals
+        ``ial_from_similarity``.
+
+    Raises:
+        UsageError: a temperature is too low for sums in float32.
 
     Source: Lin et al., COLING 2022, Eq. 7, 8 and 10.
     """
     log_q, divergence, counts = _contrast(
         embeddings, temperature, ial_temperature, scale, present, group_size, tile, keep_bytes
     )
-    asked = torch.ones_like(divergence, dtype=torch.bool) if present is None else present.t()
-    return -_group_means(log_q, counts, group_size), _group_means(divergence, asked, group_size)
+    queries = torch.ones_like(divergence, dtype=torch.bool) if present is None else present.t()
+    return -_group_means(log_q, counts, group_size), _group_means(divergence, queries, group_size)
 
 
 def _contrast(
@@ -268,7 +277,7 @@ def _contrast(
     tile: int | None,
     keep_bytes: int | None,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """What ``_SharedContrast`` gives, and which entities count for ICL, bool ``[terms, 2B]``."""
+    """The two outputs of ``_SharedContrast``, and which entities count for ICL, bool ``[terms, 2B]``."""
     lowest = temperature if ial_temperature is None else min(temperature, ial_temperature)
     if lowest < LOWEST_TEMPERATURE:
         raise UsageError(f"expected a temperature of at least {LOWEST_TEMPERATURE}, got {lowest}; raise it")
@@ -286,7 +295,7 @@ def _contrast(
     if scale is not None:
         scale = scale.to(dtype)
     with torch.autocast(device.type, enabled=False):
-        log_q, divergence = _SharedContrast.apply(scale, present, temperature, ratio, tiles, keep_bytes, *exact)
+        log_q, divergence = _shared_contrast(scale, present, temperature, ratio, tiles, keep_bytes, *exact)
     counts = (present[:size] & present[size:]).repeat(2, 1).t()
     if scale is not None:
         counts = torch.cat([counts, torch.ones_like(counts[:1])])
@@ -294,13 +303,13 @@ def _contrast(
 
 
 def _group_means(values: Tensor, counts: Tensor, group_size: int | None) -> Tensor:
-    """Mean over the entities of each group that count, ``[terms, 2B] -> [terms, G]``; 0 where none does."""
+    """Mean over the entities of each group that count, ``[terms, 2B] -> [terms, G]``; 0 if none does."""
     size = values.shape[1] // 2
     group = group_size or size
     number = -(-size // group)
 
     def totals(rows: Tensor) -> Tensor:
-        padded = F.pad(rows.unflatten(1, (2, size)), (0, number * group - size))
-        return padded.unflatten(2, (number, group)).sum(dim=(1, 3))
+        padded = F.pad(rows.reshape(len(rows), 2, size), (0, number * group - size))
+        return padded.view(len(rows), 2, number, group).sum(dim=(1, 3))
 
     return totals(torch.where(counts, values, 0.0)) / totals(counts.to(values.dtype)).clamp(min=1)

@@ -1,4 +1,4 @@
-"""TRAIN: one loop, resumable, selected on validation links."""
+"""TRAIN: one resumable loop that keeps the epoch with the best validation score."""
 
 from .bootstrap import BootstrapConfig, BootstrapResult, bootstrap, propose
 from .config import TrainingConfig

@@ -1,14 +1,16 @@
-"""Pseudo-links: what an aligner is sure of becomes a link to learn from, and may be taken back in the next round."""
+"""Iterative training: confident predictions become pseudo-links, which the next round may take back."""
 
 import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Annotated, Any, Generic, Protocol, TypeVar
 
 import numpy as np
+from pydantic import Field
 from torch import Tensor
 
+from ..config.parse import configuration
 from ..errors import UsageError
 from ..typing import BoolArray, FloatArray, IntArray
 
@@ -16,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 
 class Matched(Protocol):
-    """What a matcher gives: rows of either side and the score of each pair."""
+    """Output of a matcher: matched rows of both sides and the score of each pair."""
 
     @property
     def left(self) -> IntArray:
@@ -28,11 +30,11 @@ class Matched(Protocol):
 
     @property
     def score(self) -> FloatArray:
-        """Larger is better, ``[M]``."""
+        """Score of each pair, larger is better, ``[M]``."""
 
 
 class Embedded(Protocol):
-    """Embeddings of all entities that a round has learnt."""
+    """Embeddings of all entities after one round of training."""
 
     @property
     def left(self) -> Tensor:
@@ -53,49 +55,48 @@ Propose = Callable[[Tensor, Tensor], IntArray]
 Judge = Callable[[Tensor, Tensor], float]
 
 
+@configuration
 @dataclass(frozen=True)
 class BootstrapConfig:
-    """Rounds of pseudo-links; the round that does best on validation links is kept.
+    """Rounds of pseudo-links; the round with the best score on validation links is kept.
 
     Args:
-        rounds: how many times pseudo-links are drawn up; 0 = not iterative (3 in LightEA).
-        matcher: that draws up the pseudo-links, see ``mmkg.matching.MATCHERS``. ``mutual`` in the papers; ``sinkhorn``
-            finds more that are right at the same precision, here on DBP15K zh-en.
-        min_score: least score of a pair to become a pseudo-link, CSLS of ``mutual``; -4, its least, takes all.
-        precision: least share of right ones, in [0, 1], among the pseudo-links that name validation entities: the least
-            score of each round is raised until they reach it. 0 = as they come.
-        epochs: of training in each round after the first, which goes on from the weights before; at most those of
-            the schedule.
+        rounds: how many times pseudo-links are computed; 0 = not iterative (3 in LightEA).
+        matcher: matcher that proposes pseudo-links, see ``mmkg.matching.MATCHERS``. The papers use ``mutual``;
+            ``sinkhorn`` finds more correct ones at the same precision (measured on DBP15K zh-en).
+        min_score: least score of a pseudo-link, on the scale of the matcher. ``mutual`` gives CSLS scores, whose
+            minimum is -4; so -4 accepts all.
+        precision: least share of correct ones, in [0, 1], among the pseudo-links that contain a validation entity. In
+            each round ``min_score`` is raised until they reach it. 0 = no such requirement.
+        epochs: training epochs of each round after the first. Such a round continues from the weights of the round
+            before. At most ``training.epochs`` are run.
 
     Raises:
-        UsageError: ``rounds`` or ``epochs`` < 0, a score that is not a number, or a precision out of range.
+        UsageError: ``rounds`` or ``epochs`` < 0, ``min_score`` is NaN, or ``precision`` is out of range.
     """
 
-    rounds: int = 0
+    rounds: Annotated[int, Field(ge=0)] = 0
     matcher: str = "sinkhorn"
     min_score: float = -4.0
-    precision: float = 0.0
-    epochs: int = 50
+    precision: Annotated[float, Field(ge=0, le=1)] = 0.0
+    epochs: Annotated[int, Field(ge=0)] = 50
 
     def __post_init__(self) -> None:
-        if self.rounds < 0 or self.epochs < 0:
-            raise UsageError(f"rounds and epochs must be >= 0, got {self.rounds} and {self.epochs}")
-        if not 0 <= self.precision <= 1:
-            raise UsageError(f"precision must be in [0, 1], got {self.precision}")
         if math.isnan(self.min_score):
             raise UsageError(f"min_score must be a number, got {self.min_score}")
 
 
 @dataclass(frozen=True)
 class BootstrapResult(Generic[E]):
-    """How the rounds went.
+    """Outcome of the rounds.
 
     Args:
-        kept: what the best round has learnt.
-        best_round: number of that round; 0 = from the seed links alone.
-        pseudo_links: pseudo-links of that round, int64 ``[P, 2]``.
-        history: one row per round: ``step``, ``pseudo_links``, ``pseudo_precision`` among the pseudo-links that name
-            validation entities (``None`` without such pseudo-links), ``valid``.
+        kept: embeddings and history of the best round, as returned by ``embed``.
+        best_round: number of that round; 0 = seed links alone.
+        pseudo_links: pseudo-links it was trained with, int64 ``[P, 2]``.
+        history: one row per round: ``step``; ``pseudo_links``, their number; ``pseudo_precision``, the share of correct
+            ones among the ``pseudo_judged`` pseudo-links that contain a validation entity (``None`` if there are
+            none); ``valid``, the validation score.
         training: rows of the training history of all rounds.
     """
 
@@ -116,23 +117,23 @@ def propose(
     valid: IntArray | None = None,
     precision: float = 0.0,
 ) -> IntArray:
-    """Pairs of entities that no known link names and that the matcher puts together.
+    """Propose pseudo-links: pairs that the matcher finds among the entities outside of known links.
 
     Args:
         left: embeddings of all left entities, ``[n1, D]``.
-        right: of all right entities, ``[n2, D]``.
-        known: training links, int64 ``[L, 2]``; their entities take no part.
-        match: matcher over the embeddings it is given, e.g. mutual nearest neighbours by CSLS.
+        right: embeddings of all right entities, ``[n2, D]``.
+        known: training links, int64 ``[L, 2]``; their entities are excluded.
+        match: matcher of two sets of embeddings, e.g. mutual nearest neighbours by CSLS.
         min_score: least score of a pair.
-        valid: held-out links, int64 ``[V, 2]``, on which ``precision`` is taken.
+        valid: held-out links, int64 ``[V, 2]``, on which ``precision`` is measured.
         precision: see ``BootstrapConfig``.
 
     Returns:
-        (left row, right row), int64 ``[P, 2]``; no entity of ``known`` is in it.
+        (left row, right row), int64 ``[P, 2]``, without the entities of ``known``.
 
     Source:
-        Mutual nearest neighbours as in EVA (Liu et al., AAAI 2021); there they stay on probation, here every round
-        draws them up anew.
+        Mutual nearest neighbours as in EVA (Liu et al., AAAI 2021). EVA keeps pseudo-links on probation; here they are
+        recomputed every round, and none is permanent.
     """
     free = [np.setdiff1d(np.arange(len(side)), known[:, place]) for place, side in enumerate((left, right))]
     if min(len(rows) for rows in free) == 0:
@@ -145,44 +146,50 @@ def propose(
 
 
 def least_score(pairs: IntArray, scores: FloatArray, links: IntArray, precision: float) -> float:
-    """The least score at which the pairs that name an entity of ``links`` are right often enough.
+    """The least score threshold at which the judged pairs reach a precision.
+
+    Only pairs that contain an entity of ``links`` are judged.
 
     Args:
         pairs: int64 ``[P, 2]``.
-        scores: of each, larger is better, ``[P]``.
+        scores: score of each pair, larger is better, ``[P]``.
         links: true pairs, int64 ``[L, 2]``, one-to-one.
-        precision: share of right ones that they must reach, all from that score on taken together.
+        precision: share of correct ones to reach among all judged pairs that score at least the threshold.
 
     Returns:
-        -inf if no pair names any of these entities, inf if they reach it nowhere.
+        The threshold; -inf if no pair is judged, inf if no threshold reaches the precision.
     """
-    about = _about(pairs, links)
-    if not about.any():
+    judged = _judged(pairs, links)
+    if not judged.any():
         return -math.inf
     true = set(map(tuple, links.tolist()))
-    right = np.array([tuple(pair) in true for pair in pairs[about].tolist()])
-    order = np.argsort(-scores[about], kind="stable")
-    reached = np.flatnonzero(right[order].cumsum() >= precision * np.arange(1, len(order) + 1))
-    return float(scores[about][order[reached[-1]]]) if len(reached) else math.inf
+    correct = np.array([tuple(pair) in true for pair in pairs[judged].tolist()])
+    order = np.argsort(-scores[judged], kind="stable")
+    reached = np.flatnonzero(correct[order].cumsum() >= precision * np.arange(1, len(order) + 1))
+    return float(scores[judged][order[reached[-1]]]) if len(reached) else math.inf
 
 
-def _about(pairs: IntArray, links: IntArray) -> BoolArray:
+def _judged(pairs: IntArray, links: IntArray) -> BoolArray:
+    """Which pairs contain an entity of the links, bool ``[P]``."""
     found: BoolArray = np.isin(pairs[:, 0], links[:, 0]) | np.isin(pairs[:, 1], links[:, 1])
     return found
 
 
 def precision_on(pairs: IntArray, links: IntArray) -> tuple[float | None, int]:
-    """Share of the pairs that name an entity of ``links`` and are one of them, and the number of such pairs.
+    """Precision of pairs, judged on those that contain an entity of ``links``.
 
     Args:
         pairs: int64 ``[P, 2]``.
         links: true pairs, int64 ``[L, 2]``, one-to-one.
+
+    Returns:
+        Share of the judged pairs that are in ``links`` (``None`` if no pair is judged), and the number of judged pairs.
     """
-    about = pairs[_about(pairs, links)]
-    if len(about) == 0:
+    judged = pairs[_judged(pairs, links)]
+    if len(judged) == 0:
         return None, 0
     true = set(map(tuple, links.tolist()))
-    return sum(tuple(pair) in true for pair in about.tolist()) / len(about), len(about)
+    return sum(tuple(pair) in true for pair in judged.tolist()) / len(judged), len(judged)
 
 
 def bootstrap(
@@ -195,17 +202,17 @@ def bootstrap(
     valid: IntArray | None = None,
     on_round: Callable[[Mapping[str, Any]], None] | None = None,
 ) -> BootstrapResult[E]:
-    """Embed from the seed links, then in rounds from these and the pseudo-links of the round before; keep the best.
+    """Train on the seed links, then on these and the pseudo-links of the previous round; keep the best round.
 
-    Every round starts from the seed links. A pseudo-link that is no longer proposed is dropped.
+    Pseudo-links are recomputed every round: one that is not proposed again is dropped.
 
     Args:
-        embed: turns links, int64 ``[L, 2]``, into embeddings of all left and all right entities.
-        links: seed links.
+        embed: trains on links, int64 ``[L, 2]``, and returns embeddings of all left and all right entities.
+        links: seed links, int64 ``[L, 2]``.
         config: number of rounds.
-        propose: turns embeddings into pseudo-links.
-        judge: scores embeddings on validation links, larger is better; ``None`` = the last round is kept.
-        valid: validation links, for the precision that is reported; nothing is chosen by it.
+        propose: computes pseudo-links from left and right embeddings, see ``propose``.
+        judge: score of left and right embeddings on validation links, larger is better; ``None`` = keep the last round.
+        valid: validation links, int64 ``[V, 2]``, for the reported precision only; no choice depends on it.
         on_round: called with each row of the history.
     """
     kept: tuple[E, int, IntArray] | None = None

@@ -1,4 +1,4 @@
-"""State of a training run in one file that is whole or refused."""
+"""State of a training run in one file, checked by its hash."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ FORMAT = 1
 
 
 def save_checkpoint(path: str | Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
-    """Write tensors and JSON state with a SHA-256 over both; the file appears whole or not at all."""
+    """Write tensors and a JSON state with the SHA-256 of both; the file is written completely or not at all."""
     copies = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     text = json.dumps({"format": FORMAT, **state}, sort_keys=True)
     with atomic_path(path) as temporary:
@@ -26,13 +26,13 @@ def save_checkpoint(path: str | Path, tensors: Mapping[str, Tensor], state: Mapp
 
 
 def load_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors and state of ``save_checkpoint``.
+    """Read the tensors and the state that ``save_checkpoint`` wrote.
 
     Raises:
         InputError: the file is missing, damaged, or of another format.
     """
     if not Path(path).is_file():
-        raise InputError("no checkpoint here; train first, or give the right folder", path)
+        raise InputError("no such checkpoint; train first, or check the path", path)
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
@@ -40,11 +40,11 @@ def load_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]
         text = metadata["state"]
         state = json.loads(text)
     except (SafetensorError, KeyError, ValueError, OSError) as error:
-        raise InputError(f"damaged checkpoint ({error}); delete it to start afresh", path) from error
+        raise InputError(f"damaged checkpoint ({error}); delete it to start over", path) from error
     found = _digest(tensors, text)
     if found != metadata.get("sha256"):
         raise InputError(
-            f"damaged checkpoint: expected SHA-256 {metadata.get('sha256')}, found {found}; delete it to start afresh",
+            f"damaged checkpoint: expected SHA-256 {metadata.get('sha256')}, found {found}; delete it to start over",
             path,
         )
     if state.get("format") != FORMAT:
@@ -62,11 +62,11 @@ def _digest(tensors: Mapping[str, Tensor], text: str) -> str:
 
 
 def pack(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The same tensors under ``prefix/name``."""
+    """The tensors, renamed to ``prefix/name``."""
     return {f"{prefix}/{name}": tensor for name, tensor in tensors.items()}
 
 
 def unpack(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Undo ``pack``."""
+    """The tensors that ``pack`` stored under a prefix, by their own names."""
     start = f"{prefix}/"
     return {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}

@@ -1,4 +1,4 @@
-"""Remembers the best epoch on validation links and says when to stop."""
+"""Keeps the weights of the epoch with the best validation score and decides when to stop."""
 
 from dataclasses import dataclass, field
 
@@ -10,7 +10,11 @@ class EarlyStop:
     """Best validation score so far, its epoch and its weights.
 
     Args:
-        patience: validations without a better score after which ``stop`` is true; 0 = never.
+        patience: number of validations without a better score after which ``stop`` is true; 0 = never.
+        best_score: best validation score so far; -inf before the first one.
+        best_epoch: its epoch, 0-based; -1 before the first validation.
+        since_best: validations since then.
+        weights: state of the model at that epoch.
     """
 
     patience: int
@@ -20,7 +24,7 @@ class EarlyStop:
     weights: dict[str, Tensor] = field(default_factory=dict)
 
     def update(self, score: float, epoch: int, model: nn.Module) -> bool:
-        """Take in one validation; true if it is the best so far."""
+        """Record the score of one validation; true if it is the best so far."""
         if score > self.best_score:
             self.best_score, self.best_epoch, self.since_best = score, epoch, 0
             self.weights = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
@@ -30,5 +34,5 @@ class EarlyStop:
 
     @property
     def stop(self) -> bool:
-        """Whether patience has run out."""
+        """Whether to stop: ``patience`` validations in a row gave no better score."""
         return 0 < self.patience <= self.since_best

@@ -24,26 +24,27 @@ from .optim import Optimizers, build_optimizers, clip_, rate_factor, set_rate, s
 
 logger = logging.getLogger(__name__)
 
-CHECKPOINT_SHARE = 20  # at most a twentieth of the time goes into checkpoints
+CHECKPOINT_SHARE = 20  # writing checkpoints takes at most 1/20 of the time
 OnEpoch = Callable[[Mapping[str, Any]], None]
 Terms = Callable[[Tensor, int, torch.Generator], Mapping[str, Tensor]]
 
 
 class DivergedError(MmkgError, ArithmeticError):
-    """The loss or its gradient stayed infinite or NaN."""
+    """The loss or its gradient was infinite or NaN in too many consecutive steps."""
 
 
 @dataclass
 class FitResult:
-    """How a training run went.
+    """Outcome of a training run.
 
     Args:
-        epochs: epochs run.
-        best_epoch: the epoch whose weights the model has now, 0-based; the last one without validation.
-        best_score: its validation score; -inf without validation.
-        history: one row per epoch: epoch, loss, every loss term, and validation score where there is one.
-        skipped_steps: steps left out because a loss or gradient was not finite.
-        skipped_in_a_row: how many of them were the latest steps.
+        epochs: number of epochs run.
+        best_epoch: epoch whose weights the model has now, 0-based; without validation the last one.
+        best_score: validation score of that epoch; -inf without validation.
+        history: one row per epoch: ``epoch``, ``loss`` (``None`` if no step was finite), ``rate``, every loss term by
+            name, and ``valid``, the validation score, in epochs that were validated.
+        skipped_steps: number of steps skipped because the loss or the gradient was not finite.
+        skipped_in_a_row: number of consecutive skipped steps at the end of the run.
     """
 
     epochs: int = 0
@@ -66,22 +67,23 @@ def fit(
     checkpoint: str | Path | None = None,
     identity: str = "",
 ) -> FitResult:
-    """Train an aligner on links, keep the weights that do best on validation; see ``optimise``.
+    """Train an aligner on links and keep the weights with the best validation score; see ``optimise``.
 
     Args:
-        model: is trained in place and ends with the best weights.
-        inputs: of the task.
-        links: int64 ``[L, 2]`` of rows of ``inputs`` (right rows come after all left rows).
+        model: trained in place; has the best weights afterwards.
+        inputs: model inputs of all entities of the task.
+        links: rows of ``inputs``, int64 ``[L, 2]`` (the rows of the right graph follow those of the left graph).
         config: schedule and optimiser.
-        seed: of the order of links and of dropout.
+        seed: random seed of the order of links, of dropout and of neighbour sampling.
         validate: score of the model, larger is better; called every ``eval_every`` epochs.
         on_epoch: called with each row of the history.
-        checkpoint: file to resume from, if it is there, and to write to.
+        checkpoint: file to write to, and to resume from if it exists.
         identity: hash of data and configuration; a checkpoint with another one is refused.
 
     Raises:
-        InputError: no links, or the checkpoint is damaged or of another run.
-        DivergedError: too many steps in a row were not finite.
+        InputError: no links, or the checkpoint is damaged or belongs to another run.
+        UsageError: ``config.fanout`` does not fit the layers of the structure encoder.
+        DivergedError: too many consecutive steps were not finite.
     """
     if len(links) == 0:
         raise InputError("training needs at least one link, got none; give seed links")
@@ -116,24 +118,24 @@ def optimise(
     checkpoint: str | Path | None = None,
     identity: str = "",
 ) -> FitResult:
-    """Train any model on ``count`` items with one optimiser step per batch; keep the weights that do best.
+    """Train any model on ``count`` items, one step per batch; keep the weights with the best validation score.
 
     Args:
-        model: is trained in place and ends with the best weights.
+        model: trained in place; has the best weights afterwards.
         count: number of items, > 0.
-        terms: loss terms by name, from the items of a batch, int64 ``[B]``, the epoch, and a generator for what is
-            drawn.
+        terms: function that computes the loss terms by name from the items of a batch, int64 ``[B]``, the epoch, and
+            a generator for random draws; the loss is their sum.
         config: schedule and optimiser.
-        seed: of the order of items and of dropout; both depend on seed and epoch alone, so that a run
-            that is resumed sees what an uninterrupted one sees.
-        validate: score of the model as it is, larger is better; called every ``eval_every`` epochs.
+        seed: random seed of the order of items, of dropout and of the generator. All three depend on seed and epoch
+            alone, so that a resumed run continues exactly like an uninterrupted one.
+        validate: score of the model in its current state, larger is better; called every ``eval_every`` epochs.
         on_epoch: called with each row of the history.
-        checkpoint: file to resume from, if it is there, and to write to.
+        checkpoint: file to write to, and to resume from if it exists.
         identity: hash of data and configuration; a checkpoint with another one is refused.
 
     Raises:
-        InputError: the checkpoint is damaged or of another run.
-        DivergedError: too many steps in a row were not finite.
+        InputError: the checkpoint is damaged or belongs to another run.
+        DivergedError: too many consecutive steps were not finite.
     """
     optimizers = build_optimizers(model, config)
     stop, result, start = EarlyStop(config.patience), FitResult(), 0
@@ -180,27 +182,27 @@ def train_epoch(
     seed: int,
     result: FitResult,
 ) -> dict[str, Any]:
-    """One pass over the items in a seeded order; the row of the history that tells of it."""
+    """Make one pass over the items in a seeded order; returns its row of the history."""
     torch.manual_seed(derive_seed(seed, f"dropout {epoch}"))
     order = torch.randperm(count, generator=torch.Generator().manual_seed(derive_seed(seed, f"order {epoch}")))
-    batches = order.split(config.batch_size or count)
-    drawn = torch.Generator().manual_seed(derive_seed(seed, f"neighbours {epoch}"))
-    steps, finite = [], []
+    batches = torch.split(order, config.batch_size or count)
+    generator = torch.Generator().manual_seed(derive_seed(seed, f"neighbours {epoch}"))
+    steps, flags = [], []
     model.train()
     for number, batch in enumerate(batches):
         rate = config.learning_rate * rate_factor(epoch * len(batches) + number, config.epochs * len(batches), config)
         set_rate(optimizers, rate)
-        found, good = optimiser_step(model, partial(terms, batch, epoch, drawn), optimizers, config)
+        found, finite = optimiser_step(model, partial(terms, batch, epoch, generator), optimizers, config)
         names = tuple(found)
         steps.append(torch.stack(list(found.values())))
-        finite.append(good)
-    kept = torch.stack(finite).tolist()  # the host waits for the device here, once an epoch
+        flags.append(finite)
+    kept: list[bool] = torch.stack(flags).tolist()  # the host waits for the device here, once an epoch
     for good in kept:
         result.skipped_in_a_row = 0 if good else result.skipped_in_a_row + 1
         result.skipped_steps += not good
         if result.skipped_in_a_row >= config.max_bad_steps:
-            steps_lost = result.skipped_in_a_row
-            raise DivergedError(f"{steps_lost} steps in a row were not finite; try a lower learning rate")
+            lost = result.skipped_in_a_row
+            raise DivergedError(f"{lost} steps in a row were not finite; try a lower learning rate")
     if not all(kept):
         logger.warning("epoch %d: loss or gradient is not finite, %d steps skipped", epoch, kept.count(False))
     sums: dict[str, float] = {}
@@ -209,7 +211,7 @@ def train_epoch(
         values = torch.stack(steps).cpu().double()
         values[~torch.tensor(kept)] = 0.0
         sums = dict(zip(names, (shares.double() @ values).tolist(), strict=True))
-    loss = sum(sums.values()) if sums else None  # no step of this epoch was finite
+    loss = sum(sums.values()) if sums else None  # None: no step of this epoch was finite
     return {"epoch": epoch, "loss": loss, "rate": rate, **sums}
 
 
@@ -222,10 +224,10 @@ def train_step(
     *,
     generator: torch.Generator | None = None,
 ) -> tuple[dict[str, Tensor], Tensor]:
-    """One optimiser step of an aligner on a batch of links; see ``optimiser_step``.
+    """Take one optimiser step of an aligner on a batch of links, int64 ``[B, 2]``; see ``optimiser_step``.
 
     Args:
-        generator: of the neighbours drawn, if ``config.fanout`` asks for it.
+        generator: for neighbour sampling, if ``config.fanout`` is set.
     """
     return optimiser_step(model, lambda: link_terms(model, inputs, links, config, generator), optimizers, config)
 
@@ -237,7 +239,7 @@ def link_terms(
     config: TrainingConfig,
     generator: torch.Generator | None = None,
 ) -> dict[str, Tensor]:
-    """Loss terms of an aligner on a batch of links, int64 ``[B, 2]``."""
+    """Loss terms of an aligner by name, on a batch of links, int64 ``[B, 2]``."""
     rows = model.training_rows(inputs, links, generator)
     structure = model.encode_structure(inputs, rows, fanout=config.fanout, generator=generator)
     device = next(model.parameters()).device
@@ -248,16 +250,17 @@ def link_terms(
 def optimiser_step(
     model: nn.Module, terms: Callable[[], Mapping[str, Tensor]], optimizers: Optimizers, config: TrainingConfig
 ) -> tuple[dict[str, Tensor], Tensor]:
-    """Gradients from zero, one backward pass, one step.
+    """Take one optimiser step on the sum of the loss terms.
 
     Returns:
-        The loss terms, and whether loss and gradient were finite: else nothing was changed. All stay on the device.
+        The loss terms, and whether loss and gradient were finite, a bool scalar; if not, the model is unchanged. All
+        stay on the device.
     """
     for optimizer in optimizers:
         optimizer.zero_grad(set_to_none=True)
     found = terms()
     loss = torch.stack(list(found.values())).sum()
-    loss.backward()
+    torch.autograd.backward(loss)
     norm = clip_(list(model.parameters()), config.clip_norm)
     finite = torch.isfinite(loss.detach()) & torch.isfinite(norm)
     step_if(finite, optimizers)
@@ -266,7 +269,7 @@ def optimiser_step(
 
 @contextmanager
 def deterministic(device: torch.device) -> Iterator[None]:
-    """Deterministic kernels on a CPU and an untouched global generator afterwards."""
+    """Use deterministic kernels on a CPU; restore this setting and the global random generators afterwards."""
     before, warn = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
     settings: Any = torch.utils.deterministic
     filled = settings.fill_uninitialized_memory
@@ -274,7 +277,7 @@ def deterministic(device: torch.device) -> Iterator[None]:
         try:
             if device.type == "cpu":
                 torch.use_deterministic_algorithms(True)
-                settings.fill_uninitialized_memory = False  # nothing here reads empty memory
+                settings.fill_uninitialized_memory = False  # no code here reads uninitialised memory
             yield
         finally:
             settings.fill_uninitialized_memory = filled
@@ -292,7 +295,7 @@ def _save(
     tensors = pack("model", model.state_dict()) | pack("best", stop.weights)
     for place, optimizer in enumerate(optimizers):
         for number, moments in optimizer.state_dict()["state"].items():
-            values = {name: torch.as_tensor(value) for name, value in moments.items()}  # RowAdam counts in int
+            values = {name: torch.as_tensor(value) for name, value in moments.items()}  # RowAdam counts steps in an int
             tensors |= pack(f"optimizer{place}/{number}", values)
     state = {
         "identity": identity,

@@ -1,4 +1,4 @@
-"""Optimisers, a step that leaves out what is not finite, and the rate over time."""
+"""Optimisers, gradient clipping, steps that skip infinite or NaN gradients, and the learning rate over time."""
 
 import math
 from collections.abc import Sequence
@@ -13,9 +13,9 @@ Optimizers = Sequence[torch.optim.Optimizer]
 
 
 def build_optimizers(model: nn.Module, config: TrainingConfig) -> list[torch.optim.Optimizer]:
-    """AdamW; weights of one dimension (biases, norms, logits, log-variances) do not decay.
+    """Optimisers of a model: AdamW without weight decay of 1-d weights (biases, norms, logits, log-variances).
 
-    With a fanout, the free entity embeddings have sparse gradients and a ``RowAdam`` of their own.
+    With ``config.fanout`` the free entity embeddings have sparse gradients and get a ``RowAdam`` of their own.
     """
     rows: list[nn.Parameter] = []
     if config.fanout and isinstance(model, AlignmentModel) and model.structure is not None:
@@ -30,15 +30,15 @@ def build_optimizers(model: nn.Module, config: TrainingConfig) -> list[torch.opt
 
 
 class RowAdam(torch.optim.Optimizer):
-    """Adam on the rows that a sparse gradient names; the others, and their moments, keep still. No weight decay.
+    """Adam on the rows of a sparse gradient. All other rows and their moments stay unchanged; no weight decay.
 
-    The rule of ``torch.optim.SparseAdam``, which spends most of a step of ours on masking sparse tensors.
+    The update rule of ``torch.optim.SparseAdam``, which would spend most of a training step on masking sparse tensors.
 
     Args:
         params: matrices ``[N, d]`` whose gradients are sparse and coalesced.
         lr: learning rate.
-        betas: decay of both moments.
-        eps: added to the root.
+        betas: decay rates of the first and second moment.
+        eps: added to the root of the second moment.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class RowAdam(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """Update the rows that the gradients name."""
+        """Update the rows of the gradients."""
         for group in self.param_groups:
             first, second = group["betas"]
             for parameter in group["params"]:
@@ -74,14 +74,18 @@ class RowAdam(torch.optim.Optimizer):
 
 
 def set_rate(optimizers: Optimizers, rate: float) -> None:
-    """Learning rate of the next step."""
+    """Set the learning rate of the next step."""
     for optimizer in optimizers:
         for group in optimizer.param_groups:
             group["lr"] = rate
 
 
 def clip_(parameters: Sequence[nn.Parameter], clip_norm: float) -> Tensor:
-    """Scale gradients, sparse ones too, to a norm of at most ``clip_norm`` (0 = any); their norm before, a scalar."""
+    """Scale gradients, also sparse ones, in place to a total norm of at most ``clip_norm`` (0 = no limit).
+
+    Returns:
+        Their norm before, a scalar.
+    """
     for parameter in parameters:
         if parameter.grad is not None and parameter.grad.is_sparse:
             parameter.grad = _coalesced(parameter.grad)
@@ -93,7 +97,7 @@ def clip_(parameters: Sequence[nn.Parameter], clip_norm: float) -> Tensor:
 
 
 def _coalesced(grad: Tensor) -> Tensor:
-    """The same with every row once; without a sort where that is so already."""
+    """The gradient with every row once; not sorted again if its rows ascend already."""
     rows = grad._indices()
     if bool((rows[0].diff() > 0).all()):
         return torch.sparse_coo_tensor(rows, grad._values(), grad.shape, check_invariants=False, is_coalesced=True)
@@ -101,9 +105,9 @@ def _coalesced(grad: Tensor) -> Tensor:
 
 
 def step_if(finite: Tensor, optimizers: Optimizers) -> None:
-    """One step of each optimiser, or none where ``finite``, a bool scalar, is false.
+    """Take one step of each optimiser, or none if ``finite``, a bool scalar tensor, is false.
 
-    The fused AdamW reads the flag where it lies, so that a GPU need not wait for the host; ``RowAdam`` does not.
+    The fused AdamW reads the flag on the device, so that a GPU does not wait for the host. ``RowAdam`` waits.
     """
     for optimizer in optimizers:
         if optimizer.defaults.get("fused"):
@@ -116,8 +120,8 @@ def step_if(finite: Tensor, optimizers: Optimizers) -> None:
 def rate_factor(step: int, total_steps: int, config: TrainingConfig) -> float:
     """Factor of the learning rate at a step, in [0, 1].
 
-    It rises linearly from zero over ``warmup`` of all steps; then it stays, or follows half a cosine
-    down to zero.
+    It rises linearly from zero during the share ``config.warmup`` of all steps. Then it stays at 1 (``constant``) or
+    follows half a cosine down to zero (``cosine``).
     """
     warmup_steps = int(config.warmup * total_steps)
     if step < warmup_steps:

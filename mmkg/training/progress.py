@@ -1,4 +1,4 @@
-"""What a person sees while a model trains: a bar on a terminal, a line per validation elsewhere."""
+"""Progress of training on stderr: a bar on a terminal, a line per validation elsewhere."""
 
 import sys
 from collections.abc import Mapping
@@ -10,10 +10,10 @@ class TrainingProgress:
     """Shows each epoch on stderr; pass its ``on_epoch`` to ``fit``.
 
     Args:
-        epochs: how many there may be.
-        enabled: ``None`` = only if stderr is a terminal; ``True`` without one prints a line per validation.
+        epochs: largest number of epochs.
+        enabled: ``None`` = only if stderr is a terminal; ``True`` prints a line per validation if it is none.
         title: shown before the bar.
-        figure: what validation gives.
+        figure: name of the validation score.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class TrainingProgress:
             self._bar.stop()
 
     def on_epoch(self, row: Mapping[str, Any]) -> None:
-        """Take in one row of the history."""
+        """Show one row of the history."""
         if "valid" in row:
             self.best = row["valid"] if self.best is None else max(self.best, row["valid"])
         loss = "not finite" if row["loss"] is None else f"{row['loss']:.3f}"
@@ -61,7 +61,7 @@ def show_round(row: Mapping[str, Any]) -> None:
     """Print one row of the history of ``bootstrap`` on stderr."""
     text = f"round {row['step']}: {row['pseudo_links']:,} pseudo-links"
     if row.get("pseudo_precision") is not None:
-        text += f", {row['pseudo_precision']:.1%} right of {row['pseudo_judged']:,} that name validation entities"
+        text += f", {row['pseudo_precision']:.1%} correct of {row['pseudo_judged']:,} with a validation entity"
     if "valid" in row:
         text += f"; validation MRR {row['valid']:.3f}"
     print(text, file=sys.stderr, flush=True)

@@ -57,7 +57,7 @@ def test_a_cut_file_is_refused(path, keep):
 
 
 def test_missing_file_says_so(tmp_path):
-    with pytest.raises(InputError, match="no checkpoint here"):
+    with pytest.raises(InputError, match="no such checkpoint"):
         load_checkpoint(tmp_path / "nothing")
 
 
