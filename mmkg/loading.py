@@ -13,7 +13,7 @@ from .data.arrays.by_name import holds_ids
 from .data.arrays.cache import cache_folder
 from .data.formats.detect import HowToRead
 from .data.formats.read import read_pair, read_task
-from .data.pictures.encode import with_images
+from .data.pictures.attach import with_images
 from .data.task import AlignmentTask
 from .errors import InputError, UsageError, nearest
 from .sources.emoji import EMOJI_PAIRS, load_emoji

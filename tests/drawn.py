@@ -31,3 +31,11 @@ def save(path, picture, **options):
     path.parent.mkdir(parents=True, exist_ok=True)
     picture.save(path, **options)
     return path
+
+
+def spoil(files):
+    """Damage three of at least eight picture files; the kind of fault by position."""
+    files[2].write_bytes(files[2].read_bytes()[:100])
+    files[5].write_text("<html>404 not found</html>")
+    files[7].unlink()
+    return {2: "damaged", 5: "no picture", 7: "missing"}

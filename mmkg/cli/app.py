@@ -333,7 +333,8 @@ def images(
 ) -> None:
     """Make features of pictures, for --images; bad pictures are left out and listed with their reasons."""
     from ..compute.devices import resolve_device
-    from ..data.pictures.encode import rejected_file, rejected_text, store_features
+    from ..data.pictures.encode import rejected_text
+    from ..data.pictures.store import rejected_file, store_features
     from ..loading import cache_of_pictures
 
     data = _experiment(None, None, config, settings, "").data

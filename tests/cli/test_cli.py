@@ -154,9 +154,7 @@ def test_the_example_of_images_runs_as_printed(run, tmp_path, monkeypatch):
     done = run(*example("images"))
     assert done.code == 0
     assert done.out == "features of 3 pictures, 2308 numbers each, written to features.safetensors\n"
-    assert done.err.startswith(
-        "mmkg: 1 pictures left out, their entities count as without an image: PICTURES/bad.jpg ("
-    )
+    assert done.err.startswith("mmkg: 1 pictures left out, their entities count as having no image: PICTURES/bad.jpg (")
     assert done.err.endswith("; all are listed in features.safetensors.rejected.tsv\n")
     values = json.loads(run(*example("images"), "--json").out)
     assert (values["pictures"], values["dim"]) == (3, 2308)
@@ -214,7 +212,7 @@ def test_two_graphs_are_aligned_by_their_pictures(run, pictured, caplog):
     figures = json.loads(done.out)["test"]["left_to_right"]
     assert figures["hits@1"] >= 0.95  # all but the one whose picture is damaged, at most
     turned = run("align", *words[:4], "--images", words[7], "--images", words[5], "--json")
-    assert turned.code == 1 and "no picture is called like an entity" in turned.err
+    assert turned.code == 1 and "no picture is named like an entity" in turned.err
 
 
 def test_features_are_made_once_and_used_by_name(run, pictured):

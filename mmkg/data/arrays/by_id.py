@@ -1,4 +1,4 @@
-"""Image features of entities: pickle (read without running it), npz or safetensors."""
+"""Image features by entity id, from pickle (read without unpickling), npz or safetensors files."""
 
 import zipfile
 from collections.abc import Callable
@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 
 from ...errors import InputError, UsageError
-from ...files import atomic_path, sha256_file
 from ...typing import FloatArray, IntArray
 from ..kg import rows_not_finite
 from .safe_pickle import read_vectors
@@ -27,19 +26,19 @@ def read_images(path: str | Path, *, label: Callable[[int], str] = str, max_byte
     """Read image features keyed by entity id.
 
     Args:
-        path: ``.pkl``/``.pickle``, a dictionary of id -> float vector as EVA, MCLEA, MEAformer and MMKB ship
-            it; or ``.npz``/``.safetensors`` with ``ids`` int64 ``[P]`` and ``features`` float ``[P, d]``.
-        label: what to call an entity id in messages.
-        max_bytes: refuse larger files, and files whose features would take more.
+        path: ``.pkl``/``.pickle``, a dictionary of id -> float vector as published with EVA, MCLEA, MEAformer and
+            MMKB; or ``.npz``/``.safetensors`` with ``ids`` int64 ``[P]`` and ``features`` float ``[P, d]``.
+        label: text for an entity id in messages.
+        max_bytes: refuse larger files, and files whose features need more bytes.
 
     Returns:
-        Ids ascending. float32 input comes back bit-identical, float16 and float64 are converted. float32
-        features of a safetensors file whose ids ascend are mapped from it, not read.
+        Features with ascending ids. float32 input is returned bit-identical, float16 and float64 are converted. If the
+        ids of a safetensors file ascend, its float32 features are memory-mapped, not read.
 
     Raises:
-        InputError: the file is missing, too large, of another layout or hostile; vectors differ in length
-            or are not finite. Nothing in the file is ever run.
-        UsageError: the name ends otherwise.
+        InputError: the file is missing, too large, hostile or of another layout, or vectors differ in length or are not
+            finite. No code of the file is ever run.
+        UsageError: the file has another suffix.
     """
     path = Path(path)
     readers = {".pkl": _read_pickle, ".pickle": _read_pickle, ".npz": _read_arrays, ".safetensors": _read_arrays}
@@ -58,34 +57,11 @@ def read_images(path: str | Path, *, label: Callable[[int], str] = str, max_byte
     return _checked(path, ids, features, label)
 
 
-def convert_images(source: str | Path, target: str | Path) -> ImageFeatures:
-    """Rewrite image features as safetensors, which load faster and need no trust.
-
-    Args:
-        source: any file that ``read_images`` reads.
-        target: the ``.safetensors`` file; written whole or not at all. Its metadata hold the SHA-256 of
-            the source.
-
-    Raises:
-        InputError: as ``read_images``.
-        UsageError: ``target`` ends otherwise.
-    """
-    from safetensors.numpy import save_file
-
-    if Path(target).suffix != ".safetensors":
-        raise UsageError(f"expected a target that ends in .safetensors, got {Path(target).name!r}")
-    images = read_images(source)
-    tensors: dict[str, np.ndarray] = {"ids": images.ids, "features": np.ascontiguousarray(images.features)}
-    with atomic_path(target) as temporary:
-        save_file(tensors, str(temporary), metadata={"source_sha256": sha256_file(source)})
-    return images
-
-
 def _read_pickle(path: Path, max_bytes: int) -> tuple[IntArray, FloatArray]:
     try:
         vectors = read_vectors(path.read_bytes())
     except InputError as error:
-        raise InputError(f"{error}; nothing of the file was run", path) from None
+        raise InputError(f"{error}; no code of the file was run", path) from None
     ids = np.fromiter(vectors, np.int64, len(vectors))
     dim = len(next(iter(vectors.values()))) if vectors else 0
     if len(ids) * dim * 4 > max_bytes:
@@ -101,10 +77,10 @@ def _read_pickle(path: Path, max_bytes: int) -> tuple[IntArray, FloatArray]:
 
 
 def read_arrays(path: Path, max_bytes: int = MAX_BYTES) -> dict[str, np.ndarray]:
-    """The arrays of a ``.npz`` or ``.safetensors`` file by name; those of the latter are mapped, not read.
+    """Read the arrays of a ``.npz`` or ``.safetensors`` file by name; the latter are memory-mapped.
 
     Raises:
-        InputError: the file is damaged, too large or holds anything but plain arrays.
+        InputError: the file is damaged or too large, or holds other objects than plain arrays.
     """
     return _npz_arrays(path, max_bytes) if path.suffix.lower() == ".npz" else _safetensors_arrays(path)
 
@@ -135,7 +111,7 @@ def _safetensors_arrays(path: Path) -> dict[str, np.ndarray]:
     from safetensors.torch import load_file
 
     try:
-        return {name: tensor.numpy() for name, tensor in load_file(path).items()}  # mapped, not read
+        return {name: tensor.numpy() for name, tensor in load_file(path).items()}  # memory-mapped
     except (SafetensorError, TypeError) as error:
         raise InputError(f"expected a safetensors file, got {error}", path) from None
 
@@ -159,6 +135,7 @@ def _checked(path: Path, ids: np.ndarray, features: np.ndarray, label: Callable[
     bad = rows_not_finite(features)
     if len(bad):
         raise InputError(
-            f"expected finite features, {len(bad)} entities break this, first {label(int(ids[bad[0]]))}", path
+            f"expected finite features, {len(bad)} vectors have NaN or infinity, first {label(int(ids[bad[0]]))}",
+            path,
         )
     return ImageFeatures(ids, features)

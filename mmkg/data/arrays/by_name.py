@@ -1,4 +1,4 @@
-"""Image features by name: of pictures that were encoded without a graph at hand."""
+"""Image features by name, for pictures that were encoded without a graph."""
 
 import zipfile
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ class NamedFeatures(NamedTuple):
 
 
 def holds_ids(path: Path) -> bool:
-    """Whether a file holds features by entity id, for ``read_images``; one that cannot be read counts as such."""
+    """Whether a file holds features by entity id, for ``read_images``; also true if it cannot be read."""
     kind = path.suffix.lower()
     try:
         if kind == ".npz":
@@ -45,10 +45,10 @@ def holds_ids(path: Path) -> bool:
 
 
 def check_suffix(path: Path) -> str:
-    """The suffix of a file of features.
+    """The suffix of a feature file, in lower case.
 
     Raises:
-        UsageError: it is none of ``SUFFIXES``.
+        UsageError: the suffix is none of ``SUFFIXES``.
     """
     kind = path.suffix.lower()
     if kind not in SUFFIXES:
@@ -57,20 +57,20 @@ def check_suffix(path: Path) -> str:
 
 
 def write_named(path: str | Path, names: Sequence[str], features: FloatArray) -> None:
-    """Store features, whole or not at all.
+    """Write features by name; the file is written completely or not at all.
 
-    ``.safetensors`` and ``.npz`` hold ``features`` and ``names`` (UTF-8, a line each, as uint8); or, where every
-    name is a number, ``ids`` and ``features`` as ``read_images`` takes them with a DBP15K folder. ``.h5`` holds one
-    array for each name, as ``X_ImageData.h5`` of MMKB.
+    ``.safetensors`` and ``.npz`` hold ``features`` and ``names`` (UTF-8, one per line, as uint8). If every name is a
+    number, they hold ``ids`` and ``features``, as ``read_images`` reads them for a DBP15K folder. ``.h5`` holds one
+    array per name, like ``X_ImageData.h5`` of MMKB.
 
     Args:
-        path: of the file.
-        names: unique, without line ends.
+        path: file to write; its suffix is one of ``SUFFIXES``.
+        names: unique names without line ends, P of them.
         features: float32 ``[P, d]``.
 
     Raises:
-        InputError: a name comes twice or cannot be stored.
-        UsageError: the name of the file ends otherwise.
+        InputError: a name is repeated or cannot be stored.
+        UsageError: the file has another suffix.
         MissingPackageError: h5py is not installed.
     """
     path = Path(path)
@@ -104,10 +104,10 @@ def write_named(path: str | Path, names: Sequence[str], features: FloatArray) ->
 
 
 def read_named(path: str | Path) -> NamedFeatures:
-    """Read what ``write_named`` wrote; ids come back as names.
+    """Read a file that ``write_named`` wrote; ids become names.
 
     Raises:
-        InputError: the file is missing, of another layout or damaged, or holds a vector that is not finite.
+        InputError: the file is missing, damaged or of another layout, or a vector is not finite.
         MissingPackageError: h5py is not installed.
     """
     path = Path(path)
@@ -135,11 +135,13 @@ def read_named(path: str | Path) -> NamedFeatures:
             f"expected float features [{len(names)}, d], got {features.dtype} {list(features.shape)}", path
         )
     if len(set(names)) != len(names):
-        raise InputError("expected unique names, got one more than once", path)
+        raise InputError("expected unique names, one comes more than once", path)
     with np.errstate(over="ignore"):
         features = features.astype(np.float32, copy=False)
     if len(bad := rows_not_finite(features)):
-        raise InputError(f"expected finite features, {len(bad)} break this, first {names[bad[0]]!r}", path)
+        raise InputError(
+            f"expected finite features, {len(bad)} vectors have NaN or infinity, first {names[bad[0]]!r}", path
+        )
     return NamedFeatures(tuple(names), features)
 
 
@@ -168,7 +170,9 @@ def _read_hdf5(path: Path) -> tuple[list[str], np.ndarray]:
         with h5py.File(path, "r") as file:
             size = 0
             for name in file:
-                inside = isinstance(file.get(name, getlink=True), h5py.HardLink)  # others may lead to other files
+                inside = isinstance(
+                    file.get(name, getlink=True), h5py.HardLink
+                )  # soft and external links may point to other files
                 data = file[name] if inside else None
                 if not isinstance(data, h5py.Dataset) or data.dtype.kind != "f" or data.size == 0:
                     raise InputError(f"expected numbers for picture {name!r}, got something else", path)

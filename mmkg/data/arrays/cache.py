@@ -1,4 +1,4 @@
-"""Vectors kept from run to run, found again by what they were made of."""
+"""Cache of computed vectors on disk, by the hash of their input."""
 
 import hashlib
 import logging
@@ -15,21 +15,21 @@ logger = logging.getLogger(__name__)
 
 
 def cache_folder() -> Path:
-    """``$MMKG_CACHE``, else ``mmkg`` in the cache folder of the user."""
+    """Folder of the cache: ``$MMKG_CACHE``, by default ``mmkg`` in the cache folder of the user."""
     if (own := os.environ.get("MMKG_CACHE")) is not None:
         return Path(own)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mmkg"
 
 
 class VectorCache:
-    """Vectors by key, in files that are only ever added.
+    """Vectors by key, in files that are written once and never changed.
 
-    A file holds ``keys`` uint8 ``[P, 32]`` and ``vectors`` float32 ``[P, d]`` with their SHA-256. One that does not fit
-    its hash is removed, and its vectors are made again. Several processes may add at once.
+    A file holds ``keys`` uint8 ``[P, 32]`` and ``vectors`` float32 ``[P, d]`` with their SHA-256. A file that does not
+    match its hash is deleted, so that its vectors are computed again. Several processes may add files at once.
 
     Args:
-        folder: made when the first vectors come.
-        identity: of what makes the vectors; each has its own files.
+        folder: folder of the cache; created with the first vectors.
+        identity: name and version of the encoder; each has its own files.
     """
 
     def __init__(self, folder: Path, identity: str) -> None:
@@ -41,12 +41,12 @@ class VectorCache:
                 self._read(path)
 
     def get(self, key: bytes) -> FloatArray | None:
-        """The vector of a key, ``[d]``; ``None`` if there is none."""
+        """The vector of a key, float32 ``[d]``, or ``None`` if the cache has none."""
         place = self._places.get(key)
         return None if place is None else self._parts[place[0]][place[1]]
 
     def put(self, keys: Sequence[bytes], vectors: FloatArray) -> None:
-        """Keep vectors ``[P, d]``; where the folder cannot be written, a warning says so and nothing is kept."""
+        """Store vectors, float32 ``[P, d]``, under keys of 32 bytes. If the folder cannot be written, only warn."""
         from safetensors.numpy import save_file
 
         table = np.frombuffer(b"".join(keys), np.uint8).reshape(-1, 32)
@@ -55,7 +55,7 @@ class VectorCache:
             with atomic_path(self.folder / f"{digest[:24]}.safetensors") as temporary:
                 save_file({"keys": table, "vectors": vectors}, str(temporary), metadata={"sha256": digest})
         except OSError as error:
-            logger.warning("vectors are not kept in %s: %s", self.folder, error.strerror or error)
+            logger.warning("cannot write vectors to the cache %s: %s", self.folder, error.strerror or error)
 
     def _read(self, path: Path) -> None:
         from safetensors import SafetensorError, safe_open
@@ -68,9 +68,9 @@ class VectorCache:
             sound = sound and vectors.dtype == np.float32 and len(keys) == len(vectors)
             sound = sound and (not self._parts or vectors.shape[1] == self._parts[0].shape[1])
             if not (sound and metadata.get("sha256") == _digest(keys, vectors)):
-                raise ValueError("its hash does not fit")
+                raise ValueError("it does not match its hash")
         except (SafetensorError, ValueError, TypeError, KeyError, OSError) as error:
-            logger.warning("%s is damaged (%s): it is removed, and its vectors are made again", path, error)
+            logger.warning("%s is damaged (%s); deleted, its vectors are computed again", path, error)
             path.unlink(missing_ok=True)
             return
         self._places |= {key.tobytes(): (len(self._parts), row) for row, key in enumerate(keys)}

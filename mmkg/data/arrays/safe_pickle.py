@@ -1,8 +1,8 @@
-"""Reads pickled ``{id: vector}`` dictionaries, and nested ones of arrays, without running them.
+"""Read pickled ``{id: vector}`` dictionaries, and nested dictionaries of arrays, without unpickling them.
 
-A pickle is a program, and unpickling a stranger's file runs it. Nothing here hands the file to ``pickle``:
-a small machine follows the few instructions that a dictionary of NumPy arrays needs and refuses all
-others. The six names that such files call are recognised, never imported; each stands for a check.
+A pickle is a program, and unpickling an untrusted file runs it. This module never calls ``pickle``: a small interpreter
+executes the few instructions that a dictionary of NumPy arrays needs, and refuses all others. The six global names that
+such files call are recognised and checked, never imported.
 """
 
 import math
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from ...errors import InputError
 
 _DTYPES = ("f2", "f4", "f8")
-_MORE_DTYPES = re.compile(r"[fiu][1248]|b1|U\d{1,6}|O8")  # of nested dictionaries
+_MORE_DTYPES = re.compile(r"[fiu][1248]|b1|U\d{1,6}|O8")  # allowed in nested dictionaries
 _MAX_DEPTH = 6
 _MAX_TUPLE = 16
 _MAX_STACK = 1 << 16  # a batch of SETITEMS holds 1,000 keys and values
@@ -33,12 +33,12 @@ _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 
 
 class _Refused(Exception):
-    """Says what was expected and what came."""
+    """The pickle does not have the expected form; the message says what was found."""
 
 
 @dataclass(frozen=True)
 class _Name:
-    """A name the file may call."""
+    """A global name that the file may call."""
 
     kind: str
 
@@ -71,18 +71,18 @@ class _Array:
 
 
 def read_vectors(data: bytes) -> dict[int, NDArray[Any]]:
-    """The dictionary of a pickle, protocols 2 to 5, as written by Python 3 with NumPy 1 or 2.
+    """Read a pickled dictionary of vectors, protocols 2 to 5, as written by Python 3 with NumPy 1 or 2.
 
     Keys are integers (or decimal strings) in 0..2**63-1; values are one-dimensional float16, float32 or
-    float64 arrays. Time and memory are linear in ``len(data)``; the arrays are read-only views of it where
+    float64 arrays. Time and memory are linear in ``len(data)``. The arrays are read-only views of it where
     the format allows.
 
     Raises:
-        InputError: anything else, before any of it takes effect.
+        InputError: the pickle has any other content; no code of it was run.
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of bad escapes in texts that are refused anyway
+            warnings.simplefilter("ignore", DeprecationWarning)  # about bad escapes in strings, which are refused below
             return _vectors(_Machine(data).run())
     except (_Refused, ValueError, OverflowError, IndexError, StructError) as error:
         raise InputError(
@@ -91,14 +91,14 @@ def read_vectors(data: bytes) -> dict[int, NDArray[Any]]:
 
 
 def read_nested(data: bytes) -> dict[str, Any]:
-    """A pickled dictionary of text keys: dictionaries, lists, arrays, text and numbers, up to six deep.
+    """Read a pickled dictionary with string keys of dictionaries, lists, arrays, strings and numbers, up to six deep.
 
-    As MMSA feature files are: ``{"train": {"audio": float array [N, T, d], "id": [...], ...}, ...}``. Arrays of
-    objects become lists. Protocols 2 to 5, as written by Python 3 with NumPy 1 or 2; time and memory are linear in
+    MMSA feature files have this form: ``{"train": {"audio": float array [N, T, d], "id": [...], ...}, ...}``. Arrays of
+    objects become lists. Protocols 2 to 5, as written by Python 3 with NumPy 1 or 2. Time and memory are linear in
     ``len(data)``.
 
     Raises:
-        InputError: anything else, before any of it takes effect.
+        InputError: the pickle has any other content; no code of it was run.
     """
     try:
         with warnings.catch_warnings():
@@ -106,47 +106,52 @@ def read_nested(data: bytes) -> dict[str, Any]:
             value = _Machine(data, nested=True).run()
         if type(value) is not dict:
             raise _Refused(f"got a value of type {_kind(value)}")
-        found: dict[str, Any] = _Plain(len(data)).of(value)
+        found: dict[str, Any] = _Plain(len(data)).copy(value)
         return found
     except (_Refused, ValueError, OverflowError, IndexError, TypeError, StructError) as error:
         raise InputError(f"expected a pickled dictionary of arrays, {error or 'got a damaged file'}") from None
 
 
 class _Plain:
-    """Copies a value without the machine's own types; no more of it than the file has bytes."""
+    """Copies a value, with plain Python and NumPy types in place of the interpreter's own.
+
+    Args:
+        budget: largest number of copied values, so that a value with many references to one part cannot explode.
+    """
 
     def __init__(self, budget: int) -> None:
         self.budget = budget
 
-    def of(self, value: Any, depth: int = 0) -> Any:
+    def copy(self, value: Any, depth: int = 0) -> Any:
+        """The copy of a value at some depth of nesting."""
         self.budget -= 1
         if self.budget < 0 or depth > _MAX_DEPTH:
             raise _Refused("got one that is nested too deep or refers to itself")
         if isinstance(value, _Array):
             if value.value is None:
                 raise _Refused("got an array without content")
-            return self.of(value.value, depth + 1) if isinstance(value.value, list) else value.value
+            return self.copy(value.value, depth + 1) if isinstance(value.value, list) else value.value
         if isinstance(value, dict):
-            return {key: self.of(each, depth + 1) for key, each in value.items()}
+            return {key: self.copy(each, depth + 1) for key, each in value.items()}
         if isinstance(value, list | tuple):
-            return [self.of(each, depth + 1) for each in value]
+            return [self.copy(each, depth + 1) for each in value]
         if value is None or isinstance(value, bool | int | float | str | bytes | np.generic):
             return value
         raise _Refused(f"got a value of type {_kind(value)}")
 
 
 class _Machine:
-    """Follows the instructions; the stack holds plain values, ``_Name``, ``_Dtype`` and ``_Array``."""
+    """Executes the instructions; the stack holds plain values, ``_Name``, ``_Dtype`` and ``_Array``."""
 
     def __init__(self, data: bytes, *, nested: bool = False) -> None:
         self.data = data
         self.nested = nested
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
-        self.budget = len(data)  # bytes that may be copied
+        self.budget = len(data)  # number of bytes that may still be copied
 
     def run(self) -> object:
-        """The value left by STOP."""
+        """The value on the stack at STOP."""
         source = BytesIO(self.data)
         argument: Any
         for number, (opcode, argument, position) in enumerate(pickletools.genops(source)):
@@ -195,7 +200,7 @@ class _Machine:
     def call_name(self, module: object, name: object) -> None:
         known = _NAMES.get((module, name)) if isinstance(module, str) and isinstance(name, str) else None
         if known is None:
-            raise _Refused(f"got one that asks for {module!s:.60}.{name!s:.60}, which no such file needs")
+            raise _Refused(f"got one that needs {module!s:.60}.{name!s:.60}, which no such file needs")
         self.stack.append(known)
 
     def set_items(self, items: list[Any]) -> None:
@@ -310,7 +315,7 @@ def _array(raw: bytes | bytearray, dtype: _Dtype, shape: tuple[Any, ...], order:
 def _vector(raw: bytes | bytearray, dtype: _Dtype, shape: tuple[Any, ...]) -> NDArray[Any]:
     size = dtype.value.itemsize
     if len(shape) != 1 or type(shape[0]) is not int or shape[0] * size != len(raw) or shape[0] == 0:
-        raise _Refused(f"got an array of shape {str(shape)[:40]} with {len(raw)} bytes where a vector must stand")
+        raise _Refused(f"got an array of shape {str(shape)[:40]} with {len(raw)} bytes in place of a vector")
     return np.frombuffer(raw, dtype.value)
 
 
@@ -321,7 +326,7 @@ def _vectors(value: object) -> dict[int, NDArray[Any]]:
     for key, array in value.items():
         number = int(key) if isinstance(key, str) and key.isascii() and key.isdigit() and len(key) < 20 else key
         if type(number) is not int or not 0 <= number < 2**63 or number in vectors:
-            raise _Refused(f"got the key {str(key)[:40]!r} where an unused id in 0..2**63-1 must stand")
+            raise _Refused(f"got the key {str(key)[:40]!r} in place of an unused id in 0..2**63-1")
         if array.value is None:
             raise _Refused(f"got an array without content for id {number}")
         vectors[number] = array.value

@@ -1,4 +1,4 @@
-"""Pictures from files nobody vouches for: each is decoded within limits, or refused with a reason."""
+"""Decode untrusted picture files: within limits on size and format, or refuse them with a reason."""
 
 import io
 import stat
@@ -13,20 +13,20 @@ from ...errors import InputError, MissingPackageError
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
-MAX_BYTES = 20 << 20  # of a file
+MAX_BYTES = 20 << 20  # size of a file
 MAX_PIXELS = 25_000_000
 MAX_SIDES = 100  # longer side / shorter side
-LONGEST = 1024  # sides are shrunk to this before anything else happens
+LONGEST = 1024  # larger pictures are shrunk until their longer side has this many pixels
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif")
 
 
 class PictureError(InputError):
-    """A file that gives no picture.
+    """A file that cannot be decoded as a picture.
 
     Args:
-        kind: in two or three words, to count by.
-        reason: what was expected and what came.
+        kind: kind of fault in one to three words, to count by.
+        reason: message that says what was expected and what was found.
     """
 
     def __init__(self, kind: str, reason: str) -> None:
@@ -35,10 +35,10 @@ class PictureError(InputError):
 
 
 def read_file(path: Path) -> bytes:
-    """The bytes of a picture's file.
+    """Read the bytes of a picture file.
 
     Raises:
-        PictureError: there is no such file, it is not a regular one, larger than 20 MiB, or cannot be read.
+        PictureError: there is no such file, it is no regular file, it is larger than 20 MiB, or it cannot be read.
     """
     try:
         status = path.stat()
@@ -57,19 +57,23 @@ def read_file(path: Path) -> bytes:
 
 
 def decode(content: bytes) -> "Picture":
-    """The picture in a JPEG, PNG, WebP or GIF file, in RGB, its sides at most 1,024.
+    """Decode a JPEG, PNG, WebP or GIF file to RGB, shrunk to at most 1,024 pixels a side.
 
-    Size and shape are checked before a pixel is decoded. Of an animation the first frame counts, what is
-    transparent is white, 16 bits per channel become 8; orientation and other metadata are left alone.
+    Size and shape are checked before any pixel is decoded. An animation gives its first frame, transparent pixels
+    become white, 16 bits per channel become 8. Orientation and other metadata are ignored.
+
+    Args:
+        content: bytes of the file.
 
     Raises:
-        PictureError: another format, more than 25 million pixels, a side 100 times the other, truncated or damaged.
+        PictureError: another format, more than 25 million pixels, one side more than 100 times the other, or the file
+            is truncated or damaged.
         MissingPackageError: Pillow is not installed.
     """
     Image = pillow()
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about sizes that are refused here, and about metadata
+            warnings.simplefilter("ignore")  # Pillow warns about sizes, which are checked here, and about metadata
             with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
                 _check_size(*picture.size)
                 return _rgb(picture)
@@ -80,7 +84,7 @@ def decode(content: bytes) -> "Picture":
         raise PictureError("no picture", f"expected {', '.join(FORMATS)}, got {got}") from None
     except Image.DecompressionBombError as error:
         raise PictureError("too many pixels", str(error)) from None
-    except Exception as error:  # decoders raise whatever they like; one bad picture must not stop a run
+    except Exception as error:  # decoders raise errors of any class; one bad picture must not stop a run
         raise PictureError("damaged", f"{error or type(error).__name__}") from None
 
 
@@ -107,7 +111,7 @@ def _check_size(width: int, height: int) -> None:
 
 
 def _rgb(picture: Any) -> "Picture":
-    """Decode, shrink and put on white."""
+    """Decode, shrink, and put transparent pictures on a white ground."""
     Image = pillow()
     if picture.mode == "RGB" or picture.format == "JPEG":
         picture.thumbnail((LONGEST, LONGEST), Image.Resampling.BICUBIC)  # a large JPEG is decoded at a fraction
@@ -122,4 +126,5 @@ def _rgb(picture: Any) -> "Picture":
         ground = Image.new("RGBA", picture.size, "white")
         ground.alpha_composite(picture)
         picture = ground.convert("RGB")
-    return picture
+    decoded: Picture = picture
+    return decoded

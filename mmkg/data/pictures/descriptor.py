@@ -1,4 +1,4 @@
-"""A description of pictures without any weights: shapes, textures, colours."""
+"""Image features without learned weights: shape, texture and colour."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -13,18 +13,19 @@ if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
 SIDE = 64
-GRID = 4  # cells of the texture histogram, a side
-BINS = (12, 4, 4)  # of hue, saturation, value
-VERSION = "1"  # a change of it makes cached vectors stale
+GRID = 4  # cells of the texture histogram per side
+BINS = (12, 4, 4)  # bins of hue, saturation and value
+VERSION = "1"  # a new version invalidates cached vectors
 
 
 class Descriptor:
-    """HOG, local binary patterns, a colour histogram and a thumbnail, side by side.
+    """Concatenation of HOG, local binary patterns, a colour histogram and a thumbnail; 2,308 numbers.
 
-    The picture is made 64 x 64. HOG of grey: 9 directions, cells of 8, blocks of 2 x 2 (1,764 numbers). Uniform
-    local binary patterns of 8 neighbours at distance 1, as a histogram of 10 in each of 4 x 4 cells (160). HSV
-    histogram of 12 x 4 x 4 (192). Thumbnail of 8 x 8 in RGB, grey at zero (192). Roots are taken of the histograms;
-    each of the four parts has length 1, so that each has the same say in a cosine.
+    The picture is resized to 64 x 64. HOG of the grey values has 9 directions, cells of 8 x 8 pixels and blocks of
+    2 x 2 cells (1,764 numbers). Uniform local binary patterns of 8 neighbours at distance 1 give a histogram of 10 bins
+    in each of 4 x 4 cells (160). The HSV histogram has 12 x 4 x 4 bins (192). The thumbnail is 8 x 8 in RGB, scaled to
+    [-1, 1] (192). Both histograms are square-rooted. Each of the four parts is normalised to length 1, so that all have
+    the same weight in a cosine.
 
     Raises:
         MissingPackageError: Pillow or scikit-image is not installed.
@@ -41,7 +42,7 @@ class Descriptor:
         self.identity = f"classical {VERSION}"
 
     def __call__(self, pictures: Sequence["Picture"]) -> FloatArray:
-        """One row per picture (RGB, any size), float32 ``[B, 2308]``, in [-1, 1], of length 2 if no part is blank."""
+        """One row per picture (RGB, any size), float32 ``[B, 2308]``, in [-1, 1]; of length 2 if no part is zero."""
         return np.stack([self._describe(picture) for picture in pictures])
 
     def _describe(self, picture: "Picture") -> FloatArray:
@@ -66,7 +67,5 @@ def _skimage() -> tuple[Any, Any]:
     try:
         from skimage.feature import hog, local_binary_pattern
     except ImportError as error:
-        raise MissingPackageError(
-            "describing pictures without weights needs scikit-image: pip install 'mmkg[image]'"
-        ) from error
+        raise MissingPackageError("the encoder 'classical' needs scikit-image: pip install 'mmkg[image]'") from error
     return hog, local_binary_pattern

@@ -1,4 +1,4 @@
-"""Vision models of transformers (CLIP, SigLIP, ViT, DINOv2, ResNet, ...) as encoders of pictures."""
+"""Vision models of the package transformers (CLIP, SigLIP, ViT, DINOv2, ResNet, ...) as picture encoders."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -19,38 +19,39 @@ if TYPE_CHECKING:
 
 
 class VisionModel:
-    """A vision model and its own preprocessing; weights are read from safetensors alone, no code of others is run.
+    """A vision model with its own preprocessing. Weights are read from safetensors only; no downloaded code is run.
 
-    A model of pictures and text (CLIP, SigLIP) gives its image embedding, any other its pooled output, or the
-    mean of its last hidden states where it has none.
+    A model of pictures and text (CLIP, SigLIP) gives its image embedding. Any other model gives its pooled output, or
+    the mean of its last hidden states if it has no pooled output.
 
     Args:
         name: folder with ``config.json``, ``preprocessor_config.json`` and ``model.safetensors``, as
-            ``save_pretrained`` writes it; or a name on the Hugging Face hub, which is then downloaded.
-        device: where the model runs.
-        batch_size: pictures at a time.
+            ``save_pretrained`` writes it; or a model name on the Hugging Face hub, which is then downloaded.
+        device: device of the model.
+        batch_size: number of pictures to encode at a time.
 
     Raises:
         MissingPackageError: transformers or Pillow is not installed.
-        InputError: the folder holds no such model, its weights are not safetensors, or it takes no pictures.
+        InputError: there is no such model, or its weights are incomplete or not in safetensors.
     """
 
     def __init__(self, name: str | Path, *, device: str = "cpu", batch_size: int = 32) -> None:
         pillow()
         try:
-            from transformers import AutoImageProcessor, AutoModel
+            import transformers
         except ImportError as error:
             raise MissingPackageError("vision models need transformers: pip install 'mmkg[image]'") from error
+        library: Any = transformers
         local = Path(name).is_dir()
         options: dict[str, Any] = {"trust_remote_code": False, "local_files_only": local}
         try:
             with _silence():
-                self.processor: Any = AutoImageProcessor.from_pretrained(str(name), **options)
+                self.processor: Any = library.AutoImageProcessor.from_pretrained(str(name), **options)
                 self.model: Any
-                self.model, loaded = AutoModel.from_pretrained(
+                self.model, loaded = library.AutoModel.from_pretrained(
                     str(name), use_safetensors=True, output_loading_info=True, **options
                 )
-        except Exception as error:  # of transformers, of the hub, of safetensors: each has its own
+        except Exception as error:  # transformers, the hub and safetensors all raise classes of their own
             raise InputError(
                 "expected a vision model with config.json, preprocessor_config.json and weights in safetensors "
                 f"(other weights are not read), got {type(error).__name__}: {_first_line(error)}",
@@ -58,7 +59,7 @@ class VisionModel:
             ) from error
         missing = sorted(loaded["missing_keys"])
         if missing and all(key.startswith("pooler.") for key in missing):
-            self.model.pooler = None  # a classifier has none, and drawn weights would be noise
+            self.model.pooler = None  # a classifier has no pooler, and randomly initialised weights would give noise
         elif missing:
             raise InputError(f"expected all weights of the model, {len(missing)} are missing, first {missing[0]}", name)
         self.model = self.model.to(device).eval()
@@ -71,7 +72,7 @@ class VisionModel:
         """One row per picture (RGB), float32 ``[B, d]``.
 
         Raises:
-            InputError: the model does not take what its preprocessing makes of pictures.
+            InputError: the model does not accept the output of its preprocessing.
         """
         try:
             values = self.processor(images=list(pictures), return_tensors="pt")["pixel_values"]
@@ -96,7 +97,7 @@ class VisionModel:
         return vectors.flatten(1)
 
     def _digest(self) -> str:
-        """SHA-256 of the weights and of the preprocessing: what a picture's vector depends on."""
+        """SHA-256 of the weights and of the preprocessing, on which the vector of a picture depends."""
         digest = hashlib.sha256(self.processor.to_json_string().encode())
         for name, tensor in sorted(self.model.state_dict().items()):
             digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
@@ -106,9 +107,10 @@ class VisionModel:
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """Without the bars and reports of transformers: what matters in them is checked here."""
-    from transformers.utils import logging
+    """Silence the progress bars and load reports of transformers; missing weights are checked here."""
+    import transformers.utils
 
+    logging: Any = transformers.utils.logging
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()

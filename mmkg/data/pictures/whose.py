@@ -1,4 +1,4 @@
-"""Which picture shows which entity: by file name, by table, or by what the graph itself says."""
+"""Assign pictures to entities: by file name, by a table, or by the picture names of the graph itself."""
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,20 +17,20 @@ TABLE_SUFFIXES = (*delimited.TSV_SUFFIXES, *delimited.CSV_SUFFIXES, *parquet.SUF
 
 
 class PictureFile(NamedTuple):
-    """A picture and the names it goes by, the surest first."""
+    """A picture file and the names it is known by, the most specific first."""
 
     names: tuple[str, ...]
     path: Path
 
 
 def list_pictures(source: Path, faults: Faults) -> list[PictureFile]:
-    """The pictures of a folder or a table, in order; none is opened.
+    """List the pictures of a folder or a table, in order; none is opened.
 
     Args:
-        source: a folder, searched to any depth (``.jpg``, ``.jpeg``, ``.png``, ``.webp``, ``.gif``); a picture goes by
-            its path without suffix, its file name, and its folder. Or a table (TSV, CSV, Parquet) with columns
-            ``entity`` and ``picture``, a path from the folder of the table on.
-        faults: what to do with bad rows of a table; notes are counted there.
+        source: a folder, searched recursively (``.jpg``, ``.jpeg``, ``.png``, ``.webp``, ``.gif``); see ``names_of``
+            for the names of a picture. Or a table (TSV, CSV, Parquet) with columns ``entity`` and ``picture``; the
+            latter is a path relative to the folder of the table.
+        faults: how to handle bad rows of a table; notes are counted there.
 
     Raises:
         InputError: there is no such folder or table, or the table breaks its format.
@@ -60,7 +60,12 @@ def _in_folder(folder: Path, faults: Faults) -> Iterator[PictureFile]:
 
 
 def names_of(name: str, file: str | None = None) -> tuple[str, ...]:
-    """The names a picture goes by: its path without suffix, its file name with and without one, its folder."""
+    """Names of a picture: its path without suffix, its file name with and without suffix, and its folder.
+
+    Args:
+        name: path without suffix, or an IRI, which is then the only name.
+        file: file name with suffix; ``None`` = unknown.
+    """
     folder, _, bare = name.rpartition("/")
     if "://" in name:
         return (name,)
@@ -86,31 +91,32 @@ def _in_table(table: Path, faults: Faults) -> Iterator[PictureFile]:
 
 
 def entity_rows(graph: KnowledgeGraph, names: Iterable[Sequence[str]], what: str, faults: Faults) -> dict[int, int]:
-    """Which item shows each entity row that has one.
+    """Assign items (pictures or their features) to the entities of a graph, by name.
 
-    Where the graph says which picture an entity has (``KnowledgeGraph.pictures``), the item of that name is taken.
-    Else an item belongs to the entity whose label is one of its names, as it stands or percent-encoded; or whose
-    label ends in it after the last ``/`` or ``#``, if only one does; or whose id it is in the files of DBP15K;
-    ``m.027rn`` is Freebase's ``/m/027rn``. The first item of an entity counts.
+    If the graph names the picture of an entity (``KnowledgeGraph.pictures``), the item of that name is assigned.
+    Otherwise an item belongs to the entity with a matching label. One of its names must equal, as written or
+    percent-encoded, the label, or the end of the label after the last ``/`` or ``#`` (if only one label has this end),
+    or the id of the entity in the files of DBP15K. ``m.027rn`` also matches Freebase's ``/m/027rn``. If several items
+    match an entity, the first counts.
 
     Args:
         graph: the graph.
-        names: of each item, the surest first.
-        what: what to call the items in notes.
-        faults: whose notes get the counts.
+        names: names of each item, the most specific first.
+        what: word for the items in notes.
+        faults: counts pictures of no entity, and additional pictures of one entity, in its notes.
 
     Returns:
-        Position of an item by entity row, rows ascending.
+        Position of the item by entity row, rows ascending, for entities that have one.
     """
     items = list(names)
     found: dict[int, int] = {}
-    said = _said(graph)
-    known = _Labels(graph)
+    named = _rows_by_picture(graph)
+    labels = _Labels(graph)
     unknown = several = 0
     for position, own in enumerate(items):
-        rows = next((said[name] for name in own if name in said), None)
+        rows = next((named[name] for name in own if name in named), None)
         if rows is None:
-            rows = next(([row] for name in own if (row := known.row(name)) is not None), [])
+            rows = next(([row] for name in own if (row := labels.row(name)) is not None), [])
         unknown += not rows
         for row in rows:
             several += row in found
@@ -120,9 +126,9 @@ def entity_rows(graph: KnowledgeGraph, names: Iterable[Sequence[str]], what: str
     return dict(sorted(found.items()))
 
 
-def _said(graph: KnowledgeGraph) -> dict[str, list[int]]:
-    """Entity rows by the picture the graph names for them: as it stands, its file name, and that without suffix."""
-    said: dict[str, list[int]] = {}
+def _rows_by_picture(graph: KnowledgeGraph) -> dict[str, list[int]]:
+    """Entity rows by the name of their picture in the graph: reference, path, file name, file name without suffix."""
+    rows: dict[str, list[int]] = {}
     for row, reference in enumerate(graph.pictures or ()):
         if reference:
             file = unquote(urlsplit(reference).path if "://" in reference else reference).rpartition("/")[2]
@@ -130,23 +136,24 @@ def _said(graph: KnowledgeGraph) -> dict[str, list[int]]:
             path = reference.removesuffix(os.path.splitext(reference)[1]) if "://" not in reference else reference
             for name in dict.fromkeys((reference, path, file, bare)):
                 if name:
-                    said.setdefault(name, []).append(row)
-    return said
+                    rows.setdefault(name, []).append(row)
+    return rows
 
 
 class _Labels:
-    """Entity rows by label, by end of label, and by id."""
+    """Entity rows by label, by the end of the label, and by id."""
 
     def __init__(self, graph: KnowledgeGraph) -> None:
         self.rows = {label: row for row, label in enumerate(graph.entities)}
         self.ends: dict[str, int | None] = {}
         for row, label in enumerate(graph.entities):
             end = label.rstrip("/").rpartition("/")[2].rpartition("#")[2]
-            self.ends[end] = None if end in self.ends else row  # an end that two entities share tells nothing
+            self.ends[end] = None if end in self.ends else row  # an end shared by two entities is ambiguous
         ids = graph.source_ids
         self.ids = {} if ids is None else {str(number): row for row, number in enumerate(ids.tolist())}
 
     def row(self, name: str) -> int | None:
+        """Row of the entity with this name, or ``None``."""
         plain = unquote(name)
         for each in (name, plain, f"/{name.replace('.', '/', 1)}" if name.startswith(("m.", "g.")) else name):
             if each in self.rows:

@@ -12,12 +12,11 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
-from mmkg.data.arrays.by_id import convert_images, read_images
+from mmkg.data.arrays.by_id import read_images
 from mmkg.data.arrays.safe_pickle import read_vectors
 from mmkg.errors import InputError, UsageError
-from mmkg.files import sha256_file
 
 
 def vectors(number=5, dim=4, dtype=np.float32):
@@ -247,7 +246,7 @@ def test_features_that_are_not_finite_name_the_entity(tmp_path):
     for value in (np.nan, np.inf, -np.inf):
         table = vectors(50)
         table[1234] = np.array([0, 1, value, 0], np.float32)
-        with pytest.raises(InputError, match="1 entities break this, first <1234>"):
+        with pytest.raises(InputError, match="1 vectors have NaN or infinity, first <1234>"):
             read_images(save(tmp_path, pickle.dumps(table)), label="<{}>".format)
     with pytest.raises(InputError, match="first 7$"):  # finite in float64, not in float32
         read_images(save(tmp_path, pickle.dumps({7: np.array([1e300])})))
@@ -320,21 +319,6 @@ def test_broken_and_oversized_files_are_refused(tmp_path):
         read_images(save(tmp_path, pickle.dumps(dict.fromkeys(range(1000), one))), max_bytes=100_000)
     with pytest.raises(UsageError, match=r"\.pkl, \.pickle, \.npz, \.safetensors"):
         read_images(save(tmp_path, b"", "a.pt"))
-
-
-def test_converting_writes_safetensors_once_and_whole(tmp_path):
-    source = save(tmp_path, pickle.dumps(vectors()))
-    written = convert_images(source, tmp_path / "a.safetensors")
-    again = read_images(tmp_path / "a.safetensors")
-    assert again.ids.tolist() == written.ids.tolist() == sorted(vectors())
-    assert again.features.tobytes() == read_images(source).features.tobytes()
-    assert load_file(tmp_path / "a.safetensors").keys() == {"ids", "features"}
-    assert sha256_file(source).encode() in (tmp_path / "a.safetensors").read_bytes()
-    with pytest.raises(InputError):
-        convert_images(save(tmp_path, b"broken", "b.pkl"), tmp_path / "b.safetensors")
-    with pytest.raises(UsageError, match=r"ends in \.safetensors"):
-        convert_images(source, tmp_path / "a.pkl")
-    assert sorted(os.listdir(tmp_path)) == ["a.safetensors", "b.pkl", "images.pkl"]
 
 
 @pytest.mark.skipif(not os.path.isfile("/proc/self/maps"), reason="needs /proc")

@@ -85,7 +85,7 @@ BAD = {
     "whole numbers": ({"names": as_names("a", "b", "c"), "features": FEATURES.astype(int)}, "int64"),
     "not finite": (
         {"names": as_names("a", "b", "c"), "features": FEATURES + np.float32(np.inf)},
-        "finite features, 3 break this",
+        "finite features, 3 vectors have NaN or infinity",
     ),
     "no UTF-8": ({"names": np.array([255, 254], np.uint8), "features": FEATURES[:1]}, "names in UTF-8"),
     "no width": ({"names": as_names("a"), "features": FEATURES[:1, :0]}, "float features"),

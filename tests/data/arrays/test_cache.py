@@ -84,7 +84,7 @@ def test_a_file_of_another_make_is_removed(tmp_path, arrays):
 def test_a_folder_that_cannot_be_written_costs_a_warning_only(tmp_path, caplog):
     (tmp_path / "file").write_text("in the way")
     filled(tmp_path / "file" / "cache")
-    assert "vectors are not kept in" in caplog.text
+    assert "cannot write vectors to the cache" in caplog.text
 
 
 def test_the_cache_lies_where_the_user_says(monkeypatch):
