@@ -170,9 +170,8 @@ def _read_hdf5(path: Path) -> tuple[list[str], np.ndarray]:
         with h5py.File(path, "r") as file:
             size = 0
             for name in file:
-                inside = isinstance(
-                    file.get(name, getlink=True), h5py.HardLink
-                )  # soft and external links may point to other files
+                # soft and external links may point to other files
+                inside = isinstance(file.get(name, getlink=True), h5py.HardLink)
                 data = file[name] if inside else None
                 if not isinstance(data, h5py.Dataset) or data.dtype.kind != "f" or data.size == 0:
                     raise InputError(f"expected numbers for picture {name!r}, got something else", path)
