@@ -1,4 +1,4 @@
-"""The errors a user can meet and mend."""
+"""Errors that a user can cause and correct."""
 
 import difflib
 from collections.abc import Iterable
@@ -6,16 +6,16 @@ from pathlib import Path
 
 
 class MmkgError(Exception):
-    """Something the user gave cannot be used; the message says what and what to do."""
+    """An input of the user cannot be used; the message names the input and the remedy."""
 
 
 class InputError(MmkgError, ValueError):
-    """Data that breaks the contract of its format.
+    """Data that violates their format.
 
     Args:
-        message: what was expected and what came.
-        path: the file, if there is one.
-        line: 1-based line in it, if there is one.
+        message: what was expected and what was found.
+        path: the file, if known.
+        line: line in the file, from 1, if known.
     """
 
     def __init__(self, message: str, path: str | Path | None = None, line: int | None = None) -> None:
@@ -26,15 +26,15 @@ class InputError(MmkgError, ValueError):
 
 
 class UsageError(MmkgError, ValueError):
-    """A name, key or value nobody knows; the command line answers with exit status 2."""
+    """An unknown name, key or value; the command line ends with exit status 2."""
 
 
 class MissingPackageError(MmkgError, ImportError):
-    """An optional package is absent; the message holds the pip command that brings it."""
+    """An optional package is not installed; the message contains the pip command that installs it."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Sentence that names the known words and the one nearest to ``name``."""
+    """Hint for an unknown name: the most similar known name, if any is similar, and all known names."""
     known = sorted(known)
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"did you mean {close[0]!r}? " if close else ""
@@ -42,10 +42,10 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def check_model(name: str, known: Iterable[str]) -> str:
-    """The name, if a model is called so.
+    """``name``, if a model has this name.
 
     Raises:
-        UsageError: none is; the message names the nearest one.
+        UsageError: no model has this name; the message contains the most similar name.
     """
     known = list(known)
     if name not in known:

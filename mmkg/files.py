@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, their hashes, and folders sealed by a manifest."""
+"""Atomic writing of files, their hashes, and the manifest that seals a run folder."""
 
 import hashlib
 import json
@@ -16,9 +16,9 @@ MANIFEST = "manifest.json"
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """Hand out a temporary path beside ``path``; rename it to ``path`` on success, remove it on error.
+    """Yield a temporary path in the folder of ``path``; rename it to ``path`` on success, remove it on error.
 
-    The file is flushed to disk before the rename, so a kill leaves the old file or the new one.
+    The file is flushed to disk before the rename, so that an interruption leaves either the old or the new file.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -38,7 +38,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write UTF-8 text, whole or not at all."""
+    """Write UTF-8 text atomically."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
@@ -52,15 +52,15 @@ def sha256_file(path: str | Path) -> str:
 def free_folder(
     out: str | Path | None, overwrite: bool, instead: str = "give another folder, or overwrite it"
 ) -> Path | None:
-    """The folder that a run is to be written to, checked before anything is read or learnt.
+    """The folder of a run to be written, checked before any work is done.
 
     Args:
-        out: folder, there or not; ``None`` for none.
-        overwrite: a finished run in it may be replaced.
-        instead: what to do where one may not.
+        out: folder, existing or not; ``None`` = the run is not written.
+        overwrite: whether a finished run in the folder may be replaced.
+        instead: remedy named in the message if it may not.
 
     Raises:
-        UsageError: it holds a finished run, or is a file.
+        UsageError: the folder contains a finished run, or is a file.
     """
     folder = None if out is None else Path(out)
     if folder is not None and (folder / MANIFEST).is_file() and not overwrite:
@@ -71,27 +71,29 @@ def free_folder(
 
 
 def write_manifest(folder: Path, names: Iterable[str], **facts: Any) -> None:
-    """Write the SHA-256 of each file, some facts, and a seal over both; the last file of a folder."""
+    """Write the SHA-256 of each file, some facts, and a seal over both; call it after all other files are written."""
     manifest = {**facts, "sha256": {name: sha256_file(folder / name) for name in sorted(names)}}
     text = json.dumps(manifest | {"seal": _seal(manifest)}, indent=1, ensure_ascii=False)
     write_text(folder / MANIFEST, text + "\n")
 
 
 def read_manifest(folder: Path, required: Iterable[str], *, format: int, again: str) -> dict[str, Any]:
-    """What ``write_manifest`` wrote, after checking the hash of each file.
+    """The content of a manifest, after the hash of each file was checked.
 
     Args:
-        folder: of a finished run.
-        required: files that must be there besides those that it names.
-        format: number that must stand in it.
-        again: what to do with a damaged folder, for the message.
+        folder: folder of a finished run.
+        required: files that must exist in addition to those in the manifest.
+        format: expected number of the run format.
+        again: remedy for a damaged folder, for the message.
 
     Raises:
-        InputError: no manifest, or anything is missing or damaged.
+        InputError: no manifest, another run format, or a file is missing or damaged.
     """
     path = folder / MANIFEST
     if not path.is_file():
-        state = "an unfinished run; start the same command again to go on" if folder.is_dir() else "no such folder"
+        state = (
+            "an unfinished run; start the same command again to continue it" if folder.is_dir() else "no such folder"
+        )
         raise InputError(f"expected a finished run with a manifest, found {state}", folder)
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
@@ -102,17 +104,18 @@ def read_manifest(folder: Path, required: Iterable[str], *, format: int, again: 
     if manifest.get("format") != format:
         raise InputError(f"expected run format {format}, got {manifest.get('format')}", path)
     if seal != _seal(manifest):
-        raise InputError(f"damaged manifest: it does not hash to its seal; {again}", path)
+        raise InputError(f"damaged manifest: its hash differs from its seal; {again}", path)
     for name in sorted(set(required) | set(hashes)):
         if not (folder / name).is_file():
             raise InputError(f"{name} is missing from this run; {again}", folder)
         if (found := sha256_file(folder / name)) != hashes.get(name):
             raise InputError(
-                f"{name} is damaged or not of this run: SHA-256 {found}, the manifest says {hashes.get(name)}", folder
+                f"{name} is damaged or belongs to another run: SHA-256 {found}, in the manifest {hashes.get(name)}",
+                folder,
             )
     return dict(manifest)
 
 
 def _seal(manifest: Mapping[str, Any]) -> str:
-    """SHA-256 of what a manifest says."""
+    """SHA-256 of the content of a manifest."""
     return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()

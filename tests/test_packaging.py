@@ -1,7 +1,10 @@
 """The package files say what the folders hold."""
 
+import ast
 import configparser
+import importlib.metadata
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -63,6 +66,42 @@ def test_every_file_that_is_not_python_is_package_data(setup):
     assert {path for path in files if path.suffix not in (".py", ".pyc")} == declared
 
 
+def imported():
+    """Top-level packages that the library imports, also inside functions, with the files that do."""
+    found = {}
+    for path in sorted((ROOT / "mmkg").rglob("*.py")):
+        names = []
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names += [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                names.append(node.module)
+            elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+                names += [node.args[0].value] if isinstance(node.args[0], ast.Constant) else []
+        for name in names:
+            found.setdefault(name.partition(".")[0], set()).add(path.relative_to(ROOT).as_posix())
+    return {name: files for name, files in found.items() if name and name not in {"mmkg", *sys.stdlib_module_names}}
+
+
+def test_every_package_that_is_imported_is_declared(setup):
+    """As a dependency or in an extra for users; ``dev`` does not count."""
+    extras = {name: text for name, text in setup["options.extras_require"].items() if name != "dev"}
+    declared = {
+        canonicalize_name(Requirement(line).name)
+        for text in (setup["options"]["install_requires"], *extras.values())
+        for line in lines(text)
+    }
+    known = importlib.metadata.packages_distributions()
+    for name, files in imported().items():
+        distributions = {canonicalize_name(each) for each in known.get(name, [name])}
+        assert distributions & declared, f"{name}, imported in {sorted(files)}, is not declared in setup.cfg"
+
+
+def test_the_development_extra_has_what_the_other_extras_have(setup):
+    extras = {name: set(lines(text)) for name, text in setup["options.extras_require"].items()}
+    assert set().union(*extras.values()) == extras["dev"]
+
+
 def test_licence_files_exist(setup):
     for name in words(setup["metadata"]["license_files"]):
         assert (ROOT / name).is_file(), name
@@ -80,7 +119,7 @@ def test_the_pins_satisfy_what_setup_cfg_asks_for(setup):
     extras = setup["options.extras_require"]
     requirements = [
         setup["options"]["install_requires"],
-        *(extras[name] for name in ("dev", "emoji", "rdf", "parquet", "hdf5", "image", "text")),
+        *(extras[name] for name in ("dev", "emoji", "rdf", "parquet", "hdf5", "fetch", "image", "text")),
     ]
     found = pins()
     for requirement in (Requirement(line) for text in requirements for line in lines(text)):

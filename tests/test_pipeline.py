@@ -23,9 +23,9 @@ from mmkg.learners.trained import build_model
 from mmkg.learners.validation import validator
 from mmkg.models import MCLEA, MCLEAConfig, MEAformer, RefinementConfig
 from mmkg.pipeline import resolve_device
+from mmkg.progress import TrainingProgress
 from mmkg.result.result import AlignmentResult
 from mmkg.training import loop
-from mmkg.training.progress import TrainingProgress
 
 
 def same_bits(one, other):

@@ -1,48 +1,49 @@
-"""Rewrites a pair of graphs in another format.
+"""``mmkg convert``: a pair of graphs in another format."""
 
-mmkg convert FOLDER OUT --to parquet
-mmkg convert left.ttl right.nt.gz OUT --links links.rdf --to openea --keep-split
-mmkg convert FOLDER OUT --to ntriples --links-to oaei
-"""
-
-import argparse
 import sys
 from pathlib import Path
+from typing import Annotated
 
-import mmkg
+import typer
 
-from ..config.parse import with_settings
-from ..data.formats.write import LINK_WRITERS, WRITERS
-from ..errors import MmkgError
+from .options import SeedOptions, Source, expanded, load_pair
+from .shown import print_json
 
 
-def main() -> int:
-    """Run the command."""
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("source", nargs="+", help="what `mmkg describe` takes: a pair, or two graphs")
-    options.add_argument("target", type=Path, help="folder to write")
-    options.add_argument("--to", required=True, choices=WRITERS, help="format")
-    options.add_argument("--links", help="links of two graphs")
-    options.add_argument("--links-to", choices=LINK_WRITERS, help="format of the links, where two graphs are written")
-    options.add_argument("--keep-split", action="store_true", help="write which links train, validate and test, too")
-    options.add_argument("--seed", type=int, default=0, help="of the split")
-    options.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="e.g. data.fold=721_5fold/1")
-    args = options.parse_args()
-    try:
-        settings = with_settings({}, [*args.set, *([f"data.links={args.links}"] if args.links else [])])
-        source = args.source[0] if len(args.source) == 1 else args.source
-        task = mmkg.load(source, seed=args.seed, **settings.get("data", {}))
-        folder = mmkg.write_pair(task, args.target, args.to, keep_split=args.keep_split, links=args.links_to)
-    except MmkgError as error:
-        print(f"convert: {error}", file=sys.stderr)
-        return 1
+@expanded
+def convert(
+    *,
+    source: Source,
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write.")],
+    to: Annotated[str, typer.Option(help="Format: dbp15k, openea, mmkb, ntriples, tsv, csv or parquet.")],
+    links_to: Annotated[
+        str | None,
+        typer.Option(
+            help="Format of the links of two graphs: tsv, csv, parquet, jsonl, nt, oaei or sssom.",
+            show_default="as the graphs",
+        ),
+    ] = None,
+    keep_split: Annotated[
+        bool, typer.Option("--keep-split", help="Also write which links are for training, validation and test.")
+    ] = False,
+    options: SeedOptions,
+) -> None:
+    """Write a pair of graphs in another format.
+
+    --keep-split writes a fold (openea) or a column `part` of the links (tsv, csv, parquet, jsonl); --seed is the random
+    seed of that split.
+    """
+    from ..data.formats.write import write_pair
+
+    task, _ = load_pair(source, options, ("data", "seed"), "convert")
+    folder = write_pair(task, out, to, keep_split=keep_split, links=links_to)
+    if options.as_json:
+        sizes = {"left": task.left.num_entities, "right": task.right.num_entities}
+        links = len(task.links.all())
+        print_json({"folder": str(folder), "entities": sizes, "links": links, "notes": dict(task.notes)})
+        return
     for note, number in task.notes.items():
         print(f"{note}: {number:,}", file=sys.stderr)
     print(
         f"{task.left.num_entities:,} + {task.right.num_entities:,} entities, {len(task.links.all()):,} links: {folder}"
     )
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,4 +1,4 @@
-"""What an installation is made of: versions, the active FAISS, BLAS kernels, threads, memory, GPUs, extras."""
+"""``mmkg doctor``: versions, the active FAISS, BLAS kernels, threads, memory, GPUs and extras of an installation."""
 
 import base64
 import hashlib
@@ -11,17 +11,29 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from .options import Json, expanded
+from .shown import print_json
+
 LIBRARIES = ("torch", "torch_geometric", "faiss", "numpy", "scipy", "networkx")
 FAISS_DISTRIBUTIONS = ("faiss-cpu", "faiss-gpu", "faiss-gpu-cu11", "faiss-gpu-cu12")
 SLOW_KERNELS = ("prescott", "nehalem", "katmai", "core2", "penryn", "generic")
 SWAP = "pip uninstall -y faiss-cpu faiss-gpu; pip install --force-reinstall --no-deps {name}"
 
 
-def diagnose() -> dict[str, Any]:
-    """Everything `mmkg doctor` shows, as plain values that JSON can hold. Never raises.
+@expanded
+def doctor(as_json: Json = False) -> None:
+    """Print versions, the FAISS build, BLAS kernels and threads."""
+    if as_json:
+        print_json(diagnose())
+    else:
+        print(diagnose_text())
 
-    What cannot be read is ``None`` or a text with the error; ``warnings`` lists what should be mended,
-    each with what to do.
+
+def diagnose() -> dict[str, Any]:
+    """All facts that `mmkg doctor` shows, as plain values that JSON can hold. Never raises.
+
+    A fact that cannot be read is ``None`` or a text with the error. ``warnings`` lists the problems, each with its
+    remedy.
     """
     report: dict[str, Any] = {
         "mmkg": _try(lambda: importlib.import_module("mmkg").__version__),
@@ -42,7 +54,7 @@ def diagnose() -> dict[str, Any]:
 
 
 def diagnose_text() -> str:
-    """The same for people, one fact a line, warnings last. Never raises."""
+    """The facts as text, one a line, then the warnings. Never raises."""
     report = diagnose()
     lines: list[tuple[str, str]] = [(name, str(report[name])) for name in ("mmkg", "python", "platform")]
     lines += [(name, str(version)) for name, version in report["versions"].items()]
@@ -64,7 +76,7 @@ def diagnose_text() -> str:
 def _try(read: Callable[[], Any]) -> Any:
     try:
         return read()
-    except Exception as error:  # the doctor reports what is broken instead of breaking on it
+    except Exception as error:  # a broken library is reported, not raised
         return f"{type(error).__name__}: {error}"
 
 
@@ -88,10 +100,10 @@ def _version(module: str) -> str | None:
 
 
 def _load(module: str) -> Any:
-    if module == "faiss":  # through the search half, which chooses the kernel of FAISS's BLAS
+    if module == "faiss":  # through mmkg.search, which chooses the kernel of FAISS's BLAS
         try:
             return importlib.import_module("mmkg.search.faiss_index").import_faiss()
-        except Exception:  # absent or broken: the plain import below says how
+        except Exception:  # absent or broken: the plain import below raises the reason
             pass
     return importlib.import_module(module)
 
@@ -136,7 +148,7 @@ def _distribution_version(name: str) -> str | None:
 
 
 def _owns_its_files(distribution: str) -> bool:
-    """Whether the compiled FAISS on disk is the one this distribution brought, by the hash in its RECORD."""
+    """Whether the compiled FAISS on disk has the hash in the RECORD of this distribution."""
     files = importlib.metadata.files(distribution) or []
     libraries = [file for file in files if re.fullmatch(r"_swigfaiss[^/]*\.(so|pyd)", file.name)]
     for file in libraries:
@@ -158,7 +170,7 @@ def _blas() -> list[dict[str, str]] | str:
 
 
 def _short_path(path: str) -> str:
-    """The part below site-packages, which names the package that brought the library."""
+    """The part of a path below site-packages, which names the package that contains the library."""
     return re.split(r"(?:site|dist)-packages[\\/]", path)[-1]
 
 
@@ -177,7 +189,7 @@ def _cache() -> dict[str, Any]:
 
 
 def _extras() -> dict[str, str]:
-    """Per extra "" if all its packages are there, else the pip command that brings them."""
+    """For each extra "" if all its packages are installed, else the pip command that installs them."""
     state: dict[str, str] = {}
     for requirement in importlib.metadata.requires("mmkg") or []:
         found = re.match(r"([A-Za-z0-9._-]+).*extra\s*==\s*['\"]([^'\"]+)['\"]", requirement)

@@ -1,76 +1,101 @@
-"""Shows which attributes of a pair are compared by value, and some linked entities with all that is said of them.
+"""``mmkg inspect``: the compared attributes of a pair, and some linked entities with their facts."""
 
-mmkg inspect emoji-fr-en
-mmkg inspect left.nt right.nt --links links.tsv --links-shown 3
-"""
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
-import argparse
-import sys
+import typer
 
-import numpy as np
+from .options import SeedOptions, Source, expanded, load_pair
+from .shown import print_json
 
-import mmkg
-
-from ..config.parse import with_settings
-from ..data.describe import describe_text
-from ..data.features.evidence import value_evidence
-from ..errors import MmkgError
+if TYPE_CHECKING:
+    from ..data.kg import KnowledgeGraph
+    from ..data.task import AlignmentTask
 
 
-def main() -> int:
-    """Run the command."""
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("source", nargs="+", help="what `mmkg describe` takes: a pair, or two graphs")
-    options.add_argument("--links", help="links of two graphs")
-    options.add_argument("--links-shown", type=int, default=5, help="how many links")
-    options.add_argument("--facts", type=int, default=6, help="how many triples and attributes of each entity")
-    options.add_argument("--attributes", type=int, default=20, help="how many compared attributes")
-    options.add_argument("--seed", type=int, default=0, help="of the choice")
-    options.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="e.g. data.format=mmkb")
-    args = options.parse_args()
-    try:
-        settings = with_settings({}, [*args.set, *([f"data.links={args.links}"] if args.links else [])])
-        source = args.source[0] if len(args.source) == 1 else args.source
-        task = mmkg.load(source, **settings.get("data", {}))
-    except MmkgError as error:
-        print(f"inspect: {error}", file=sys.stderr)
-        return 1
+@expanded
+def inspect(
+    *,
+    source: Source,
+    links_shown: Annotated[int, typer.Option(min=0, help="Number of links shown.")] = 5,
+    facts: Annotated[int, typer.Option(min=0, help="Triples and attributes shown of each entity.")] = 6,
+    attributes: Annotated[int, typer.Option(min=0, help="Number of compared attributes shown.")] = 20,
+    options: SeedOptions,
+) -> None:
+    """Show compared attributes and some linked entities of a pair.
+
+    Links are drawn at random from all known links, with --seed. Attributes are compared by value; the numbers are the
+    share of training links whose values agree, in excess of chance, at each resolution.
+    """
+    from ..data.describe import describe, describe_text
+    from ..data.features.evidence import value_evidence
+
+    task, experiment = load_pair(source, options, ("data", "seed"), "inspect")
+    compared = list(value_evidence(task).comparisons[:attributes])
+    links = [
+        tuple(facts_of(graph, row, facts) for graph, row in ((task.left, i), (task.right, j)))
+        for i, j in _drawn(task, links_shown, experiment.seed)
+    ]
+    if options.as_json:
+        found = [
+            {name: getattr(each, name) for name in ("left", "right", "links", "factor", "agreement")}
+            for each in compared
+        ]
+        shown = [{"left": left.as_dict(), "right": right.as_dict()} for left, right in links]
+        print_json({"pair": describe(task), "compared": found, "links": shown})
+        return
     print(describe_text(task))
-    compared = value_evidence(task).comparisons
     if compared:
-        print("attributes compared by value, the most telling first; share of training links that agree beyond chance:")
-    for each in compared[: args.attributes]:
+        print("attributes compared by value, best evidence first; share of training links that agree beyond chance:")
+    for each in compared:
         unit = "" if each.factor == 1 else f", right x {each.factor:.4g}"
         shares = " ".join(f"{share:.2f}" for share in each.agreement)
         print(f"  {each.left} = {each.right} ({each.links} links{unit}): {shares}")
-    links = task.links.all()
-    chosen = np.random.default_rng(args.seed).permutation(len(links))[: args.links_shown]
-    for i, j in links[chosen].tolist():
-        print(f"{task.left.label(i)}  =  {task.right.label(j)}")
-        for side, graph, entity in (("left", task.left, i), ("right", task.right, j)):
-            print(f"  {side}: {graph.entities[entity]}")
-            for line in said(graph, entity, args.facts):
+    for left, right in links:
+        print(f"{left.label}  =  {right.label}")
+        for side, entity in (("left", left), ("right", right)):
+            print(f"  {side}: {entity.uri}")
+            for line in entity.lines:
                 print(f"    {line}")
-    return 0
 
 
-def said(graph: mmkg.KnowledgeGraph, entity: int, most: int) -> list[str]:
-    """Names, pictures, triples and attributes of one entity, as lines."""
-    found = []
+@dataclass(frozen=True)
+class EntityFacts:
+    """One entity: its URI or string, its display label, and lines with names, pictures, triples and attributes."""
+
+    uri: str
+    label: str
+    lines: list[str]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Values for JSON."""
+        return {"uri": self.uri, "label": self.label, "facts": self.lines}
+
+
+def facts_of(graph: "KnowledgeGraph", entity: int, most: int) -> EntityFacts:
+    """Names, pictures, triples and attributes of one entity, at most ``most`` triples and ``most`` attributes."""
+    import numpy as np
+
+    lines = []
     for what, column in (("name", graph.names), ("picture", graph.pictures)):
         if column is not None and column[entity]:
-            found.append(f"{what}: {column[entity]}")
+            lines.append(f"{what}: {column[entity]}")
     if graph.images is not None and entity in graph.images.rows:
-        found.append(f"image features: {graph.images.features.shape[1]} numbers")
+        lines.append(f"image features: {graph.images.features.shape[1]} numbers")
     rows = np.flatnonzero((graph.triples[:, ::2] == entity).any(axis=1))
     for head, kind, tail in graph.triples[rows[:most]].tolist():
-        found.append(f"{graph.label(head)} -- {graph.relations[kind]} -> {graph.label(tail)}")
+        lines.append(f"{graph.label(head)} -- {graph.relations[kind]} -> {graph.label(tail)}")
     facts = graph.attributes
     own = np.flatnonzero(facts.entity == entity)
-    found += [f"{facts.names[facts.attribute[k]]}: {facts.values[k] or '(no value)'}" for k in own[:most].tolist()]
+    lines += [f"{facts.names[facts.attribute[k]]}: {facts.values[k] or '(no value)'}" for k in own[:most].tolist()]
     more = max(0, len(rows) - most) + max(0, len(own) - most)
-    return [*found, f"and {more} more"] if more else found
+    return EntityFacts(graph.entities[entity], graph.label(entity), [*lines, f"and {more} more"] if more else lines)
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _drawn(task: "AlignmentTask", number: int, seed: int) -> list[tuple[int, int]]:
+    """Some of all links, drawn at random."""
+    import numpy as np
+
+    links = task.links.all()
+    chosen = np.random.default_rng(seed).permutation(len(links))[:number]
+    return [(i, j) for i, j in links[chosen].tolist()]

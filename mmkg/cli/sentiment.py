@@ -1,4 +1,4 @@
-"""``mmkg sentiment``: train, sweep over rates of what is missing, predict one sample."""
+"""``mmkg sentiment``: train, sweep over missing rates, predict one sample."""
 
 import json
 import sys
@@ -9,7 +9,8 @@ import typer
 
 from ..errors import InputError, UsageError
 from ..files import free_folder
-from .options import INSTEAD, Config, Device, Json, Out, Overwrite, Seed, Settings, settings_of
+from .options import INSTEAD, DeviceOptions, Json, Options, Out, Overwrite, SeedOptions, expanded, setting
+from .shown import print_cost, print_json
 
 if TYPE_CHECKING:
     from ..sentiment.config import SentimentExperiment
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from ..sentiment.result import SentimentResult
 
 app = typer.Typer(
-    help="Sentiment from text, audio and vision, any of them missing (TFR-Net, TATE).",
+    help="Sentiment from text, audio and vision with parts missing.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -30,83 +31,91 @@ Data = Annotated[
         "files with one vector per utterance, or of HDF5 files with sequences of words.",
     ),
 ]
-SETS = "sets"  # of modalities, instead of rates
+SETS = "sets"  # --missing: every set of modalities instead of rates
 Model = Annotated[str | None, typer.Option(help="tfr-net or tate.", show_default="tfr-net")]
 
 
 @app.command(epilog="Example: mmkg sentiment train synthetic --missing frame:0.3 --out RUN")
+@expanded
 def train(
+    *,
     data: Data,
     model: Model = None,
     missing: Annotated[
         str | None,
-        typer.Option(help="frame:0.3, frame:mixed, modality:0.3, modality:text=1, block:0.2.", show_default="none"),
+        typer.Option(
+            help="Unit and rate of what is missing: frame:0.3, frame:mixed, modality:0.3, modality:text=1, block:0.2.",
+            show_default="nothing",
+        ),
     ] = None,
     out: Out = None,
     overwrite: Overwrite = False,
-    as_json: Json = False,
-    seed: Seed = None,
-    device: Device = "auto",
-    config: Config = None,
-    settings: Settings = None,
+    options: SeedOptions,
 ) -> None:
-    """Train a model with parts missing, choose the epoch on validation, print figures of the test split."""
+    """Train a model on data with parts missing.
+
+    The epoch is selected on the validation split; metrics of the test split are printed.
+    """
     from ..sentiment.policy import MissingPolicy
     from ..sentiment.training import fit
 
-    experiment = _experiment(model, seed, config, settings)
+    experiment = _experiment(model, options)
     policy = None if missing is None else MissingPolicy.parse(missing)
     free_folder(out, overwrite, INSTEAD)
     result = fit(
         _read(data, experiment),
         experiment=experiment,
         missing=policy,
-        device=device,
+        device=options.device,
         out=out,
         overwrite=overwrite,
         progress=True,
     )
-    _print(result, as_json)
-    if out is not None and not as_json:
-        print(f"\nrun folder: {out}   (ask with: mmkg sentiment predict {out} SAMPLE)")
+    _print(result, options.as_json)
+    if out is not None and not options.as_json:
+        print(f"\nrun folder: {out}   (use it with: mmkg sentiment predict {out} SAMPLE)")
 
 
 @app.command(epilog="Example: mmkg sentiment sweep synthetic --missing frame:0,0.5 --seeds 1")
+@expanded
 def sweep(
+    *,
     data: Data,
     missing: Annotated[
         str,
         typer.Option(
-            help="Unit and rates: modality:0.0..0.7 in steps of 0.1, or frame:0,0.3,0.5. sets = each set of modalities."
+            help="Unit and rates: modality:0.0..0.7 (in steps of 0.1) or frame:0,0.3,0.5; or sets: every set of "
+            "modalities."
         ),
     ],
     model: Model = None,
-    seeds: Annotated[int, typer.Option(help="How many: 0, 1, ...")] = 3,
+    seeds: Annotated[int, typer.Option(help="Number of random seeds: 0, 1, ...")] = 3,
     train: Annotated[
         str,
         typer.Option(
-            help="each = a model per rate (P1, P3b, P4); mixed = one trained at mixed rates (P2; of sets P3a); "
-            "complete = one trained on complete data; or several: each,complete."
+            help="each: one model per rate (P1, P3b, P4); mixed: one model trained at mixed rates (P2; with sets P3a); "
+            "complete: one model trained on complete data; or several, e.g. each,complete."
         ),
     ] = "each",
     by_pattern: Annotated[
-        bool, typer.Option("--by-pattern", help="Figures of test and validation by what a sample lacks, too.")
+        bool,
+        typer.Option("--by-pattern", help="Also report metrics by the modalities that a sample lacks."),
     ] = False,
     recalibrate: Annotated[
         bool,
         typer.Option(
-            "--recalibrate", help="Once more with scores set right by the inputs of the whole split (transductive)."
+            "--recalibrate", help="Also report metrics of scores recalibrated on the inputs of the whole split."
         ),
     ] = False,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for runs, sweep.csv, sweep.json, sweep.html with plots.")
+        Path | None, typer.Option(help="Folder for the runs and sweep.csv, sweep.json, sweep.html with plots.")
     ] = None,
-    as_json: Json = False,
-    device: Device = "auto",
-    config: Config = None,
-    settings: Settings = None,
+    options: DeviceOptions,
 ) -> None:
-    """Figures at each missing rate, mean and deviation over seeds, and the area under their curve."""
+    """Evaluate a model at several missing rates, over several seeds.
+
+    Prints the metrics at each rate, their mean and deviation over seeds, and the area under the curve.
+    """
     from ..sentiment.policy import MissingPolicy
     from ..sentiment.sweeping import combinations_of
     from ..sentiment.sweeping import sweep as run
@@ -115,7 +124,7 @@ def sweep(
     policies = [] if missing == SETS else MissingPolicy.parse_sweep(missing)
     if seeds < 1:
         raise UsageError(f"--seeds: expected 1 or more, got {seeds}")
-    experiment = _experiment(model, None, config, settings)
+    experiment = _experiment(model, options)
     given = _read(data, experiment)
     found = run(
         given,
@@ -125,14 +134,17 @@ def sweep(
         ways=train.split(","),
         by_pattern=by_pattern,
         recalibrate=recalibrate,
-        device=device,
+        device=options.device,
         out=out,
         on_run=lambda line: print(line, file=sys.stderr, flush=True),
     )
     if out is not None:
         found.save(out)
-    print(json.dumps(found.to_dict()) if as_json else found.table())
-    if out is not None and not as_json:
+    if options.as_json:
+        print_json(found.to_dict())
+        return
+    print(found.table())
+    if out is not None:
         print(f"\nplots: {out / 'sweep.html'}")
 
 
@@ -147,13 +159,16 @@ def predict(
     ],
     as_json: Json = False,
 ) -> None:
-    """Sentiment of one sample, any modality absent; no masks are needed."""
+    """Predict the sentiment of one sample.
+
+    Any modality may be absent; no masks are needed.
+    """
     from ..sentiment.result import SentimentResult
 
     result = SentimentResult.load(run)
     found = result.predict(read_sample(sample))
     if as_json:
-        print(json.dumps(found))
+        print_json(found)
         return
     if "score" in found:
         low, high = result.shape.label_range
@@ -168,10 +183,10 @@ def predict(
 
 
 def read_sample(path: Path) -> dict[str, Any]:
-    """Features by modality out of a JSON, npz or safetensors file.
+    """Features by modality from a JSON, npz or safetensors file, each ``[T, d]``.
 
     Raises:
-        InputError: another kind of file, or a damaged one.
+        InputError: no such file, another kind of file, or a damaged one.
     """
     import numpy as np
     from safetensors import SafetensorError
@@ -198,7 +213,7 @@ def read_sample(path: Path) -> dict[str, Any]:
 
 
 def _read(path: str, experiment: "SentimentExperiment") -> "SentimentData":
-    """The data; what the reader did to them goes to stderr."""
+    """The data; the notes of the reader go to stderr."""
     from ..sentiment.readers.sources import load
 
     data = load(path, experiment.data)
@@ -207,15 +222,14 @@ def _read(path: str, experiment: "SentimentExperiment") -> "SentimentData":
     return data
 
 
-def _experiment(
-    model: str | None, seed: int | None, config: Path | None, settings: list[str] | None
-) -> "SentimentExperiment":
+def _experiment(model: str | None, options: Options) -> "SentimentExperiment":
     from ..sentiment.config import SentimentExperiment
 
-    return SentimentExperiment.of(settings_of(model, seed, config, settings))
+    return SentimentExperiment.of(options.values(after=[] if model is None else [setting("model", model)]))
 
 
 def _print(result: "SentimentResult", as_json: bool) -> None:
+    """Print metrics, protocol and cost of a run."""
     record = result.record
     if as_json:
         values = {
@@ -226,16 +240,15 @@ def _print(result: "SentimentResult", as_json: bool) -> None:
             "peak_rss_mb": record.peak_rss_mb,
             "training": {name: record.protocol[name] for name in ("epochs", "best_epoch")},
         }
-        print(json.dumps(values))
+        print_json(values)
         return
     from ..report.tables import text_table
 
     names = list(result.metrics)
     rows = [
-        [split, *(f"{found[name]:.3f}" for name in names)]
-        for split, found in (("test", result.metrics), ("valid", result.valid_metrics))
+        [split, *(f"{metrics[name]:.3f}" for name in names)]
+        for split, metrics in (("test", result.metrics), ("valid", result.valid_metrics))
     ]
     print(text_table(["split", *names], rows, left=[0]))
     print(result.protocol.describe())
-    spent = "  ".join(f"{name} {value:.1f} s" for name, value in record.seconds.items())
-    print(f"{spent}   peak memory {record.peak_rss_mb} MB")
+    print_cost(record.seconds, record.peak_rss_mb)

@@ -6,8 +6,8 @@ from torch import Tensor
 
 from ..matching import MATCHERS, Matching
 from ..models import MODELS, AlignmentModel
+from ..progress import show_round
 from ..training import bootstrap, propose
-from ..training.progress import show_round
 from ..typing import IntArray
 from . import LEARNERS
 from .refined import Refined

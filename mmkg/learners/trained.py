@@ -11,8 +11,8 @@ from ..data.features.build import build_inputs
 from ..data.tensors.inputs import EntityInputs
 from ..errors import UsageError
 from ..models import MODELS, AlignmentModel, trained_models
+from ..progress import TrainingProgress
 from ..training import fit
-from ..training.progress import TrainingProgress
 from ..typing import IntArray
 from .setting import CHECKPOINT, Learned, Setting, identity
 from .validation import validator

@@ -16,9 +16,9 @@ from ..compute.seeding import derive_seed
 from ..config.parse import check_seed, merged
 from ..errors import UsageError
 from ..files import free_folder
+from ..progress import TrainingProgress
 from ..report import RunRecord, Stopwatch
 from ..training import FitResult, TrainingConfig, optimise
-from ..training.progress import TrainingProgress
 from .build import Shape, build_model, on_device, policy_of, scores_of
 from .config import SentimentExperiment
 from .data import SentimentData, feature_statistics

@@ -1,4 +1,9 @@
-"""Unpacks archives nobody vouches for: plain files inside one folder, within limits, all or nothing."""
+"""Unpacking of untrusted archives: regular files inside one folder, within limits, all or nothing.
+
+Members are copied from a stream; ``tarfile`` and ``zipfile`` extract nothing. Zip and tar share the checks of names,
+duplicates and sizes, which are stricter than ``tarfile.data_filter``: that accepts links inside the folder, duplicates
+and any size.
+"""
 
 import bz2
 import gzip
@@ -20,12 +25,12 @@ from typing import IO, NamedTuple
 from ..errors import InputError
 
 BLOCK = 1 << 20
-SLACK = 1 << 20  # bytes that any archive may grow to, whatever its size
+SLACK = 1 << 20  # bytes of content that every archive may have, however small it is
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 
 
 class Limits(NamedTuple):
-    """What an archive may hold: members, bytes after decompression, and those per byte of the archive."""
+    """Limits of an archive: members, bytes after decompression, and these per byte of the archive."""
 
     members: int = 20_000
     size: int = 20 << 30
@@ -33,7 +38,7 @@ class Limits(NamedTuple):
 
 
 class Member(NamedTuple):
-    """A member: its name, its size as the archive has it, and how to read it (``None`` for a folder)."""
+    """A member: its name, its size by the archive, and a function that opens it (``None`` for a folder)."""
 
     name: str
     size: int
@@ -41,18 +46,19 @@ class Member(NamedTuple):
 
 
 def unpack(archive: Path, target: Path, limits: Limits | None = None) -> dict[str, str]:
-    """Unpack a zip or tar archive into a new folder, which is there when all of it is, else not at all.
+    """Unpack a zip or tar archive into a new folder; after an error, the folder does not exist.
 
     Args:
         archive: ``.zip``, ``.tar``, ``.tar.gz``, ``.tgz``, ``.tar.bz2`` or ``.tar.xz``.
-        target: must not exist.
-        limits: see ``Limits``.
+        target: folder to create.
+        limits: by default those of ``Limits``.
 
     Returns:
-        SHA-256 by path in ``target``.
+        SHA-256 of each file by its path in ``target``.
 
     Raises:
-        InputError: the archive is damaged, or a member is a link, a device, lies outside, comes twice or is too much.
+        InputError: ``target`` exists; the archive is damaged; a member is a link or a device, has a path outside the
+            folder or occurs twice; or a limit is exceeded.
     """
     limits = limits or Limits()
     if target.exists():
@@ -66,10 +72,10 @@ def unpack(archive: Path, target: Path, limits: Limits | None = None) -> dict[st
     except (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError) as error:
         raise InputError(f"expected a zip or tar archive, got a damaged one: {error}", archive) from None
     except OSError as error:
-        if error.errno is not None:  # of the disk, not of the archive
+        if error.errno is not None:  # a fault of the disk, not of the archive
             raise
         raise InputError(f"expected a zip or tar archive, got a damaged one: {error}", archive) from None
-    except (NotImplementedError, RuntimeError) as error:  # a method of compression, a password
+    except (NotImplementedError, RuntimeError) as error:  # unknown compression, or a password
         raise InputError(f"cannot be unpacked: {error}", archive) from None
     finally:
         shutil.rmtree(place, ignore_errors=True)
@@ -79,7 +85,7 @@ def unpack(archive: Path, target: Path, limits: Limits | None = None) -> dict[st
 def _unpack(archive: Path, place: Path, limits: Limits) -> dict[str, str]:
     most = min(limits.size, limits.ratio * archive.stat().st_size + SLACK)
     digests: dict[str, str] = {}
-    seen: dict[str, str] = {}  # what a name is on a file system that minds neither case nor accents
+    seen: dict[str, str] = {}  # names by what they are on a file system that ignores case and accents
     total = members = 0
     for member in _members(archive):
         members += 1
@@ -129,14 +135,14 @@ def _members(archive: Path) -> Iterator[Member]:
             if not (entry.isreg() or entry.isdir()) or entry.issparse():
                 raise _special(archive, entry.name)
             yield Member(entry.name, entry.size, None if entry.isdir() else partial(_extracted, tar, entry))
-        if stream.tell() != tar.offset + tarfile.BLOCKSIZE:  # the block of zeros that ends it
+        if stream.tell() != tar.offset + tarfile.BLOCKSIZE:  # the block of zeros at the end
             raise EOFError("its end is missing")
-        if len(stream.read(SLACK)) == SLACK:  # to the end, where a compressed file has its check sum
+        if len(stream.read(SLACK)) == SLACK:  # to the end: a compressed file has its checksum there
             raise InputError("expected nothing after the last member, got more", archive)
 
 
 def _stream(archive: Path) -> IO[bytes] | gzip.GzipFile:
-    """The bytes of a tar archive, compressed or not."""
+    """The bytes of a tar archive, decompressed if necessary."""
     with archive.open("rb") as file:
         head = file.read(6)
     if head.startswith(b"\x1f\x8b"):
@@ -154,7 +160,7 @@ def _extracted(tar: tarfile.TarFile, entry: tarfile.TarInfo) -> IO[bytes]:
 
 
 def _inside(name: str, archive: Path) -> PurePosixPath:
-    """The path of a member below the folder it is unpacked to."""
+    """The path of a member relative to the folder; an error if it is outside or no valid name."""
     path = PurePosixPath(name)
     bad = not path.parts or len(name) > 1000 or any(len(part.encode("utf-8", "replace")) > 255 for part in path.parts)
     bad = bad or "\\" in name or any(ord(sign) < 32 or ord(sign) == 127 for sign in name)

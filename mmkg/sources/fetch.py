@@ -1,23 +1,17 @@
-"""Fetches public data sets: resumed where it was cut, checked by hash, unpacked with care.
+"""Public data sets: download, verify and unpack the files listed in ``sources.toml``.
 
-mmkg fetch --list
-mmkg fetch openea
-mmkg fetch openea --to FOLDER --verify
-
-What a host gives to browsers only is named with its page and the place where it goes; the same command then goes on.
---verify needs no network: it compares every file with its known hash, or with the one of the day it was fetched.
+A file that its host gives to browsers only is named with its web page and the path to save it at; after that, ``fetch``
+continues with the other files.
 """
 
-import argparse
 import json
-import sys
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ..errors import InputError, MmkgError, UsageError, nearest
+from ..errors import InputError
 from ..files import sha256_file, write_text
 from .archives import unpack
 from .downloads import check_digests, download
@@ -31,14 +25,14 @@ class SourceFile:
     """A file of a data set.
 
     Args:
-        name: its path in the folder of the data set.
-        url: where it can be had; empty = by browser alone.
-        page: where a browser gets it; by default the page of the data set.
-        code: what that page asks for.
-        size: in bytes, if it is known.
-        sha256, sha512: hexadecimal, if the publisher states them.
-        unpack: folder to which the archive is unpacked; empty = it is none.
-        max_mb: what an endless download is cut at.
+        name: path in the folder of the data set.
+        url: address for the download; empty = only with a browser.
+        page: web page for the download with a browser; empty = the page of the data set.
+        code: access code that the web page requires.
+        size: bytes, if known.
+        sha256, sha512: hexadecimal, if published.
+        unpack: folder, in that of the data set, to unpack an archive into; empty = not an archive.
+        max_mb: largest size in MB; a longer download is refused.
     """
 
     name: str
@@ -53,13 +47,20 @@ class SourceFile:
 
     @property
     def digests(self) -> dict[str, str]:
-        """The hashes that are known, by name."""
+        """The published hashes by name."""
         return {kind: value for kind in ("sha256", "sha512") if (value := getattr(self, kind))}
 
 
 @dataclass(frozen=True)
 class Source:
-    """A data set: what it is, its page, its files, and what ``mmkg describe`` takes of ``{folder}``."""
+    """A data set.
+
+    Args:
+        about: one line about its content.
+        page: its web page.
+        files: its files.
+        load: arguments of ``mmkg describe`` for it, with ``{folder}`` for its folder; empty = not a pair of graphs.
+    """
 
     about: str
     page: str
@@ -68,10 +69,10 @@ class Source:
 
 
 def read_sources(path: Path = SOURCES) -> dict[str, Source]:
-    """The data sets that are known.
+    """Data sets by name, from a TOML file; by default those that come with mmkg.
 
     Raises:
-        InputError: the file breaks its format.
+        InputError: the file violates its format.
     """
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -84,18 +85,19 @@ def read_sources(path: Path = SOURCES) -> dict[str, Source]:
 
 
 def fetch(source: Source, folder: Path, *, progress: bool = True) -> list[str]:
-    """Bring a data set into a folder, as far as it can be had without a browser.
+    """Download and unpack a data set, as far as possible without a browser. Existing files are kept.
 
     Args:
         source: the data set.
-        folder: made if it is not there; ``FETCHED.json`` in it notes size and SHA-256 of each file.
-        progress: show bars, if stderr is a terminal.
+        folder: created if absent; ``FETCHED.json`` in it records the size and SHA-256 of each file.
+        progress: show bars, on a terminal only.
 
     Returns:
-        A sentence for every file that only a browser can get and that is not there yet.
+        One instruction for each missing file that can only be downloaded with a browser.
 
     Raises:
-        InputError: a file cannot be had or is another one; what came before it stays.
+        InputError: a file cannot be downloaded or has another hash; the files before it are kept.
+        MissingPackageError: ``requests`` is not installed.
     """
     record = _read_record(folder)
     missing = []
@@ -122,18 +124,24 @@ def fetch(source: Source, folder: Path, *, progress: bool = True) -> list[str]:
 
 
 def verify(source: Source, folder: Path) -> list[str]:
-    """What is wrong with a fetched data set, a sentence each; no network is needed."""
+    """Check the files of a data set against their hashes, without network access.
+
+    A file without published hash is compared with its hash at the first download.
+
+    Returns:
+        One sentence for each missing or changed file; empty = all files are unchanged.
+    """
     record = _read_record(folder)
     problems = []
     for file in source.files:
         path = folder / file.name
         if not path.is_file():
-            problems.append(f"{path}: is not there")
+            problems.append(f"{path}: missing")
             continue
         noted = record.get(file.name, {})
         expected = file.digests or ({"sha256": noted["sha256"]} if "sha256" in noted else {})
         if not expected:
-            problems.append(f"{path}: its hash is not known, and it was not fetched by this tool")
+            problems.append(f"{path}: has no published hash and was not downloaded by mmkg")
         else:
             try:
                 check_digests(path, expected, path)
@@ -142,21 +150,23 @@ def verify(source: Source, folder: Path) -> list[str]:
         for name, sha256 in noted.get("unpacked", {}).items():
             inner = folder / file.unpack / name
             if not inner.is_file():
-                problems.append(f"{inner}: is not there")
+                problems.append(f"{inner}: missing")
             elif sha256_file(inner) != sha256:
-                problems.append(f"{inner}: differs from what was unpacked")
+                problems.append(f"{inner}: changed since it was unpacked")
     return problems
 
 
 def _by_hand(source: Source, file: SourceFile, path: Path) -> str:
+    """Instruction for a download with a browser."""
     code = f" (code {file.code})" if file.code else ""
     return (
         f"open {file.page or source.page}{code} in a browser, download {PurePosixPath(file.name).name} and save it as "
-        f"{path}; then give the same command again"
+        f"{path}; then run the same command again"
     )
 
 
 def _note(folder: Path, record: dict[str, Any], file: SourceFile, path: Path, sha256: str) -> None:
+    """Record a file; ``hash`` is ``expected`` if it was compared with a published hash."""
     how = "expected" if file.digests else "seen"
     record[file.name] = {"url": file.url, "size": path.stat().st_size, "sha256": sha256, "hash": how}
     _write_record(folder, record)
@@ -169,48 +179,9 @@ def _read_record(folder: Path) -> dict[str, Any]:
     except ValueError as error:
         raise InputError(f"expected JSON, got {error}; remove the file to fetch again", path) from None
     if not isinstance(record, dict) or not all(isinstance(each, dict) for each in record.values()):
-        raise InputError("expected files with their hashes; remove the file to fetch again", path)
+        raise InputError("expected an object of files with their hashes; remove the file to fetch again", path)
     return record
 
 
 def _write_record(folder: Path, record: Mapping[str, Any]) -> None:
     write_text(folder / RECORD, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
-
-
-def main() -> int:
-    """Run the command."""
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("name", nargs="?", help="data set, see --list")
-    options.add_argument("--to", type=Path, help="folder (data/NAME)")
-    options.add_argument("--verify", action="store_true", help="only say whether what is there is right")
-    options.add_argument("--list", action="store_true", help="name the data sets")
-    options.add_argument("--sources", type=Path, default=SOURCES, help="another list of data sets")
-    args = options.parse_args()
-    try:
-        sources = read_sources(args.sources)
-        if args.list:
-            for name, source in sources.items():
-                print(f"{name:<14} {source.about}")
-            return 0
-        if args.name not in sources:
-            raise UsageError(f"unknown data set {args.name!r}; {nearest(str(args.name), sources)}")
-        source, folder = sources[args.name], args.to or Path("data") / args.name
-        left = verify(source, folder) if args.verify else fetch(source, folder)
-    except (MmkgError, OSError) as error:
-        print(f"fetch: {error}", file=sys.stderr)
-        return 2 if isinstance(error, UsageError) else 1
-    for sentence in left:
-        print(f"fetch: {sentence}", file=sys.stderr)
-    if left:
-        return 1
-    unknown = sum(not file.digests for file in source.files)
-    print(f"{len(source.files)} files in {folder} are {'right' if args.verify else 'there'}")
-    if unknown:
-        print(f"{unknown} of them have no published hash: the one of the day they were fetched is in {folder / RECORD}")
-    if source.load:
-        print(f"look at them: mmkg describe {source.load.format(folder=folder)}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mmkg.errors import InputError
+from mmkg.errors import InputError, MissingPackageError
 
 CONTENT = bytes(range(256)) * 1024  # 256 KiB
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -202,7 +202,7 @@ def test_a_cut_download_goes_on_where_it_was(get, server, tmp_path):
 
 
 def test_a_download_that_is_always_cut_is_kept_for_the_next_time(get, server, tmp_path):
-    with pytest.raises(InputError, match=r"cut after 1,000 bytes .*; the same command goes on from there"):
+    with pytest.raises(InputError, match=r"cut after 1,000 bytes .*; the same command continues from there"):
         get("always-cut")
     assert left(tmp_path) == ["file.part", "file.part.json"]
     assert (tmp_path / "file.part").read_bytes() == CONTENT[:1000]
@@ -247,9 +247,9 @@ BAD = {
     "endless-without-length": ({}, "expected at most 1,000,000 bytes, the host sends more"),
     "announces-much": ({}, "expected at most 1,000,000 bytes, the host has 1,000,000,000,000"),
     "cut-chunks": ({}, "the download was cut after"),
-    "wrong-part": ({}, "asked for the bytes from 1,000 on, got 'bytes 500-"),
+    "wrong-part": ({}, "requested the bytes from 1,000 on, got 'bytes 500-"),
     "page": ({}, "the host sends a web page; open the address in a browser"),
-    "zipped": ({}, "expected the file as it is, got it as gzip"),
+    "zipped": ({}, "expected the file as it is, got it encoded as gzip"),
     "gone": ({}, "the host answers 404 Not Found"),
     "forbidden": ({}, "the host answers 403 Forbidden"),
     "loop": ({}, "got more than 5 redirects"),
@@ -279,23 +279,27 @@ def test_what_was_there_stays_when_a_download_fails(get, tmp_path):
     assert (tmp_path / "file").read_bytes() == b"old"
 
 
-# --- the tool
+def test_a_download_without_requests_names_the_extra(get, monkeypatch):
+    monkeypatch.setitem(sys.modules, "requests", None)
+    with pytest.raises(MissingPackageError, match=r"pip install 'mmkg\[fetch\]'"):
+        get("good")
+
+
+# --- data sets, through the command
 
 
 @pytest.fixture
-def fetch(server, downloads, load_tool, tmp_path, monkeypatch, capsys):
-    """Run the tool on a list of data sets: exit code, stdout, stderr."""
-    tool = load_tool("mmkg.sources.fetch")
+def fetch(server, downloads, run, tmp_path, monkeypatch):
+    """Run the command on a list of data sets: exit code, stdout, stderr."""
     monkeypatch.chdir(tmp_path)
 
-    def run(sources, *arguments):
+    def fetch(sources, *arguments):
         text = sources.replace("HOST", f"http://127.0.0.1:{server.server_port}")
         (tmp_path / "sources.toml").write_text(text)
-        monkeypatch.setattr(sys, "argv", ["fetch.py", *arguments, "--sources", "sources.toml"])
-        code = tool.main()
-        return code, *capsys.readouterr()
+        done = run("fetch", *arguments, "--sources", "sources.toml")
+        return done.code, done.out, done.err
 
-    return run
+    return fetch
 
 
 SMALL = f"""
@@ -317,8 +321,8 @@ def test_a_data_set_is_fetched_once_and_noted(fetch, server, tmp_path):
     code, out, err = fetch(SMALL, "small")
     assert (code, err) == (0, "")
     assert out == (
-        "2 files in data/small are there\n"
-        "1 of them have no published hash: the one of the day they were fetched is in data/small/FETCHED.json\n"
+        "2 files in data/small are complete\n"
+        "1 of them have no published hash; their hash at the first download is in data/small/FETCHED.json\n"
         "look at them: mmkg describe data/small --set x=1\n"
     )
     record = json.loads((tmp_path / "data" / "small" / "FETCHED.json").read_text())
@@ -335,16 +339,16 @@ def test_verify_needs_no_network_and_finds_what_changed(fetch, server, tmp_path)
     folder = tmp_path / "data" / "small"
     server.asked.clear()
     code, out, _ = fetch(SMALL, "small", "--verify")
-    assert code == 0 and out.startswith("2 files in data/small are right\n")
+    assert code == 0 and out.startswith("2 files in data/small are unchanged\n")
     (folder / "one").write_bytes(CONTENT[:-1] + b"\0")
     (folder / "sub" / "two").write_bytes(b"x")
     code, _, err = fetch(SMALL, "small", "--verify")
     assert code == 1 and err.count("\n") == 2
     assert (
-        f"fetch: data/small/one: expected sha256 {SHA256}, got " in err and "fetch: data/small/sub/two: expected" in err
+        f"mmkg: data/small/one: expected sha256 {SHA256}, got " in err and "mmkg: data/small/sub/two: expected" in err
     )
     (folder / "one").unlink()
-    assert "data/small/one: is not there" in fetch(SMALL, "small", "--verify")[2]
+    assert "data/small/one: missing" in fetch(SMALL, "small", "--verify")[2]
     assert server.asked == []
 
 
@@ -357,7 +361,7 @@ def test_a_file_that_was_put_there_is_checked_too(fetch, tmp_path):
     (tmp_path / "data" / "small" / "one").write_bytes(CONTENT)
     (tmp_path / "data" / "small" / "sub").mkdir()
     (tmp_path / "data" / "small" / "sub" / "two").write_bytes(b"from elsewhere")
-    assert "sub/two: its hash is not known, and it was not fetched" in fetch(SMALL, "small", "--verify")[2]
+    assert "sub/two: has no published hash and was not downloaded by mmkg" in fetch(SMALL, "small", "--verify")[2]
     assert fetch(SMALL, "small")[0] == 0 and fetch(SMALL, "small", "--verify")[0] == 0
 
 
@@ -377,12 +381,12 @@ def test_what_needs_a_browser_is_named_with_its_page_and_place(fetch, tmp_path):
     code, out, err = fetch(MANUAL, "manual", "--to", "place")
     assert (code, out) == (1, "")
     assert err == (
-        "fetch: open https://example.org/share (code abcd) in a browser, download x.pkl and save it as "
-        "place/pkls/x.pkl; then give the same command again\n"
+        "mmkg: open https://example.org/share (code abcd) in a browser, download x.pkl and save it as "
+        "place/pkls/x.pkl; then run the same command again\n"
     )
     (tmp_path / "place" / "pkls").mkdir(parents=True)
     (tmp_path / "place" / "pkls" / "x.pkl").write_bytes(CONTENT)
-    assert fetch(MANUAL, "manual", "--to", "place")[:2] == (0, "1 files in place are there\n")
+    assert fetch(MANUAL, "manual", "--to", "place")[:2] == (0, "1 files in place are complete\n")
     assert fetch(MANUAL, "manual", "--to", "place", "--verify")[0] == 0
 
 
@@ -417,7 +421,7 @@ def test_an_archive_is_unpacked_with_care_and_verified(fetch, server, tmp_path):
     (unpacked / "a" / "ent_links").unlink()
     code, _, err = fetch(ARCHIVE, "packed", "--verify")
     assert code == 1
-    assert "unpacked/b: differs from what was unpacked" in err and "unpacked/a/ent_links: is not there" in err
+    assert "unpacked/b: changed since it was unpacked" in err and "unpacked/a/ent_links: missing" in err
 
 
 def test_a_hostile_archive_is_kept_but_not_unpacked(fetch, server, tmp_path):
@@ -449,20 +453,6 @@ def test_a_damaged_record_is_refused(fetch, tmp_path):
         (tmp_path / "data" / "small" / "FETCHED.json").write_text(text)
         code, _, err = fetch(SMALL, "small")
         assert code == 1 and "FETCHED.json: expected" in err and "remove the file to fetch again" in err
-
-
-def test_the_examples_of_the_help_run(load_tool, monkeypatch, capsys, tmp_path):
-    tool = load_tool("mmkg.sources.fetch")
-    monkeypatch.chdir(tmp_path)
-    lines = [line.split()[2:] for line in tool.__doc__.splitlines() if line.startswith("mmkg fetch")]
-    assert [line[-1] for line in lines] == ["--list", "openea", "--verify"]
-    monkeypatch.setattr(tool, "download", lambda url, path, **options: pytest.fail("the network was asked"))
-    for line in (lines[0], lines[2]):
-        monkeypatch.setattr(sys, "argv", ["fetch.py", *line])
-        assert tool.main() == int(line[-1] == "--verify")
-    out, err = capsys.readouterr()
-    assert re.search(r"^openea +OpenEA v2\.0: ", out, flags=re.MULTILINE)
-    assert err == "fetch: FOLDER/OpenEA_dataset_v2.0.zip: is not there\n"
 
 
 def test_the_list_that_is_shipped_is_sound(load_tool):

