@@ -10,7 +10,8 @@ import numpy as np
 from .data.task import AlignmentTask
 from .errors import InputError, UsageError, nearest
 from .pipeline import align
-from .result.result import AlignmentResult, check_threshold
+from .result.calibrate import check_threshold
+from .result.result import AlignmentResult
 from .typing import FloatArray
 
 

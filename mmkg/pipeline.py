@@ -23,6 +23,7 @@ from .learners.validation import capped
 from .modalities import SURFACE
 from .models import AlignmentModel
 from .report import RunRecord, Stopwatch
+from .result.embeddings import Embeddings
 from .result.result import AlignmentResult
 from .typing import FloatArray
 
@@ -106,10 +107,9 @@ def align(
         valid_candidates=search.valid_candidates if capped(task, search) else None,
         seed=experiment.seed,
     )
+    embeddings = Embeddings(_stored(learned.left, search.store), _stored(learned.right, search.store), learned.widths)
     aligned = AlignmentResult(
-        left=_stored(learned.left, search.store),
-        right=_stored(learned.right, search.store),
-        widths=learned.widths,
+        embeddings=embeddings,
         entities=(EntityTable.of(task.left), EntityTable.of(task.right)),
         links=replace(task.links, test=test),  # a pivot may be a test link: it was found, not given
         experiment=experiment,
@@ -136,7 +136,7 @@ def align(
         protocol=aligned.protocol.as_dict() | dict(learned.course),
         metrics=aligned.metrics,
     )
-    aligned = aligned.annotated(record=record)
+    aligned = replace(aligned, record=record)
     if folder is not None:
         aligned.save(folder)
         for checkpoint in folder.glob(CHECKPOINT.format("*")):

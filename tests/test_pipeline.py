@@ -629,7 +629,7 @@ def test_matches_are_counted_on_test_links(small_result):
 def test_an_assignment_over_all_pairs_ranks_as_its_dense_plan(small_result, candidates):
     settings = {"search": {"sinkhorn": {"k": 1000, "iterations": 500, "temperature": 0.1}}}
     experiment = Experiment.of(merged(small_result.experiment.to_dict(), settings))
-    result = small_result.annotated(experiment=experiment)
+    result = replace(small_result, experiment=experiment)
     metrics = result.evaluate_assignment(candidates=candidates)
     left, right, test = small_result.left, small_result.right, small_result.links.test
     pools = [np.unique(test[:, s]) if candidates == "test" else np.arange(len(x)) for s, x in enumerate((left, right))]

@@ -60,10 +60,8 @@ def evaluate(
         result = result.evaluated(candidates=candidates, csls_k=csls_k, rescoring=rescoring, device=options.device)
     judged: dict[str, Any] | None = None
     if counterparts:
-        from ..result.calibrate import judge_counterparts
-
         with watch.phase("counterparts"):
-            judged = judge_counterparts(result)
+            judged = result.judge_counterparts()
     record = replace(result.record, seconds=watch.wall, peak_rss_mb=peak_rss_mb())
     print_result(replace(result, record=record), options.as_json, sample=0, judged=judged)
 
@@ -140,7 +138,7 @@ def match(
     Links below the threshold are left out.
     """
     from ..report.export import FORMATS, LINES, Export, unmatched_of, write_links
-    from ..result.result import check_threshold
+    from ..result.calibrate import check_threshold
 
     _not_both(threshold, min_precision)
     if form not in FORMATS:

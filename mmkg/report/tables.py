@@ -68,7 +68,7 @@ def matches_table(matches: Iterable[Mapping[str, Any]], *, style: Style = "text"
 
 
 def counterparts_text(judged: Mapping[str, Any], *, matcher: str) -> str:
-    """What `mmkg.calibrate.judge_counterparts` found, for people, with its protocol."""
+    """What `AlignmentResult.judge_counterparts` found, for people, with its protocol."""
     share, chosen = judged["share"], judged["threshold"]
     how = "estimated" if judged["estimated"] else "as told"
     names = ("precision", "recall", "f1", "none_precision", "none_recall", "none_f1", "calibration_error")

@@ -1,9 +1,10 @@
-"""A run on disk: every file written whole, and a manifest with the SHA-256 of each, last."""
+"""A run on disk: every file is written whole, and a manifest with the SHA-256 of each comes last."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,9 +19,10 @@ from ..errors import InputError
 from ..evaluation import Protocol
 from ..files import atomic_path, read_manifest, write_manifest, write_text
 from ..matching import Counterparts
-from ..report import RunRecord, write_tsv
+from ..report import Link, RunRecord, write_tsv
 from ..search import load_index, save_index
-from .result import AlignmentResult
+from .calibrate import Confidences
+from .embeddings import Embeddings, EmbeddingSearch
 
 FORMAT = 1
 FILES = (
@@ -38,8 +40,37 @@ FILES = (
 WEIGHTS = "model.safetensors"
 
 
-def write_run(result: AlignmentResult, folder: str | Path) -> Path:
+@dataclass(frozen=True)
+class RunContent:
+    """What a run folder holds; the fields are those of ``AlignmentResult``."""
+
+    embeddings: Embeddings
+    entities: tuple[EntityTable, EntityTable]
+    links: LinkSplit
+    experiment: Experiment
+    protocol: Protocol
+    metrics: Mapping[str, Mapping[str, float]]
+    record: RunRecord
+    history: Sequence[Mapping[str, Any]]
+    description: Mapping[str, Any]
+    weights: Mapping[str, torch.Tensor]
+
+    @property
+    def confidences(self) -> Confidences:
+        """Confidences of the run, with its search."""
+        search = self.experiment.search
+        searcher = EmbeddingSearch(self.embeddings, self.protocol.csls_k, search)
+        return Confidences(searcher, self.links, search, self.experiment.seed)
+
+
+def write_run(run: RunContent, folder: str | Path, *, matches: Iterable[Link], report: str) -> Path:
     """Write a run folder.
+
+    Args:
+        run: the content.
+        folder: made if it does not exist.
+        matches: the links of ``alignment.tsv``.
+        report: the page ``report.html``.
 
     Returns:
         The folder.
@@ -47,38 +78,46 @@ def write_run(result: AlignmentResult, folder: str | Path) -> Path:
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "manifest.json").unlink(missing_ok=True)
-    write_text(folder / "config.toml", result.experiment.to_toml())
-    tables = [{"labels": t.labels, "names": t.names, "display": t.display} for t in result.entities]
+    confidences = run.confidences
+    searcher = confidences.searcher
+    write_text(folder / "config.toml", run.experiment.to_toml())
+    tables = [{"labels": t.labels, "names": t.names, "display": t.display} for t in run.entities]
     write_text(folder / "entities.json", json.dumps(tables, ensure_ascii=False))
-    parts = {name: getattr(result.links, name).tolist() for name in ("train", "valid", "test")}
+    parts = {name: getattr(run.links, name).tolist() for name in ("train", "valid", "test")}
     write_text(folder / "links.json", json.dumps(parts))
-    embeddings = {"left": torch.from_numpy(result.left), "right": torch.from_numpy(result.right)}
-    if result.protocol.csls_k:
-        means = zip(("left_mean", "right_mean"), result.csls_means, strict=True)
-        embeddings |= {name: torch.from_numpy(mean) for name, mean in means}
-    _write_tensors(folder / "embeddings.safetensors", embeddings, {"widths": json.dumps(dict(result.widths))})
+    tensors = {"left": torch.from_numpy(run.embeddings.left), "right": torch.from_numpy(run.embeddings.right)}
+    if searcher.csls_k:
+        means = zip(("left_mean", "right_mean"), searcher.means(), strict=True)
+        tensors |= {name: torch.from_numpy(mean) for name, mean in means}
+    _write_tensors(folder / "embeddings.safetensors", tensors, {"widths": json.dumps(run.embeddings.widths)})
     (folder / WEIGHTS).unlink(missing_ok=True)
-    if result.weights:
-        _write_tensors(folder / WEIGHTS, result.weights, {"model": result.experiment.model})
-    write_text(folder / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in result.history))
-    write_text(folder / "record.json", result.record.to_json())
-    save_index(result.index(), folder / "index.faiss", about={"fingerprint": result.record.fingerprint})
-    write_tsv(folder / "alignment.tsv", result.export())
-    write_text(folder / "report.html", result.report())
-    names = [*FILES, *([WEIGHTS] if result.weights else [])]
-    learnt = None if result.counterparts is None else result.counterparts.as_dict()
-    write_manifest(folder, names, format=FORMAT, description=result.description, counterparts=learnt)
+    if run.weights:
+        _write_tensors(folder / WEIGHTS, run.weights, {"model": run.experiment.model})
+    write_text(folder / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in run.history))
+    write_text(folder / "record.json", run.record.to_json())
+    save_index(searcher.index(), folder / "index.faiss", about={"fingerprint": run.record.fingerprint})
+    write_tsv(folder / "alignment.tsv", matches)
+    write_text(folder / "report.html", report)
+    names = [*FILES, *([WEIGHTS] if run.weights else [])]
+    learnt = confidences.counterparts
+    write_manifest(
+        folder,
+        names,
+        format=FORMAT,
+        description=run.description,
+        counterparts=None if learnt is None else learnt.as_dict(),
+    )
     return folder
 
 
-def read_run(folder: str | Path, *, fingerprint: str | None = None) -> AlignmentResult:
+def read_run(folder: str | Path, *, fingerprint: str | None = None) -> RunContent:
     """Read a run folder, after checking the hash of each file.
 
-    Embeddings are mapped into memory, not read: what is not asked for stays on the disk.
+    Embeddings are mapped into memory, not read: rows that are not used stay on the disk.
 
     Args:
         folder: written by ``write_run``.
-        fingerprint: of the data it must belong to, if that matters.
+        fingerprint: fingerprint of the data that the run must belong to; ``None`` = any data.
 
     Raises:
         InputError: no run, a file is missing or damaged, or the run belongs to other data.
@@ -99,29 +138,27 @@ def read_run(folder: str | Path, *, fingerprint: str | None = None) -> Alignment
     parts = json.loads((folder / "links.json").read_text(encoding="utf-8"))
     protocol = {f.name: record.protocol[f.name] for f in fields(Protocol) if f.name in record.protocol}
     protocol = {name: tuple(value) if isinstance(value, list) else value for name, value in protocol.items()}
-    history = [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
-    stored = load_index(folder / "index.faiss", expect={"fingerprint": record.fingerprint})
-    result = AlignmentResult(
-        left=tensors["left"].numpy(),
-        right=tensors["right"].numpy(),
-        widths=widths,
+    run = RunContent(
+        embeddings=Embeddings(tensors["left"].numpy(), tensors["right"].numpy(), widths),
         entities=(left, right),
         links=LinkSplit(**{name: np.array(rows, dtype=np.int64).reshape(-1, 2) for name, rows in parts.items()}),
         experiment=Experiment.of(read_toml(folder / "config.toml")),
         protocol=Protocol(**protocol),
         metrics=record.metrics,
         record=record,
-        history=history,
+        history=[json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()],
         description=manifest["description"],
         weights=load_file(folder / WEIGHTS) if WEIGHTS in manifest["sha256"] else {},
     )
-    result.indexes["left"] = stored.index
+    confidences = run.confidences
+    stored = load_index(folder / "index.faiss", expect={"fingerprint": record.fingerprint})
+    confidences.searcher.keep_index("left", stored.index)
     if "left_mean" in tensors:
-        result.__dict__["csls_means"] = (tensors["left_mean"].numpy(), tensors["right_mean"].numpy())
+        confidences.searcher.keep_means((tensors["left_mean"].numpy(), tensors["right_mean"].numpy()))
     if "counterparts" in manifest:
         learnt = manifest["counterparts"]
-        result.__dict__["counterparts"] = None if learnt is None else Counterparts.from_dict(learnt)
-    return result
+        confidences.keep(None if learnt is None else Counterparts.from_dict(learnt))
+    return run
 
 
 def _write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], metadata: dict[str, str]) -> None:

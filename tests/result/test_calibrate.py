@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 
 from mmkg.errors import UsageError
-from mmkg.result.calibrate import judge_counterparts
 
 
 def test_known_truth_and_the_graph_are_judged_apart(small_result):
-    judged = judge_counterparts(small_result)
+    judged = small_result.judge_counterparts()
     links, learnt = small_result.links, small_result.counterparts
     assert (
         judged["share"] == learnt.share and judged["least"] == judged["threshold"]["value"] == small_result.threshold()
@@ -30,7 +29,7 @@ def test_known_truth_and_the_graph_are_judged_apart(small_result):
     }
     assert {name: judged["graph"][name] for name in expected} == pytest.approx(expected)
     # an answer that must be wrong is worth nothing, so that recall is that of plain best answers at threshold 0
-    everything = judge_counterparts(small_result, threshold=0.0)["known"]
+    everything = small_result.judge_counterparts(threshold=0.0)["known"]
     nearest, _ = small_result.neighbors(1)
     hits = (nearest.ids[links.test[:, 0], 0] == links.test[:, 1]).mean()
     assert everything["recall"] == pytest.approx(hits) and everything["none_recall"] == 0
@@ -41,7 +40,7 @@ def test_without_test_or_validation_links_nothing_is_judged(small_result):
     for part, number in (("test", 0), ("valid", 9)):
         links = dataclasses.replace(small_result.links, **{part: getattr(small_result.links, part)[:number]})
         with pytest.raises(UsageError, match="test links and at least 10 validation links"):
-            judge_counterparts(dataclasses.replace(small_result, links=links))
+            dataclasses.replace(small_result, links=links).judge_counterparts()
 
 
 def test_all_entities_linked_leaves_nobody_to_estimate_from(small_result):

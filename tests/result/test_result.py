@@ -14,6 +14,7 @@ from mmkg.data.entities import EntityTable
 from mmkg.data.features.build import build_inputs
 from mmkg.errors import InputError, UsageError
 from mmkg.models import EVA, EVAConfig
+from mmkg.result.embeddings import Embeddings
 from mmkg.result.result import AlignmentResult
 from mmkg.search import IndexConfig
 
@@ -222,16 +223,21 @@ def test_confidence_is_a_probability_that_rises_with_the_margin(small_result):
     np.testing.assert_allclose(sure[7], expected, atol=1e-4)
 
 
+def without_indexes(result):
+    """The same run as if nothing had been computed from its embeddings."""
+    return dataclasses.replace(result, embeddings=Embeddings(result.left, result.right, result.widths))
+
+
 def test_without_an_index_few_entities_are_scored_with_all_others(small_result, monkeypatch):
-    monkeypatch.setattr("mmkg.result.result.LARGEST_FLAT", 10)
-    monkeypatch.setattr("mmkg.result.result.BLOCK_ROWS", 32)
+    monkeypatch.setattr("mmkg.result.embeddings.LARGEST_FLAT", 10)
+    monkeypatch.setattr("mmkg.result.embeddings.BLOCK_ROWS", 32)
     rows = np.array([4, 17, 88])
     for csls_k in (3, 0):
         protocol = dataclasses.replace(small_result.protocol, csls_k=csls_k)
-        bare = dataclasses.replace(small_result, protocol=protocol)
-        bare.__dict__["csls_means"] = small_result.csls_means
+        bare = dataclasses.replace(without_indexes(small_result), protocol=protocol)
+        bare.searcher.keep_means(small_result.csls_means)
         found = bare.nearest(rows, 3, "right")
-        assert bare.indexes == {}
+        assert not any(bare.searcher.has_index(side) for side in ("left", "right"))
         scores = (
             csls_by_hand(small_result.left, small_result.right) if csls_k else small_result.left @ small_result.right.T
         )
@@ -243,7 +249,7 @@ def test_without_an_index_few_entities_are_scored_with_all_others(small_result, 
 
 def test_what_was_learnt_about_counterparts_is_saved_with_the_run(small_result, small_run):
     loaded = AlignmentResult.load(small_run)
-    assert "counterparts" in vars(loaded)  # not found out again
+    loaded.embeddings.kept(loaded.calibration.key, lambda: pytest.fail("calibrated again"))
     assert loaded.counterparts.as_dict() == small_result.counterparts.as_dict()
     assert loaded.threshold() == small_result.threshold()
 
@@ -426,7 +432,6 @@ def test_an_index_of_another_run_is_refused(small_result, tmp_path, monkeypatch)
         "run_folder.save_index",
         "run_folder.write_text",
         "run_folder.save_file",
-        "result.render_report",
     ],
 )
 def test_a_save_that_fails_leaves_no_run_and_no_half_written_file(small_result, small_run, copy, monkeypatch, writer):
@@ -479,6 +484,41 @@ def test_a_run_without_test_links_has_matches_but_no_metrics(small_task, tmp_pat
     assert len(loaded.sample(5)) == 5
 
 
+def test_a_report_that_fails_leaves_the_run_of_before(small_result, copy, monkeypatch):
+    def fails(**arguments):
+        raise ValueError("no report")
+
+    monkeypatch.setattr("mmkg.result.result.render_report", fails)
+    with pytest.raises(ValueError, match="no report"):
+        small_result.save(copy)
+    assert AlignmentResult.load(copy).metrics == small_result.metrics
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"matcher": "greedy"}, {"test_queries": 5}, {"store": "float16"}, {"matchable": 0.4}, {"valid_queries": 11}],
+)
+def test_other_settings_keep_the_index_and_what_does_not_depend_on_them(small_run, settings, monkeypatch):
+    loaded = AlignmentResult.load(small_run)
+    index, means = loaded.index(), loaded.csls_means
+    search = dataclasses.replace(loaded.experiment.search, **settings)
+    other = dataclasses.replace(loaded, experiment=dataclasses.replace(loaded.experiment, search=search))
+    with monkeypatch.context() as patch:
+        patch.setattr("mmkg.result.embeddings.build_index", None)  # would fail if it were called
+        assert other.index() is index and other.csls_means is means
+    kept = other.calibration.key == loaded.calibration.key
+    assert kept == settings.keys().isdisjoint({"matchable", "valid_queries"})
+    assert (other.matching is loaded.matching) == (kept and "matcher" not in settings)
+
+
+@pytest.mark.parametrize("settings", [{"index": "exact"}, {"options": IndexConfig(hnsw_m=16)}])
+def test_another_index_is_built_when_its_settings_change(small_run, settings):
+    loaded = AlignmentResult.load(small_run)
+    search = dataclasses.replace(loaded.experiment.search, **settings)
+    other = dataclasses.replace(loaded, experiment=dataclasses.replace(loaded.experiment, search=search))
+    assert other.index() is not loaded.index() and other.csls_means is loaded.csls_means
+
+
 def test_few_validation_links_give_no_confidence(small_result):
     links = dataclasses.replace(small_result.links, valid=small_result.links.valid[:9])
     result = dataclasses.replace(small_result, links=links)
@@ -489,7 +529,7 @@ def test_few_validation_links_give_no_confidence(small_result):
 
 def test_a_restricted_run_need_not_be_ranked(small_result, monkeypatch):
     expected = small_result.restrict(["name"])
-    monkeypatch.setattr("mmkg.result.result.evaluate", None)  # would fail if it were called
+    monkeypatch.setattr("mmkg.result.judge.evaluate", None)  # would fail if it were called
     unranked = small_result.restrict(["name"], evaluate=False)
     assert unranked.metrics == {} and np.array_equal(unranked.left, expected.left)
 
@@ -531,9 +571,9 @@ def test_a_matcher_takes_the_number_of_candidates(small_result):
 
 def test_a_large_run_goes_through_lists_of_each_modality(small_result, tmp_path, monkeypatch):
     """The limit of flat search put below the size: with so few lists that all are read, the answers are exact."""
-    for module in ("mmkg.result.result", "mmkg.search.index", "mmkg.search.means"):
+    for module in ("mmkg.result.result", "mmkg.result.embeddings", "mmkg.search.index", "mmkg.search.means"):
         monkeypatch.setattr(f"{module}.LARGEST_FLAT", 50)
-    large = dataclasses.replace(small_result)  # nothing cached
+    large = without_indexes(small_result)
     for found, expected in zip(large.csls_means, small_result.csls_means, strict=True):
         np.testing.assert_allclose(found, expected, atol=1e-5)
     assert large.index().kind == large.index("right").kind == "parts"

@@ -82,6 +82,7 @@ def run(size: int, args: argparse.Namespace) -> dict[str, dict[str, float]]:
     from mmkg.evaluation import Protocol
     from mmkg.learners.trained import build_model
     from mmkg.report import RunRecord
+    from mmkg.result.embeddings import Embeddings
     from mmkg.result.result import AlignmentResult
     from mmkg.sources.synthetic import LIKE_DBP15K, twin_graphs
     from mmkg.training import fit
@@ -103,9 +104,7 @@ def run(size: int, args: argparse.Namespace) -> dict[str, dict[str, float]]:
     embeddings = phase("embed", model.embed, inputs).numpy()
     search = experiment.search
     result = AlignmentResult(
-        left=embeddings[: inputs.num_left],
-        right=embeddings[inputs.num_left :],
-        widths=model.widths,
+        embeddings=Embeddings(embeddings[: inputs.num_left], embeddings[inputs.num_left :], model.widths),
         entities=(EntityTable.of(task.left), EntityTable.of(task.right)),
         links=task.links,
         experiment=experiment,

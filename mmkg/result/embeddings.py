@@ -1,0 +1,243 @@
+"""Embeddings of both graphs, and their nearest-neighbour search."""
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+
+from ..config.search import SearchConfig
+from ..errors import UsageError, nearest
+from ..fusion import modality_shares
+from ..search import INDEXES, Index, Neighbors, build_index, csls_neighbors
+from ..search.exact import ExactIndex
+from ..search.index import LARGEST_FLAT
+from ..search.means import csls_pair_means, mean_scores
+from ..search.neighbors import sort_neighbors
+from ..search.vectors import unit_rows
+from ..typing import FloatArray, IntArray
+
+SIDES = ("left", "right")
+BLOCK_BYTES = 256 << 20  # size of a block of entities that are scored at a time without an index
+FEW_ROWS = 4096  # so few queries are scored against all entities where an index would have to be built first
+BLOCK_ROWS = 1 << 18  # queries per search; each list of an index is read once per block
+
+T = TypeVar("T")
+
+
+class Embeddings:
+    """Unit rows of both graphs. What was computed from them is kept, under the settings that it was computed with.
+
+    Args:
+        left, right: unit rows, float32 or float16 ``[n1, D]`` and ``[n2, D]``; may be mapped from a file.
+        widths: width of each modality's part of D, in order.
+    """
+
+    def __init__(self, left: FloatArray, right: FloatArray, widths: Mapping[str, int]) -> None:
+        self.left, self.right, self.widths = left, right, dict(widths)
+        self._kept: dict[Hashable, Any] = {}
+
+    def kept(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """The value that ``compute`` gives; computed once per key.
+
+        Args:
+            key: names the value and every setting that it depends on besides the embeddings.
+            compute: makes the value.
+        """
+        if key not in self._kept:
+            self._kept[key] = compute()
+        found: T = self._kept[key]
+        return found
+
+    def keep(self, key: Hashable, value: Any) -> None:
+        """Keep a value that was computed before, e.g. one that was read from a run folder."""
+        self._kept[key] = value
+
+    def has(self, key: Hashable) -> bool:
+        """Whether a value is kept."""
+        return key in self._kept
+
+    def taken(self, key: Hashable) -> Any:
+        """A kept value, which is kept no longer; ``None`` if there is none."""
+        return self._kept.pop(key, None)
+
+    def sides(self, side: str) -> tuple[FloatArray, FloatArray]:
+        """Rows of the querying graph and of the answering graph.
+
+        Raises:
+            UsageError: ``side`` is neither ``left`` nor ``right``.
+        """
+        if side not in SIDES:
+            raise UsageError(f"unknown side {side!r}; {nearest(side, SIDES)}")
+        return (self.left, self.right) if side == "left" else (self.right, self.left)
+
+    def shares(self, pairs: IntArray) -> dict[str, FloatArray]:
+        """Share of each modality in the cosine of each pair, ``[M]``; the shares sum to the cosine.
+
+        Args:
+            pairs: rows of either graph, int64 ``[M, 2]``.
+        """
+        left, right = (
+            torch.from_numpy(rows[pairs[:, column]].astype(np.float32, copy=False))
+            for column, rows in enumerate((self.left, self.right))
+        )
+        parts = modality_shares(left, right, list(self.widths.values())).numpy()
+        return {name: parts[:, m] for m, name in enumerate(self.widths)}
+
+    def restrict(self, modalities: Sequence[str]) -> "Embeddings":
+        """The parts of some modalities only, scaled to unit length.
+
+        Raises:
+            UsageError: no modality is named, or one that is not in the embeddings.
+        """
+        if not modalities:
+            raise UsageError(f"name at least one modality; this run has {', '.join(self.widths)}")
+        for name in modalities:
+            if name not in self.widths:
+                raise UsageError(f"this run has no modality {name!r}; {nearest(name, self.widths)}")
+        starts = dict(zip(self.widths, np.cumsum([0, *self.widths.values()]).tolist(), strict=False))
+        widths = {name: width for name, width in self.widths.items() if name in modalities}
+        columns = np.concatenate([np.arange(starts[name], starts[name] + width) for name, width in widths.items()])
+        return Embeddings(_columns(self.left, columns), _columns(self.right, columns), widths)
+
+
+@dataclass(frozen=True)
+class EmbeddingSearch:
+    """Nearest-neighbour search of embeddings, by CSLS or cosine.
+
+    CSLS means and indexes are kept by the embeddings.
+
+    Args:
+        embeddings: of both graphs.
+        csls_k: neighbourhood size of CSLS; 0 = cosine.
+        search: settings of the index.
+    """
+
+    embeddings: Embeddings
+    csls_k: int = 3
+    search: SearchConfig = field(default_factory=SearchConfig)
+
+    def means(self) -> tuple[FloatArray, FloatArray]:
+        """CSLS means: mean cosine of each left row to its nearest right rows, and of each right row to left rows."""
+        key = ("means", self.csls_k, *(self._index_key() if self._means_by_lists() else ()))
+        return self.embeddings.kept(key, self._means)
+
+    def keep_means(self, means: tuple[FloatArray, FloatArray]) -> None:
+        """Keep CSLS means that were computed before."""
+        self.embeddings.keep(("means", self.csls_k, *(self._index_key() if self._means_by_lists() else ())), means)
+
+    def index(self, side: str = "left") -> Index:
+        """Index of the graph that answers queries of ``side``.
+
+        With CSLS its vectors have one more column, see ``csls_augment``.
+        """
+        self.embeddings.sides(side)
+        return self.embeddings.kept(self._key(side), lambda: self._tuned(side))
+
+    def keep_index(self, side: str, index: Index) -> None:
+        """Keep an index that was built before."""
+        self.embeddings.keep(self._key(side), index)
+
+    def has_index(self, side: str) -> bool:
+        """Whether the index is built already."""
+        return self.embeddings.has(self._key(side))
+
+    def nearest(self, rows: IntArray, k: int, side: str) -> Neighbors:
+        """The k nearest entities of the answering graph.
+
+        Args:
+            rows: querying entities of ``side``, int64 ``[Q]``.
+            k: number of neighbours.
+            side: the querying graph, ``left`` or ``right``.
+        """
+        size = len(self.embeddings.sides(side)[1])
+        if not self.has_index(side) and size > LARGEST_FLAT and len(rows) <= FEW_ROWS:
+            found = self._nearest_without_index(rows, k, side)
+        else:
+            blocks = np.split(rows, range(BLOCK_ROWS, len(rows), BLOCK_ROWS))
+            parts = [self.index(side).search(self.queries(block, side), k) for block in blocks]
+            ids, scores = ([getattr(part, name) for part in parts] for name in ("ids", "scores"))
+            found = Neighbors(np.concatenate(ids), np.concatenate(scores))
+        return csls_neighbors(found, self.means()[SIDES.index(side)][rows]) if self.csls_k else found
+
+    def queries(self, rows: IntArray, side: str) -> FloatArray:
+        """Query vectors of some entities of ``side`` as the index expects them, float32."""
+        block = self.embeddings.sides(side)[0][rows].astype(np.float32, copy=False)
+        if self.csls_k:
+            block = np.concatenate([2 * block, np.ones((len(block), 1), np.float32)], axis=1)
+        return block
+
+    def _index_key(self) -> tuple[Hashable, ...]:
+        return (self.search.index, self.search.options)
+
+    def _key(self, side: str) -> Hashable:
+        return ("index", side, self.csls_k, *self._index_key())
+
+    def _options(self, kind: str) -> Any:
+        return self.search.index_options(kind, tuple(self.embeddings.widths.values()))
+
+    def _means_by_lists(self) -> str | None:
+        """The index kind that CSLS means of graphs so large come from; ``None`` where they are small enough."""
+        largest = max(len(self.embeddings.left), len(self.embeddings.right))
+        return INDEXES[self.search.index].extendable if largest > LARGEST_FLAT else None
+
+    def _means(self) -> tuple[FloatArray, FloatArray]:
+        kind = self._means_by_lists()
+        if kind is None:
+            options = self._options("auto")
+            return csls_pair_means(self.embeddings.left, self.embeddings.right, self.csls_k, config=options)
+        means = []
+        for side in SIDES:
+            querying, answering = self.embeddings.sides(side)
+            index = build_index(answering, kind=kind, device="cpu", config=self._options(kind))
+            means.append(mean_scores(index.search(querying, self.csls_k)))
+            self.embeddings.keep(self._lists_key(side), index)
+        return means[0], means[1]
+
+    def _lists_key(self, side: str) -> Hashable:
+        """Key of an index without the CSLS column, from which the one with that column is made."""
+        return ("lists", side, self.csls_k, *self._index_key())
+
+    def _tuned(self, side: str) -> Index:
+        index = self._built(side)
+        rows = index.tuning_rows(len(self.embeddings.sides(side)[0]))
+        if len(rows):  # else a small search would read too much
+            index.tune(self.queries(rows, side))
+        return index
+
+    def _built(self, side: str) -> Index:
+        answering, kind = self.embeddings.sides(side)[1], self.search.index
+        if not self.csls_k:
+            return build_index(answering, kind=kind, device="cpu", config=self._options(kind))
+        column = -self.means()[1 - SIDES.index(side)]
+        lists: Index | None = self.embeddings.taken(self._lists_key(side))
+        if lists is not None:
+            return lists.extended(column)
+        base = np.concatenate([answering, column[:, None]], axis=1, dtype=np.float32)
+        return build_index(base, kind=kind, metric="ip", device="cpu", config=self._options(kind))
+
+    def _nearest_without_index(self, rows: IntArray, k: int, side: str) -> Neighbors:
+        """As ``nearest`` before CSLS, by scoring all entities of the answering graph, a block at a time."""
+        answering, queries = self.embeddings.sides(side)[1], self.queries(rows, side)
+        ids, scores = np.empty((len(rows), 0), np.int64), np.empty((len(rows), 0), np.float32)
+        step = min(BLOCK_ROWS, max(1, BLOCK_BYTES // (4 * answering.shape[1])))
+        for start in range(0, len(answering), step):
+            block = answering[start : start + step].astype(np.float32, copy=False)
+            if self.csls_k:
+                column = -self.means()[1 - SIDES.index(side)][start : start + step, None]
+                block = np.concatenate([block, column], axis=1, dtype=np.float32)
+            part = ExactIndex(block, metric="ip", device="cpu").search(queries, k)
+            ids = np.concatenate([ids, np.where(part.ids >= 0, part.ids + start, -1)], axis=1)
+            found = sort_neighbors(ids, np.concatenate([scores, part.scores], axis=1))
+            ids, scores = found.ids[:, :k], found.scores[:, :k]
+        return Neighbors(ids, scores)
+
+
+def _columns(rows: FloatArray, columns: IntArray) -> FloatArray:
+    """Some columns of the rows, scaled to unit length, in the type of ``rows``; computed in blocks."""
+    out = np.empty((len(rows), len(columns)), rows.dtype)
+    for start in range(0, len(rows), BLOCK_ROWS):
+        part = rows[start : start + BLOCK_ROWS, columns].astype(np.float32, copy=False)
+        out[start : start + len(part)] = unit_rows(torch.from_numpy(part)).numpy()
+    return out

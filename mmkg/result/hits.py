@@ -1,0 +1,123 @@
+"""Search of a run by entity: the most likely counterparts, with confidence and the share of each modality."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..data.entities import EntityTable
+from ..data.task import LinkSplit
+from ..errors import UsageError
+from ..search import Neighbors
+from ..typing import FloatArray, IntArray
+from .calibrate import Confidences
+from .embeddings import SIDES
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One answer of a search.
+
+    Args:
+        row: row in the answering graph.
+        label: its URI or string.
+        display: text to show.
+        score: CSLS if the run uses it, else cosine; larger is better.
+        confidence: probability that it is the counterpart, ``None`` without a calibration. An answer that is closer to
+            another entity has a low confidence, so confidences need not fall along the list.
+        shares: share of each modality in the cosine; the shares sum to the cosine.
+    """
+
+    row: int
+    label: str
+    display: str
+    score: float
+    confidence: float | None
+    shares: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Hits:
+    """Answers to queries by entity.
+
+    Args:
+        confidences: of the run, with its searcher and links.
+        entities: tables of the left and the right graph.
+    """
+
+    confidences: Confidences
+    entities: tuple[EntityTable, EntityTable]
+
+    @property
+    def links(self) -> LinkSplit:
+        """The split of the run."""
+        return self.confidences.links
+
+    def find(self, entity: str | int, *, side: str = "left") -> list[int]:
+        """Rows that an entity's row, URI or name may mean; those with a known link first."""
+        self.confidences.searcher.embeddings.sides(side)
+        if not isinstance(entity, str):
+            return [int(entity)]
+        column = SIDES.index(side)
+        rows = self.entities[column].find(entity)
+        if len(rows) == 1:
+            return rows
+        linked = np.isin(rows, self.links.all()[:, column])
+        return [row for _, row in sorted(zip((~linked).tolist(), rows, strict=True))]
+
+    def search(self, entity: str | int, *, k: int = 5, side: str = "left") -> list[Hit]:
+        """The k most likely counterparts of an entity, best first; see ``AlignmentResult.search``."""
+        size = len(self.confidences.searcher.embeddings.sides(side)[0])
+        row = self.find(entity, side=side)[0]
+        if not 0 <= row < size:
+            raise UsageError(f"row must be in 0..{size - 1}, got {row}")
+        found = self.confidences.searcher.nearest(np.array([row]), k, side)
+        return list(self._hits(row, found.ids[0], found.scores[0], side))
+
+    def neighbors(self, k: int = 1, *, side: str = "left") -> tuple[Neighbors, FloatArray | None]:
+        """The k best counterparts of every entity of a side, with scores, and confidences ``[n, k]``."""
+        rows = np.arange(len(self.confidences.searcher.embeddings.sides(side)[0]))
+        found = self.confidences.searcher.nearest(rows, k, side)
+        return found, self.confidences.of_lists(rows, found, side)
+
+    def sample(self, links: IntArray, number: int = 12, *, seed: int = 0) -> list[dict[str, Any]]:
+        """The best answers to a few of the links, for ``report.matches_table``."""
+        rows = np.random.default_rng(seed).permutation(len(links))[:number]
+        queries = links[np.sort(rows)]
+        if len(queries) == 0:
+            return []
+        found = self.confidences.searcher.nearest(queries[:, 0], 1, "left")
+        chosen = []
+        for (left, gold), ids, scores in zip(queries.tolist(), found.ids, found.scores, strict=True):
+            hit = next(self._hits(left, ids, scores, "left"))
+            total = sum(hit.shares.values()) or 1.0
+            chosen.append(
+                {
+                    "left": self.entities[0].display[left],
+                    "right": hit.display,
+                    "gold": self.entities[1].display[gold],
+                    "correct": hit.row == gold,
+                    "score": hit.score,
+                    "confidence": hit.confidence,
+                    "shares": {name: share / total for name, share in hit.shares.items()},
+                }
+            )
+        return chosen
+
+    def _hits(self, row: int, ids: IntArray, scores: FloatArray, side: str) -> Iterator[Hit]:
+        table = self.entities[1 - SIDES.index(side)]
+        ids = ids[ids >= 0]
+        queries = np.full(len(ids), row)
+        pairs = np.stack([queries, ids] if side == "left" else [ids, queries], axis=1)
+        shares = self.confidences.searcher.embeddings.shares(pairs)
+        confidence = self.confidences.of_lists(np.array([row]), Neighbors(ids[None], scores[None, : len(ids)]), side)
+        for place, answer in enumerate(ids.tolist()):
+            yield Hit(
+                answer,
+                table.labels[answer],
+                table.display[answer],
+                float(scores[place]),
+                None if confidence is None else float(confidence[0, place]),
+                {name: float(share[place]) for name, share in shares.items()},
+            )

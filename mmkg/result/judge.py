@@ -1,0 +1,83 @@
+"""Figures of a run on its test links."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..config.search import SearchConfig
+from ..data.split import sample_links
+from ..evaluation import all_metrics, evaluate, evaluate_sample, listed_ranks
+from ..evaluation.protocol import LEFT_TO_RIGHT, RIGHT_TO_LEFT
+from ..matching.sinkhorn import transported_pairs
+from ..typing import IntArray
+from .embeddings import EmbeddingSearch
+
+Metrics = dict[str, dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Ranks links by the embeddings of a run.
+
+    Args:
+        searcher: search of the run's embeddings; its CSLS means are used where they fit.
+        search: settings of the run.
+        seed: random seed of the run.
+    """
+
+    searcher: EmbeddingSearch
+    search: SearchConfig
+    seed: int
+
+    def ranks(self, links: IntArray, *, candidates: str, csls_k: int, device: str = "auto") -> Metrics:
+        """Hits@k, MRR and MR in both directions. Empty without links.
+
+        Of more links than ``search.test_queries`` a sample is ranked, among the candidates of all links.
+
+        Args:
+            links: int64 ``[L, 2]``.
+            candidates: ``test`` = the entities of the links, ``all`` = all entities.
+            csls_k: neighbourhood size of CSLS, 0 = off.
+            device: where scores are computed.
+        """
+        if len(links) == 0:
+            return {}
+        left, right = self.searcher.embeddings.left, self.searcher.embeddings.right
+        queries = sample_links(links, self.search.ranked(len(links)), seed=self.seed, label="ranked test links")
+        means = self.searcher.means() if candidates == "all" and csls_k and csls_k == self.searcher.csls_k else None
+        if len(queries) == len(links) and means is None:
+            return evaluate(left, right, links, candidates=candidates, csls_k=csls_k, device=device)
+        return evaluate_sample(
+            left, right, links, queries, candidates=candidates, csls_k=csls_k, means=means, device=device
+        )
+
+    def assignment_ranks(self, links: IntArray, *, candidates: str, device: str = "auto") -> Metrics:
+        """Metrics of an assignment: candidates are ranked by Sinkhorn's transport of the scores of all queries.
+
+        The queries compete for the candidates. With candidates ``test`` the ranking also uses that every query has its
+        answer among them and that no two queries share an answer, which no user knows: report these figures apart from
+        those of ``ranks``. The settings are ``search.sinkhorn``.
+
+        Args:
+            links: int64 ``[L, 2]``.
+            candidates: ``test`` = the entities of the links, ``all`` = all entities.
+            device: where scores are computed.
+        """
+        if len(links) == 0:
+            return {}
+        sides = (self.searcher.embeddings.left, self.searcher.embeddings.right)
+        pools = [
+            np.unique(links[:, side]) if candidates == "test" else np.arange(len(rows))
+            for side, rows in enumerate(sides)
+        ]
+        gold = np.stack([np.searchsorted(pools[side], links[:, side]) for side in (0, 1)], axis=1)
+        rows, cols, weights = transported_pairs(
+            sides[0][pools[0]],
+            sides[1][pools[1]],
+            self.search.matcher_settings("sinkhorn"),
+            csls_k=self.searcher.csls_k,
+            device=device,
+        )
+        right = listed_ranks(rows, cols, weights, gold, num_rows=len(pools[0]), num_candidates=len(pools[1]))
+        left = listed_ranks(cols, rows, weights, gold[:, ::-1], num_rows=len(pools[1]), num_candidates=len(pools[0]))
+        return {LEFT_TO_RIGHT: all_metrics(right), RIGHT_TO_LEFT: all_metrics(left)}
