@@ -1,4 +1,4 @@
-"""Array aliases and the modality names, in the order in which they are shown."""
+"""Aliases of array types."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -122,15 +122,23 @@ class Options:
         return with_settings(values, [*before, *(self.settings or []), *after])
 
     def take_only(self, sections: Sequence[str], what: str) -> None:
-        """Refuse a ``--set`` of a section that has no effect on the sub-command.
+        """Refuse a ``--set`` that has no effect on the sub-command.
+
+        A file of settings may hold more, so that the file of a whole experiment serves every sub-command.
+
+        Args:
+            sections: sections or keys that have an effect.
+            what: name of the sub-command, for the message.
 
         Raises:
-            UsageError: names the setting and the sections that have an effect.
+            UsageError: names the setting and those that have an effect.
         """
         for setting in self.settings or []:
-            if setting.partition("=")[0].strip().partition(".")[0] not in sections:
-                named = " and ".join(sections)
-                raise UsageError(f"{setting.partition('=')[0].strip()}: {what} takes settings of {named} only")
+            key = setting.partition("=")[0].strip()
+            if not any(key == each or key.startswith(f"{each}.") for each in sections):
+                *first, last = sections
+                named = f"{', '.join(first)} and {last}" if first else last
+                raise UsageError(f"{key}: {what} takes settings of {named} only")
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ Data = Annotated[
         "files with one vector per utterance, or of HDF5 files with sequences of words.",
     ),
 ]
+SWEPT = ("model", "data", "options", "training", "pretraining", "missing.spared")  # the others change in a sweep
 SETS = "sets"  # --missing: every set of modalities instead of rates
 Model = Annotated[str | None, typer.Option(help="tfr-net or tate.", show_default="tfr-net")]
 
@@ -121,6 +122,7 @@ def sweep(
     from ..sentiment.sweeping import sweep as run
     from ..sentiment.training import chosen
 
+    options.take_only(SWEPT, "sweep")
     policies = [] if missing == SETS else MissingPolicy.parse_sweep(missing)
     if seeds < 1:
         raise UsageError(f"--seeds: expected 1 or more, got {seeds}")

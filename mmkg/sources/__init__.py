@@ -1,1 +1,1 @@
-"""SOURCES: embedded, planted and public pairs of graphs."""
+"""SOURCES: embedded, synthetic and public pairs of graphs."""

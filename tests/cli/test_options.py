@@ -93,6 +93,14 @@ def test_a_file_of_search_settings_applies_to_a_finished_run(run, small_run, tmp
         ),
         (["inspect", "PAIR", "--set", "model=eva"], "model: inspect takes settings of data and seed only"),
         (["images", "PAIR", "--out", "f.npz", "--set", "seed=3"], "seed: images takes settings of data only"),
+        (
+            ["sentiment", "sweep", "synthetic", "--missing", "frame:0.5", "--set", "seed=3"],
+            "seed: sweep takes settings of",
+        ),
+        (
+            ["sentiment", "sweep", "synthetic", "--missing", "sets", "--set", "missing.rate=1"],
+            "and missing.spared only",
+        ),
         (["describe", "PAIR", "PAIR", "PAIR"], "expected PAIR or two graphs, got 3 paths"),
     ],
 )
