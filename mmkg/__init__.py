@@ -11,10 +11,11 @@ if TYPE_CHECKING:
     from .config.experiment import Experiment
     from .data.describe import describe
     from .data.formats.dbp15k import read_dbp15k
+    from .data.formats.graphs import read_graph
     from .data.formats.merged import write_merged
     from .data.formats.nx import from_networkx, to_networkx
     from .data.formats.pyg import from_pyg, to_pyg
-    from .data.formats.read import read_graph, read_pair
+    from .data.formats.two_graphs import read_pair
     from .data.formats.write import write_pair
     from .data.kg import KnowledgeGraph
     from .data.merge import merge_graphs
@@ -44,8 +45,8 @@ _HOME = {
     "load": ".loading",
     "merge_graphs": ".data.merge",
     "read_dbp15k": ".data.formats.dbp15k",
-    "read_graph": ".data.formats.read",
-    "read_pair": ".data.formats.read",
+    "read_graph": ".data.formats.graphs",
+    "read_pair": ".data.formats.two_graphs",
     "to_networkx": ".data.formats.nx",
     "to_pyg": ".data.formats.pyg",
     "twin_graphs": ".sources.synthetic",

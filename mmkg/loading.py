@@ -1,9 +1,10 @@
-"""A pair of graphs: an embedded one by name, a folder, or two graphs."""
+"""A pair of graphs from any source: an embedded pair by name, a folder, or two graphs."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+import dataclasses
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from .compute.devices import resolve_device
 from .config.data import DataConfig
@@ -11,16 +12,48 @@ from .config.experiment import Experiment
 from .config.parse import check_seed
 from .data.arrays.by_name import holds_ids
 from .data.arrays.cache import cache_folder
-from .data.formats.detect import HowToRead
-from .data.formats.read import read_pair, read_task
+from .data.formats.graphs import settings_of_graphs, users_of_settings
+from .data.formats.pairs import PAIR_FORMATS, pair_format, settings_of_pair
+from .data.formats.registry import refuse_unused
+from .data.formats.two_graphs import read_two_graphs
+from .data.links.pairs import PairData, make_task
+from .data.parsing.columns import Faults
 from .data.pictures.attach import with_images
+from .data.split import SplitConfig
 from .data.task import AlignmentTask
 from .errors import InputError, UsageError, nearest
-from .sources.emoji import EMOJI_PAIRS, load_emoji
+from .sources.emoji import EMOJI_PAIRS, read_emoji
 
-EMBEDDED: dict[str, Callable[..., AlignmentTask]] = {
-    f"emoji-{pair}": (lambda pair=pair, **options: load_emoji(pair, **options)) for pair in EMOJI_PAIRS
+# settings of DataConfig that have an effect on every source; the others depend on the source
+SPLIT = ("train_ratio", "valid_ratio", "split_seed", "candidates", "on_error")
+IMAGES = ("images", "image_encoder", "image_cache")
+SHARED = (*SPLIT, *IMAGES, "seeds_from", "pivot_share")
+ANY_FILES = ("format", "one_to_one")  # settings that have an effect on all files
+
+
+class EmbeddedPair(NamedTuple):
+    """A pair that is shipped with the package.
+
+    Args:
+        read: ``read(seed=..., **settings)`` returns graphs and links; settings are those of ``takes``.
+        takes: settings of the section ``data`` that have an effect on the pair.
+    """
+
+    read: Callable[..., PairData]
+    takes: tuple[str, ...] = ()
+
+
+EMBEDDED: dict[str, EmbeddedPair] = {
+    f"emoji-{pair}": EmbeddedPair(partial(read_emoji, pair), takes=("neutral", "image_ratio")) for pair in EMOJI_PAIRS
 }
+
+
+class Source(NamedTuple):
+    """A pair that can be read: its description, the settings that have an effect on it, and its reader."""
+
+    what: str
+    takes: Collection[str]
+    read: Callable[..., PairData]  # (faults, seed, **settings)
 
 
 def load(
@@ -36,24 +69,46 @@ def load(
     Args:
         source: ``emoji-fr-en``, ``emoji-zh-en``, ``emoji-ja-en``; a folder in the layout of DBP15K, OpenEA or MMKB, or
             one with ``left``, ``right`` and ``links`` in any format; or two graphs (left, right), each a file or a
-            folder of RDF, TSV, CSV or Parquet. See ``read_task`` and ``read_pair``.
+            folder of RDF, TSV, CSV or Parquet. See ``PAIR_FORMATS`` and ``read_pair``.
         config: how to read and split; or give its fields as keywords, e.g. ``train_ratio=0.2``.
-        seed: of the split, unless the configuration has its own.
-        device: where a vision model encodes pictures, ``auto``, ``cpu`` or ``cuda``.
+        seed: random seed of the split, unless the configuration has a ``split_seed``.
+        device: device for a vision model that encodes pictures: ``auto``, ``cpu`` or ``cuda``.
 
     Raises:
-        UsageError: neither a known name nor a path, an unknown option, or one that the layout does not take.
-        InputError: there is no such folder, its layout is not known, or the files break their format.
+        UsageError: neither a known name nor a path, an unknown setting, or one that has no effect on the source.
+        InputError: the folder does not exist, its layout is not known, or the files break their format.
         MissingPackageError: a format or an encoder of pictures needs a package that is not installed.
     """
     if config is None:
         config = Experiment.of({"data": options}).data
     elif options:
         raise UsageError("give the data settings as config or as keywords, not as both")
-    images = (config.images,) if isinstance(config.images, str) else config.images or ()
-    by_id = len(images) == 1 and holds_ids(Path(images[0]))
-    task = _read(source, config, images[0] if by_id else None, seed)
-    if not images or by_id:
+    seed = check_seed(seed if config.split_seed is None else config.split_seed)
+    found = find_source(source, config.format)
+    given = _given(config)
+    if not config.images and config.image_encoder != DataConfig.image_encoder:
+        raise UsageError("data.image_encoder has no effect without data.images")
+    refuse_unused(given, found.takes, found.what, _users(), "data.")
+    images = _sources_of_images(config)
+    if _by_id(images):
+        if "images" not in found.takes:
+            layouts = ", ".join(name for name, form in PAIR_FORMATS.items() if "images" in form.takes)
+            raise UsageError(
+                f"data.images: {images[0]} holds features by entity id, which have no effect on {found.what}; they "
+                f"are for the layout {layouts}: give features by name, or pictures"
+            )
+        given["images"] = images[0]
+    settings = {name: value for name, value in given.items() if name != "one_to_one"}
+    split = SplitConfig(
+        train_ratio=config.train_ratio,
+        valid_ratio=config.valid_ratio,
+        seed=seed,
+        one_to_one=config.one_to_one,
+        candidates=config.candidates,
+        on_error=config.on_error,
+    )
+    task = make_task(found.read(Faults(config.on_error), seed, **settings), split)
+    if not images or _by_id(images):
         return task
     return with_images(
         task,
@@ -65,32 +120,82 @@ def load(
     )
 
 
-def cache_of_pictures(folder: str | None) -> Path | None:
-    """Where features of pictures are kept: the given folder, by default that of the user, nowhere if it is empty."""
-    return cache_folder() / "images" if folder is None else Path(folder) if folder else None
+def find_source(source: str | Path | Sequence[str | Path], format: str | None = None) -> Source:
+    """Recognise a source; ``format`` is ``data.format``.
 
-
-def _read(
-    source: str | Path | Sequence[str | Path], config: DataConfig, images: str | None, seed: int
-) -> AlignmentTask:
-    """The task as its files have it; ``images`` holds features by entity id."""
-    seed = check_seed(seed if config.split_seed is None else config.split_seed)
-    shared = {"train_ratio": config.train_ratio, "valid_ratio": config.valid_ratio, "seed": seed}
-    how = HowToRead(config.languages, config.header, config.columns)
-    given: dict[str, Any] = {"format": config.format, "links": config.links, "how": how, **shared}
-    given |= {name: getattr(config, name) for name in ("on_error", "one_to_one", "candidates")}
-    two = not isinstance(source, str | Path)
-    if images and (two or str(source) in EMBEDDED):
-        raise UsageError(f"data.images: {images} holds features by entity id, which are for DBP15K folders alone")
+    Raises:
+        UsageError, InputError: as ``load``.
+    """
     if not isinstance(source, str | Path):
         if len(source) != 2:
             raise UsageError(f"expected a pair or two graphs, got {len(source)} paths")
-        return read_pair(source[0], source[1], **given)
-    if str(source) in EMBEDDED:
-        task = EMBEDDED[str(source)](neutral=config.neutral, image_ratio=config.image_ratio, **shared)
-        return replace(task, candidates=config.candidates)
-    if not Path(source).exists():
-        if isinstance(source, Path) or len(Path(source).parts) > 1:
+        sides = (Path(source[0]), Path(source[1]))
+        takes = {*ANY_FILES, "links", *settings_of_graphs(sides, format)}
+        return Source(f"the two graphs {sides[0]} and {sides[1]}", takes, partial(_read_two_graphs, sides))
+    name = str(source)
+    if name in EMBEDDED:
+        return Source(f"{name}, an embedded pair", EMBEDDED[name].takes, partial(_read_embedded, EMBEDDED[name]))
+    folder = Path(source)
+    if not folder.exists():
+        if isinstance(source, Path) or len(folder.parts) > 1:
             raise InputError("no such folder; check the path", source)
-        raise UsageError(f"{str(source)!r} is neither a folder nor an embedded pair; {nearest(str(source), EMBEDDED)}")
-    return read_task(source, fold=config.fold, graphs=config.graphs, images=images, names=config.names, **given)
+        raise UsageError(f"{name!r} is neither a folder nor an embedded pair; {nearest(name, EMBEDDED)}")
+    layout = pair_format(folder, format)
+    takes = {*ANY_FILES, *settings_of_pair(folder, layout, format)}
+    return Source(f"{folder}, a folder in the layout {layout}", takes, partial(_read_folder, folder, layout))
+
+
+def fitting_settings(source: str | Path | Sequence[str | Path], config: DataConfig) -> DataConfig:
+    """The configuration without the settings that have no effect on a source; they get their defaults.
+
+    For reading another source than the one that the configuration was made for.
+    """
+    takes = find_source(source, config.format).takes
+    unused = [name for name in _given(config) if name not in takes]
+    if _by_id(_sources_of_images(config)) and "images" not in takes:
+        unused += ["images", "image_encoder"]
+    defaults = DataConfig()
+    return dataclasses.replace(config, **{name: getattr(defaults, name) for name in unused})
+
+
+def cache_of_pictures(folder: str | None) -> Path | None:
+    """Folder for features of pictures: the given one, by default in the user's cache, ``None`` if it is empty."""
+    return cache_folder() / "images" if folder is None else Path(folder) if folder else None
+
+
+def _given(config: DataConfig) -> dict[str, Any]:
+    """Settings that depend on the source and differ from their defaults."""
+    defaults = DataConfig()
+    names = [field.name for field in dataclasses.fields(config) if field.name not in SHARED]
+    return {name: getattr(config, name) for name in names if getattr(config, name) != getattr(defaults, name)}
+
+
+def _sources_of_images(config: DataConfig) -> tuple[str, ...]:
+    return (config.images,) if isinstance(config.images, str) else config.images or ()
+
+
+def _by_id(images: Sequence[str]) -> bool:
+    """Whether images are features by entity id, which the reader of a pair takes itself."""
+    return len(images) == 1 and holds_ids(Path(images[0]))
+
+
+def _users() -> dict[str, Collection[str]]:
+    """Settings that each kind of source takes, for messages."""
+    layouts = {f"the layout {name}": (*form.takes, *ANY_FILES) for name, form in PAIR_FORMATS.items()}
+    users: dict[str, Collection[str]] = {**layouts, "two graphs": (*ANY_FILES, "links"), **users_of_settings()}
+    return users | {name: pair.takes for name, pair in EMBEDDED.items()}
+
+
+def _read_embedded(pair: EmbeddedPair, faults: Faults, seed: int, **settings: Any) -> PairData:
+    return pair.read(seed=seed, **settings)
+
+
+def _read_two_graphs(sides: Sequence[Path], faults: Faults, seed: int, **settings: Any) -> PairData:
+    return read_two_graphs(sides, faults, **settings)
+
+
+def _read_folder(folder: Path, layout: str, faults: Faults, seed: int, **settings: Any) -> PairData:
+    form = PAIR_FORMATS[layout]
+    if "format" not in form.takes:
+        settings.pop("format", None)
+    return form.read(folder, faults, **settings)

@@ -38,7 +38,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "data.pictures": (*GRAPHS, "data.parsing", "data.arrays", "data.formats"),
     "data.features": (*GRAPHS, "data.parsing", "data.arrays", "data.tensors"),
     "data.describe": (*GRAPHS, "data.features"),
-    "sources": GRAPHS,
+    "sources": (*GRAPHS, "data.links"),
     # the learning half
     "losses": (),
     "encoders": ("data.tensors",),

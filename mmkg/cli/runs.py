@@ -195,12 +195,13 @@ def merge(
     """
     from ..data.formats.merged import write_merged
     from ..data.merge import merge_graphs
-    from ..loading import load
+    from ..loading import fitting_settings, load
 
     _not_both(threshold, min_precision)
     result = load_run(run, options)
-    experiment = result.experiment
-    task = load(place_of(pair, right), experiment.data, seed=experiment.seed, device=options.device)
+    experiment, place = result.experiment, place_of(pair, right)
+    data = fitting_settings(place, experiment.data)
+    task = load(place, data, seed=experiment.seed, device=options.device)
     threshold = result.threshold(min_precision) if threshold is None else threshold
     matching = result.believed(result.match(method, device=options.device), threshold)
     merged = merge_graphs(task.left, task.right, result.aligned_pairs(task, matching))

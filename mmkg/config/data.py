@@ -1,43 +1,54 @@
 """How a pair is read and split."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from .parse import configuration
 
 
+@configuration
 @dataclass(frozen=True)
 class DataConfig:
     """How a pair is read and split.
 
+    A setting that the source of the pair does not take must keep its default: ``load`` refuses any other value.
+
     Args:
-        train_ratio: share of the links to learn from.
-        valid_ratio: share of those held out for selection.
-        split_seed: of the split; by default the seed of the experiment.
-        candidates: whom a test entity is ranked among, ``test`` or ``all``.
+        train_ratio: share of the links used for training and validation, in (0, 1].
+        valid_ratio: share of those held out for validation, in [0, 1).
+        split_seed: random seed of the split; by default the seed of the experiment.
+        candidates: right entities a test entity is ranked among: ``test`` (those of the test links) or ``all``.
         on_error: ``raise`` at the first bad line of a file, or ``skip`` and count.
-        one_to_one: whether an entity may have one counterpart only.
-        names: file of entity names, where it lies elsewhere (DBP15K).
-        images: one for both graphs, or one for the left and one for the right: a folder or table of pictures, which
-            are encoded; or a file of image features by name. A file of features by entity id is for DBP15K alone.
-        image_encoder: of pictures: ``classical``, a folder with a vision model, or the name of one on the hub.
-        image_cache: folder in which features of pictures are kept; by default that of the user, empty = nowhere.
+        one_to_one: files: whether each entity has at most one counterpart.
+        names: DBP15K: file of entity names in another place.
+        images: one source for both graphs, or one for the left and one for the right: a folder or table of pictures,
+            which are encoded; or a file of image features by name. DBP15K also takes a file of features by entity id.
+        image_encoder: encoder of pictures: ``classical``, a folder with a vision model, or the name of a model on the
+            Hugging Face hub.
+        image_cache: folder in which features of pictures are kept; by default the user's cache folder, empty = none.
         format: ``dbp15k``, ``openea``, ``mmkb`` or ``pair`` for a folder, ``rdf``, ``tsv``, ``csv`` or ``parquet`` for
-            graphs; by default what the files tell.
-        links: file of links between two graphs.
-        fold: folder of links that are split already, e.g. ``721_5fold/1`` (OpenEA).
-        graphs: names of the left and the right graph, of more than two (MMKB).
-        languages: of names in RDF, the most welcome first.
-        header: whether the first line of a TSV or CSV file names the columns; by default if it does.
-        columns: names of the columns of head, relation and tail in TSV, CSV and Parquet.
-        seeds_from: ``name``, ``text``, ``image`` or several: learn from links read off these alone, see
-            ``pivot_links``, and rank all known links; empty = learn from known links.
-        pivot_share: of the pairs so found that are learnt from, the surest ones.
+            graphs; by default recognised by the files.
+        links: two graphs: file of links.
+        fold: OpenEA: folder of links that are already split, e.g. ``721_5fold/1``.
+        graphs: MMKB: names of the left and the right graph, if the folder holds more than two.
+        languages: RDF: languages of names, by preference.
+        header: TSV and CSV: whether the first line of a file names the columns; by default if it does.
+        columns: TSV, CSV and Parquet: names of the columns of head, relation and tail.
+        seeds_from: ``name``, ``text``, ``image`` or several: train on pseudo-links computed from these alone, see
+            ``pivot_links``, and rank all known links; empty = train on known links.
+        pivot_share: share of the pseudo-links that is used, by confidence.
         neutral: embedded pairs: keep the facts that are the same in every language.
-        image_ratio: embedded pairs: share of images kept on each side.
+        image_ratio: embedded pairs: share of images kept on each side, in [0, 1].
+
+    Raises:
+        UsageError: a value out of range.
     """
 
-    train_ratio: float = 0.3
-    valid_ratio: float = 0.1
-    split_seed: int | None = None
+    train_ratio: Annotated[float, Field(gt=0, le=1)] = 0.3
+    valid_ratio: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    split_seed: Annotated[int, Field(ge=0, lt=2**32)] | None = None
     candidates: Literal["test", "all"] = "test"
     on_error: Literal["raise", "skip"] = "raise"
     one_to_one: bool = True
@@ -55,4 +66,4 @@ class DataConfig:
     seeds_from: tuple[str, ...] = ()
     pivot_share: float = 0.5
     neutral: bool = True
-    image_ratio: float = 1.0
+    image_ratio: Annotated[float, Field(ge=0, le=1)] = 1.0

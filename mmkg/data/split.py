@@ -1,52 +1,128 @@
-"""Seeded splits of links into train, valid and test."""
+"""Seeded splits of known links into train, valid and test links."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal, NamedTuple, TypedDict
 
 import numpy as np
+from pydantic import Field
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from ..compute.seeding import numpy_generator
-from ..errors import UsageError
+from ..config.parse import configuration
 from ..typing import IntArray
-from .task import LinkSplit
+from .task import Candidates, LinkSplit
+
+
+@configuration
+@dataclass(frozen=True)
+class SplitConfig:
+    """How known links are checked and split. Every reader of a pair takes these settings as keywords.
+
+    Args:
+        train_ratio: share of the links used for training and validation, in (0, 1]. Not used for links whose file
+            assigns each of them to a part.
+        valid_ratio: share of *those* held out for validation, in [0, 1).
+        seed: random seed of the split.
+        one_to_one: whether each entity has at most one counterpart. With False, links that share an entity are
+            moved into the same part.
+        candidates: which right entities a test entity is ranked among: those of the test links (``test``) or all of
+            the right graph (``all``).
+        on_error: ``raise`` stops at the first malformed line or link; ``skip`` leaves them out and counts them in
+            ``task.notes``.
+
+    Raises:
+        UsageError: a value out of range.
+    """
+
+    train_ratio: Annotated[float, Field(gt=0, le=1)] = 0.3
+    valid_ratio: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    one_to_one: bool = True
+    candidates: Candidates = "test"
+    on_error: Literal["raise", "skip"] = "raise"
+
+
+class SplitSettings(TypedDict, total=False):
+    """The fields of ``SplitConfig``, as keywords of a reader."""
+
+    train_ratio: float
+    valid_ratio: float
+    seed: int
+    one_to_one: bool
+    candidates: Candidates
+    on_error: Literal["raise", "skip"]
+
+
+class GroupedSplit(NamedTuple):
+    """A split in which links that share an entity are in one part, and the number of links moved for it."""
+
+    links: LinkSplit
+    moved: int
 
 
 def split_links(links: IntArray, *, train_ratio: float = 0.3, valid_ratio: float = 0.1, seed: int = 0) -> LinkSplit:
-    """Shuffle links and cut them: the first ``train_ratio`` are seeds, of which the last part validates.
+    """Shuffle links and cut them into train, valid and test links, in this order.
 
     Args:
         links: int64 ``[L, 2]`` of (left row, right row), in file order.
-        train_ratio: share of all links that may be used for learning, in (0, 1].
-        valid_ratio: share of *those* held out for selection, in [0, 1); never taken from the test part.
-        seed: of the shuffle. With the order of the file, this is NumPy's legacy ``RandomState`` shuffle,
-            so that seed 42 gives the same 30 % seed links as the published code with ``--seed 42``.
+        train_ratio: share of the links used for training and validation, in (0, 1].
+        valid_ratio: share of *those* held out for validation, in [0, 1); never taken from the test part.
+        seed: random seed of the shuffle. With links in file order, this is the shuffle of NumPy's legacy
+            ``RandomState``, so that seed 42 gives the same 30 % seed links as the published code with ``--seed 42``.
 
     Returns:
-        The three parts; their sizes are ``int(L * train_ratio)`` less the validation part, that part
-        (rounded), and the rest.
+        The three parts. Train and valid links together are ``int(L * train_ratio)`` links, valid links the rounded
+        share of these, and test links the rest.
 
     Raises:
-        UsageError: a ratio is out of range.
+        UsageError: a ratio or the seed is out of range.
     """
-    if not 0 < train_ratio <= 1:
-        raise UsageError(f"train_ratio must be in (0, 1], got {train_ratio}")
-    if not 0 <= valid_ratio < 1:
-        raise UsageError(f"valid_ratio must be in [0, 1), got {valid_ratio}")
+    config = SplitConfig(train_ratio=train_ratio, valid_ratio=valid_ratio, seed=seed)
     order = np.arange(len(links))
-    np.random.RandomState(seed).shuffle(order)
+    np.random.RandomState(config.seed).shuffle(order)
     shuffled = links[order]
     num_seeds = int(len(links) * train_ratio)
     num_train = num_seeds - round(num_seeds * valid_ratio)
     return LinkSplit(shuffled[:num_train], shuffled[num_train:num_seeds], shuffled[num_seeds:])
 
 
+def split_groups(links: IntArray, *, train_ratio: float = 0.3, valid_ratio: float = 0.1, seed: int = 0) -> GroupedSplit:
+    """Split as ``split_links`` does, then move links that share an entity into one part.
+
+    A group of such links goes to the part of its first link in file order. One-to-one links are split exactly as by
+    ``split_links``, whose arguments and errors these are.
+    """
+    positions = np.arange(len(links), dtype=np.int64)[:, None].repeat(2, axis=1)
+    split = split_links(positions, train_ratio=train_ratio, valid_ratio=valid_ratio, seed=seed)
+    order = split.all()[:, 0]
+    part = np.empty(len(links), np.int64)
+    part[order] = np.repeat(np.arange(3), [len(split.train), len(split.valid), len(split.test)])
+    _, first, inverse = np.unique(_groups(links), return_index=True, return_inverse=True)
+    target = part[first][inverse]
+    train, valid, test = (links[order[target[order] == number]] for number in range(3))
+    return GroupedSplit(LinkSplit(train, valid, test), int((target != part).sum()))
+
+
 def sample_links(links: IntArray, most: int, *, seed: int = 0, label: str = "sample") -> IntArray:
-    """At most ``most`` of the links, drawn without replacement, in their order; all of them if ``most`` is 0.
+    """Draw at most ``most`` of the links without replacement and keep their order; 0 returns all of them.
 
     Args:
         links: ``[L, 2]``.
         most: >= 0.
-        seed: of the draw.
-        label: what the sample is for; samples of different labels are independent.
+        seed: random seed of the draw.
+        label: purpose of the sample; samples with different labels are independent.
     """
     if most == 0 or len(links) <= most:
         return links
     chosen = numpy_generator(seed, label).choice(len(links), most, replace=False)
     return links[np.sort(chosen)]
+
+
+def _groups(links: IntArray) -> IntArray:
+    """A number per link, equal for links that share an entity, directly or through other links."""
+    left, right = (np.unique(links[:, side], return_inverse=True)[1] for side in (0, 1))
+    size = len(links)
+    graph = coo_array((np.ones(size, np.int8), (left, size + right)), shape=(2 * size, 2 * size))
+    group: IntArray = connected_components(graph, directed=False)[1].astype(np.int64)
+    return group[left]

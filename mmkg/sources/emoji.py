@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from ..compute.seeding import numpy_generator
 from ..data.kg import AttributeTriples, ImageTable, KnowledgeGraph
-from ..data.split import split_links
+from ..data.links.checked import LabelLinks
+from ..data.links.pairs import PairData, make_task
+from ..data.split import SplitConfig
 from ..data.task import AlignmentTask
 from ..errors import InputError, UsageError, nearest
 from ..typing import IntArray
@@ -35,22 +37,21 @@ def load_emoji(
     seed: int = 0,
     folder: str | Path | None = None,
 ) -> AlignmentTask:
-    """Load an embedded pair of graphs: 1,914 emoji with 1-1 links, and what they are connected to.
+    """Load an embedded pair of graphs: 1,914 emoji with one-to-one links, and the entities connected to them.
 
     Left: keywords in French, Chinese or Japanese, facts of emojibase-data, Twemoji pictures. Right: keywords
     in English, facts of emoji-datasource, Noto pictures. Labels, names and values hold no code point; only
     ``display`` holds the emoji. Rows of the right graph are shuffled (always the same way), so that the order
-    tells nothing.
+    carries no information.
 
     Args:
-        pair: ``fr-en``, ``zh-en`` (names nearly useless) or ``ja-en``.
+        pair: ``fr-en``, ``zh-en`` (names hardly help) or ``ja-en``.
         neutral: keep the facts that are the same in every language (subgroup, group, parts of joined emoji);
             without them the task is harder, closest to DBP15K.
         image_ratio: share of pictures kept on each side, in [0, 1], drawn with ``seed``.
-        train_ratio: share of links to learn from, see ``split_links``.
-        valid_ratio: share of those held out for selection.
-        seed: of the split and of the pictures kept; not of the graphs.
-        folder: where the data lie, if not in the place they are shipped in.
+        train_ratio, valid_ratio: see ``SplitConfig``.
+        seed: random seed of the split and of the choice of pictures; the graphs do not depend on it.
+        folder: folder of the data; by default the place they are shipped in.
 
     Returns:
         A task named ``emoji-<pair>``; image features are float32 ``[1906, 128]`` per side at ``image_ratio=1``.
@@ -62,6 +63,14 @@ def load_emoji(
     Source:
         emojibase-data 17.0.0, emoji-datasource 16.0.0, CLDR 48; licences in datasets/emoji/NOTICE.
     """
+    data = read_emoji(pair, neutral=neutral, image_ratio=image_ratio, seed=seed, folder=folder)
+    return make_task(data, SplitConfig(train_ratio=train_ratio, valid_ratio=valid_ratio, seed=seed))
+
+
+def read_emoji(
+    pair: str, *, neutral: bool = True, image_ratio: float = 1.0, seed: int = 0, folder: str | Path | None = None
+) -> PairData:
+    """Graphs and links of an embedded pair, see ``load_emoji``; ``seed`` chooses the pictures."""
     if pair not in EMOJI_PAIRS:
         raise UsageError(f"unknown emoji pair {pair!r}; {nearest(pair, EMOJI_PAIRS)}")
     if not 0 <= image_ratio <= 1:
@@ -73,11 +82,12 @@ def load_emoji(
         _Side(pair.split("-")[1], "datasource", "google", "language", shuffled=True),
     )
     left, right = (_read_graph(files, side, neutral, image_ratio, generator) for side in sides)
-    links = np.stack([left.emoji_rows, right.emoji_rows], axis=1)
-    return AlignmentTask(
+    first, second = ([side.graph.entities[row] for row in side.emoji_rows.tolist()] for side in (left, right))
+    links = LabelLinks(files.folder / "emoji.tsv", first, second, np.arange(len(first)) + 2)
+    return PairData(
         left.graph,
         right.graph,
-        split_links(links, train_ratio=train_ratio, valid_ratio=valid_ratio, seed=seed),
+        [links],
         name=f"emoji-{pair}",
         notes={
             "left entities without triple": int((~left.graph.has_triple).sum()),

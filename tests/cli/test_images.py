@@ -78,6 +78,6 @@ def test_features_by_id_are_for_dbp15k_folders(run, pictured):
     np.savez(pictured / "f.npz", ids=np.arange(2), features=np.eye(2, dtype=np.float32))
     data = [pictured / "left.tsv", pictured / "right.tsv", "--links", pictured / "links.tsv"]
     done = run("describe", *data, "--images", pictured / "f.npz")
-    assert done.code == 2 and "holds features by entity id, which are for DBP15K folders alone" in done.err
+    assert done.code == 2 and "f.npz holds features by entity id, which have no effect on the two graphs" in done.err
     done = run("describe", *data, "--images", pictured / "none")
     assert done.code == 1 and "no such folder or table of pictures" in done.err

@@ -139,7 +139,7 @@ def listed_in_help(run, option, *words):
 
 
 def test_the_help_of_a_choice_names_every_registered_part(run):
-    from mmkg.data.formats.write import LINK_WRITERS, WRITERS
+    from mmkg.data.formats.write import LINK_WRITERS, pair_writers
     from mmkg.matching import MATCHERS
     from mmkg.models import MODELS
     from mmkg.report.export import FORMATS
@@ -150,7 +150,7 @@ def test_the_help_of_a_choice_names_every_registered_part(run):
         ("--method", MATCHERS, "match"),
         ("--method", MATCHERS, "merge"),
         ("--format", FORMATS, "match"),
-        ("--to", WRITERS, "convert"),
+        ("--to", pair_writers(), "convert"),
         ("--links-to", LINK_WRITERS, "convert"),
         ("--model", SENTIMENT_MODELS, "sentiment", "train"),
     ):

@@ -72,7 +72,7 @@ def test_validation_never_takes_test_links():
     ],
 )
 def test_ratios_out_of_range_are_refused(options, message):
-    with pytest.raises(UsageError, match=f"{message} must be in"):
+    with pytest.raises(UsageError, match=f"{message}: input should be"):
         split_links(links(10), **options)
 
 

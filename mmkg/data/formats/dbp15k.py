@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 
@@ -12,13 +13,14 @@ from ...files import atomic_path, write_text
 from ...typing import IntArray
 from ..arrays.by_id import ImageFeatures, read_images
 from ..kg import AttributeTriples, ImageTable, KnowledgeGraph
-from ..links.checked import link_rows, split_groups
+from ..links.checked import SEEDS, LabelLinks
+from ..links.pairs import PairData, make_task
 from ..parsing.builder import Numbers, repeated_triples
-from ..parsing.columns import Faults, OnError, parse_id, read_integers, read_strings
+from ..parsing.columns import Faults, parse_id, read_integers, read_strings
 from ..parsing.id_rows import IdRows
 from ..parsing.names import read_names
-from ..split import split_links
-from ..task import AlignmentTask, Candidates, LinkSplit
+from ..split import SplitConfig, SplitSettings
+from ..task import AlignmentTask
 
 
 @dataclass(frozen=True)
@@ -30,55 +32,51 @@ class _Entities:
 def read_dbp15k(
     folder: str | Path,
     *,
-    train_ratio: float = 0.3,
-    valid_ratio: float = 0.1,
-    seed: int = 0,
     images: str | Path | None = None,
     names: str | Path | None = None,
-    on_error: OnError = "raise",
-    one_to_one: bool = True,
-    candidates: Candidates = "test",
+    **split: Unpack[SplitSettings],
 ) -> AlignmentTask:
-    """Read a pair of graphs in the DBP15K layout; every modality may be absent.
+    """Read a pair of graphs in the DBP15K layout; every modality is optional.
 
     Files (UTF-8, tab-separated, no header; k is 1 for the left and 2 for the right graph):
 
     - ``ent_ids_k``: id, URI. The two graphs share one id space; rows follow the order of the file.
     - ``triples_k``: head id, relation id, tail id. Repeated triples are kept and counted in the notes.
-    - ``ill_ent_ids``: left id, right id. If absent, ``ref_ent_ids`` stands for it; if ``sup_ent_ids`` is
-      there too, that one holds the train links and ``ref_ent_ids`` the test links.
+    - ``ill_ent_ids``: left id, right id. Without it, ``ref_ent_ids`` holds the links; with ``sup_ent_ids`` as well,
+      that file holds the training and validation links and ``ref_ent_ids`` the test links.
     - ``rel_ids_k`` (optional): relation id, label. Without it the label is the id, so that equal ids of
       the two graphs mean the same relation.
     - ``attr_triples_k`` (optional): URI, attribute, value; or ``training_attrs_k`` (optional): URI,
       attribute, attribute, ... Facts of unknown URIs are left out and counted.
     - ``dbp_FOLDER.json`` here or in ``../translated_ent_name`` (optional): list of ``[id, [word, ...]]``.
-    - ``*_id_img_feature_dict.pkl`` (or ``.npz``, ``.safetensors``) here, or beginning with the folder's
-      name in ``../pkls`` (optional): see ``read_images``.
+    - ``*_id_img_feature_dict.pkl`` (or ``.npz``, ``.safetensors``) here, or a file in ``../pkls`` that begins with the
+      name of the folder (optional): see ``read_images``.
 
     Args:
-        folder: where these files lie.
-        train_ratio: share of the links to learn from, in (0, 1]; not used with ``sup_ent_ids``.
-        valid_ratio: share of *those* held out for selection, in [0, 1).
-        seed: of the split.
-        images: file of image features, if it lies elsewhere.
-        names: JSON file of names, if it lies elsewhere.
-        on_error: ``raise`` at the first bad line, or ``skip`` bad lines and count them in ``task.notes``.
-        one_to_one: whether an entity may have one counterpart only. With False, links that share an
-            entity are brought into one part of the split.
-        candidates: whom a test entity is ranked among.
+        folder: folder with these files.
+        images: file of image features in another place.
+        names: JSON file of names in another place.
+        split: fields of ``SplitConfig``: ``train_ratio``, ``valid_ratio``, ``seed``, ``one_to_one``, ``candidates``,
+            ``on_error``.
 
     Raises:
         InputError: a file is missing or breaks the format; the message holds file and line.
-        UsageError: a ratio or ``on_error`` is out of range.
+        UsageError: a value of the split is out of range.
     """
-    folder = Path(folder)
+    config = SplitConfig(**split)
+    return make_task(read_dbp15k_pair(Path(folder), Faults(config.on_error), images=images, names=names), config)
+
+
+def read_dbp15k_pair(
+    folder: Path, faults: Faults, *, images: str | Path | None = None, names: str | Path | None = None
+) -> PairData:
+    """Graphs and links of a folder, see ``read_dbp15k``."""
     if not folder.is_dir():
         raise InputError("expected a folder in DBP15K layout, found none; check the path", folder)
-    faults = Faults(on_error)
     left = _read_entities(folder / "ent_ids_1", faults)
     right = _read_entities(folder / "ent_ids_2", faults, other=left)
     sides = (left, right)
-    links = _read_links(folder, sides, train_ratio, valid_ratio, seed, one_to_one, faults)
+    links = _read_links(folder, sides, faults)
     triples = [_read_triples(folder, k, entities, faults) for k, entities in enumerate(sides, start=1)]
     attributes = [_read_attributes(folder, k, entities, faults) for k, entities in enumerate(sides, start=1)]
     names_file = Path(names) if names is not None else _find_names(folder)
@@ -91,7 +89,7 @@ def read_dbp15k(
         KnowledgeGraph(entities.labels, *triples[k], attributes[k], texts[k], tables[k], source_ids=entities.rows.ids)
         for k, entities in enumerate(sides)
     ]
-    return AlignmentTask(graphs[0], graphs[1], links, folder.resolve().name, candidates, faults.notes, one_to_one)
+    return PairData(graphs[0], graphs[1], links, folder.resolve().name, faults.notes)
 
 
 def write_dbp15k(task: AlignmentTask, folder: str | Path) -> Path:
@@ -276,27 +274,31 @@ def _read_attributes(folder: Path, k: int, entities: _Entities, faults: Faults) 
     return AttributeTriples(np.array(entity, np.int64), np.array(attribute, np.int64), tuple(names), tuple(values))
 
 
-def _read_links(
-    folder: Path,
-    sides: tuple[_Entities, _Entities],
-    train: float,
-    valid: float,
-    seed: int,
-    one_to_one: bool,
-    faults: Faults,
-) -> LinkSplit:
-    def rows(name: str, *others: IntArray) -> IntArray:
-        table = read_integers(folder / name, 2, faults)
-        labels = (sides[0].labels, sides[1].labels)
-        return link_rows(table, sides[0].rows, sides[1].rows, labels, faults, one_to_one=one_to_one)
-
+def _read_links(folder: Path, sides: tuple[_Entities, _Entities], faults: Faults) -> list[LabelLinks]:
     path = folder / "ill_ent_ids"
-    if not path.exists() and (folder / "ref_ent_ids").exists():
-        path = folder / "ref_ent_ids"
-        if (folder / "sup_ent_ids").exists():
-            seeds = split_links(rows("sup_ent_ids"), train_ratio=1.0, valid_ratio=valid, seed=seed)
-            return LinkSplit(seeds.train, seeds.valid, rows("ref_ent_ids"))
-    return split_groups(rows(path.name), train_ratio=train, valid_ratio=valid, seed=seed, faults=faults, name=path.name)
+    if path.exists() or not (folder / "ref_ent_ids").exists():
+        return [_read_id_links(path, sides, faults)]
+    path = folder / "ref_ent_ids"
+    if not (folder / "sup_ent_ids").exists():
+        return [_read_id_links(path, sides, faults)]
+    seeds, test = (_read_id_links(folder / name, sides, faults) for name in ("sup_ent_ids", "ref_ent_ids"))
+    return [seeds._replace(parts=[SEEDS] * len(seeds.left)), test._replace(parts=["test"] * len(test.left))]
+
+
+def _read_id_links(path: Path, sides: tuple[_Entities, _Entities], faults: Faults) -> LabelLinks:
+    """Links between ids as links between labels; each unknown id is a fault."""
+    table = read_integers(path, 2, faults)
+    rows = np.stack([entities.rows(table.values[:, k]) for k, entities in enumerate(sides)], axis=1)
+    known = (rows >= 0).all(axis=1)
+    for index in np.flatnonzero(~known).tolist():
+        side = int(rows[index, 0] >= 0)
+        entity_id = int(table.values[index, side])
+        swapped = int(sides[1 - side].rows(np.array([entity_id]))[0]) >= 0
+        hint = f"; it is an id of ent_ids_{2 - side}: columns are left id, right id" if swapped else ""
+        what = f"expected an id of ent_ids_{side + 1}, got the unknown {entity_id}{hint}"
+        faults.bad(what, path, int(table.lines[index]))
+    left, right = ([sides[k].labels[row] for row in rows[known, k].tolist()] for k in (0, 1))
+    return LabelLinks(path, left, right, table.lines[known])
 
 
 def _find_names(folder: Path) -> Path | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -10,58 +10,49 @@ from ...errors import InputError, MissingPackageError, UsageError
 from ...files import atomic_path
 from ..kg import ImageTable, KnowledgeGraph
 from ..links.checked import LabelLinks
-from ..links.pairs import task_of
+from ..links.pairs import PairData, make_task
 from ..parsing.builder import GraphBuilder
-from ..parsing.columns import ByteStream, Faults, OnError, read_blocks, read_fields
+from ..parsing.columns import ByteStream, Faults, read_blocks, read_fields
 from ..parsing.terms import literal_of, plain_or_literal
-from ..task import AlignmentTask, Candidates
+from ..split import SplitConfig, SplitSettings
+from ..task import AlignmentTask
 from .dbp15k import write_lines
 
 TRIPLES, NUMBERS, LINKS = "_EntityTriples.txt", "_NumericalTriples.txt", "_SameAsLink.txt"
 INDEX, FEATURES = "_ImageIndex.txt", "_ImageData.h5"
 
 
-def read_mmkb(
-    folder: str | Path,
-    *,
-    graphs: Sequence[str] = (),
-    train_ratio: float = 0.3,
-    valid_ratio: float = 0.1,
-    seed: int = 0,
-    on_error: OnError = "raise",
-    one_to_one: bool = True,
-    candidates: Candidates = "test",
-) -> AlignmentTask:
+def read_mmkb(folder: str | Path, *, graphs: Sequence[str] = (), **split: Unpack[SplitSettings]) -> AlignmentTask:
     """Read a pair of graphs from MMKB's own files.
 
     Files, here or one folder below (UTF-8, fields separated by tabs or by spaces; ``X`` is FB15K, DB15K, ...):
 
     - ``X_EntityTriples.txt``: head, relation, tail and a dot. Rows follow the order of appearance.
     - ``X_NumericalTriples.txt`` (optional): entity, attribute, value, with or without a dot; values are kept.
-    - ``X_SameAsLink.txt`` of one of the two graphs: entity of the other one, ``SameAs``, its own entity, a dot.
-    - ``X_ImageIndex.txt`` (optional): entity, name of the picture; the first of an entity counts.
+    - ``X_SameAsLink.txt`` of one of the two graphs: entity of the other graph, ``SameAs``, entity of X, a dot.
+    - ``X_ImageIndex.txt`` (optional): entity, name of the picture; the first picture of an entity is used.
     - ``X_ImageData.h5`` (optional, with the index): one array for each name.
 
-    Angle brackets around IRIs are taken off. Numbers and pictures of entities without triples are left out
+    Angle brackets around IRIs are removed. Numbers and pictures of entities without triples are left out
     and counted.
 
     Args:
-        folder: where these files lie.
-        graphs: names of the left and the right graph; needed where there are more than two. By default the
-            right one is that with the links.
-        train_ratio: share of the links to learn from, in (0, 1].
-        valid_ratio: share of *those* held out for selection, in [0, 1).
-        seed: of the split.
-        on_error: ``raise`` at the first bad line, or ``skip`` bad lines and count them in ``task.notes``.
-        one_to_one: whether an entity may have one counterpart only.
-        candidates: whom a test entity is ranked among.
+        folder: folder with these files.
+        graphs: names of the left and the right graph; required if the folder holds more than two. By default the
+            right graph is the one with the links.
+        split: fields of ``SplitConfig``, see ``read_dbp15k``.
 
     Raises:
         InputError: a file is missing or breaks the format; the message holds file and line.
-        MissingPackageError: there are image features, and h5py is not installed.
-        UsageError: ``graphs`` does not name two of the graphs there.
+        MissingPackageError: the folder holds image features, and h5py is not installed.
+        UsageError: ``graphs`` does not name two graphs of the folder; a value of the split is out of range.
     """
-    folder = Path(folder)
+    config = SplitConfig(**split)
+    return make_task(read_mmkb_pair(Path(folder), Faults(config.on_error), graphs=graphs), config)
+
+
+def read_mmkb_pair(folder: Path, faults: Faults, *, graphs: Sequence[str] = ()) -> PairData:
+    """Graphs and links of a folder, see ``read_mmkb``."""
     found = find_graphs(folder)
     if graphs:
         unknown = [name for name in graphs if name not in found]
@@ -76,20 +67,8 @@ def read_mmkb(
                 + ("; name two of them: graphs=(LEFT, RIGHT)" if len(names) > 2 else ""),
                 folder,
             )
-    faults = Faults(on_error)
     left, right = (_read_graph(found[name], name, faults) for name in names)
-    return task_of(
-        left,
-        right,
-        _read_links(found, names, faults),
-        name="_".join(names),
-        train_ratio=train_ratio,
-        valid_ratio=valid_ratio,
-        seed=seed,
-        one_to_one=one_to_one,
-        candidates=candidates,
-        faults=faults,
-    )
+    return PairData(left, right, [_read_links(found, names, faults)], "_".join(names), faults.notes)
 
 
 def write_mmkb(task: AlignmentTask, folder: str | Path) -> Path:

@@ -2,79 +2,59 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 
 from ...errors import InputError
 from ..kg import KnowledgeGraph
 from ..links.checked import LabelLinks
-from ..links.pairs import task_of
+from ..links.pairs import PairData, make_task
 from ..parsing.builder import GraphBuilder
-from ..parsing.columns import Faults, FieldBlock, OnError, read_fields, read_strings
+from ..parsing.columns import Faults, FieldBlock, read_fields, read_strings
 from ..parsing.terms import literal_of, plain_or_literal
-from ..task import AlignmentTask, Candidates
+from ..split import SplitConfig, SplitSettings
+from ..task import AlignmentTask
 from .dbp15k import write_lines
 
 FILES = ("rel_triples_1", "rel_triples_2", "ent_links")
 FOLD_FILES = {"train": "train_links", "valid": "valid_links", "test": "test_links"}
 
 
-def read_openea(
-    folder: str | Path,
-    *,
-    fold: str | None = None,
-    train_ratio: float = 0.3,
-    valid_ratio: float = 0.1,
-    seed: int = 0,
-    on_error: OnError = "raise",
-    one_to_one: bool = True,
-    candidates: Candidates = "test",
-) -> AlignmentTask:
+def read_openea(folder: str | Path, *, fold: str | None = None, **split: Unpack[SplitSettings]) -> AlignmentTask:
     """Read a pair of graphs in the OpenEA layout.
 
     Files (UTF-8, tab-separated, no header; k is 1 for the left and 2 for the right graph):
 
     - ``rel_triples_k``: head, relation, tail.
-    - ``attr_triples_k`` (optional): entity, attribute, value; whatever stands after the second tab is the value. A
-      value written as a literal (``"1.5"^^<IRI>``, ``"text"@en``) is taken apart into text and type; an empty
+    - ``attr_triples_k`` (optional): entity, attribute, value; everything after the second tab is the value. A
+      value written as a literal (``"1.5"^^<IRI>``, ``"text"@en``) is parsed into text and type; an empty
       one is a missing value.
     - ``ent_links``: left entity, right entity; or ``FOLD/train_links``, ``valid_links``, ``test_links``.
 
-    Entities are those of the triples and of the attributes, in this order.
+    Entities are those of the triples, then those of the attributes, in order of appearance.
 
     Args:
-        folder: where these files lie.
-        fold: folder below it whose own split is used, for instance ``721_5fold/1``; by default ``ent_links`` is
-            split anew.
-        train_ratio: share of the links to learn from, in (0, 1]; not used with ``fold``.
-        valid_ratio: share of *those* held out for selection, in [0, 1); not used with ``fold``.
-        seed: of the split.
-        on_error: ``raise`` at the first bad line, or ``skip`` bad lines and count them in ``task.notes``.
-        one_to_one: whether an entity may have one counterpart only.
-        candidates: whom a test entity is ranked among.
+        folder: folder with these files.
+        fold: folder below it whose own split is used, for instance ``721_5fold/1``; by default the links of
+            ``ent_links`` are split by ratio.
+        split: fields of ``SplitConfig``, see ``read_dbp15k``; the ratios and the seed are not used with ``fold``.
 
     Raises:
         InputError: a file is missing or breaks the format; the message holds file and line.
-        UsageError: a ratio or ``on_error`` is out of range.
+        UsageError: a value of the split is out of range.
     """
-    folder = Path(folder)
+    config = SplitConfig(**split)
+    return make_task(read_openea_pair(Path(folder), Faults(config.on_error), fold=fold), config)
+
+
+def read_openea_pair(folder: Path, faults: Faults, *, fold: str | None = None) -> PairData:
+    """Graphs and links of a folder, see ``read_openea``."""
     if not folder.is_dir():
         raise InputError("expected a folder in OpenEA layout, found none; check the path", folder)
-    faults = Faults(on_error)
     left, right = (_read_graph(folder, k, faults) for k in (1, 2))
-    links = _read_links(folder / "ent_links", faults) if fold is None else _read_fold(folder, fold, faults)
-    return task_of(
-        left,
-        right,
-        links,
-        name=folder.resolve().name,
-        train_ratio=train_ratio,
-        valid_ratio=valid_ratio,
-        seed=seed,
-        one_to_one=one_to_one,
-        candidates=candidates,
-        faults=faults,
-    )
+    links = [_read_links(folder / "ent_links", faults)] if fold is None else _read_fold(folder, fold, faults)
+    return PairData(left, right, links, folder.resolve().name, faults.notes)
 
 
 def write_openea(task: AlignmentTask, folder: str | Path, *, fold: str | None = None) -> Path:
@@ -172,10 +152,11 @@ def _read_links(path: Path, faults: Faults) -> LabelLinks:
     return LabelLinks(path, left, right, np.concatenate(lines))
 
 
-def _read_fold(folder: Path, fold: str, faults: Faults) -> dict[str, LabelLinks]:
+def _read_fold(folder: Path, fold: str, faults: Faults) -> list[LabelLinks]:
     place = folder / fold
     if not place.is_dir():
-        there = sorted(str(path.parent.relative_to(folder)) for path in folder.glob("**/train_links"))
-        known = f"folds here: {', '.join(there[:8])}" if there else "there are no folds here"
+        found = sorted(str(path.parent.relative_to(folder)) for path in folder.glob("**/train_links"))
+        known = f"folds here: {', '.join(found[:8])}" if found else "there are no folds here"
         raise InputError(f"expected a fold, a folder of {', '.join(FOLD_FILES.values())}; {known}", place)
-    return {part: _read_links(place / file, faults) for part, file in FOLD_FILES.items()}
+    links = {part: _read_links(place / file, faults) for part, file in FOLD_FILES.items()}
+    return [each._replace(parts=[part] * len(each.left)) for part, each in links.items()]

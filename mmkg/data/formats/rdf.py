@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import compress
 from operator import not_
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -14,8 +13,10 @@ from ..kg import KnowledgeGraph
 from ..parsing.builder import GraphBuilder
 from ..parsing.columns import Faults, OnError, stem
 from ..parsing.iris import is_iri, oxigraph
-from ..parsing.statements import SUFFIXES, Statements, read_statements
+from ..parsing.statements import SUFFIXES as RDF_SUFFIXES
+from ..parsing.statements import Statements, read_statements
 from ..parsing.terms import RDF, escape, label_of, literal_text, term_of, type_of
+from .registry import GraphData
 
 SAME_AS = "<http://www.w3.org/2002/07/owl#sameAs>"
 TYPE, INDIVIDUAL = f"<{RDF}type>", "<http://www.w3.org/2002/07/owl#NamedIndividual>"
@@ -38,20 +39,13 @@ IMAGES = (
 SPECIAL = frozenset({*NAMES, *IMAGES, SAME_AS, TYPE})
 
 
-class RdfGraph(NamedTuple):
-    """A graph and what it says about being the same: pairs of labels, in order of the files."""
-
-    graph: KnowledgeGraph
-    same_as: list[tuple[str, str]]
-
-
 def read_rdf(
     source: str | Path | Sequence[str | Path],
     *,
     languages: Sequence[str] = ("en",),
     on_error: OnError = "raise",
     faults: Faults | None = None,
-) -> RdfGraph:
+) -> GraphData:
     """Read one graph from RDF files; memory grows with the graph, not with the size of the files.
 
     IRIs and blank nodes are entities, statements between them are triples (``rdf:type`` too), and literals are
@@ -102,14 +96,14 @@ def rdf_files(source: str | Path | Sequence[str | Path]) -> list[Path]:
         InputError: there is none, or one whose name tells no format.
     """
     if isinstance(source, str | Path) and Path(source).is_dir():
-        files = sorted(path for path in Path(source).iterdir() if stem(path).suffix.lower() in SUFFIXES)
+        files = sorted(path for path in Path(source).iterdir() if stem(path).suffix.lower() in RDF_SUFFIXES)
         if not files:
-            raise InputError(f"expected a folder of RDF files ({', '.join(SUFFIXES)}), found none", source)
+            raise InputError(f"expected a folder of RDF files ({', '.join(RDF_SUFFIXES)}), found none", source)
         return files
     files = [Path(source)] if isinstance(source, str | Path) else [Path(each) for each in source]
     for path in files:
-        if stem(path).suffix.lower() not in SUFFIXES:
-            raise InputError(f"expected an RDF file ({', '.join(SUFFIXES)}, also .gz or .bz2)", path)
+        if stem(path).suffix.lower() not in RDF_SUFFIXES:
+            raise InputError(f"expected an RDF file ({', '.join(RDF_SUFFIXES)}, also .gz or .bz2)", path)
     if not files:
         raise InputError("expected at least one RDF file, got none")
     return files
@@ -217,7 +211,7 @@ class _Reader:
         types = list(map(type_of, languages, datatypes)) if any(languages) or any(datatypes) else None
         builder.add_facts(ends[~linked, 0], names, [value or None for value in values], types, path)
 
-    def finish(self) -> RdfGraph:
+    def finish(self) -> GraphData:
         """Everything taken, as a graph."""
         builder = self.builder
         graph = builder.build(
@@ -225,7 +219,7 @@ class _Reader:
             relations=map(label_of, builder.relations),
             attributes=map(label_of, builder.attributes),
         )
-        return RdfGraph(graph, self.same_as)
+        return GraphData(graph, self.same_as)
 
     def _own(self, terms: Sequence[str]) -> list[str]:
         return [f"_:{self.blank}{term[2:]}" if term.startswith("_:") else term for term in terms]

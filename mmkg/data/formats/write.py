@@ -9,27 +9,31 @@ from ..links.oaei import Cell, write_oaei
 from ..links.sssom import SssomMapping, write_sssom
 from ..task import AlignmentTask
 from . import delimited, parquet, rdf
-from .dbp15k import write_dbp15k
-from .mmkb import write_mmkb
-from .openea import write_openea
-from .rdf import write_ntriples
+from .graphs import GRAPH_FORMATS
+from .pairs import PAIR_FORMATS
+from .registry import GraphFormat
 from .tables import link_table
 
-WRITERS = ("dbp15k", "openea", "mmkb", "ntriples", "tsv", "csv", "parquet")
 LINK_WRITERS = ("tsv", "csv", "parquet", "jsonl", "nt", "oaei", "sssom")
+WITHOUT_SPLIT = ("nt", "oaei", "sssom")
+
+
+def pair_writers() -> list[str]:
+    """Names of all formats that ``write_pair`` writes."""
+    return [*(name for name, form in PAIR_FORMATS.items() if form.write is not None), *_graph_writers()]
 
 
 def write_pair(
     task: AlignmentTask, folder: str | Path, format: str, *, keep_split: bool = False, links: str | None = None
 ) -> Path:
-    """Write a pair so that ``mmkg.load`` takes it.
+    """Write a pair as a folder that ``mmkg.load`` reads.
 
     Args:
         task: the pair.
-        folder: made if it is not there.
-        format: ``dbp15k``, ``openea``, ``mmkb``, ``ntriples``, ``tsv``, ``csv`` or ``parquet``; what a format cannot
-            hold is said at its writer.
-        keep_split: write which links train, validate and test, too: OpenEA as fold ``split``, the others as column
+        folder: made if it does not exist.
+        format: ``dbp15k``, ``openea``, ``mmkb``, ``ntriples``, ``tsv``, ``csv`` or ``parquet``, see ``pair_writers``;
+            the writer of each format documents what it cannot hold.
+        keep_split: also write the part of each link: OpenEA as fold ``split``, the others as column
             ``part`` of the links.
         links: format of the links of two graphs: ``tsv``, ``csv``, ``parquet``, ``jsonl``; or ``nt``, ``oaei`` and
             ``sssom``, which hold no split; by default that of the graphs.
@@ -39,35 +43,37 @@ def write_pair(
         InputError: a text that the format cannot hold.
     """
     folder = Path(folder)
-    if format not in WRITERS:
-        raise UsageError(f"unknown format {format!r}; {nearest(format, WRITERS)}")
+    if format not in pair_writers():
+        raise UsageError(f"unknown format {format!r}; {nearest(format, pair_writers())}")
     if links is not None and links not in LINK_WRITERS:
         raise UsageError(f"unknown format of links {links!r}; {nearest(links, LINK_WRITERS)}")
-    if format in ("dbp15k", "openea", "mmkb"):
+    if format in PAIR_FORMATS:
+        layout = PAIR_FORMATS[format]
+        write = layout.write_split if keep_split else layout.write
         if links is not None:
             raise UsageError(f"the layout {format} has a format of links of its own")
-        if keep_split and format != "openea":
+        if write is None:
             raise UsageError(f"the layout {format} has no place for validation links; choose another format")
-        if format == "openea":
-            return write_openea(task, folder, fold="split" if keep_split else None)
-        return write_dbp15k(task, folder) if format == "dbp15k" else write_mmkb(task, folder)
+        write(task, folder)
+        return folder
+    form = _graph_writers()[format]
     for side, graph in {"left": task.left, "right": task.right}.items():
-        if format == "ntriples":
-            write_ntriples(graph, folder / f"{side}.nt")
-        elif format == "parquet":
-            parquet.write_parquet(graph, folder / side)
-        else:
-            delimited.write_delimited(graph, folder / side, form=format)
+        assert form.write is not None  # a writer by its choice
+        form.write(graph, folder / side)
     if links is None:
-        links = format if format != "ntriples" else "csv" if keep_split else "nt"
+        links = "csv" if keep_split and form.links in WITHOUT_SPLIT else form.links
     _write_links(task, folder, links, keep_split)
     return folder
+
+
+def _graph_writers() -> dict[str, GraphFormat]:
+    return {form.written_as or name: form for name, form in GRAPH_FORMATS.items() if form.write is not None}
 
 
 def _write_links(task: AlignmentTask, folder: Path, form: str, keep_split: bool) -> None:
     columns, rows = link_table(task, parts=keep_split)
     pairs = [(str(row[0]), str(row[1])) for row in rows]
-    if form in ("nt", "oaei", "sssom") and keep_split:
+    if form in WITHOUT_SPLIT and keep_split:
         raise UsageError(f"links as {form} have no place for a split; choose tsv, csv, parquet or jsonl")
     if form == "nt":
         rdf.write_same_as(folder / "links.nt", pairs)

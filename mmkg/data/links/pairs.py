@@ -1,6 +1,7 @@
-"""From two graphs and links between their labels to a task."""
+"""From the graphs and links that a reader returns to a task."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -11,58 +12,60 @@ from ...typing import IntArray
 from ..kg import KnowledgeGraph
 from ..parsing.builder import Numbers
 from ..parsing.columns import Faults
-from ..task import AlignmentTask, Candidates, LinkSplit
-from .checked import PARTS, LabelLinks, label_link_rows, split_groups
+from ..split import SplitConfig, split_groups
+from ..task import AlignmentTask, LinkSplit
+from .checked import PARTS, SEEDS, LabelLinks, label_link_rows
 
-NO_LINKS = np.empty((0, 2), np.int64)
 
-
-def task_of(
-    left: KnowledgeGraph,
-    right: KnowledgeGraph,
-    links: LabelLinks | Mapping[str, LabelLinks] | None,
-    *,
-    name: str,
-    train_ratio: float = 0.3,
-    valid_ratio: float = 0.1,
-    seed: int = 0,
-    one_to_one: bool = True,
-    candidates: Candidates = "test",
-    faults: Faults,
-) -> AlignmentTask:
-    """Check links and split them.
+@dataclass(frozen=True)
+class PairData:
+    """What a reader of a pair returns: graphs and links as the files hold them. ``make_task`` checks and splits them.
 
     Args:
         left: the left graph.
         right: the right graph.
-        links: to split by the ratios and the seed, unless they say their part; or those of each part, by its name;
-            ``None`` for no links.
-        name: of the task.
-        train_ratio, valid_ratio, seed: see ``split_links``.
-        one_to_one: whether an entity may have one counterpart only.
-        candidates: whom a test entity is ranked among.
-        faults: what to do with a bad link; its notes become the task's.
+        links: the links of each file; none if no links are known.
+        name: name of the task in messages and records.
+        notes: counts of skipped lines, duplicates and the like, by text.
+    """
+
+    left: KnowledgeGraph
+    right: KnowledgeGraph
+    links: Sequence[LabelLinks]
+    name: str
+    notes: Mapping[str, int] = field(default_factory=dict)
+
+
+def make_task(pair: PairData, split: SplitConfig) -> AlignmentTask:
+    """Check the links of a pair and split them.
+
+    Links without a part are split by the ratios and the seed; the others go to the part that their file assigns.
 
     Raises:
-        InputError: a link names an unknown entity, comes twice or contradicts another.
+        InputError: a link names an unknown entity, occurs twice or contradicts another; file and line are given.
     """
-    labels = (left.entities, right.entities)
-    if links is None:
-        split = LinkSplit(NO_LINKS, NO_LINKS, NO_LINKS)
-    elif isinstance(links, LabelLinks) and links.parts is None:
-        rows, _ = label_link_rows(links, labels, faults, one_to_one=one_to_one)
-        split = split_groups(
-            rows, train_ratio=train_ratio, valid_ratio=valid_ratio, seed=seed, faults=faults, name=links.path.name
-        )
-    else:
-        if isinstance(links, LabelLinks):
-            rows, kept = label_link_rows(links, labels, faults, one_to_one=one_to_one)
-            part = np.array(links.parts)[kept]
-            parts = [rows[part == each] for each in PARTS]
-        else:
-            parts = [label_link_rows(links[each], labels, faults, one_to_one=one_to_one)[0] for each in PARTS]
-        split = LinkSplit(*parts)
-    return AlignmentTask(left, right, split, name, candidates, faults.notes, one_to_one)
+    faults = Faults(split.on_error, dict(pair.notes))
+    labels = (pair.left.entities, pair.right.entities)
+    found: list[LinkSplit] = []
+    for links in pair.links:
+        rows, kept = label_link_rows(links, labels, faults, one_to_one=split.one_to_one)
+        if links.parts is None:
+            found.append(_drawn(rows, split, split.train_ratio, links.path, faults))
+            continue
+        part = np.array(links.parts, str)[kept]
+        found.append(LinkSplit(*(rows[part == each] for each in PARTS)))
+        if SEEDS in links.parts:
+            found.append(_drawn(rows[part == SEEDS], split, 1.0, links.path, faults))
+    parts = [[np.empty((0, 2), np.int64), *(getattr(each, part) for each in found)] for part in PARTS]
+    known = LinkSplit(*map(np.concatenate, parts))
+    return AlignmentTask(pair.left, pair.right, known, pair.name, split.candidates, faults.notes, split.one_to_one)
+
+
+def _drawn(rows: IntArray, split: SplitConfig, train_ratio: float, path: Path, faults: Faults) -> LinkSplit:
+    """Links split by ratio; moved links are counted."""
+    drawn = split_groups(rows, train_ratio=train_ratio, valid_ratio=split.valid_ratio, seed=split.seed)
+    faults.count(f"{path.name}: links moved to the part of a link they share an entity with", drawn.moved)
+    return drawn.links
 
 
 def same_as_links(

@@ -239,7 +239,7 @@ def test_image_features_are_found_and_put_on_their_rows(tmp_path):
 def test_features_that_are_not_finite_are_reported_with_the_entity(tmp_path):
     folder = write(tmp_path / "pair")
     np.savez(tmp_path / "images.npz", ids=np.array([0, 12]), features=np.array([[0.0, 1.0], [np.nan, 1.0]]))
-    with pytest.raises(InputError, match=r"1 entities break this, first 12 \(y\)"):
+    with pytest.raises(InputError, match=r"1 vectors have NaN or infinity, first 12 \(y\)"):
         read_dbp15k(folder, images=tmp_path / "images.npz")
 
 

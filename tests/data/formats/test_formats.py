@@ -13,8 +13,9 @@ from typer.testing import CliRunner
 import mmkg
 from mmkg.cli.app import app
 from mmkg.data.formats import delimited, parquet
-from mmkg.data.formats.detect import HowToRead, graph_format
-from mmkg.data.formats.read import read_graph, read_links, read_pair, read_task
+from mmkg.data.formats.graphs import graph_format, read_graph
+from mmkg.data.formats.read import read_links
+from mmkg.data.formats.two_graphs import read_pair
 from mmkg.data.formats.write import LINK_WRITERS, write_pair
 from mmkg.data.kg import AttributeTriples
 from mmkg.data.links.oaei import Cell, write_oaei
@@ -175,11 +176,11 @@ def test_a_layout_keeps_its_own_links_and_an_unknown_format_of_links_is_refused(
 def test_dbp15k_comes_back_with_images_ids_and_relation_labels(tmp_path):
     task = twin_graphs(60, seed=2)
     folder = write_pair(task, tmp_path / "pair", "dbp15k")
-    found = read_task(folder)
+    found = mmkg.load(folder)
     for before, after in ((task.left, found.left), (task.right, found.right)):
         assert plain(after)[:4] == plain(before)[:4]
         assert np.array_equal(after.images.features, before.images.features)
-    again = read_task(write_pair(found, tmp_path / "again", "dbp15k"))
+    again = mmkg.load(write_pair(found, tmp_path / "again", "dbp15k"))
     assert again.right.source_ids.tolist() == found.right.source_ids.tolist() and plain(again.left) == plain(found.left)
 
 
@@ -282,9 +283,12 @@ def test_a_folder_that_is_no_pair_is_refused_with_what_was_looked_for(tmp_path, 
     ("settings", "message"),
     [
         ({"format": "parqet"}, "unknown format 'parqet'; did you mean 'parquet'"),
-        ({"fold": "1"}, "data.fold is not for the layout pair"),
-        ({"graphs": ("a", "b")}, "data.graphs is not for the layout pair"),
-        ({"names": "n.json"}, "data.names is not for the layout pair"),
+        (
+            {"fold": "1"},
+            "data.fold has no effect on .* layout pair; it is a setting for the layout openea$",
+        ),
+        ({"graphs": ("a", "b")}, "data.graphs has no effect on .* layout pair; it is a setting for the layout mmkb$"),
+        ({"names": "n.json"}, "data.names has no effect on .* layout pair; it is a setting for the layout dbp15k$"),
         ({"fromat": "tsv"}, "did you mean 'format'"),
         ({"columns": ("a", "b")}, "expected the names of head, relation and tail"),
     ],
@@ -317,8 +321,8 @@ def test_readers_are_told_languages_and_columns(tmp_path):
             "g.tsv": "f\tg\th\n" + TSV,
         },
     )
-    assert read_graph(tmp_path / "g.nt", how=HowToRead(languages=("de",))).names == ("Rom", None)
-    assert len(read_graph(tmp_path / "g.tsv", how=HowToRead(columns=("f", "g", "h"))).triples) == 2
+    assert read_graph(tmp_path / "g.nt", languages=("de",)).names == ("Rom", None)
+    assert len(read_graph(tmp_path / "g.tsv", columns=("f", "g", "h")).triples) == 2
 
 
 def test_the_command_line_takes_two_graphs_and_their_links(tmp_path, twins):

@@ -11,7 +11,7 @@ from reader_cases import FLOAT, TEXT, facts, graphs, names_of, pairs, plain, put
 
 from mmkg.data.formats import rdf
 from mmkg.data.formats.rdf import read_rdf, read_same_as, write_ntriples, write_same_as
-from mmkg.data.formats.read import read_pair
+from mmkg.data.formats.two_graphs import read_pair
 from mmkg.data.parsing.columns import Faults
 from mmkg.errors import InputError, MissingPackageError
 

@@ -1,0 +1,138 @@
+"""All formats of single graphs by name, how a file or folder is recognised, and reading a graph in any of them.
+
+A new format is its file and one line in ``GRAPH_FORMATS``.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from ...errors import InputError, UsageError, nearest
+from ..kg import KnowledgeGraph
+from ..parsing.columns import Faults, OnError, stem
+from ..parsing.statements import SUFFIXES as RDF_SUFFIXES
+from .delimited import CSV_SUFFIXES, TSV_SUFFIXES, read_delimited, write_delimited
+from .parquet import SUFFIXES as PARQUET_SUFFIXES
+from .parquet import read_parquet, write_parquet
+from .rdf import read_rdf, write_ntriples
+from .registry import GraphData, GraphFormat, refuse_unused
+
+
+def _read_delimited(path: Path, faults: Faults, **settings: Any) -> GraphData:
+    return GraphData(read_delimited(path, faults=faults, **settings))
+
+
+def _read_parquet(path: Path, faults: Faults, **settings: Any) -> GraphData:
+    return GraphData(read_parquet(path, faults=faults, **settings))
+
+
+GRAPH_FORMATS: dict[str, GraphFormat] = {
+    "rdf": GraphFormat(
+        RDF_SUFFIXES,
+        lambda path, faults, **settings: read_rdf(path, faults=faults, **settings),
+        takes=("languages",),
+        any_name=True,
+        write=lambda graph, path: write_ntriples(graph, path.with_name(f"{path.name}.nt")),
+        written_as="ntriples",
+        links="nt",
+    ),
+    "tsv": GraphFormat(
+        TSV_SUFFIXES,
+        _read_delimited,
+        takes=("header", "columns"),
+        write=lambda graph, path: write_delimited(graph, path, form="tsv"),
+    ),
+    "csv": GraphFormat(
+        CSV_SUFFIXES,
+        _read_delimited,
+        takes=("header", "columns"),
+        write=lambda graph, path: write_delimited(graph, path, form="csv"),
+        links="csv",
+    ),
+    "parquet": GraphFormat(PARQUET_SUFFIXES, _read_parquet, takes=("columns",), write=write_parquet, links="parquet"),
+}
+
+
+def read_graph(
+    source: str | Path, *, format: str | None = None, on_error: OnError = "raise", **settings: Any
+) -> KnowledgeGraph:
+    """Read one graph from a file or a folder of RDF, TSV, CSV or Parquet.
+
+    Args:
+        source: ``.nt``, ``.ttl``, ``.rdf``, ``.tsv``, ``.csv``, ``.parquet``, ...; or a folder of RDF files, or of
+            tables.
+        format: ``rdf``, ``tsv``, ``csv`` or ``parquet``; by default recognised by the file name.
+        on_error: ``raise`` at the first bad line, or ``skip`` bad lines.
+        settings: ``languages`` of names in RDF, by preference, e.g. ``("de", "en")``; ``header`` (TSV, CSV): whether
+            the first line names the columns, by default if it does; ``columns`` (TSV, CSV, Parquet): names of the
+            columns of head, relation and tail.
+
+    Raises:
+        InputError: a file is missing, of no known format, or breaks its format.
+        UsageError: an unknown format, or a setting that the format does not take.
+    """
+    path = Path(source)
+    refuse_unused(settings, settings_of_graphs([path], format), f"{path}", users_of_settings())
+    return read_graph_data(path, Faults(on_error), format=format, **settings).graph
+
+
+def read_graph_data(path: Path, faults: Faults, *, format: str | None = None, **settings: Any) -> GraphData:
+    """The graph of a file or folder, with its ``owl:sameAs`` pairs; settings that its format does not take are unused.
+
+    Raises:
+        InputError, UsageError: as ``read_graph``.
+    """
+    form = GRAPH_FORMATS[_known_format(path, format)]
+    return form.read(path, faults, **{name: value for name, value in settings.items() if name in form.takes})
+
+
+def graph_format(path: Path) -> str | None:
+    """Name in ``GRAPH_FORMATS`` of the format of a file or folder; ``None`` if no format fits."""
+    if not path.is_dir():
+        suffix = stem(path).suffix.lower()
+        return next((name for name, form in GRAPH_FORMATS.items() if suffix in form.suffixes), None)
+    files = [stem(each) for each in path.iterdir() if each.is_file()]
+    tables = [file for file in files if file.stem == "triples"]
+    suffixes = {file.suffix.lower() for file in tables or files}
+    return next(
+        (
+            name
+            for name, form in GRAPH_FORMATS.items()
+            if not suffixes.isdisjoint(form.suffixes) and (tables or form.any_name)
+        ),
+        None,
+    )
+
+
+def settings_of_graphs(paths: Iterable[Path], format: str | None = None) -> set[str]:
+    """Settings that the formats of these graphs take.
+
+    Raises:
+        InputError, UsageError: as ``read_graph``.
+    """
+    return {name for path in paths for name in GRAPH_FORMATS[_known_format(path, format)].takes}
+
+
+def users_of_settings() -> dict[str, tuple[str, ...]]:
+    """Settings that each format takes, for messages."""
+    return {f"{name} graphs": form.takes for name, form in GRAPH_FORMATS.items()}
+
+
+def no_graph(path: Path) -> InputError:
+    """The error for a file or folder that no format fits."""
+    if path.is_dir():
+        looked = "a folder of RDF files or with triples.tsv, .csv or .parquet"
+    else:
+        looked = "one of " + ", ".join(suffix for form in GRAPH_FORMATS.values() for suffix in form.suffixes)
+    return InputError(f"expected a graph, {looked}; name its format: data.format={'|'.join(GRAPH_FORMATS)}", path)
+
+
+def _known_format(path: Path, format: str | None) -> str:
+    if format is not None and format not in GRAPH_FORMATS:
+        raise UsageError(f"unknown format of a graph {format!r}; {nearest(format, GRAPH_FORMATS)}")
+    if not path.exists():
+        raise InputError("no such file or folder; check the path", path)
+    name = format or graph_format(path)
+    if name is None:
+        raise no_graph(path)
+    return name

@@ -1,0 +1,127 @@
+"""Pairs of two graphs, each in a format of its own, with a file of links between them."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Unpack
+
+from ...errors import InputError
+from ..links.checked import LabelLinks
+from ..links.pairs import PairData, make_task, same_as_links
+from ..parsing.columns import Faults, stem
+from ..split import SplitConfig, SplitSettings
+from ..task import AlignmentTask
+from .graphs import GRAPH_FORMATS, graph_format, read_graph_data, settings_of_graphs, users_of_settings
+from .read import is_same_as, read_links
+from .registry import refuse_unused
+
+
+def read_pair(
+    left: str | Path,
+    right: str | Path,
+    links: str | Path | None = None,
+    *,
+    format: str | None = None,
+    languages: Sequence[str] | None = None,
+    header: bool | None = None,
+    columns: Sequence[str] | None = None,
+    name: str | None = None,
+    **split: Unpack[SplitSettings],
+) -> AlignmentTask:
+    """Read two graphs and the links between them.
+
+    Args:
+        left: a file or folder of the left graph, see ``read_graph``.
+        right: a file or folder of the right graph.
+        links: a file of links, see ``read_links``; by default the ``owl:sameAs`` statements of both graphs are the
+            links. A file of ``owl:sameAs`` may state links in both directions; then they also hold along chains and
+            around cycles.
+        format: format of both graphs; by default recognised by their names.
+        languages, header, columns: settings of the formats, see ``read_graph``.
+        name: name of the task; by default the two file names.
+        split: fields of ``SplitConfig``, see ``read_dbp15k``. The ratios and the seed are not used if the file assigns
+            each link to a part.
+
+    Raises:
+        InputError: a file is missing, of no known format, or breaks its format.
+        UsageError: an unknown format, a setting that neither graph takes, or a value of the split out of range.
+    """
+    config = SplitConfig(**split)
+    sides = (Path(left), Path(right))
+    named = {"languages": languages, "header": header, "columns": columns}
+    settings = {key: value for key, value in named.items() if value is not None}
+    refuse_unused(settings, settings_of_graphs(sides, format), "the two graphs", users_of_settings())
+    return make_task(
+        read_two_graphs(sides, Faults(config.on_error), links=links, format=format, name=name, **settings), config
+    )
+
+
+def read_two_graphs(
+    sides: Sequence[Path],
+    faults: Faults,
+    *,
+    links: str | Path | None = None,
+    format: str | None = None,
+    name: str | None = None,
+    **settings: Any,
+) -> PairData:
+    """Two graphs and their links, see ``read_pair``; each reader gets those of the settings that it takes."""
+    left, right = (read_graph_data(side, faults, format=format, **settings) for side in sides)
+    labels = (left.graph.entities, right.graph.entities)
+    found: list[LabelLinks] = []
+    if links is not None:
+        path = Path(links)
+        found = [read_links(path, faults=faults)]
+        if is_same_as(path) and _some_reversed(found[0], labels):
+            pairs = list(zip(found[0].left, found[0].right, strict=True))
+            found = [same_as_links(pairs, *labels, path, faults)]
+    elif pairs := [*left.same_as, *right.same_as]:
+        found = [same_as_links(pairs, *labels, sides[0], faults)]
+    name = name or "_".join(stem(side).stem for side in sides)
+    return PairData(left.graph, right.graph, found, name, faults.notes)
+
+
+def read_sides(
+    folder: Path, faults: Faults, *, links: str | Path | None = None, format: str | None = None, **settings: Any
+) -> PairData:
+    """The pair of a folder with the graphs ``left`` and ``right`` and a file ``links``.
+
+    Raises:
+        InputError: a graph is missing, or there are several of one name or several files of links.
+    """
+    if links is None:
+        found = sorted(folder.glob("links.*"))
+        if len(found) > 1:
+            raise InputError(f"expected one file of links, found {', '.join(path.name for path in found)}", folder)
+        links = found[0] if found else None
+    inner = format if format in GRAPH_FORMATS else None  # else it is the name of this layout
+    name = folder.resolve().name
+    return read_two_graphs(sides_of(folder), faults, links=links, format=inner, name=name, **settings)
+
+
+def sides_of(folder: Path) -> tuple[Path, Path]:
+    """The graphs ``left`` and ``right`` of a folder.
+
+    Raises:
+        InputError: a graph is missing, or there are several of one name.
+    """
+    return _side(folder, "left"), _side(folder, "right")
+
+
+def _side(folder: Path, side: str) -> Path:
+    found = [path for path in _candidates(folder, side) if graph_format(path) is not None]
+    if len(found) != 1:
+        what = f"found {', '.join(path.name for path in found)}" if found else "found none"
+        raise InputError(f"expected one graph called {side} (file or folder), {what}", folder)
+    return found[0]
+
+
+def _candidates(folder: Path, side: str) -> Iterator[Path]:
+    yield from sorted(path for path in folder.glob(side + "*") if stem(path).stem == side)
+
+
+def _some_reversed(links: LabelLinks, labels: Sequence[Sequence[str]]) -> bool:
+    """Whether any link leads from the right to the left graph, as ``owl:sameAs`` may."""
+    left, right = (set(side) for side in labels)
+    reverse = (b in left and a in right for a, b in zip(links.left, links.right, strict=True))
+    forward = (a in left and b in right for a, b in zip(links.left, links.right, strict=True))
+    return any(backward and not onward for backward, onward in zip(reverse, forward, strict=True))
