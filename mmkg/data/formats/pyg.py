@@ -1,7 +1,8 @@
 """Graphs of PyG, ``Data`` and ``HeteroData``, in and out."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -95,7 +96,10 @@ def to_pyg(graph: KnowledgeGraph) -> Any:
 
 
 def to_hetero(graph: KnowledgeGraph) -> Any:
-    """Make a PyG ``HeteroData`` of the structure: nodes ``entity`` with labels, one edge type for each relation."""
+    """Make a PyG ``HeteroData`` of the structure: nodes ``entity`` with labels, one edge type for each relation.
+
+    PyG's warning about type names with ``__`` is suppressed, because ``from_pyg`` reads them back.
+    """
     from torch_geometric.data import HeteroData
 
     made = HeteroData()
@@ -105,9 +109,10 @@ def to_hetero(graph: KnowledgeGraph) -> Any:
         made[ENTITY].names = list(graph.names)
     order = np.argsort(graph.triples[:, 1], kind="stable")
     cuts = np.cumsum(np.bincount(graph.triples[:, 1], minlength=len(graph.relations)))[:-1]
-    for relation, rows in zip(graph.relations, np.split(order, cuts), strict=bool(graph.relations)):
-        edges = np.ascontiguousarray(graph.triples[rows][:, ::2].T)
-        made[ENTITY, relation, ENTITY].edge_index = torch.from_numpy(edges)
+    with _quiet():
+        for relation, rows in zip(graph.relations, np.split(order, cuts), strict=bool(graph.relations)):
+            edges = np.ascontiguousarray(graph.triples[rows][:, ::2].T)
+            made[ENTITY, relation, ENTITY].edge_index = torch.from_numpy(edges)
     return made
 
 
@@ -141,10 +146,17 @@ def _from_hetero(data: Any) -> KnowledgeGraph:
 
 
 def _num_nodes(store: Any) -> int | None:
-    """Number of nodes as PyG has it or infers it, without its warning."""
+    """Number of nodes as PyG stores or infers it."""
+    with _quiet():
+        return None if store.num_nodes is None else int(store.num_nodes)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Suppress the warnings of PyG about inferred numbers of nodes and about type names with ``__``."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        return None if store.num_nodes is None else int(store.num_nodes)
+        yield
 
 
 def _edges(index: Any, what: str) -> np.ndarray:

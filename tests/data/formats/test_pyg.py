@@ -81,6 +81,14 @@ def test_what_is_no_knowledge_graph_is_refused(data, message):
     assert message in str(caught.value)
 
 
+def test_relations_with_double_underscores_are_converted_without_a_warning(recwarn, monkeypatch):
+    # PyG warns once per process, so that this must be the first time
+    monkeypatch.setattr("torch_geometric.data.hetero_data._DISPLAYED_TYPE_NAME_WARNING", False)
+    graph = from_pyg(Data(edge_index=EDGES, edge_type=torch.tensor([1, 0]), relations=["a__b", "__c"]))
+    assert triples(from_pyg(to_hetero(graph))) == [("1", "a__b", "2"), ("0", "__c", "1")]
+    assert len(recwarn) == 0
+
+
 @settings(max_examples=60, deadline=None)
 @given(graphs(), st.booleans())
 def test_any_graph_comes_back_as_it_was_given(graph, full):
