@@ -1,4 +1,4 @@
-"""What BLAS runs here, and a fast kernel for FAISS's: its wheel's OpenBLAS is older than many CPUs."""
+"""The BLAS libraries that are loaded, and a fast kernel for the OpenBLAS of FAISS, which is older than many CPUs."""
 
 import logging
 import os
@@ -16,7 +16,7 @@ CPUINFO = Path("/proc/cpuinfo")
 
 
 def best_kernel(cpu_flags: set[str]) -> str | None:
-    """Name of the newest OpenBLAS kernel that every OpenBLAS since 2019 has and this CPU can run."""
+    """Name of the newest OpenBLAS kernel that this CPU can run; every OpenBLAS since 2019 has it."""
     if {"avx512f", "avx512dq", "avx512bw", "avx512vl"} <= cpu_flags:
         return "SkylakeX"
     if {"avx2", "fma"} <= cpu_flags:
@@ -34,22 +34,22 @@ def read_cpu_vendor() -> str:
     return _cpu_fact("vendor_id")
 
 
-def _cpu_fact(wanted: str) -> str:
+def _cpu_fact(key: str) -> str:
     if platform.machine().lower() not in ("x86_64", "amd64") or not CPUINFO.is_file():
         return ""
     for line in CPUINFO.read_text(encoding="utf-8", errors="replace").splitlines():
         name, _, value = line.partition(":")
-        if name.strip() == wanted:
+        if name.strip() == key:
             return value.strip()
     return ""
 
 
 @contextmanager
 def fast_blas() -> Iterator[None]:
-    """Import FAISS inside this: its OpenBLAS, loaded here, then takes the right kernel for the CPU.
+    """Context in which to import FAISS, so that its OpenBLAS uses the right kernel for the CPU.
 
-    OpenBLAS reads ``OPENBLAS_CORETYPE`` once, when it is loaded. The variable is set for that moment only
-    and a value that the user has set is left alone. Flat search is about four times faster on an AVX-512
+    OpenBLAS reads ``OPENBLAS_CORETYPE`` once, when it is loaded. The variable is set inside this
+    context only, and a value set by the user is kept. Flat search is about four times faster on an AVX-512
     CPU with the FAISS 1.15 wheel. Does nothing on other processors and systems.
     """
     kernel = None if VARIABLE in os.environ else best_kernel(read_cpu_flags())

@@ -1,4 +1,4 @@
-"""Where to compute, by name."""
+"""Devices by name."""
 
 import torch
 
@@ -6,7 +6,7 @@ from ..errors import UsageError
 
 
 def torch_device(device: str | torch.device) -> torch.device:
-    """The torch device of that name, there or not.
+    """The torch device of that name, whether or not this machine has it.
 
     Raises:
         UsageError: it is neither ``cpu`` nor ``cuda``.
@@ -30,5 +30,5 @@ def resolve_device(device: str | torch.device) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     named = torch_device(device)
     if named.type == "cuda" and not torch.cuda.is_available():
-        raise UsageError("device 'cuda' was asked for, but this torch sees no CUDA device; use device='cpu'")
+        raise UsageError("device 'cuda' is not available: this torch sees no CUDA device; use device='cpu'")
     return named

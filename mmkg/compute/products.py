@@ -1,11 +1,11 @@
-"""Dense matrix products on the fastest BLAS at hand.
+"""Dense matrix products on the fastest BLAS available.
 
 Torch's MKL leaves half of an AMD processor with AVX-512 idle; the OpenBLAS that comes with NumPy does not. Elsewhere
 torch multiplies: on Intel processors and GPUs, and where OpenBLAS has no AVX-512 kernel, since its older ones score
 equal vectors differently (see ``GRAIN``).
 
-Rows are shared out to threads here, each with OpenBLAS on one: OpenBLAS's own threads spin while they wait for each
-other, and beside other processes that makes a product several times slower.
+Rows are distributed over threads here, each of which runs OpenBLAS on one thread. OpenBLAS's own threads spin while
+they wait for each other, which makes a product several times slower when other processes run.
 """
 
 import os
@@ -21,14 +21,14 @@ from torch import Tensor
 from .blas import read_cpu_vendor
 
 LEAST = 1 << 20
-"""Multiplications from which leaving torch pays."""
+"""Number of multiplications from which OpenBLAS is faster than torch."""
 SHARE = 1 << 24
-"""Multiplications from which a thread of its own pays."""
+"""Number of multiplications from which one more thread pays off."""
 GRAIN = 16
-"""Rows of a share are a multiple of this, and search pads both axes of its products to one. Matrix kernels add up
-the remainders of their blocks in another order, so that equal rows would get scores that differ in the last bit:
-with 5 candidates of one and the same vector MKL gives two different scores. In 4,140 shapes tried, 1,382 had such a
-false difference without padding and none with it."""
+"""Rows per thread are a multiple of this, and search pads both axes of its products to a multiple. Matrix kernels sum
+the remainders of their blocks in another order, so that the scores of equal rows could differ in the last bit: MKL
+gives two different scores to 5 candidates with the same vector. Of 4,140 shapes tried, 1,382 had such a false
+difference without padding and none with it."""
 
 _alone = Lock()
 
@@ -37,7 +37,7 @@ def add_product(out: Tensor, a: Tensor, b: Tensor, *, alpha: float = 1.0, beta: 
     """``out = beta * out + alpha * a @ b``, in place.
 
     Args:
-        out: ``[m, n]``, written to and returned; what it held does not count when ``beta`` is 0.
+        out: ``[m, n]``, written to and returned; its old values are ignored when ``beta`` is 0.
         a: ``[m, k]``.
         b: ``[k, n]``.
         alpha: factor of the product.
@@ -75,13 +75,13 @@ def _multiply(openblas: Any, a: np.ndarray, b: np.ndarray, out: np.ndarray) -> N
 
 @cache
 def _pool(process: int) -> ThreadPoolExecutor:
-    """Threads of this process; those of a parent do not live on in a fork."""
+    """Thread pool of this process; after a fork, the threads of the parent are gone."""
     return ThreadPoolExecutor(thread_name_prefix="mmkg-product")
 
 
 @cache
 def fast_openblas() -> Any | None:
-    """The controller of NumPy's OpenBLAS, if it is faster than torch's BLAS and exact about equal vectors here."""
+    """The controller of NumPy's OpenBLAS, if it is faster than torch's BLAS and gives equal vectors equal scores."""
     if read_cpu_vendor() != "AuthenticAMD":
         return None
     from threadpoolctl import ThreadpoolController

@@ -1,4 +1,4 @@
-"""EVALUATION: exact ranks, metrics, and the protocol that stands beside them."""
+"""EVALUATION: exact ranks, metrics, and the protocol by which they were computed."""
 
 from .curves import auilc
 from .evaluate import evaluate, link_ranks

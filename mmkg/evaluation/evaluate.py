@@ -1,4 +1,4 @@
-"""From embeddings and links to metrics in both directions."""
+"""Metrics in both directions from embeddings and links."""
 
 import numpy as np
 import torch
@@ -20,48 +20,41 @@ def evaluate(
     links: IntArray,
     *,
     candidates: str = "test",
-    left_candidates: IntArray | None = None,
-    right_candidates: IntArray | None = None,
     csls_k: int = 3,
     device: str | torch.device = "auto",
     memory_bytes: int | None = None,
 ) -> dict[str, dict[str, float]]:
-    """Metrics of known links by cosine (CSLS) ranking, both directions.
+    """Metrics of known links, ranked by cosine or CSLS, in both directions.
 
     Args:
         left: embeddings of the left graph, ``[n1, D]``.
         right: embeddings of the right graph, ``[n2, D]``.
-        links: true pairs, int64 ``[L, 2]`` of (left row, right row). An entity may be in several links:
-            each link is ranked on its own, and the other right answers count as rivals.
-        candidates: ``test`` = whom the links name, as published; ``all`` = every row.
-        left_candidates: rows to rank among from right to left, in place of ``candidates``; unique.
-        right_candidates: the same from left to right.
-        csls_k: neighbourhood size of CSLS, 0 = off. The neighbourhood of a candidate is made of the
+        links: true pairs, int64 ``[L, 2]`` of (left row, right row). An entity may be in several links: each link is
+            ranked separately, and the other right answers count as competitors.
+        candidates: ``test`` = the entities in the links, as in published results; ``all`` = every row.
+        csls_k: neighbourhood size of CSLS, 0 = off. The neighbourhood of a candidate consists of the
             candidates of the other side.
         device: ``auto``, ``cpu`` or ``cuda``.
-        memory_bytes: for scores, besides the vectors and their copies; ``None`` = 512 MiB, 1 GiB on CUDA.
-            All scores are kept if they fit, else computed twice; the answer is the same.
+        memory_bytes: memory for scores, besides the vectors and their copies; ``None`` = 512 MiB, 1 GiB on CUDA.
+            All scores are kept if they fit, else computed twice; the result is the same.
 
     Returns:
         ``{"left_to_right": {"hits@1", "hits@5", "hits@10", "mrr", "mr"}, "right_to_left": {...}}``.
 
     Raises:
-        InputError: no links, a row out of range, a linked entity that is not among its candidates, vectors
-            that are not finite.
+        InputError: no links, a row out of range, vectors that are not finite.
         UsageError: unknown ``candidates``.
     """
-    there, back = link_ranks(
+    forward, backward = link_ranks(
         left,
         right,
         links,
         candidates=candidates,
-        left_candidates=left_candidates,
-        right_candidates=right_candidates,
         csls_k=csls_k,
         device=device,
         memory_bytes=memory_bytes,
     )
-    return {LEFT_TO_RIGHT: all_metrics(there), RIGHT_TO_LEFT: all_metrics(back)}
+    return {LEFT_TO_RIGHT: all_metrics(forward), RIGHT_TO_LEFT: all_metrics(backward)}
 
 
 def link_ranks(
@@ -70,13 +63,11 @@ def link_ranks(
     links: IntArray,
     *,
     candidates: str = "test",
-    left_candidates: IntArray | None = None,
-    right_candidates: IntArray | None = None,
     csls_k: int = 3,
     device: str | torch.device = "auto",
     memory_bytes: int | None = None,
 ) -> tuple[Ranks, Ranks]:
-    """The ranks behind ``evaluate``, one per link and direction, in the order of ``links``."""
+    """The ranks of which ``evaluate`` gives the metrics, one per link and direction, in the order of ``links``."""
     if candidates not in CANDIDATES:
         raise UsageError(f"unknown candidates {candidates!r}; {nearest(str(candidates), CANDIDATES)}")
     check_count(csls_k, "csls_k", least=0)
@@ -87,19 +78,10 @@ def link_ranks(
     if links.ndim != 2 or links.shape[1] != 2 or len(links) == 0 or links.dtype.kind not in "iu":
         raise InputError(f"expected at least one link, whole numbers [L, 2], got {links.dtype} {list(links.shape)}")
     sides = []
-    for side, (rows, chosen) in enumerate(((lefts, left_candidates), (rights, right_candidates))):
-        name = ("left", "right")[side]
-        asked = links[:, side].astype(np.int64)
-        _check_rows(f"{name} rows of links", asked, len(rows))
-        if chosen is not None:
-            _check_rows(f"{name} candidates", np.asarray(chosen), len(rows))
-            pool = np.unique(chosen)
-        else:
-            pool = np.unique(asked) if candidates == "test" else np.arange(len(rows))
-        missing = ~np.isin(asked, pool)
-        if missing.any():
-            raise InputError(f"{name} row {int(asked[missing][0])} is linked but not among the {name} candidates")
-        sides.append((asked, pool))
+    for side, rows in enumerate((lefts, rights)):
+        linked = links[:, side].astype(np.int64)
+        _check_rows(f"{('left', 'right')[side]} rows of links", linked, len(rows))
+        sides.append((linked, np.unique(linked) if candidates == "test" else np.arange(len(rows))))
     (left_rows, left_pool), (right_rows, right_pool) = sides
     if len(np.unique(left_rows)) == len(np.unique(right_rows)) == len(links):  # one-to-one
         return both_directions(
@@ -117,7 +99,7 @@ def link_ranks(
         left_mean, right_mean = (mean.cpu().numpy() for mean in means)
     left_places = np.searchsorted(left_pool, left_rows)
     right_places = np.searchsorted(right_pool, right_rows)
-    there = ranks(
+    forward = ranks(
         _take(left_vectors, left_places),
         right_vectors,
         right_places,
@@ -127,7 +109,7 @@ def link_ranks(
         device=where,
         memory_bytes=memory_bytes,
     )
-    back = ranks(
+    backward = ranks(
         _take(right_vectors, right_places),
         left_vectors,
         left_places,
@@ -137,15 +119,13 @@ def link_ranks(
         device=where,
         memory_bytes=memory_bytes,
     )
-    return there, back
+    return forward, backward
 
 
 def _take(rows: torch.Tensor, which: IntArray) -> torch.Tensor:
     return rows.index_select(0, torch.from_numpy(which).to(rows.device))
 
 
-def _check_rows(what: str, rows: np.ndarray, size: int) -> None:
-    if rows.ndim != 1 or rows.dtype.kind not in "iu":
-        raise InputError(f"{what} must be whole numbers in one dimension, got {rows.dtype} {list(rows.shape)}")
+def _check_rows(what: str, rows: IntArray, size: int) -> None:
     if rows.size and (int(rows.min()) < 0 or int(rows.max()) >= size):
         raise InputError(f"{what} must be in 0..{size - 1}, got {int(rows.min())}..{int(rows.max())}")

@@ -1,4 +1,4 @@
-"""Ranks from scores of listed pairs alone, and figures of the links a matcher found."""
+"""Ranks from the scores of listed pairs only, and metrics of the links that a matcher found."""
 
 import numpy as np
 
@@ -10,16 +10,16 @@ from .ranks import Ranks
 def listed_ranks(
     rows: IntArray, cols: IntArray, scores: FloatArray, gold: IntArray, *, num_rows: int, num_candidates: int
 ) -> Ranks:
-    """Ranks of gold pairs where a query has scores for the candidates on its list only.
+    """Ranks of gold pairs if a query has scores for the candidates on its list only.
 
-    Listed candidates come before all others. A gold candidate that is not listed ties with all that are not.
+    Listed candidates rank before all others. A gold candidate that is not listed ties with all others not listed.
 
     Args:
-        rows, cols: query and candidate of each listed pair, int64 ``[P]``, no pair twice.
-        scores: ``[P]``, larger is better.
+        rows, cols: query and candidate of each listed pair, int64 ``[P]``, without repetition.
+        scores: scores of the pairs, ``[P]``, larger is better.
         gold: (query, right candidate), int64 ``[L, 2]``.
-        num_rows: number of queries, those without a gold pair included.
-        num_candidates: of each query, listed or not.
+        num_rows: number of queries, including those without a gold pair.
+        num_candidates: number of candidates of each query, listed or not.
 
     Raises:
         InputError: columns of different lengths, or a row out of range.
@@ -37,29 +37,29 @@ def listed_ranks(
     listed[listed] = keys[places[listed]] == wanted[listed]
     length = np.bincount(rows, minlength=num_rows)
     better, equal = length[gold[:, 0]], num_candidates - length[gold[:, 0]] - 1
-    # by row, then score: above = end of the row less the first place of more than the gold score
+    # entries by row, then score: those above the gold score are behind the last one with its score
     own = scores[order][places[listed]]
-    asked = gold[listed, 0]
+    queries = gold[listed, 0]
     levels, level = np.unique(np.concatenate([scores, own]), return_inverse=True)
     sorted_keys = np.sort(rows * len(levels) + level[: len(rows)])
-    own_keys = asked * len(levels) + level[len(rows) :]
-    ends = np.cumsum(length)[asked]
+    own_keys = queries * len(levels) + level[len(rows) :]
+    ends = np.cumsum(length)[queries]
     first, last = np.searchsorted(sorted_keys, own_keys), np.searchsorted(sorted_keys, own_keys, side="right")
     better[listed], equal[listed] = ends - last, last - first - 1
     return Ranks(better, equal)
 
 
 def matching_figures(pairs: IntArray, links: IntArray) -> dict[str, float]:
-    """Precision, recall and F1 of the pairs that name an entity of the links.
+    """Precision, recall and F1 of the pairs that contain an entity of the links.
 
-    Pairs about other entities say nothing that could be checked, and count neither way.
+    Pairs of other entities cannot be checked and are not counted.
 
     Args:
-        pairs: what was found, int64 ``[M, 2]``.
+        pairs: pairs found, int64 ``[M, 2]``.
         links: true pairs, int64 ``[L, 2]``, L >= 1.
 
     Returns:
-        ``precision``, ``recall``, ``f1`` in [0, 1], and ``found`` (pairs checked), ``right`` and ``links``.
+        ``precision``, ``recall``, ``f1`` in [0, 1], and the numbers ``found`` (pairs checked), ``right`` and ``links``.
 
     Raises:
         InputError: no links.

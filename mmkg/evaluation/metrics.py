@@ -1,10 +1,8 @@
 """Hits@k, mean reciprocal rank and mean rank."""
 
-import numpy as np
-
 from ..errors import InputError
 from ..search.vectors import check_count
-from .ranks import Ranks
+from .ranks import RankArray, Ranks
 
 HITS = (1, 5, 10)
 
@@ -12,20 +10,20 @@ HITS = (1, 5, 10)
 def hits_at_k(ranks: Ranks, k: int) -> float:
     """Share of queries whose realistic rank is at most k, in [0, 1].
 
-    A right answer that ties with another for the first place has rank 1.5, no hit at 1: ties never help.
+    If the right answer ties with one other candidate for the first place, its rank is 1.5 and it is no hit at 1.
     """
     check_count(k, "k of hits@k")
-    return float((_some(ranks) <= k).mean())
+    return float((_mean_ranks(ranks) <= k).mean())
 
 
 def mrr(ranks: Ranks) -> float:
     """Mean of 1 / realistic rank, in (0, 1]."""
-    return float((1 / _some(ranks)).mean())
+    return float((1 / _mean_ranks(ranks)).mean())
 
 
 def mean_rank(ranks: Ranks) -> float:
     """Mean realistic rank, >= 1; smaller is better."""
-    return float(_some(ranks).mean())
+    return float(_mean_ranks(ranks).mean())
 
 
 def all_metrics(ranks: Ranks) -> dict[str, float]:
@@ -34,7 +32,7 @@ def all_metrics(ranks: Ranks) -> dict[str, float]:
     return {**hits, "mrr": mrr(ranks), "mr": mean_rank(ranks)}
 
 
-def _some(ranks: Ranks) -> np.ndarray:
+def _mean_ranks(ranks: Ranks) -> RankArray:
     if len(ranks) == 0:
         raise InputError("metrics need at least one ranked link, got none")
     return ranks.mean

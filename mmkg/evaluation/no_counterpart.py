@@ -1,4 +1,4 @@
-"""Figures of links and of entities without a counterpart, and whether confidences mean what they say."""
+"""Metrics of links and of entities without a counterpart, and the calibration of confidences."""
 
 from typing import NamedTuple
 
@@ -11,20 +11,20 @@ from ..typing import BoolArray, FloatArray, IntArray
 def counterpart_figures(
     found: BoolArray, right: BoolArray, present: BoolArray, weights: FloatArray | None = None
 ) -> dict[str, float]:
-    """Precision, recall and F1 of the links found, and of "has no counterpart" where none was found.
+    """Precision, recall and F1 of the links found, and of the entities reported to have no counterpart.
 
     Args:
-        found: whether an entity was given a counterpart, bool ``[A]``.
-        right: whether it is the true one, bool ``[A]``.
+        found: whether a counterpart was found for an entity, bool ``[A]``.
+        right: whether the counterpart found is the true one, bool ``[A]``.
         present: whether the entity has a counterpart, bool ``[A]``.
-        weights: how much each entity counts, ``[A]``, >= 0; ``None`` = all the same.
+        weights: weight of each entity, ``[A]``, >= 0; ``None`` = equal weights.
 
     Returns:
-        ``precision``, ``recall``, ``f1`` of links, ``none_precision``, ``none_recall``, ``none_f1`` of entities
-        without one, in [0, 1] and 0 where there is nothing to count; and ``found``, the weight of links found.
+        ``precision``, ``recall``, ``f1`` of links and ``none_precision``, ``none_recall``, ``none_f1`` of entities
+        without a counterpart, in [0, 1], 0 if nothing can be counted; and ``found``, the weight of the links found.
 
     Raises:
-        InputError: columns of different lengths, or something right that is not found or not present.
+        InputError: columns of different lengths, or a right entry that is not found or not present.
 
     Source:
         Sun, Chen and Hu, ACL 2021: the consolidated evaluation of alignment with dangling entities.
@@ -41,23 +41,24 @@ def counterpart_figures(
     return links | {f"none_{name}": value for name, value in none.items()} | {"found": float(weights[found].sum())}
 
 
-def answers_to(pairs: IntArray, links: IntArray, asked: IntArray) -> tuple[BoolArray, BoolArray, BoolArray]:
-    """What a matching says about some left entities: ``found``, ``right`` and ``present`` of ``counterpart_figures``.
+def answers_to(pairs: IntArray, links: IntArray, rows: IntArray) -> tuple[BoolArray, BoolArray, BoolArray]:
+    """``found``, ``right`` and ``present`` of ``counterpart_figures`` for a matching and some left entities.
 
     Args:
-        pairs: what was found, int64 ``[M, 2]``, each left row once.
-        links: true pairs, int64 ``[L, 2]``, each left row once; who is in none counts as having no counterpart.
-        asked: left rows, int64 ``[A]``.
+        pairs: pairs found, int64 ``[M, 2]``, each left row once.
+        links: true pairs, int64 ``[L, 2]``, each left row once; an entity in none of them counts as having no
+            counterpart.
+        rows: left rows, int64 ``[A]``.
     """
-    size = 1 + max((int(rows.max()) for rows in (pairs[:, 0], links[:, 0], asked) if len(rows)), default=0)
+    size = 1 + max((int(each.max()) for each in (pairs[:, 0], links[:, 0], rows) if len(each)), default=0)
     answer, gold = np.full(size, -1), np.full(size, -2)
     answer[pairs[:, 0]] = pairs[:, 1]
     gold[links[:, 0]] = links[:, 1]
-    return answer[asked] >= 0, answer[asked] == gold[asked], gold[asked] >= 0
+    return answer[rows] >= 0, answer[rows] == gold[rows], gold[rows] >= 0
 
 
 class Bin(NamedTuple):
-    """Answers of about equal confidence: their mean confidence, the share that is right, their part of the weight."""
+    """Answers with similar confidence: their mean confidence, the share that is right, their share of the weight."""
 
     confidence: float
     right: float
@@ -67,19 +68,19 @@ class Bin(NamedTuple):
 def reliability(
     confidence: FloatArray, right: BoolArray, weights: FloatArray | None = None, *, bins: int = 10
 ) -> list[Bin]:
-    """The reliability curve: answers in order of their confidence, cut into bins of about equal weight.
+    """The reliability curve: answers sorted by confidence and cut into bins of about equal weight.
 
     Args:
-        confidence: of each answer, ``[A]``, in [0, 1].
-        right: whether it is right, bool ``[A]``.
-        weights: how much each answer counts, ``[A]``, >= 0; ``None`` = all the same.
-        bins: at most so many, >= 1; empty ones are left out.
+        confidence: confidence of each answer, ``[A]``, in [0, 1].
+        right: whether the answer is right, bool ``[A]``.
+        weights: weight of each answer, ``[A]``, >= 0; ``None`` = equal weights.
+        bins: largest number of bins, >= 1; empty ones are left out.
 
     Raises:
         InputError: columns of different lengths, a confidence outside [0, 1], or ``bins`` < 1.
 
     Source:
-        DeGroot and Fienberg, 1983; bins of equal weight as Nguyen and O'Connor, EMNLP 2015.
+        DeGroot and Fienberg, 1983; bins of equal weight as in Nguyen and O'Connor, EMNLP 2015.
     """
     if weights is None:
         weights = np.ones(len(confidence), np.float32)
@@ -91,7 +92,7 @@ def reliability(
     if total <= 0:
         return []
     order = np.argsort(confidence, kind="stable")
-    before = np.cumsum(weights[order]) - weights[order] / 2  # where the middle of each answer's weight lies
+    before = np.cumsum(weights[order]) - weights[order] / 2  # middle of the weight of each answer
     place = np.minimum((before / total * bins).astype(np.int64), bins - 1)
     columns = (weights, weights * confidence, weights * right)
     sums = [np.bincount(place, each[order].astype(np.float64), minlength=bins).tolist() for each in columns]
@@ -99,7 +100,7 @@ def reliability(
 
 
 def calibration_error(curve: list[Bin]) -> float:
-    """Expected calibration error: the mean distance of confidence and share right over the bins, by weight, in [0, 1].
+    """Expected calibration error: the weighted mean of ``|confidence - right|`` over the bins, in [0, 1].
 
     Source:
         Naeini, Cooper and Hauskrecht, AAAI 2015.
@@ -107,10 +108,10 @@ def calibration_error(curve: list[Bin]) -> float:
     return float(sum(each.weight * abs(each.confidence - each.right) for each in curve))
 
 
-def _figures(right: float, found: float, there: float) -> dict[str, float]:
-    """Of so many right ones among those found and those there are."""
+def _figures(right: float, found: float, present: float) -> dict[str, float]:
+    """Precision, recall and F1 from the numbers of right, found and present ones."""
     return {
         "precision": float(right / found) if found else 0.0,
-        "recall": float(right / there) if there else 0.0,
-        "f1": float(2 * right / (found + there)) if found + there else 0.0,
+        "recall": float(right / present) if present else 0.0,
+        "f1": float(2 * right / (found + present)) if found + present else 0.0,
     }

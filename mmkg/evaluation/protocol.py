@@ -1,4 +1,4 @@
-"""How a figure came about: stands beside every metric, so that figures are compared like with like."""
+"""The evaluation protocol, which is reported with every metric, so that only comparable figures are compared."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -14,32 +14,32 @@ RESCORINGS = ("none", "sinkhorn")
 
 @dataclass(frozen=True)
 class Protocol:
-    """What was ranked among what, and what the model had seen.
+    """The links and candidates that were ranked, and the data that the model used.
 
     Args:
-        candidates: ``test`` = the entities of the ranked links, as the published tables; ``all`` = every
-            entity of the graph, which is harder.
-        csls_k: neighbourhood size of CSLS; 0 = plain cosine. Published codes use 3.
+        candidates: ``test`` = the entities of the test links, as in published tables; ``all`` = every entity of the
+            graph, which is harder.
+        csls_k: neighbourhood size of CSLS; 0 = plain cosine. Published code uses 3.
         modalities: names of the modalities used.
         iterative: whether pseudo-links were added while training.
         refined: rounds in which embeddings were refined by their own soft matches, without training; test entities
-            are among those matched, their links are not known.
-        seeds_from: modalities that the links to learn from were read off, without any known link; empty = known links.
-        surface_names: whether a model read entity names ("w/ SF" in the tables).
-        selection: links on which the model was chosen: ``validation``, ``none`` (last weights), or ``test``,
-            as the official codes do.
+            are among those matched, but their links are not used.
+        seeds_from: modalities from which the training links were derived, without any known link; empty = known links.
+        surface_names: whether a model used entity names ("w/ SF" in published tables).
+        selection: links on which the model was selected: ``validation``, ``none`` (last weights), or ``test``,
+            as in the official code of several papers.
         num_train, num_valid, num_test: number of links of each part.
-        num_valid_ranked, num_test_ranked: how many of them were ranked, a seeded sample; ``None`` = all.
-        valid_candidates: entities of each side that a validation link was ranked among; ``None`` = all outside
-            the training links.
-        rescoring: ``sinkhorn`` where candidates were ranked by an assignment of all queries at once, which knows
-            that each candidate is the answer to one query; never to be compared with ranks of ``none``.
-        seed: of the run.
-        directions: directions that are reported.
-        ties: how equal scores count; always their mean rank.
+        num_valid_ranked, num_test_ranked: number of them that were ranked, a seeded sample; ``None`` = all.
+        valid_candidates: number of entities of each side among which a validation link was ranked; ``None`` = all
+            outside the training links.
+        rescoring: ``sinkhorn`` if candidates were ranked by an assignment of all queries at once, which uses that each
+            candidate is the answer to one query; not comparable with ranks of ``none``.
+        seed: random seed of the run.
+        directions: directions reported.
+        ties: rank of equal scores; always their mean rank.
 
     Raises:
-        UsageError: an unknown candidate policy or selection, a negative ``csls_k``.
+        UsageError: unknown ``candidates``, ``selection`` or ``rescoring``, or a negative ``csls_k``.
     """
 
     candidates: str = "test"
@@ -73,11 +73,11 @@ class Protocol:
             raise UsageError(f"csls_k must be >= 0, got {self.csls_k}")
 
     def as_dict(self) -> dict[str, Any]:
-        """Values that JSON can hold, tuples as lists."""
+        """Plain values for JSON, tuples as lists."""
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
 
     def describe(self) -> str:
-        """The protocol in one line, for people."""
+        """The protocol in one line of text."""
         parts = [
             "candidates: " + ("entities of the test links" if self.candidates == "test" else "all entities"),
             f"CSLS k={self.csls_k}" if self.csls_k > 0 else "no CSLS",
@@ -93,7 +93,9 @@ class Protocol:
         if self.num_test_ranked is not None:
             parts.insert(0, _sampled(self.num_test_ranked, self.num_test, "test links", self.seed))
         if self.seeds_from:
-            parts.insert(0, f"NO KNOWN LINKS: learnt and selected on pairs read off {' and '.join(self.seeds_from)}")
+            parts.insert(
+                0, f"NO KNOWN LINKS: trained and selected on pairs derived from {' and '.join(self.seeds_from)}"
+            )
         if self.rescoring != "none":
             parts.insert(0, "RE-SCORED BY SINKHORN over all queries at once, not comparable with plain ranking")
         if self.seed is not None:

@@ -1,9 +1,10 @@
-"""Exact ranks of the right answers, ties at their mean, without a sort and without a Q x N matrix."""
+"""Exact ranks of the right answers, with ties at their mean rank, without sorting and without a Q x N matrix."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..compute.devices import resolve_device
@@ -14,15 +15,16 @@ from ..search.vectors import Vectors, check_count, prepare
 from ..typing import FloatArray, IntArray
 
 Gold = np.ndarray | Tensor
+RankArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Ranks:
-    """Where the right answer of each query stands.
+    """Rank of the right answer of each query.
 
     Args:
-        better: candidates that score higher than the right answer, int64 ``[Q]``.
-        equal: *other* candidates that score the same, int64 ``[Q]``.
+        better: number of candidates with a higher score than the right answer, int64 ``[Q]``.
+        equal: number of *other* candidates with the same score, int64 ``[Q]``.
     """
 
     better: IntArray
@@ -36,12 +38,13 @@ class Ranks:
         return len(self.better)
 
     @property
-    def mean(self) -> np.ndarray:
+    def mean(self) -> RankArray:
         """Realistic rank, ``1 + better + equal / 2``, float64 ``[Q]``: the mean over all orders of the ties.
 
         Constant scores over n candidates give (n + 1) / 2.
         """
-        return 1 + self.better + self.equal / 2
+        rank: RankArray = 1 + self.better + self.equal / 2
+        return rank
 
 
 def ranks(
@@ -57,8 +60,8 @@ def ranks(
 ) -> Ranks:
     """Rank the right candidate of each query among all candidates, exactly.
 
-    Memory: the vectors and one block of scores. The score of the right candidate is read from the same
-    block as its rivals', and its own column never counts.
+    Memory: the vectors and one block of scores. The score of the right candidate is read from the same block as those
+    of its competitors, and its own column is not counted.
 
     Args:
         queries: ``[Q, d]``.
@@ -66,14 +69,14 @@ def ranks(
         gold: position in ``candidates`` of the right answer of each query, whole numbers ``[Q]``.
         csls_k: neighbourhood size of CSLS; 0 = plain scores. The row mean of CSLS is the same for all
             candidates of a query, so that only the candidates' means matter.
-        col_mean: mean score of each candidate to its neighbourhood, ``[N]``; ``None`` = its ``csls_k``
-            nearest among ``queries``.
-        normalise: rank by cosine; else by the inner product of the vectors as they are.
+        col_mean: mean score of each candidate in its neighbourhood, ``[N]``; ``None`` = over its ``csls_k``
+            nearest ``queries``.
+        normalise: rank by cosine; else by the inner product of the vectors as given.
         device: ``auto``, ``cpu`` or ``cuda``.
-        memory_bytes: for one block of scores; ``None`` = 64 MiB, on CUDA 1 GiB.
+        memory_bytes: memory for one block of scores; ``None`` = 64 MiB, on CUDA 1 GiB.
 
     Raises:
-        InputError: NaN, infinity, widths that differ, a gold position that is not there.
+        InputError: NaN, infinity, widths that differ, a gold position out of range.
         UsageError: ``csls_k`` < 0.
 
     Source:
@@ -94,7 +97,7 @@ def ranks(
             means = torch.as_tensor(col_mean, dtype=torch.float32, device=where)
     counts = torch.empty(2, len(left), dtype=torch.int64, device=where)
     for start, tile in score_tiles(left, right, memory_bytes=memory_bytes):
-        for part in tile.split(slice_rows(tile)):
+        for part in torch.split(tile, slice_rows(tile)):
             rows = slice(start, start + len(part))
             counts[:, rows] = _row_counts(part, columns[rows], means, part.new_empty(2, *part.shape))
             start += len(part)
@@ -112,19 +115,19 @@ def both_directions(
     device: str | torch.device = "auto",
     memory_bytes: int | None = None,
 ) -> tuple[Ranks, Ranks]:
-    """Ranks of row i of ``right`` for row i of ``left`` among all rows of ``right``, and the other way round.
+    """Ranks of row i of ``right`` for row i of ``left`` among all rows of ``right``, and vice versa.
 
-    The same as calling ``ranks`` twice, with one pass of products where all scores fit the memory, else two.
+    Equal to two calls of ``ranks``, with one pass of products if all scores fit into memory, else two.
 
     Args:
         left: ``[n1, d]``.
         right: ``[n2, d]``, row i is the right answer of row i of ``left``.
-        pairs: this many first rows are pairs, the others of either side candidates only; ``None`` = all,
-            and n1 = n2.
+        pairs: the first ``pairs`` rows are pairs, the other rows of either side are candidates only; ``None`` = all
+            rows, and n1 = n2.
         csls_k: neighbourhood size of CSLS; 0 = plain scores.
-        normalise: rank by cosine; else by the inner product of the vectors as they are.
+        normalise: rank by cosine; else by the inner product of the vectors as given.
         device: ``auto``, ``cpu`` or ``cuda``.
-        memory_bytes: for scores; ``None`` = 512 MiB, 1 GiB on CUDA. The answer does not depend on it.
+        memory_bytes: memory for scores; ``None`` = 512 MiB, 1 GiB on CUDA. The result does not depend on it.
 
     Raises:
         InputError: NaN, infinity, shapes that differ, more pairs than rows.
@@ -151,14 +154,14 @@ def both_directions(
     else:
         for start, tile in passes:
             note_gold(start, tile)
-    gold_back = gold if row_mean is None else 2 * gold - row_mean[:count]  # less the mean of its own query
+    gold_back = gold if row_mean is None else 2 * gold - row_mean[:count]  # minus the mean of its own query
     counts = torch.zeros(4, count, dtype=torch.int64, device=where)
     diagonal = torch.arange(count, device=where)
     for start, tile in passes:
         spare = torch.empty(2, *tile[: slice_rows(tile)].shape, device=where)
-        for part in tile.split(slice_rows(tile)):
+        for part in torch.split(tile, slice_rows(tile)):
             scratch = spare[:, : len(part)]
-            here = min(len(part), max(0, count - start))  # rows of the slice that are asked for
+            here = min(len(part), max(0, count - start))  # rows of the slice that are ranked
             rows = slice(start, start + here)
             if here:
                 counts[:2, rows] = _row_counts(part[:here], diagonal[rows], col_mean, scratch[:, :here])
@@ -176,10 +179,14 @@ def both_directions(
 
 
 def score_ranks(scores: Vectors, gold: Gold) -> Ranks:
-    """Ranks from a score matrix ``[Q, N]`` that is there already; ``gold`` are columns, ``[Q]``.
+    """Ranks from a score matrix.
+
+    Args:
+        scores: ``[Q, N]``, larger is better.
+        gold: column of the right answer of each query, ``[Q]``.
 
     Raises:
-        InputError: not a matrix, NaN, a gold column that is not there.
+        InputError: not a matrix, NaN, a gold column out of range.
     """
     matrix = torch.as_tensor(scores).detach()
     if matrix.ndim != 2 or bool(matrix.isnan().any()):
@@ -191,9 +198,9 @@ def score_ranks(scores: Vectors, gold: Gold) -> Ranks:
 
 
 def _row_counts(scores: Tensor, gold: Tensor, col_mean: Tensor | None, scratch: Tensor) -> Tensor:
-    """Candidates above and (but for the right one) at the score of the right one, ``[2, R]``.
+    """Numbers of candidates above the score of the right one, and of others with the same score, ``[2, R]``.
 
-    ``scores`` is left as it was; ``scratch`` is float32 ``[2, R, N]``.
+    ``scores`` is not written to; ``scratch`` is float32 ``[2, R, N]``.
     """
     if col_mean is not None:
         scores = torch.add(-col_mean, scores, alpha=2, out=scratch[0])
@@ -203,10 +210,10 @@ def _row_counts(scores: Tensor, gold: Tensor, col_mean: Tensor | None, scratch: 
 
 
 def _counts(scores: Tensor, own: Tensor, dim: int, scratch: Tensor) -> Tensor:
-    """How many scores along ``dim`` are above ``own``, and how many equal it, int64 ``[2, ...]``.
+    """Numbers of scores along ``dim`` that are above ``own``, and that equal it, int64 ``[2, ...]``.
 
-    Comparisons are written as float32, whose sums are several times faster than those of bool on a CPU and
-    exact up to 2^24 scores.
+    Comparisons are stored as float32: sums are several times faster than those of bool on a CPU, and exact up to 2^24
+    scores.
     """
     better = torch.gt(scores, own, out=scratch).sum(dim=dim)
     at_least = torch.ge(scores, own, out=scratch).sum(dim=dim)

@@ -1,4 +1,4 @@
-"""Weights of the parts of a joint embedding, chosen on links held out for it."""
+"""Weights of the parts of a joint embedding, chosen on held-out links."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from ..errors import InputError
 from ..typing import IntArray
 
 FACTORS = (0.0, 0.5, 0.7, 0.85, 1.2, 1.4, 2.0)
-LEAST_GAIN = 1e-4  # of MRR, below which a change is not worth having
+LEAST_GAIN = 1e-4  # smallest gain in MRR for which a weight is changed
 ROUNDS = 3
 
 
@@ -23,36 +23,36 @@ def choose_weights(
     start: Mapping[str, float] | None = None,
     rounds: int = ROUNDS,
 ) -> dict[str, float]:
-    """One weight >= 0 per part, by which the weighted concatenation ranks held-out links best.
+    """One weight >= 0 per part, such that the weighted concatenation ranks held-out links best.
 
-    Every weight starts at 1, or where it is told to; in turn each is multiplied by the factor of 0 to 2 that raises
-    the mean MRR of both directions, by cosine, the most, if the gain, link by link, is above its standard error: few
-    links say little, and then the weight stays. A part that only disturbs ends at or near 0. A row of zeros lacks the
-    part and is scored by the others.
+    Every weight starts at 1 or at its value in ``start``. In turn, each is multiplied by the factor in 0 to 2 with the
+    largest mean MRR over both directions, by cosine. The weight changes only if the mean gain per link is above its
+    standard error, so that a few links alone do not change it. A part without information ends at or near 0. A row of
+    zeros in a part means that the part is missing; it is scored by the other parts.
 
     Args:
-        left: per name unit rows or zeros, ``[n1, d_m]``: the queries and candidates of the left graph.
-        right: the same of the right graph, under the same names.
+        left: unit rows or zeros by name of the part, ``[n1, d_m]``: queries and candidates of the left graph.
+        right: the same for the right graph, with the same names.
         pairs: held-out links as positions in these, int64 ``[L, 2]``, L >= 1.
-        start: weights to start from, by name, at least one above 0.
-        rounds: how often all weights are gone through; it ends sooner where nothing gets better.
+        start: initial weights by name, at least one above 0.
+        rounds: largest number of passes over all weights; a pass without a change is the last.
 
     Returns:
-        The weights, the largest 1. If nothing was better, those of the start.
+        The weights, scaled so that the largest is 1.
 
     Raises:
-        InputError: no pair, or names that differ.
+        InputError: no pairs, or names that differ.
 
     Source:
-        One standard error as in Breiman et al., Classification and Regression Trees, 1984, section 3.4.3.
+        The rule of one standard error: Breiman et al., Classification and Regression Trees, 1984, section 3.4.3.
     """
     if len(pairs) == 0 or list(left) != list(right):
         parts = f"{list(left)} and {list(right)}"
         raise InputError(f"expected at least one pair and the same parts, got {len(pairs)} pairs, {parts}")
-    names, asked = list(left), torch.from_numpy(np.ascontiguousarray(pairs))
+    names, links = list(left), torch.from_numpy(np.ascontiguousarray(pairs))
     directions = [
-        _Direction([left[name] for name in names], [right[name] for name in names], asked),
-        _Direction([right[name] for name in names], [left[name] for name in names], asked.flip(1)),
+        _Direction([left[name] for name in names], [right[name] for name in names], links),
+        _Direction([right[name] for name in names], [left[name] for name in names], links.flip(1)),
     ]
 
     def score(weights: Sequence[float]) -> Tensor:
@@ -74,7 +74,7 @@ def choose_weights(
 
 
 def _above_chance(gains: Tensor) -> bool:
-    """Whether the mean of the gains, one per link, is above its standard error and worth having."""
+    """Whether the mean of the gains, one per link, is above its standard error and ``LEAST_GAIN``."""
     error = float(gains.std() / math.sqrt(len(gains))) if len(gains) > 1 else math.inf
     return float(gains.mean()) > max(error, LEAST_GAIN)
 
@@ -85,14 +85,15 @@ class _Direction:
     def __init__(self, queries: Sequence[Tensor], candidates: Sequence[Tensor], pairs: Tensor) -> None:
         rows = [part.index_select(0, pairs[:, 0].to(part.device)) for part in queries]
         self.scores = torch.stack([row @ part.t() for row, part in zip(rows, candidates, strict=True)])  # [M, L, n]
-        self.there = torch.stack([part.any(dim=1) for part in candidates]).float()  # [M, n]
+        self.present = torch.stack([part.any(dim=1) for part in candidates]).float()  # [M, n]
         self.gold = pairs[:, 1:].to(self.scores.device)
 
     def reciprocal_ranks(self, weights: Sequence[float]) -> Tensor:
-        """Of the pairs by the cosine of the weighted concatenations, ``[L]``; ties at their mean rank."""
+        """Reciprocal ranks of the pairs by the cosine of the weighted concatenations, ``[L]``, ties at their mean."""
         squares = torch.tensor(weights, device=self.scores.device).square()
         scores = torch.tensordot(squares, self.scores, dims=1)
-        scores /= (squares @ self.there).sqrt().clamp(min=1e-12)
+        scores /= (squares @ self.present).sqrt().clamp(min=1e-12)
         own = scores.gather(1, self.gold)
         ranks = 1 + (scores > own).sum(dim=1) + ((scores == own).sum(dim=1) - 1) / 2
-        return 1 / ranks
+        reciprocal: Tensor = 1 / ranks
+        return reciprocal

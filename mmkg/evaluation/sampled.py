@@ -1,4 +1,4 @@
-"""Metrics of a sample of the links, each ranked among the candidates of all: for graphs too large for all pairs."""
+"""Metrics of a sample of the links, ranked among the candidates of all links, for graphs too large for all pairs."""
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ def evaluate_sample(
     left: Vectors,
     right: Vectors,
     links: IntArray,
-    asked: IntArray,
+    ranked: IntArray,
     *,
     candidates: str = "test",
     csls_k: int = 3,
@@ -25,7 +25,7 @@ def evaluate_sample(
     means: tuple[FloatArray, FloatArray] | None = None,
     device: str | torch.device = "auto",
 ) -> dict[str, dict[str, float]]:
-    """As ``evaluate``, for some of the links; who is a candidate follows from all of them.
+    """``evaluate`` for some of the links; the candidates follow from all links.
 
     Ranks are exact among the candidates. The CSLS neighbourhoods are found by an index: exact up to 200,000
     candidates, approximate above (``kind="auto"``).
@@ -34,27 +34,27 @@ def evaluate_sample(
         left: embeddings of the left graph, ``[n1, D]``.
         right: embeddings of the right graph, ``[n2, D]``.
         links: all true pairs, int64 ``[L, 2]``.
-        asked: those to rank, ``[S, 2]``.
-        candidates: ``test`` = whom ``links`` name; ``all`` = every row.
+        ranked: the links to rank, ``[S, 2]``.
+        candidates: ``test`` = the entities in ``links``; ``all`` = every row.
         csls_k: neighbourhood size of CSLS, 0 = off.
-        kind: index that finds the neighbourhoods, see ``build_index``.
-        means: CSLS means of all left rows and all right rows, where they are known already; for candidates ``all``.
+        kind: index kind for the neighbourhoods, see ``build_index``.
+        means: CSLS means of all left rows and all right rows, if they are known already; for candidates ``all`` only.
         device: ``auto``, ``cpu`` or ``cuda``.
 
     Raises:
         UsageError: unknown ``candidates``, index kind or device.
     """
-    there, back = sampled_ranks(
-        left, right, links, asked, candidates=candidates, csls_k=csls_k, kind=kind, means=means, device=device
+    forward, backward = sampled_ranks(
+        left, right, links, ranked, candidates=candidates, csls_k=csls_k, kind=kind, means=means, device=device
     )
-    return {LEFT_TO_RIGHT: all_metrics(there), RIGHT_TO_LEFT: all_metrics(back)}
+    return {LEFT_TO_RIGHT: all_metrics(forward), RIGHT_TO_LEFT: all_metrics(backward)}
 
 
 def sampled_ranks(
     left: Vectors,
     right: Vectors,
     links: IntArray,
-    asked: IntArray,
+    ranked: IntArray,
     *,
     candidates: str = "test",
     csls_k: int = 3,
@@ -62,7 +62,7 @@ def sampled_ranks(
     means: tuple[FloatArray, FloatArray] | None = None,
     device: str | torch.device = "auto",
 ) -> tuple[Ranks, Ranks]:
-    """The ranks behind ``evaluate_sample``, one per asked link and direction, in their order."""
+    """The ranks of which ``evaluate_sample`` gives the metrics, one per ranked link and direction, in their order."""
     if candidates not in CANDIDATES:
         raise UsageError(f"unknown candidates {candidates!r}; {nearest(str(candidates), CANDIDATES)}")
     where = resolve_device(device)
@@ -71,16 +71,16 @@ def sampled_ranks(
         rows if pool is None else _take(rows, pool) for rows, pool in zip((left, right), pools, strict=True)
     )
     places = [
-        asked[:, side] if pool is None else np.searchsorted(pool, asked[:, side]) for side, pool in enumerate(pools)
+        ranked[:, side] if pool is None else np.searchsorted(pool, ranked[:, side]) for side, pool in enumerate(pools)
     ]
     if csls_k == 0:
         left_means = right_means = None
     else:
         known = means if means is not None and candidates == "all" else None
         left_means, right_means = known or csls_pair_means(lefts, rights, csls_k, kind=kind, device=where)
-    there = ranks(_take(lefts, places[0]), rights, places[1], csls_k=csls_k, col_mean=right_means, device=where)
-    back = ranks(_take(rights, places[1]), lefts, places[0], csls_k=csls_k, col_mean=left_means, device=where)
-    return there, back
+    forward = ranks(_take(lefts, places[0]), rights, places[1], csls_k=csls_k, col_mean=right_means, device=where)
+    backward = ranks(_take(rights, places[1]), lefts, places[0], csls_k=csls_k, col_mean=left_means, device=where)
+    return forward, backward
 
 
 def _take(rows: Vectors, which: IntArray) -> Vectors:

@@ -1,4 +1,4 @@
-"""MATCHING: from two sets of embeddings to pairs, one-to-one."""
+"""MATCHING: one-to-one pairs from two sets of embeddings."""
 
 from .confidence import Calibration
 from .counterparts import Counterparts, Threshold

@@ -1,4 +1,4 @@
-"""Candidate lists and pair scores that all matchers share."""
+"""Candidate lists and pair scores, shared by all matchers."""
 
 from dataclasses import dataclass, replace
 
@@ -29,7 +29,8 @@ class Scorer:
         right: unit rows, ``[n2, d]``.
         left_mean: CSLS mean of each left row, ``[n1]``; ``None`` = plain cosine.
         right_mean: CSLS mean of each right row, ``[n2]``.
-        indexes: that left rows ask, and that right rows ask, where there are any; else they are built.
+        indexes: index of the right rows, for queries from the left, and index of the left rows; ``None`` = built when
+            needed.
     """
 
     left: Tensor
@@ -49,7 +50,7 @@ class Scorer:
         means: Means | None = None,
         indexes: Indexes | None = None,
     ) -> "Scorer":
-        """Check, normalise, and compute the neighbourhood means if ``csls_k`` > 0 and they are not given."""
+        """Check and normalise the vectors; compute the CSLS means if ``csls_k`` > 0 and they are not given."""
         check_count(csls_k, "csls_k", least=0)
         where = resolve_device(device)
         lefts = prepare(left, "left vectors", normalise=True, device=where)
@@ -67,12 +68,12 @@ class Scorer:
         return Scorer(lefts, rights, left_mean, right_mean, indexes)
 
     def swapped(self) -> "Scorer":
-        """The same with left and right exchanged."""
+        """The same scorer with left and right exchanged."""
         indexes = None if self.indexes is None else (self.indexes[1], self.indexes[0])
         return Scorer(self.right, self.left, self.right_mean, self.left_mean, indexes)
 
     def pair_scores(self, left: IntArray, right: IntArray) -> FloatArray:
-        """Score of each pair (left row, right row), float32 ``[P]``; the same in whatever company it comes."""
+        """Score of each pair (left row, right row), float32 ``[P]``, independent of the other pairs."""
         scores = np.empty(len(left), dtype=np.float32)
         step = max(1, PAIR_BLOCK_BYTES // (4 * self.left.shape[1]))
         for start in range(0, len(left), step):
@@ -85,11 +86,11 @@ class Scorer:
         return scores
 
     def cosines(self, left: IntArray, right: IntArray) -> FloatArray:
-        """Cosine of each pair, float32 ``[P]``, also where scores are CSLS."""
+        """Cosine of each pair, float32 ``[P]``, even if scores are CSLS."""
         return replace(self, left_mean=None, right_mean=None).pair_scores(left, right)
 
     def nearest(self, k: int, *, kind: str) -> Neighbors:
-        """The k best right rows of each left row; scores lack the mean of the left row under CSLS."""
+        """The k best right rows of each left row; CSLS scores lack the mean of the left row."""
         queries, base = self.left, self.right
         if self.right_mean is not None:
             queries = torch.cat([2 * queries, queries.new_ones(len(queries), 1)], dim=1)
@@ -100,7 +101,7 @@ class Scorer:
 
 
 def candidate_pairs(scorer: Scorer, k: int, *, kind: str) -> tuple[IntArray, IntArray, FloatArray]:
-    """Left rows, right rows and scores of all pairs on the lists of k of either side, by row, then by column."""
+    """Left rows, right rows and scores of all pairs on the candidate lists of either side, by row, then by column."""
     rows, cols = listed_pairs(scorer.nearest(k, kind=kind))
     back_cols, back_rows = listed_pairs(scorer.swapped().nearest(k, kind=kind))
     size = len(scorer.right)
@@ -112,6 +113,6 @@ def candidate_pairs(scorer: Scorer, k: int, *, kind: str) -> tuple[IntArray, Int
 
 
 def listed_pairs(found: Neighbors) -> tuple[IntArray, IntArray]:
-    """The (query row, base row) pairs of a search, without what is missing."""
+    """The (query row, base row) pairs of a search result, without missing neighbours."""
     rows, places = np.nonzero(found.ids >= 0)
     return rows.astype(np.int64), found.ids[rows, places]

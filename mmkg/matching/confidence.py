@@ -1,4 +1,4 @@
-"""From scores to probabilities that a match is right."""
+"""Calibration: the probability that a match is right, from its score."""
 
 import math
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from ..typing import BoolArray, FloatArray
 
 @dataclass(frozen=True)
 class Calibration:
-    """``P(right | score) = 1 / (1 + exp(-(slope score + intercept)))``; never falls as the score rises.
+    """``P(right | score) = 1 / (1 + exp(-(slope score + intercept)))``; it does not decrease with the score.
 
     Args:
         slope: >= 0.
@@ -37,15 +37,15 @@ class Calibration:
     def fit(scores: FloatArray, correct: BoolArray, weights: FloatArray | None = None) -> "Calibration":
         """Fit by maximum likelihood on validation pairs.
 
-        Where all pairs are right, or all wrong, or all scores are equal, the probability is constant.
+        If all pairs are right, or all are wrong, or all scores are equal, the probability is constant.
 
         Args:
-            scores: of the predicted pairs, ``[V]``, V >= 1, finite.
+            scores: scores of the predicted pairs, ``[V]``, V >= 1, finite.
             correct: whether each pair is right, bool ``[V]``.
-            weights: how much each pair counts, ``[V]``, >= 0 and not all 0; ``None`` = all the same.
+            weights: weight of each pair, ``[V]``, >= 0 and not all 0; ``None`` = equal weights.
 
         Raises:
-            InputError: no pair, lengths that differ, a score that is not finite, weights out of range.
+            InputError: no pairs, lengths that differ, a score that is not finite, weights out of range.
         """
         from scipy.optimize import minimize
 
@@ -81,20 +81,20 @@ class Calibration:
         return Calibration(slope, float(found.x[1]) - slope * centre)
 
     def predict(self, scores: FloatArray) -> FloatArray:
-        """Probability in [0, 1] that a pair of each score is right, float32, the shape of ``scores``."""
+        """Probability in [0, 1] that a pair with each score is right, float32, in the shape of ``scores``."""
         logits = self.slope * np.asarray(scores, dtype=np.float64) + self.intercept
         return np.exp(-np.logaddexp(0, -logits)).astype(np.float32)
 
     def as_dict(self) -> dict[str, float]:
-        """Values that JSON can hold."""
+        """Plain values for JSON."""
         return asdict(self)
 
     @staticmethod
     def from_dict(values: Mapping[str, Any]) -> "Calibration":
-        """From what ``as_dict`` gave.
+        """From the values of ``as_dict``.
 
         Raises:
-            InputError: other keys, or values that are no numbers.
+            InputError: other keys, or values that are not numbers.
         """
         if set(values) != {"slope", "intercept"}:
             raise InputError(f"expected slope and intercept, got {', '.join(sorted(values)) or 'nothing'}")

@@ -1,4 +1,4 @@
-"""How sure a match is, and whether an entity has a counterpart at all: learnt from held-out links."""
+"""Confidence of matches, and entities without a counterpart: calibrated on held-out links."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,24 +13,24 @@ from ..typing import BoolArray, FloatArray, IntArray
 from .candidates import Means
 from .confidence import Calibration
 
-Nearest = Callable[[IntArray, int, str], Neighbors]  # rows, k, side that asks -> answers of the other side
-LISTED = 10  # answers among which a held-out entity finds others than its counterpart
-LARGEST_MARGIN = 8.0  # CSLS lies in [-4, 4]; also that of a pair without any rival
-LARGEST_LOG = 500.0  # of odds, which then are finite
-STEPS = 500  # of the estimate of the share; it is still after some ten
-SHARE_RANGE = (0.01, 0.99)  # no estimate is certain
+Nearest = Callable[[IntArray, int, str], Neighbors]  # rows of a side, k, side -> the k best rows of the other side
+LISTED = 10  # candidates of a held-out entity, its counterpart included
+LARGEST_MARGIN = 8.0  # CSLS is in [-4, 4]; also the margin of a pair without a competitor
+LARGEST_LOG = 500.0  # limit of log-odds, so that odds are finite
+STEPS = 500  # iterations when estimating the share, which converges after about ten
+SHARE_RANGE = (0.01, 0.99)  # range of the estimate
 
 
 def pair_margins(pairs: IntArray, scores: FloatArray, nearest: Nearest) -> FloatArray:
-    """By how much each pair beats the best other pair of its left and of its right entity.
+    """Margin of each pair: its score minus the best competing score of its left and of its right entity.
 
-    Above 0 for mutual nearest neighbours. An entity without counterpart still has a nearest neighbour, but this one
-    is mostly nearer to another entity, so that the margin is below 0 however high the score is.
+    The margin of mutual nearest neighbours is above 0. An entity without a counterpart has a nearest neighbour too,
+    but this neighbour is usually nearer to another entity, so that the margin is below 0 even if the score is high.
 
     Args:
         pairs: left and right rows, int64 ``[P, 2]``.
-        scores: of the pairs, ``[P]``, by the same measure as ``nearest``.
-        nearest: the k best answers of some entities of a side.
+        scores: scores of the pairs, ``[P]``, by the same measure as ``nearest``.
+        nearest: returns the k best candidates of some entities of a side.
 
     Returns:
         Margins, float32 ``[P]``, in [-8, 8].
@@ -46,12 +46,12 @@ def pair_margins(pairs: IntArray, scores: FloatArray, nearest: Nearest) -> Float
 
 
 def rival_scores(tops: Neighbors, places: IntArray, partners: IntArray) -> FloatArray:
-    """Best score that an entity has with anybody but its partner, ``[P]``; -inf where there is nobody else.
+    """Best score of an entity with a candidate other than its partner, ``[P]``; -inf without such a candidate.
 
     Args:
-        tops: the two best answers of each entity, ``[Q, 2]``.
+        tops: the two best candidates of each entity, ``[Q, 2]``.
         places: row of ``tops`` for each pair, ``[P]``.
-        partners: answer that is left out, ``[P]``.
+        partners: the candidate to leave out, ``[P]``.
     """
     first = tops.ids[places, 0] == partners
     scores: FloatArray = np.where(first, tops.scores[places, 1], tops.scores[places, 0])
@@ -60,18 +60,18 @@ def rival_scores(tops: Neighbors, places: IntArray, partners: IntArray) -> Float
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Best answers of linked entities whose truth is known: each link asks twice.
+    """Best candidates of entities whose counterpart is known; each held-out link gives two of them.
 
-    Once as it is, once with its counterpart taken out of the candidates; what is then the best answer must be wrong, as
-    it is for an entity that has no counterpart.
+    One is the best of all candidates, one the best after the counterpart was removed. The latter is wrong, as the best
+    candidate of an entity without a counterpart is.
 
     Args:
         margins: see ``pair_margins``, float32 ``[S]``.
-        right: whether the answer is the counterpart, bool ``[S]``.
+        right: whether the best candidate is the counterpart, bool ``[S]``.
         present: whether the counterpart was among the candidates, bool ``[S]``.
 
     Raises:
-        InputError: lengths or types differ, an answer is right without a counterpart, or a margin is not finite.
+        InputError: lengths or types differ, an entry is right without a counterpart, or a margin is not finite.
     """
 
     margins: FloatArray
@@ -86,7 +86,7 @@ class HeldOut:
             raise InputError("expected finite margins, and no right answer without a counterpart")
 
     def weights(self, share: float) -> FloatArray:
-        """Weights ``[S]`` under which the sample stands for entities of which ``share`` have a counterpart; sum 1."""
+        """Weights ``[S]``, sum 1, with which the sample represents entities of which ``share`` have a counterpart."""
         present = max(int(self.present.sum()), 1)
         absent = max(len(self.present) - present, 1)
         weights: FloatArray = np.where(self.present, share / present, (1 - share) / absent)
@@ -94,15 +94,16 @@ class HeldOut:
 
 
 def hold_out(links: IntArray, nearest: Nearest, *, csls_k: int = 0, means: Means | None = None) -> HeldOut:
-    """Ask for the counterpart of each link's left entity, with it and without it among the candidates.
+    """Best candidates of the left entity of each link, with its counterpart among the candidates and without it.
 
-    Without it the CSLS mean of the asking entity is another one, too; it is taken over the ten answers listed.
+    Removing the counterpart changes the CSLS mean of the left entity too; the new mean is taken over its ten best
+    candidates.
 
     Args:
         links: held-out links, int64 ``[L, 2]``.
-        nearest: the k best answers of some entities of a side.
-        csls_k: neighbourhood of CSLS, 0 = scores are cosines.
-        means: CSLS means of all left and right entities, where ``csls_k`` > 0.
+        nearest: returns the k best candidates of some entities of a side.
+        csls_k: neighbourhood size of CSLS, 0 = scores are cosines.
+        means: CSLS means of all left and right entities, if ``csls_k`` > 0.
     """
     rows, gold = links[:, 0], links[:, 1]
     found = nearest(rows, LISTED, "left")
@@ -111,52 +112,52 @@ def hold_out(links: IntArray, nearest: Nearest, *, csls_k: int = 0, means: Means
     others = np.where(is_gold | (ids < 0), -np.inf, scores).astype(np.float32)
     if csls_k and means is not None:
         cosines = np.where(ids >= 0, (scores + means[0][rows, None] + means[1][ids]) / 2, np.nan)
-        gone = _top_mean(cosines, csls_k) - _top_mean(np.where(is_gold, np.nan, cosines), csls_k)
-        others = (others + gone[:, None]).astype(np.float32)
+        change = _top_mean(cosines, csls_k) - _top_mean(np.where(is_gold, np.nan, cosines), csls_k)
+        others = (others + change[:, None]).astype(np.float32)
     order = np.argsort(-others, axis=1, kind="stable")
     ids, others = np.take_along_axis(ids, order, axis=1), np.take_along_axis(others, order, axis=1)
-    there = np.isfinite(others[:, 0])  # else the counterpart was the only candidate
+    others_exist = np.isfinite(others[:, 0])  # else the counterpart was the only candidate
     margins = [
         best_margins(rows, found, nearest),
-        best_margins(rows[there], Neighbors(ids[there], others[there]), nearest),
+        best_margins(rows[others_exist], Neighbors(ids[others_exist], others[others_exist]), nearest),
     ]
-    present = np.repeat([True, False], [len(rows), int(there.sum())])
+    present = np.repeat([True, False], [len(rows), int(others_exist.sum())])
     right = np.zeros(len(present), bool)
     right[: len(rows)] = found.ids[:, 0] == gold
     return HeldOut(np.concatenate(margins), right, present)
 
 
 def best_margins(rows: IntArray, answers: Neighbors, nearest: Nearest) -> FloatArray:
-    """Margins of the best answers of left entities, float32 ``[Q]``; see ``pair_margins``.
+    """Margins of the best candidates of left entities, float32 ``[Q]``; see ``pair_margins``.
 
     Args:
         rows: the entities, ``[Q]``.
-        answers: their two best answers or more, ``[Q, K]``.
-        nearest: the k best answers of some entities of a side.
+        answers: their best candidates, at least two, ``[Q, K]``.
+        nearest: returns the k best candidates of some entities of a side.
     """
     if len(rows) == 0:
         return np.empty(0, np.float32)
-    asked, places = np.unique(answers.ids[:, 0], return_inverse=True)
-    rivals = rival_scores(nearest(asked, 2, "right"), places, rows)
+    best, places = np.unique(answers.ids[:, 0], return_inverse=True)
+    rivals = rival_scores(nearest(best, 2, "right"), places, rows)
     margins = answers.scores[:, 0] - np.maximum(answers.scores[:, 1], rivals)
     clipped: FloatArray = np.clip(margins, -LARGEST_MARGIN, LARGEST_MARGIN).astype(np.float32)
     return clipped
 
 
 def estimate_share(sample: HeldOut, margins: FloatArray) -> float:
-    """Share of entities that have a counterpart, from the margins of their best answers alone.
+    """Share of entities that have a counterpart, from the margins of their best candidates alone.
 
-    These are a mixture of the margins of held-out entities with and without their counterpart. A logistic curve between
-    the two gives the likelihood ratio of each margin, expectation maximisation the share; no link of the
-    entities asked about is needed. It assumes that entities without counterpart look like linked ones whose counterpart
-    was taken away.
+    These margins are a mixture of those of held-out entities with and without their counterpart. A logistic curve
+    between the two gives the likelihood ratio of each margin, and expectation maximisation gives the share; no link of
+    the entities is needed. It assumes that entities without a counterpart resemble linked ones whose counterpart was
+    removed.
 
     Args:
-        sample: held-out answers.
-        margins: of the best answers of the entities asked about, ``[U]``.
+        sample: held-out entities.
+        margins: margins of the best candidates of the entities in question, ``[U]``.
 
     Returns:
-        A share in [0.01, 0.99]; the share in the sample, a half, if nobody is asked about.
+        A share in [0.01, 0.99]; a half, the share in the sample, if ``margins`` is empty.
 
     Source:
         Saerens, Latinne and Decaestecker, Neural Computation 14(1), 2002.
@@ -172,9 +173,9 @@ def estimate_share(sample: HeldOut, margins: FloatArray) -> float:
 
 
 class Threshold(NamedTuple):
-    """A least confidence, and what best answers from it on are worth on the held-out links.
+    """A confidence threshold, and the figures of the best candidates above it on the held-out links.
 
-    ``precision``, ``recall`` and ``f1`` in [0, 1] hold for the share of entities with a counterpart that was assumed.
+    ``precision``, ``recall`` and ``f1`` in [0, 1] hold for the assumed share of entities with a counterpart.
     """
 
     value: float
@@ -185,12 +186,12 @@ class Threshold(NamedTuple):
 
 @dataclass(frozen=True)
 class Counterparts:
-    """What held-out links say about matches: confidences, and from which one on a match is to be believed.
+    """Confidences of matches, and the confidence threshold for accepting them, learnt from held-out links.
 
     Args:
-        sample: held-out answers.
-        share: of the entities asked about that have a counterpart.
-        estimated: whether ``share`` was estimated from their margins; else somebody said so.
+        sample: held-out entities.
+        share: share of entities that have a counterpart.
+        estimated: whether ``share`` was estimated from margins; else it was given.
 
     Raises:
         UsageError: a share outside [0, 1].
@@ -206,23 +207,24 @@ class Counterparts:
 
     @cached_property
     def calibration(self) -> Calibration:
-        """From margins to the probability that a best answer is the counterpart."""
+        """The probability that a best candidate is the counterpart, from its margin."""
         return Calibration.fit(self.sample.margins, self.sample.right, self.sample.weights(self.share))
 
     def threshold(self, min_precision: float | None = None) -> Threshold:
-        """The confidence with the best F1 on the held-out links, or the lowest with a wanted precision.
+        """The threshold with the best F1 on the held-out links, or the lowest one with a given precision.
 
         Args:
-            min_precision: in [0, 1]; of all answers from the threshold on, taken together.
+            min_precision: precision in [0, 1] over all candidates at or above the threshold.
 
         Raises:
-            UsageError: ``min_precision`` is out of range, or no threshold reaches it; the message says what can be had.
+            UsageError: ``min_precision`` is out of range, or no threshold reaches it; the message contains the highest
+                precision.
         """
         if min_precision is not None and not 0 <= min_precision <= 1:
             raise UsageError(f"the least precision must be in 0..1, got {min_precision}")
         confidence, weights = self.calibration.predict(self.sample.margins), self.sample.weights(self.share)
         order = np.argsort(-confidence, kind="stable")
-        ends = np.flatnonzero(np.diff(confidence[order], append=-1.0))  # equal confidences stand or fall together
+        ends = np.flatnonzero(np.diff(confidence[order], append=-1.0))  # equal confidences are accepted together
         kept, right = (np.cumsum(each[order])[ends] for each in (weights, weights * self.sample.right))
         precision = np.divide(right, kept, out=np.zeros_like(right), where=kept > 0)
         recall = right / max(self.share, 1e-12)
@@ -234,23 +236,23 @@ class Counterparts:
         else:
             best = int(precision.argmax())
             raise UsageError(
-                f"no confidence reaches a precision of {min_precision} on the held-out links; the most is "
-                f"{precision[best]:.3f}, from confidence {confidence[order][ends[best]]:.3f} on"
+                f"no confidence reaches a precision of {min_precision} on the held-out links; the highest is "
+                f"{precision[best]:.3f}, from confidence {confidence[order][ends[best]]:.3f}"
             )
         value = float(confidence[order][ends[best]])
         return Threshold(value, float(precision[best]), float(recall[best]), float(f1[best]))
 
     def as_dict(self) -> dict[str, Any]:
-        """Values that JSON can hold."""
+        """Plain values for JSON."""
         columns = {name: getattr(self.sample, name).tolist() for name in ("margins", "right", "present")}
         return {"share": self.share, "estimated": self.estimated, **columns}
 
     @staticmethod
     def from_dict(values: Mapping[str, Any]) -> "Counterparts":
-        """From what ``as_dict`` gave.
+        """From the values of ``as_dict``.
 
         Raises:
-            InputError: a key is missing, or a value is of another kind.
+            InputError: a key is missing, or a value has another type.
         """
         try:
             sample = HeldOut(
@@ -260,12 +262,12 @@ class Counterparts:
             )
             return Counterparts(sample, float(values["share"]), bool(values["estimated"]))
         except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"expected held-out answers as they were saved, got {error!r}") from None
+            raise InputError(f"expected the saved held-out entities, got {error!r}") from None
 
 
 def _top_mean(values: FloatArray, k: int) -> FloatArray:
-    """Mean of the k largest of each row, NaN left out; 0 where there is none."""
+    """Mean of the k largest values of each row, without NaN; 0 for a row of NaN."""
     largest = -np.sort(-values, axis=1)[:, :k]  # NaN comes last
-    there = ~np.isnan(largest)
-    means: FloatArray = np.where(there, largest, 0).sum(axis=1) / np.maximum(there.sum(axis=1), 1)
+    known = ~np.isnan(largest)
+    means: FloatArray = np.where(known, largest, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
     return means

@@ -1,4 +1,4 @@
-"""One-to-one matching, best pairs first."""
+"""Greedy one-to-one matching."""
 
 import numpy as np
 import torch
@@ -19,26 +19,26 @@ def greedy(
     means: Means | None = None,
     indexes: Indexes | None = None,
 ) -> Matching:
-    """Take the best-scoring pair, drop both rows, and so on, over each row's k nearest on the other side.
+    """Match the pair with the best score, drop both rows, and repeat, among the k nearest candidates of each row.
 
-    The lists of both sides are used, so that swapping left and right swaps the answer. An entity stays
-    alone when all candidates on its lists are taken; k = size of the larger side is the full greedy matching.
+    The lists of both sides are used, so that swapping left and right swaps the result. An entity remains unmatched
+    if all candidates on its lists are taken. With k = size of the larger side, all pairs are candidates.
 
     Args:
         left: embeddings ``[n1, d]``; compared by cosine.
         right: embeddings ``[n2, d]``.
         k: candidates per entity, >= 1.
         csls_k: neighbourhood size of CSLS, 0 = off.
-        kind: index kind that makes the candidate lists, as for ``build_index``.
+        kind: index kind for the candidate lists, as for ``build_index``.
         device: ``auto``, ``cpu`` or ``cuda``.
-        means: CSLS means of the left rows ``[n1]`` and the right rows ``[n2]``, as ``csls_pair_means`` gives them,
-            where they are known already.
-        indexes: that left rows ask, and that right rows ask, where there are any; ``kind`` is not read then. With
-            CSLS they are over the vectors of ``csls_augment``.
+        means: CSLS means of the left rows ``[n1]`` and the right rows ``[n2]`` from ``csls_pair_means``, if they are
+            known already.
+        indexes: index of the right rows and index of the left rows, if they exist already; ``kind`` is then ignored.
+            With CSLS they index the vectors of ``csls_augment``.
 
     Returns:
-        Pairs with their cosine or CSLS score; among equal scores the lower left row, then the lower right
-        row goes first.
+        Pairs with their cosine or CSLS score. Among equal scores the lower left row, then the lower right row is
+        matched first.
 
     Raises:
         InputError: vectors that are not finite matrices of one width.

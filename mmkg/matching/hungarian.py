@@ -1,4 +1,4 @@
-"""The one-to-one matching of the largest total score."""
+"""The one-to-one matching with the largest total score."""
 
 import numpy as np
 import torch
@@ -25,23 +25,24 @@ def hungarian(
     indexes: Indexes | None = None,
     memory_bytes: int = DENSE_BYTES,
 ) -> Matching:
-    """One-to-one pairs of the largest total score (linear sum assignment).
+    """The one-to-one pairs with the largest total score (linear sum assignment).
 
-    Without ``k`` all pairs are considered, and min(n1, n2) of them are matched. With ``k`` only those on the
-    lists of the k nearest of either side, and the total is that of ``score - lowest``, where -1 (with CSLS -4)
-    is the lowest score there can be: an entity whose candidates others need more stays alone.
+    Without ``k`` all pairs are candidates, and min(n1, n2) of them are matched. With ``k`` the candidates are the pairs
+    on the lists of the k nearest of either side, and the sum of ``score - lowest`` is maximised, where ``lowest`` is
+    the lowest possible score, -1 (with CSLS -4). An entity then remains unmatched if all its candidates are matched to
+    others.
 
     Args:
         left: embeddings ``[n1, d]``; compared by cosine.
         right: embeddings ``[n2, d]``.
         k: candidates per entity, >= 1; ``None`` = all, in a dense matrix.
         csls_k: neighbourhood size of CSLS, 0 = off.
-        kind: index kind that makes the candidate lists, as for ``build_index``; without ``k`` scores are exact.
-        device: where the scores are computed: ``auto``, ``cpu`` or ``cuda``.
-        means: CSLS means of the left rows ``[n1]`` and the right rows ``[n2]``, where they are known already.
-        indexes: that left rows ask, and that right rows ask, where there are any; ``kind`` is not read then. With
-            CSLS they are over the vectors of ``csls_augment``.
-        memory_bytes: for the dense score matrix, 8 bytes a pair; the default of 4 GiB holds 23,000 x 23,000.
+        kind: index kind for the candidate lists, as for ``build_index``; without ``k`` scores are exact.
+        device: device on which scores are computed: ``auto``, ``cpu`` or ``cuda``.
+        means: CSLS means of the left rows ``[n1]`` and the right rows ``[n2]``, if they are known already.
+        indexes: index of the right rows and index of the left rows, if they exist already; ``kind`` is then ignored.
+            With CSLS they index the vectors of ``csls_augment``.
+        memory_bytes: limit for the dense score matrix, 8 bytes per pair; the default of 4 GiB allows 23,000 x 23,000.
 
     Raises:
         InputError: vectors that are not finite matrices of one width.
@@ -60,8 +61,8 @@ def hungarian(
     if 8 * num_left * num_right > memory_bytes:
         raise UsageError(
             f"hungarian over all pairs needs a dense matrix of {num_left} x {num_right} scores, "
-            f"{8 * num_left * num_right / 2**30:.1f} GiB, and may take {memory_bytes / 2**30:.1f} GiB; give k=10 to "
-            "consider the nearest ten only, use the matcher 'greedy' or 'mutual', or raise memory_bytes"
+            f"{8 * num_left * num_right / 2**30:.1f} GiB, and the limit is {memory_bytes / 2**30:.1f} GiB; give k=10 "
+            "to consider the ten nearest only, use the matcher 'greedy' or 'mutual', or raise memory_bytes"
         )
     scorer = Scorer.of(left, right, csls_k=csls_k, device=device, means=means, indexes=indexes)
     left_rows, right_rows = _best_dense(scorer)
@@ -85,14 +86,15 @@ def _best_dense(scorer: Scorer) -> tuple[IntArray, IntArray]:
 def _best_total(
     rows: IntArray, cols: IntArray, scores: FloatArray, num_left: int, num_right: int, *, lowest: float
 ) -> IntArray:
-    """Which pairs to match so that the total of ``score - lowest`` is largest; positions in ``rows``."""
+    """The pairs to match so that the total of ``score - lowest`` is largest, as positions in ``rows``."""
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
-    alone = np.arange(num_left)  # each left row may take a column of its own instead, at the lowest score
+    alone = np.arange(num_left)  # each left row can take a dummy column instead, at the lowest score
     costs = np.concatenate([-scores.astype(np.float64), np.full(num_left, -lowest)]) + (1 - 2 * lowest)  # all > 0
-    places = np.concatenate([rows, alone]), np.concatenate([cols, num_right + alone])
-    graph = csr_array((costs, places), shape=(num_left, num_right + num_left))
+    ends = np.concatenate([rows, alone]), np.concatenate([cols, num_right + alone])
+    graph = csr_array((costs, ends), shape=(num_left, num_right + num_left))
     taken_rows, taken_cols = min_weight_full_bipartite_matching(graph)
     taken = taken_rows[taken_cols < num_right] * num_right + taken_cols[taken_cols < num_right]
-    return np.searchsorted(rows * num_right + cols, taken.astype(np.int64))
+    places: IntArray = np.searchsorted(rows * num_right + cols, taken.astype(np.int64))
+    return places

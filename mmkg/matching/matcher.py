@@ -1,4 +1,4 @@
-"""What a matcher is to a run: a function, and the configuration class of its settings."""
+"""The record of a matcher: its function and the configuration class of its settings."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

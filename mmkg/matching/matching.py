@@ -1,4 +1,4 @@
-"""The record of who goes with whom."""
+"""The result of a matcher."""
 
 from dataclasses import dataclass, replace
 
@@ -9,16 +9,16 @@ from ..typing import FloatArray, IntArray
 
 @dataclass(frozen=True)
 class Matching:
-    """Pairs of rows, one-to-one, sorted by the left row; who has no partner is not in it.
+    """One-to-one pairs of rows, sorted by the left row; it does not contain unmatched rows.
 
     Args:
         left: left rows, int64 ``[M]``, ascending and unique.
         right: their right rows, int64 ``[M]``, unique.
-        score: larger is better, float32 ``[M]``; cosine, or CSLS if the matcher was told so.
+        score: larger is better, float32 ``[M]``; cosine, or CSLS if the matcher used it.
         confidence: probability that the pair is right, float32 ``[M]`` in [0, 1]; ``None`` = not calibrated.
 
     Raises:
-        ValueError: lengths or types differ, or a row comes twice.
+        ValueError: lengths or types differ, or a row is repeated.
     """
 
     left: IntArray
@@ -52,11 +52,11 @@ class Matching:
         return np.stack([self.left, self.right], axis=1)
 
     def with_confidence(self, confidence: FloatArray) -> "Matching":
-        """The same pairs with a probability each."""
+        """The same pairs, each with a probability."""
         return replace(self, confidence=confidence.astype(np.float32))
 
     def keep(self, chosen: np.ndarray) -> "Matching":
-        """Only the pairs where ``chosen``, bool ``[M]``, is true."""
+        """The pairs for which ``chosen``, bool ``[M]``, is true."""
         confidence = None if self.confidence is None else self.confidence[chosen]
         return Matching(self.left[chosen], self.right[chosen], self.score[chosen], confidence)
 

@@ -1,4 +1,4 @@
-"""Pairs that are each other's nearest neighbour."""
+"""Matching of mutual nearest neighbours."""
 
 import numpy as np
 import torch
@@ -19,22 +19,22 @@ def mutual(
     means: Means | None = None,
     indexes: Indexes | None = None,
 ) -> Matching:
-    """Keep the pairs whose best right row has the left row as its best: few, and mostly right.
+    """Pairs of mutual nearest neighbours: few pairs, with a high precision.
 
     Args:
         left: embeddings ``[n1, d]``; compared by cosine.
         right: embeddings ``[n2, d]``.
-        k: accepted as every matcher does; only the first place counts.
+        k: has no effect, since only the nearest neighbour counts; every matcher takes it.
         csls_k: neighbourhood size of CSLS, 0 = off.
-        kind: index kind that finds the neighbours, as for ``build_index``.
+        kind: index kind for the neighbours, as for ``build_index``.
         device: ``auto``, ``cpu`` or ``cuda``.
-        means: CSLS means of the left rows ``[n1]`` and the right rows ``[n2]``, as ``csls_pair_means`` gives them,
-            where they are known already.
-        indexes: that left rows ask, and that right rows ask, where there are any; ``kind`` is not read then. With
-            CSLS they are over the vectors of ``csls_augment``.
+        means: CSLS means of the left rows ``[n1]`` and the right rows ``[n2]`` from ``csls_pair_means``, if they are
+            known already.
+        indexes: index of the right rows and index of the left rows, if they exist already; ``kind`` is then ignored.
+            With CSLS they index the vectors of ``csls_augment``.
 
     Returns:
-        Pairs with their cosine or CSLS score. Among equal scores the lower row is the nearest.
+        Pairs with their cosine or CSLS score. Among equal scores the lower row counts as nearer.
 
     Raises:
         InputError: vectors that are not finite matrices of one width.

@@ -51,28 +51,29 @@ def sinkhorn(
     temperature: float = TEMPERATURE,
     iterations: int = ITERATIONS,
 ) -> Matching:
-    """Pairs that are each other's most likely partner once all entities compete for all.
+    """Pairs that have the largest transport weight of both their rows, when all entities compete for each other.
 
     Candidates are the pairs on the lists of the k nearest of either side, so that swapping left and right swaps the
-    answer. Their cosines become log-weights, which are normalised in turn over the candidates of each left row and of
-    each right row; what is left are pairs whose weight is the largest of both rows. Memory is O((n1 + n2) k).
+    result. Their cosines become log-weights, which are normalised over the candidates of each left row and of each
+    right row. A pair is matched if its weight is the largest of both rows. Memory is O((n1 + n2) k).
 
     Args:
         left: embeddings ``[n1, d]``; compared by cosine.
         right: embeddings ``[n2, d]``.
-        k: candidates per entity, >= 1; k = size of the larger side is the dense transport.
-        csls_k: neighbourhood size of CSLS, 0 = off. It decides who is a candidate and is the score of a pair; the
-            transport itself is of cosines, since its normalisation takes the place of that of CSLS.
-        kind: index kind that makes the candidate lists, as for ``build_index``.
-        device: ``auto``, ``cpu`` or ``cuda``; where candidates are found.
-        means: CSLS means of the left rows ``[n1]`` and the right rows ``[n2]``, where they are known already.
-        indexes: that left rows ask, and that right rows ask, where there are any; ``kind`` is not read then. With
-            CSLS they are over the vectors of ``csls_augment``.
-        temperature: what cosines are divided by, > 0; the smaller, the nearer to the best total (0.02 in LightEA).
+        k: candidates per entity, >= 1; with k = size of the larger side all pairs are candidates.
+        csls_k: neighbourhood size of CSLS, 0 = off. CSLS selects the candidates and is the score of a pair; the
+            transport uses cosines, since its normalisation replaces that of CSLS.
+        kind: index kind for the candidate lists, as for ``build_index``.
+        device: ``auto``, ``cpu`` or ``cuda``; device of the candidate search.
+        means: CSLS means of the left rows ``[n1]`` and the right rows ``[n2]``, if they are known already.
+        indexes: index of the right rows and index of the left rows, if they exist already; ``kind`` is then ignored.
+            With CSLS they index the vectors of ``csls_augment``.
+        temperature: divisor of the cosines, > 0; the smaller it is, the closer the result is to ``hungarian`` (0.02 in
+            LightEA).
         iterations: normalisations of both sides, >= 1 (15 in LightEA).
 
     Returns:
-        Pairs with their cosine or CSLS score. Among equal weights the lower row counts as the larger.
+        Pairs with their cosine or CSLS score. Among equal weights the lower row is preferred.
 
     Raises:
         InputError: vectors that are not finite matrices of one width.
@@ -100,12 +101,12 @@ def transport(
     temperature: float = TEMPERATURE,
     iterations: int = ITERATIONS,
 ) -> np.ndarray:
-    """Log-weights of pairs after Sinkhorn's normalisations; pairs that are not listed weigh nothing.
+    """Log-weights of pairs after Sinkhorn's normalisations; pairs that are not listed have weight 0.
 
-    With as many left as right rows, and lists that allow it, the weights of each row and of each column come to sum
-    to 1; with unlike numbers to one sum for all rows and its inverse for all columns. A step goes half the way to
-    either normalisation at once, so that no side goes first and swapping them swaps the answer; it needs about twice
-    as many steps as taking turns. In float64 logarithms, which no temperature makes overflow.
+    With as many left as right rows, and lists that allow it, the weights of each row and of each column converge to sum
+    1; with different numbers, to one sum for all rows and its inverse for all columns. Each step is the mean of the
+    normalisations over rows and over columns, so that swapping the sides swaps the result; it needs about twice as many
+    steps as normalising in turn. Logarithms in float64 do not overflow at any temperature.
 
     Args:
         rows, cols: listed pairs, int64 ``[P]`` each, no pair twice.
@@ -144,13 +145,13 @@ def transported_pairs(
     device: str | torch.device = "auto",
     sketch: tuple[Vectors, Vectors] | None = None,
 ) -> tuple[IntArray, IntArray, np.ndarray]:
-    """Left rows, right rows and log-weights of all candidate pairs of ``sinkhorn``, to rank by; by row, then column.
+    """Left rows, right rows and log-weights of all candidate pairs of ``sinkhorn``, by row, then column.
 
     Args:
         left, right, csls_k, device: as for ``sinkhorn``.
-        config: its other settings.
-        sketch: narrower vectors of the same rows to look for candidates with; cosines are those of ``left`` and
-            ``right`` all the same.
+        config: the other settings of ``sinkhorn``.
+        sketch: narrower vectors of the same rows, for the candidate search only; the cosines are those of ``left`` and
+            ``right``.
     """
     scorer = Scorer.of(left, right, csls_k=csls_k if sketch is None else 0, device=device, kind="auto")
     finder = scorer if sketch is None else Scorer.of(*sketch, csls_k=csls_k, device=device, kind="auto")
@@ -162,33 +163,34 @@ def transported_pairs(
 
 
 class _Segments:
-    """Sums over the entries of each row, given in any order."""
+    """Sums over the entries of each row, which are in any order."""
 
     def __init__(self, owners: IntArray, size: int) -> None:
         self.order = np.argsort(owners, kind="stable")
         counts = np.bincount(owners, minlength=size)
-        self.size, self.there = size, np.flatnonzero(counts)
-        self.starts = (np.cumsum(counts) - counts)[self.there]
-        self.counts = counts[self.there]
+        self.size, self.present = size, np.flatnonzero(counts)
+        self.starts = (np.cumsum(counts) - counts)[self.present]
+        self.counts = counts[self.present]
 
     def log_sums(self, values: np.ndarray) -> np.ndarray:
         """``log sum exp`` per row, ``[size]``; -inf where a row has no entry."""
         sums = np.full(self.size, -np.inf)
-        if len(self.there):
+        if len(self.present):
             ordered = values[self.order]
             peaks = np.maximum.reduceat(ordered, self.starts)
             spread = np.exp(ordered - np.repeat(peaks, self.counts))
-            sums[self.there] = peaks + np.log(np.add.reduceat(spread, self.starts))
+            sums[self.present] = peaks + np.log(np.add.reduceat(spread, self.starts))
         return sums
 
 
 def _mutual_best(rows: IntArray, cols: IntArray, weights: np.ndarray, shape: tuple[int, int]) -> IntArray:
-    """Places of the pairs whose weight is the best of their row and of their column."""
+    """Positions of the pairs whose weight is the best of their row and of their column."""
     order = np.lexsort((cols, rows, -weights))
     best_row, best_col = np.full(shape[0], -1), np.full(shape[1], -1)
-    back = order[::-1]  # what is written last stays
+    back = order[::-1]  # the last value written stays
     best_row[rows[back]] = back
     order = np.lexsort((rows, cols, -weights))[::-1]
     best_col[cols[order]] = order
     places = best_row[best_row >= 0]
-    return places[best_col[cols[places]] == places]
+    chosen: IntArray = places[best_col[cols[places]] == places]
+    return chosen

@@ -1,4 +1,4 @@
-"""SEARCH: nearest neighbours of anybody's vectors, arrays in, arrays out.
+"""SEARCH: nearest neighbours of any vectors, arrays in, arrays out.
 
 Names are imported when they are first used, so that ``mmkg.search`` alone loads neither torch nor faiss.
 """

@@ -25,7 +25,7 @@ class IndexConfig:
         hnsw_m: hnsw: links per vector and layer.
         ef_construction: hnsw: width of the search while building.
         ef_search: hnsw: width of a search; at least k is used.
-        memory_bytes: exact: for one block of scores; ``None`` = 64 MiB, on CUDA 1 GiB.
+        memory_bytes: exact: memory for one block of scores; ``None`` = 64 MiB, on CUDA 1 GiB.
         parts: width of each modality's part of the vectors, in order; read by parts, and by auto to choose a kind.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Cross-domain similarity local scaling: takes from a score what hubs give to everybody."""
+"""Cross-domain similarity local scaling (CSLS): lowers the scores of hubs, which are near to many vectors."""
 
 from collections.abc import Callable
 
@@ -23,7 +23,7 @@ def csls(scores: Tensor, row_mean: Tensor, col_mean: Tensor) -> Tensor:
         col_mean: mean similarity of each candidate to its k nearest queries, ``[C]``.
 
     Returns:
-        Rescaled scores, ``[Q, C]``, in [-4, 4], larger is better. ``scores`` is left as it was.
+        Rescaled scores, ``[Q, C]``, in [-4, 4], larger is better. ``scores`` is not written to.
 
     Raises:
         ValueError: a mean does not fit its axis of ``scores``.
@@ -69,11 +69,11 @@ def mean_top_k(
 
 
 def row_means(queries: Tensor, base: Tensor, k: int, *, memory_bytes: int | None = None) -> Tensor:
-    """``mean_top_k`` of rows that are checked and normalised already; tensors in and out."""
+    """``mean_top_k`` for rows that are already checked and normalised; tensors in and out."""
     k = min(check_count(k, "the CSLS neighbourhood k"), len(base))
     means = torch.empty(len(queries), dtype=torch.float32, device=queries.device)
     for start, tile in score_tiles(queries, base, memory_bytes=memory_bytes):
-        for part in tile.split(slice_rows(tile)):
+        for part in torch.split(tile, slice_rows(tile)):
             means[start : start + len(part)] = top_values(part, k)[0].mean(dim=1)
             start += len(part)
     return means
@@ -84,7 +84,10 @@ def pair_means(
 ) -> tuple[Tensor, Tensor]:
     """CSLS means of the rows ``[Q]`` and of the columns ``[N]`` of the scores, both from one pass.
 
-    ``look`` is shown the first row and the scores of each tile, so that it needs no pass of its own.
+    Args:
+        passes: the scores.
+        k: neighbourhood size.
+        look: called with the first row and the scores of each tile, so that the caller needs no pass of its own.
     """
     rows, cols = len(passes.queries), passes.size
     row_mean = torch.empty(rows, dtype=torch.float32, device=passes.base.device)
@@ -93,7 +96,7 @@ def pair_means(
         if look is not None:
             look(start, tile)
         merge_column_tops(best, tile)
-        for part in tile.split(slice_rows(tile)):
+        for part in torch.split(tile, slice_rows(tile)):
             row_mean[start : start + len(part)] = top_values(part, min(k, cols))[0].mean(dim=1)
             start += len(part)
     return row_mean, best.mean(dim=1)
@@ -102,17 +105,17 @@ def pair_means(
 def csls_augment(
     left: Vectors, right: Vectors, k: int, *, normalise: bool = True, device: str | torch.device = "auto"
 ) -> tuple[FloatArray, FloatArray]:
-    """Vectors of one more column whose inner product is CSLS plus the row mean of the query.
+    """Vectors with one more column, whose inner product is CSLS plus the row mean of the query.
 
-    With these, any index of metric ``ip`` searches by CSLS: ``<[2 x, 1], [y, -r(y)]> = 2 <x, y> - r(y)``.
-    The order of the candidates of one query is that of CSLS; ``csls_neighbors`` gives the true scores back.
+    With these, any index with metric ``ip`` searches by CSLS: ``<[2 x, 1], [y, -r(y)]> = 2 <x, y> - r(y)``.
+    The candidates of a query are in the order of CSLS; ``csls_neighbors`` turns their scores into CSLS.
 
     Args:
         left: the queries, ``[Q, d]``.
         right: the base, ``[N, d]``.
         k: neighbourhood size of CSLS, >= 1.
-        normalise: use cosine, as CSLS is defined.
-        device: where the neighbourhood means are computed.
+        normalise: use the cosine, as in the definition of CSLS.
+        device: device on which the neighbourhood means are computed.
 
     Returns:
         Queries ``[Q, d + 1]`` and base ``[N, d + 1]``, float32, new arrays.
@@ -130,7 +133,7 @@ def csls_augment(
 
 
 def csls_neighbors(found: Neighbors, row_mean: FloatArray) -> Neighbors:
-    """True CSLS scores of a search with ``csls_augment``: subtracts the mean of each query, ``[Q]``.
+    """CSLS scores from a search with ``csls_augment``: subtracts the row mean of each query, ``[Q]``.
 
     Raises:
         InputError: ``row_mean`` does not have one value per query.

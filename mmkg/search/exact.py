@@ -1,4 +1,4 @@
-"""Exact search by blocks of inner products in torch, on the CPU or on CUDA: the reference of all kinds."""
+"""Exact search by blocks of inner products in torch, on the CPU or on CUDA; the reference for the other kinds."""
 
 from pathlib import Path
 
@@ -17,13 +17,13 @@ from .vectors import Vectors, check_count, prepare
 
 
 class ExactIndex(Index):
-    """All nearest neighbours, exactly, in the order (-score, id), at the k-th place too.
+    """Exact nearest neighbours in the order (-score, id); among equal scores at the k-th place the lowest ids stay.
 
     Args:
         vectors: base ``[N, d]``; copied.
-        metric: ``cosine``, or ``ip`` for the plain inner product. A row of zeros has cosine 0 to all.
+        metric: ``cosine``, or ``ip`` for the plain inner product. The cosine of a row of zeros is 0.
         device: ``auto``, ``cpu`` or ``cuda``.
-        memory_bytes: for one block of scores; ``None`` = 64 MiB, on CUDA 1 GiB.
+        memory_bytes: memory for one block of scores; ``None`` = 64 MiB, on CUDA 1 GiB.
 
     Raises:
         InputError: NaN, infinity, no rows, not a matrix.
@@ -62,14 +62,14 @@ class ExactIndex(Index):
 
     @property
     def stored(self) -> Tensor:
-        """The rows searched, ``[N, d]``; of unit length if the metric is cosine."""
+        """The base rows, ``[N, d]``; of unit length if the metric is cosine."""
         return self._base[: self.size]
 
     def search(self, queries: Vectors, k: int) -> Neighbors:
-        """The k best base rows of each query ``[Q, d]``; id -1 and score -inf beyond the size of the base.
+        """The k best base rows of each query ``[Q, d]``; id -1 and score -inf where k exceeds the number of base rows.
 
         Raises:
-            InputError: NaN, infinity, another width, not a matrix, no query.
+            InputError: NaN, infinity, another width, not a matrix, no queries.
             UsageError: k < 1.
         """
         k = check_count(k, "k")
@@ -78,7 +78,7 @@ class ExactIndex(Index):
         ids = np.empty((len(rows), width), dtype=np.int64)
         scores = np.empty((len(rows), width), dtype=np.float32)
         for start, tile in score_tiles(rows, self._base, self.size, memory_bytes=self.config.memory_bytes):
-            for part in tile.split(slice_rows(tile)):
+            for part in torch.split(tile, slice_rows(tile)):
                 best, columns = best_columns(part, width)
                 stop = start + len(part)
                 scores[start:stop], ids[start:stop] = best.cpu().numpy(), columns.cpu().numpy()
@@ -113,7 +113,7 @@ EXACT = IndexKind(build_exact, load_exact)
 
 
 def best_columns(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k largest of each row with their columns, the lowest columns among equals; ``[R, k]`` each, any order."""
+    """The k largest of each row and their columns, ``[R, k]`` each, in any order; among equals the lowest columns."""
     best, columns = top_values(scores, k)
     last = best[:, -1:]
     tied = ((scores >= last).sum(dim=1) > k).nonzero()[:, 0]  # more rows than places reach the k-th score

@@ -1,4 +1,4 @@
-"""FAISS indexes (flat, ivf, hnsw) behind one search; the only file that imports faiss."""
+"""FAISS indexes (flat, ivf, hnsw) with one search interface; the only file that imports faiss."""
 
 import sys
 from dataclasses import replace
@@ -25,13 +25,13 @@ from .vectors import Rows, Vectors, check_count
 
 GPU_LARGEST_K = 2048
 GPU_NPROBE = 64
-QUERY_BYTES = 128 << 20  # of queries that an ivf index searches at once
-GROUPED_FROM = 256  # queries per list from which multiplying them together beats scanning for each
+QUERY_BYTES = 128 << 20  # size of a block of queries that an ivf index searches at once
+GROUPED_FROM = 256  # queries per list from which one product for all of them beats one scan for each
 SWAP = "pip uninstall -y faiss-cpu && pip install --force-reinstall faiss-gpu"
 
 
 def import_faiss() -> Any:
-    """The faiss module, loaded with a fast BLAS kernel.
+    """Import the faiss module, with a fast BLAS kernel.
 
     Raises:
         MissingPackageError: it is not installed.
@@ -59,15 +59,15 @@ class FaissIndex(Index):
         index: the FAISS object; its rows are of unit length if ``metric`` is cosine.
         kind: flat, ivf or hnsw.
         metric: ``cosine`` or ``ip``.
-        config: how to search it.
+        config: settings of the search.
         gpu: CUDA device number, ``None`` for the CPU.
 
-    Results are in the order (-score, id). ``flat`` also keeps the lowest ids among equals at the k-th
-    place; ``ivf`` and ``hnsw`` are approximate. ``hnsw`` is built by several threads at once, so that two
-    builds can differ; save it to get the same answers again.
+    Results are in the order (-score, id). ``flat`` also keeps the lowest ids among equal scores at the k-th
+    place; ``ivf`` and ``hnsw`` are approximate. Several threads build ``hnsw``, so that two builds can differ;
+    save it to get the same answers again.
 
-    ``ivf`` with ``nprobe=None`` is tuned by the first search of 2,000 queries or more (see ``tune``), and
-    until then reads every list, which is exact.
+    ``ivf`` with ``nprobe=None`` is tuned by the first search of 2,000 queries or more (see ``tune``). Until then it
+    reads every list, so that its results are exact.
     """
 
     def __init__(self, index: Any, *, kind: str, metric: Metric, config: IndexConfig, gpu: int | None = None) -> None:
@@ -82,16 +82,16 @@ class FaissIndex(Index):
     def search(self, queries: Vectors, k: int, *, progress: bool = False) -> Neighbors:
         """The k best base rows of each query ``[Q, d]``; id -1 and score -inf where none was found.
 
-        Queries go through in blocks, so that a memory map of them is never in memory as a whole.
+        Queries are read in blocks, so that a memory map of them is never in memory as a whole.
 
         Args:
             queries: ``[Q, d]``.
             k: >= 1.
-            progress: show a bar, on a terminal only.
+            progress: show a progress bar, on a terminal only.
 
         Raises:
-            InputError: NaN, infinity, another width, not a matrix, no query.
-            UsageError: k < 1, or beyond 2048 on a GPU.
+            InputError: NaN, infinity, another width, not a matrix, no queries.
+            UsageError: k < 1, or k > 2048 on a GPU.
         """
         k = check_count(k, "k")
         if self.gpu is not None and k > GPU_LARGEST_K:
@@ -116,9 +116,9 @@ class FaissIndex(Index):
         """Choose ``nprobe`` of an ivf index on the CPU, and store it in ``config``, which is saved with the index.
 
         It becomes the smallest power of two at which, of at most 2,000 queries drawn with the index's seed,
-        no more than one in a thousand misses the list of its exact nearest neighbour: Hits@1 loses at most
-        0.001 on these. Recall of the places behind the first can be lower. Where a 32nd of the lists is not
-        enough, it stays at that, and a warning reports how many lose their nearest neighbour.
+        no more than one in a thousand misses the list of its exact nearest neighbour: Hits@1 on the sample drops
+        by at most 0.001. Recall of lower ranks can drop more. ``nprobe`` is at most a 32nd of the lists; if that is not
+        enough, a warning reports how many queries lose their nearest neighbour.
 
         Args:
             queries: a sample of the queries to come, ``[Q, d]``.
@@ -131,7 +131,7 @@ class FaissIndex(Index):
             UsageError: the index is not an ivf index on the CPU.
         """
         if self.kind != "ivf" or self.gpu is not None:
-            raise UsageError(f"only kind 'ivf' on the CPU has nprobe to tune, this is {self.kind!r}")
+            raise UsageError(f"only kind 'ivf' on the CPU has nprobe to tune, got kind {self.kind!r}")
         return self._tune(self._queries(queries))
 
     def _queries(self, queries: Vectors) -> Rows:
@@ -146,7 +146,9 @@ class FaissIndex(Index):
         lists = np.empty(self.size, dtype=np.int64)
         for number in range(nlist):
             lists[self._read_list(number)[0].numpy()] = number
-        place = (probes == lists[nearest][:, None]).argmax(axis=1)  # lists read before the one that has it
+        place = (probes == lists[nearest][:, None]).argmax(
+            axis=1
+        )  # lists read before the one with the nearest neighbour
         nprobe = choose_probes(place, most_probes(nlist), nlist)
         self.config = replace(self.config, nprobe=nprobe)
         return nprobe
@@ -181,7 +183,7 @@ class FaissIndex(Index):
         return sort_neighbors(*search_lists(rows, probes, self._read_list, k))
 
     def _read_list(self, number: int) -> tuple[Tensor, Tensor]:
-        """Ids and rows of a list of an ivf index, without a copy."""
+        """Ids and rows of a list of an ivf index, not copied."""
         faiss, lists = import_faiss(), self._index.invlists
         size = lists.list_size(number)
         if size == 0:
@@ -191,9 +193,10 @@ class FaissIndex(Index):
         return torch.from_numpy(ids), torch.from_numpy(codes.view(np.float32).reshape(size, self.dim))
 
     def _rows(self) -> FloatArray:
-        """The rows of a flat index on the CPU, without a copy."""
+        """The rows of a flat index on the CPU, not copied."""
         faiss = import_faiss()
-        return faiss.rev_swig_ptr(self._index.get_xb(), self.size * self.dim).reshape(self.size, self.dim)
+        rows: FloatArray = faiss.rev_swig_ptr(self._index.get_xb(), self.size * self.dim)
+        return rows.reshape(self.size, self.dim)
 
     def write(self, path: Path) -> None:
         """Write the FAISS object."""
@@ -202,7 +205,7 @@ class FaissIndex(Index):
 
 
 def learn_centroids(rows: FloatArray, count: int, *, seed: int) -> FloatArray:
-    """Spherical k-means: at most ``count`` centroids ``[C, d]`` of unit length; a single one, zero, of no rows."""
+    """Spherical k-means: at most ``count`` centroids ``[C, d]`` of unit length; one centroid of zeros without rows."""
     if len(rows) == 0:
         return np.zeros((1, rows.shape[1]), dtype=np.float32)
     faiss = import_faiss()
@@ -224,9 +227,9 @@ def build_faiss(
     gpu: int | None = None,
     progress: bool = False,
 ) -> FaissIndex:
-    """Build any FAISS kind; the one place where a FAISS object gets its metric (inner product, always).
+    """Build any FAISS kind; the only place where a FAISS object gets its metric, which is always the inner product.
 
-    Vectors go in block by block: besides them there is the index, and for ivf the rows that train it.
+    Vectors are added block by block: memory holds the index, one block and, for ivf, the rows that train it.
 
     Raises:
         InputError: NaN, infinity, no rows, not a matrix.
@@ -245,7 +248,7 @@ def build_faiss(
         nlist = list_count(size, config)
         index = faiss.IndexIVFFlat(faiss.IndexFlat(dim, product), dim, nlist, product)
         index.cp.seed = config.seed
-        index.cp.spherical = True  # centroids of unit length: by inner product, longer ones would draw more rows
+        index.cp.spherical = True  # centroids of unit length: longer ones would attract more rows
         index.cp.min_points_per_centroid = 1  # else FAISS prints a warning
         index.train(rows.take(learning_rows(size, nlist, seed=config.seed)).numpy())
     elif kind == "hnsw":
@@ -263,10 +266,10 @@ def build_faiss(
 
 
 def read_faiss(path: Path, *, kind: str, metric: Metric, config: IndexConfig, gpu: int | None = None) -> FaissIndex:
-    """Read what ``FaissIndex.write`` wrote. Verify the file's hash first: FAISS loads damaged files.
+    """Read a file that ``FaissIndex.write`` wrote. Verify its hash first: FAISS loads damaged files without an error.
 
     Raises:
-        InputError: FAISS cannot read it, or it is of another kind or metric.
+        InputError: FAISS cannot read the file, or it holds another kind or metric.
     """
     faiss = import_faiss()
     expected = {"flat": faiss.IndexFlat, "ivf": faiss.IndexIVFFlat, "hnsw": faiss.IndexHNSWFlat}[kind]
@@ -291,7 +294,7 @@ def read_faiss(path: Path, *, kind: str, metric: Metric, config: IndexConfig, gp
 def build_on_device(
     kind: str, vectors: Vectors, metric: Metric, device: str | torch.device, config: IndexConfig, progress: bool
 ) -> Index:
-    """Build a FAISS kind, on the GPU where FAISS sees it; kind flat is else exact search in torch there.
+    """Build a FAISS kind; on a GPU that FAISS does not see, kind flat is the exact search in torch.
 
     Raises:
         UsageError: FAISS cannot build this kind on the device.

@@ -1,4 +1,4 @@
-"""Search of many queries in lists of vectors: queries that read the same list are multiplied with it at once."""
+"""Search of many queries in lists of vectors: one matrix product per list, for all queries that read it."""
 
 from collections.abc import Callable
 
@@ -21,43 +21,43 @@ def search_lists(
     *,
     repeated: bool = False,
 ) -> tuple[IntArray, FloatArray]:
-    """The k best of the lists that each query reads.
+    """The k best rows in the lists that each query reads.
 
-    The nearest list of each query comes first: after it, few of the other lists hold anything that enters
-    the k best, and only those rows are looked at.
+    The nearest list of each query is searched first. The other lists then hold few rows that enter the k best, and
+    only those rows are processed further.
 
     Args:
         queries: ``[Q, d]``, float32.
-        probes: lists to read for each query, the nearest first and none twice, whole numbers ``[Q, P]``;
+        probes: lists to read for each query, nearest first, without repetition, whole numbers ``[Q, P]``;
             negative = none.
-        read_list: ids int64 ``[n]`` and vectors ``[n, d]`` of a list.
+        read_list: returns the ids, int64 ``[n]``, and vectors ``[n, d]`` of a list.
         k: >= 1.
-        repeated: whether an id may stand in several lists.
+        repeated: whether an id can be in several lists.
 
     Returns:
         Ids ``[Q, k]`` (-1 = none) and inner products ``[Q, k]``, largest first.
     """
-    places = np.argsort(probes[:, 0], kind="stable")  # neighbours in space become neighbours in memory
+    places = np.argsort(probes[:, 0], kind="stable")  # queries that are close together become neighbours in memory
     queries, probes = queries.index_select(0, torch.from_numpy(places)), probes[places]
     best = torch.full((len(queries), k), -torch.inf)
     ids = torch.full((len(queries), k), -1, dtype=torch.int64)
     for part in (probes[:, :1], probes[:, 1:]):
         if part.size == 0:
             continue
-        asked = part.ravel() + 1  # 0 = none
-        asked = asked.astype(np.uint16 if asked.max() < 1 << 16 else np.int32)  # 16 bits sort by radix
-        order = np.argsort(asked, kind="stable")[np.count_nonzero(asked == 0) :]
+        wanted = part.ravel() + 1  # 0 = none
+        wanted = wanted.astype(np.uint16 if wanted.max() < 1 << 16 else np.int32)  # 16 bits sort by radix
+        order = np.argsort(wanted, kind="stable")[np.count_nonzero(wanted == 0) :]
         if len(order) == 0:
             continue
-        lists, starts = np.unique(asked[order], return_index=True)
+        lists, starts = np.unique(wanted[order], return_index=True)
         lists = lists.astype(np.int64) - 1
         order //= part.shape[1]
         rows = torch.from_numpy(order)
         for number, start, stop in zip(lists.tolist(), starts, [*starts[1:], len(order)], strict=True):
             names, vectors = read_list(number)
             if len(names):
-                padded = pad_rows(vectors)  # products of odd widths are slower by a third
-                for some in rows[start:stop].split(max(1, BLOCK_BYTES // (4 * len(names)))):
+                padded = pad_rows(vectors)  # products with odd widths take a third longer
+                for some in torch.split(rows[start:stop], max(1, BLOCK_BYTES // (4 * len(names)))):
                     scores = torch.empty(len(some), len(padded))
                     add_product(scores, queries.index_select(0, some), padded.t(), beta=0)
                     _merge(best, ids, some, scores[:, : len(names)], names, repeated)
@@ -66,7 +66,7 @@ def search_lists(
 
 
 def _merge(best: Tensor, ids: Tensor, rows: Tensor, scores: Tensor, names: Tensor, repeated: bool) -> None:
-    """Take scores ``[R, n]`` into the k best of some rows; writes to ``best`` and ``ids``."""
+    """Merge scores ``[R, n]`` into the k best of some rows; writes to ``best`` and ``ids``."""
     k = best.shape[1]
     least = best.index_select(0, rows)[:, -1]
     changed = (scores.amax(dim=1) > least).nonzero()[:, 0]

@@ -81,7 +81,7 @@ class Index(Searcher, Protocol):
         raise UsageError(f"an index of kind {self.kind!r} has nothing to tune")
 
     def extended(self, column: FloatArray) -> "Index":
-        """The same index over vectors of one more column ``[N]``, by inner product; for CSLS, see ``csls_augment``.
+        """The same index over vectors with one more column ``[N]``, by inner product; for CSLS, see ``csls_augment``.
 
         Raises:
             UsageError: this kind has to be built anew.

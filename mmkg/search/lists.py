@@ -1,4 +1,4 @@
-"""How many lists an IVF index has, and how many a query reads."""
+"""The number of lists of an IVF index, and the number that a query reads."""
 
 import logging
 import math
@@ -9,33 +9,32 @@ from ..typing import IntArray
 from .config import IndexConfig
 
 logger = logging.getLogger(__name__)
-TRAIN_POINTS = 64  # rows per list that k-means sees
+TRAIN_POINTS = 64  # rows per list for k-means
 TUNE_QUERIES = 2000
 TUNE_LOSS = 0.001
-LEAST_LISTS = 64  # fewer lists than these may all be read
-LARGEST_SHARE = 32  # nprobe is at most this part of the lists, unless told
+LEAST_LISTS = 64  # tuning may choose to read up to this many lists, whatever their number
+LARGEST_SHARE = 32  # tuning reads at most 1/32 of the lists
 
 
 def list_count(size: int, config: IndexConfig) -> int:
-    """Lists of an index of so many rows."""
+    """Number of lists of an index with ``size`` rows."""
     return min(config.nlist or max(1, min(round(2 * math.sqrt(size)), size // 39)), size)
 
 
 def learning_rows(size: int, nlist: int, *, seed: int) -> IntArray:
-    """Rows that learn the lists, ascending."""
+    """Rows on which the lists are learnt, ascending."""
     return np.sort(np.random.default_rng(seed).choice(size, min(size, TRAIN_POINTS * nlist), replace=False))
 
 
 def most_probes(nlist: int, parts: int = 1) -> int:
-    """Lists of each part that tuning may choose at most: in all parts together 64, or a 32nd of the lists of one."""
+    """Most lists of each part that tuning may choose: over all parts 64, or a 32nd of the lists of one part."""
     return max(1, min(nlist, max(LEAST_LISTS, nlist // LARGEST_SHARE) // parts))
 
 
 def sample_rows(size: int, count: int, *, seed: int) -> IntArray:
-    """``count`` of ``size`` rows, ascending, in a draw of its own.
+    """``count`` of ``size`` rows, ascending, drawn independently of ``learning_rows`` with the same seed.
 
-    The rows that learn the lists are drawn with the same seed: were these the same, the lists would fit them better
-    than others, and tuning would be too sure.
+    The lists fit the rows on which they were learnt better than others; tuned on these, ``nprobe`` would be too small.
     """
     return np.sort(np.random.default_rng([seed, 1]).choice(size, count, replace=False))
 
@@ -51,9 +50,9 @@ def choose_probes(place: IntArray, most: int, nlist: int) -> int:
     """Smallest power of two at which at most one sampled query in a thousand misses its list, at most ``most``.
 
     Args:
-        place: how many lists each sampled query reads before that of its exact nearest neighbour, ``[S]``.
-        most: the limit; a warning says what is lost where it is reached first.
-        nlist: lists there are.
+        place: number of lists that each sampled query reads before the one with its exact nearest neighbour, ``[S]``.
+        most: limit of the choice; if it is reached, a warning reports how many queries lose their nearest neighbour.
+        nlist: number of lists.
     """
     nprobe = 1
     while nprobe < min(most, nlist) and (place >= nprobe).sum() > TUNE_LOSS * len(place):

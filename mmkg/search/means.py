@@ -1,4 +1,4 @@
-"""The neighbourhood means of CSLS, found by an index, for more rows than all pairs can be scored of."""
+"""The neighbourhood means of CSLS by an index, for graphs too large to score all pairs."""
 
 from typing import Any
 
@@ -23,15 +23,15 @@ def csls_means(
     device: str | torch.device = "auto",
     config: Any = None,
 ) -> FloatArray:
-    """Mean cosine of each query to its k nearest base rows, as an index finds them, float32 ``[Q]``.
+    """Mean cosine of each query to its k nearest base rows, found by an index, float32 ``[Q]``.
 
-    ``mean_top_k`` is the same by all pairs; kind ``auto`` is exact up to 200,000 base rows.
+    ``mean_top_k`` computes the same from all pairs; kind ``auto`` is exact up to 200,000 base rows.
 
     Args:
         queries: ``[Q, d]``.
         base: ``[N, d]``; with N < k the mean is over all N.
         k: neighbourhood size, >= 1.
-        kind: of the index, see ``build_index``.
+        kind: index kind, see ``build_index``.
         device: ``auto``, ``cpu`` or ``cuda``.
         config: settings of the index.
 
@@ -51,15 +51,15 @@ def csls_pair_means(
     device: str | torch.device = "auto",
     config: Any = None,
 ) -> tuple[FloatArray, FloatArray]:
-    """``csls_means`` of left to right rows and of right to left rows, float32 ``[n1]`` and ``[n2]``.
+    """``csls_means`` of the left rows among the right ones, and vice versa, float32 ``[n1]`` and ``[n2]``.
 
-    Kinds ``exact`` and, up to 200,000 rows a side or on CUDA, ``auto`` score all pairs once for both.
+    Kind ``exact`` scores all pairs, once for both; so does ``auto`` up to 200,000 rows per side or on CUDA.
 
     Args:
         left: ``[n1, d]``.
         right: ``[n2, d]``.
         k: neighbourhood size, >= 1.
-        kind: of the index, see ``build_index``.
+        kind: index kind, see ``build_index``.
         device: ``auto``, ``cpu`` or ``cuda``.
         config: settings of the index.
 
@@ -80,8 +80,8 @@ def csls_pair_means(
 
 
 def mean_scores(found: Neighbors) -> FloatArray:
-    """Mean score of the neighbours that were found for each query, float32 ``[Q]``; 0 where none was."""
-    there = found.ids >= 0
-    sums = np.where(there, found.scores, 0).sum(axis=1, dtype=np.float64)
-    means: FloatArray = (sums / np.maximum(there.sum(axis=1), 1)).astype(np.float32)
+    """Mean score of the neighbours found for each query, float32 ``[Q]``; 0 where none was found."""
+    present = found.ids >= 0
+    sums = np.where(present, found.scores, 0).sum(axis=1, dtype=np.float64)
+    means: FloatArray = (sums / np.maximum(present.sum(axis=1), 1)).astype(np.float32)
     return means

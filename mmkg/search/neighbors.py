@@ -1,4 +1,4 @@
-"""The record that a search hands on."""
+"""The result of a search."""
 
 from dataclasses import dataclass
 
@@ -13,10 +13,10 @@ class Neighbors:
 
     Args:
         ids: base rows, int64 ``[Q, K]``; -1 = none.
-        scores: larger is better, float32 ``[Q, K]``; -inf where there is none.
+        scores: larger is better, float32 ``[Q, K]``; -inf where there is no neighbour.
 
     Raises:
-        ValueError: the two do not fit each other.
+        ValueError: shapes or types of the two do not fit.
     """
 
     ids: IntArray
@@ -33,7 +33,7 @@ class Neighbors:
 
 
 def sort_neighbors(ids: IntArray, scores: FloatArray) -> Neighbors:
-    """Put each row into the order (-score, id), what is missing (id < 0) last with id -1 and score -inf.
+    """Sort each row by (-score, id); missing neighbours (id < 0) come last, with id -1 and score -inf.
 
     Args:
         ids: ``[Q, K]``, any order; negative = none.

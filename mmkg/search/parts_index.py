@@ -1,4 +1,4 @@
-"""IVF lists of each modality's part of the vectors: what one modality hides, another finds."""
+"""IVF lists for each modality's part of the vectors, so that one similar modality is enough to find an entity."""
 
 import copy
 from dataclasses import replace
@@ -26,19 +26,20 @@ NO_LIST = -1
 
 
 class PartsIndex(Index):
-    """Approximate search of joint embeddings that are made of one part per modality.
+    """Approximate search of joint embeddings that are the concatenation of one part per modality.
 
-    Every part has lists of its own: a row stands in the list of its nearest centroid in each part that is not
-    all zeros. A query reads its ``nprobe`` nearest lists of every part it has, and what it finds there is scored
-    by the whole vectors. Two entities of which one lacks an image, or whose neighbours differ, are far apart as
-    a whole, and a plain IVF puts them into different lists; here it is enough that they agree in one part.
+    Every part has its own lists. A row is in the list of its nearest centroid in each part that is not all zeros. A
+    query reads its ``nprobe`` nearest lists of each of its parts, and the rows in them are scored by the whole vectors.
+    If one of two entities lacks an image, or their neighbours differ, their whole vectors are far apart and a plain IVF
+    puts them into different lists; here it is enough that they agree in one part.
 
     Args:
         vectors: base ``[N, d]``; copied.
         metric: ``cosine``, or ``ip`` for the plain inner product.
-        config: ``parts`` (widths, one per modality, default: one part; columns beyond them count in the score
-            alone), ``nlist`` (per part; ``None`` = 2 sqrt(N)), ``nprobe`` (per part; ``None``: see ``tune``), ``seed``.
-        progress: show a bar, on a terminal only.
+        config: ``parts`` (widths, one per modality, default: one part; columns after the last part count in the
+            score only), ``nlist`` (per part; ``None`` = 2 sqrt(N)), ``nprobe`` (per part; ``None``: see ``tune``),
+            ``seed``.
+        progress: show a progress bar, on a terminal only.
 
     Raises:
         InputError: NaN, infinity, no rows, not a matrix.
@@ -67,7 +68,7 @@ class PartsIndex(Index):
                 for start, block in _blocks(base):
                     cells[part, start : start + len(block)] = _nearest_lists(coarse, block[:, columns], 1)[:, 0]
                     advance(len(block))
-        cells[0, (cells == NO_LIST).all(axis=0)] = 0  # a row of zeros must be somewhere
+        cells[0, (cells == NO_LIST).all(axis=0)] = 0  # a row of zeros needs a list too
         self._set(base, metric, config, centroids, cells)
 
     def _set(
@@ -78,9 +79,7 @@ class PartsIndex(Index):
         self.size, self.dim = base.shape
         self._base, self._centroids, self._cells = base, centroids, cells
         self._coarse: list[FaissIndex] = [build_faiss(each, kind="flat") for each in centroids]
-        self._first = np.concatenate(
-            [[0], np.cumsum([len(each) for each in centroids])]
-        )  # of each part, its first list
+        self._first = np.concatenate([[0], np.cumsum([len(each) for each in centroids])])  # first list of each part
         shifted = np.where(cells == NO_LIST, NO_LIST, cells + self._first[:-1, None])
         order = np.argsort(shifted.ravel(), kind="stable")
         order = order[np.count_nonzero(shifted == NO_LIST) :]
@@ -88,10 +87,10 @@ class PartsIndex(Index):
         self._members = torch.from_numpy(order % self.size)
 
     def search(self, queries: Vectors, k: int, *, progress: bool = False) -> Neighbors:
-        """The k best that the lists read hold, ``[Q, k]``; id -1 and score -inf where there are not so many.
+        """The k best rows in the lists read, ``[Q, k]``; id -1 and score -inf where they hold fewer than k.
 
         Raises:
-            InputError: NaN, infinity, another width, not a matrix, no query.
+            InputError: NaN, infinity, another width, not a matrix, no queries.
             UsageError: k < 1.
         """
         k = check_count(k, "k")
@@ -112,14 +111,15 @@ class PartsIndex(Index):
         return tuning_rows(size, self.config)
 
     def tune(self, queries: Vectors) -> int:
-        """Choose ``nprobe``, as ``FaissIndex.tune`` does: the lists of each part that a query reads.
+        """Choose ``nprobe``, the number of lists of each part that a query reads, as ``FaissIndex.tune`` does.
 
-        Until a search of 2,000 queries or more, or this, has chosen it, as many are read as it may become at most.
+        A search of 2,000 queries or more chooses it too. Until then, the largest number of lists that could be chosen
+        is read.
         """
         return self._tune(self._queries(queries))
 
     def extended(self, column: FloatArray) -> "PartsIndex":
-        """The same lists over vectors of one more column ``[N]``, by inner product; for CSLS, see ``csls_augment``."""
+        """The same lists, searched by the inner product of vectors with one more column; see ``csls_augment``."""
         index = copy.copy(self)
         index._base = torch.cat([self._base, torch.from_numpy(column)[:, None]], dim=1)
         index.metric, index.dim, index.config = "ip", self.dim + 1, replace(self.config, nprobe=None)
@@ -160,7 +160,7 @@ class PartsIndex(Index):
             lists = self._lists_of(part, rows, number)
             nearest[:, : lists.shape[1], part] = np.where(lists == NO_LIST, NO_LIST, lists + self._first[part])
         probes: IntArray = nearest.reshape(len(rows), -1)
-        probes[(probes == NO_LIST).all(axis=1), 0] = 0  # where rows of zeros are
+        probes[(probes == NO_LIST).all(axis=1), 0] = 0  # the list of the rows of zeros
         return probes
 
     def _read_list(self, number: int) -> tuple[Tensor, Tensor]:
@@ -172,13 +172,13 @@ class PartsIndex(Index):
         write_tensors(path, self.tensors())
 
     def tensors(self) -> dict[str, Tensor]:
-        """What ``from_tensors`` needs besides metric and config."""
+        """The tensors that ``from_tensors`` needs, besides metric and config."""
         centroids = {f"centroids.{part}": torch.from_numpy(each) for part, each in enumerate(self._centroids)}
         return {"vectors": self._base.contiguous(), "cells": torch.from_numpy(self._cells), **centroids}
 
     @staticmethod
     def from_tensors(tensors: dict[str, Tensor], *, metric: Metric, config: IndexConfig) -> "PartsIndex":
-        """The index that gave ``tensors``.
+        """The index from its ``tensors``.
 
         Raises:
             InputError: tensors are missing or do not fit each other.
@@ -208,7 +208,7 @@ class PartsIndex(Index):
 def build_parts(
     vectors: Vectors, metric: Metric, device: str | torch.device, config: IndexConfig, progress: bool
 ) -> PartsIndex:
-    """Build a ``PartsIndex``, on the CPU only."""
+    """Build a ``PartsIndex``; it runs on the CPU only."""
     if str(device) not in ("auto", "cpu"):
         raise UsageError(
             f"kind 'parts' runs on the CPU only, not on {str(device)!r}; use device='cpu', or kind 'flat' or 'exact'"
@@ -217,7 +217,7 @@ def build_parts(
 
 
 def load_parts(path: Path, metric: Metric, config: IndexConfig, device: str | torch.device) -> PartsIndex:
-    """Read a file that ``PartsIndex.write`` wrote; it is searched on the CPU, whatever the device.
+    """Read a file that ``PartsIndex.write`` wrote; the index runs on the CPU, whatever the device.
 
     Raises:
         InputError: the file holds other tensors.

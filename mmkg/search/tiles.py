@@ -1,4 +1,4 @@
-"""Inner products block by block, never all at once, with scores that do not depend on the block."""
+"""Inner products block by block; the scores do not depend on the size of the blocks."""
 
 import math
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ MERGED_ROWS = 32
 
 
 def pad_rows(rows: Tensor) -> Tensor:
-    """``rows`` with rows of zeros up to the next multiple of ``GRAIN``; itself if there is nothing to add."""
+    """``rows`` padded with rows of zeros to the next multiple of ``GRAIN``; not copied if no row is missing."""
     missing = -len(rows) % GRAIN
     return rows if missing == 0 else torch.cat([rows, rows.new_zeros(missing, rows.shape[1])])
 
@@ -29,13 +29,13 @@ def score_tiles(
     Args:
         queries: ``[Q, d]``, float32.
         base: ``[N, d]``, float32; already padded by ``pad_rows`` if ``size`` is given.
-        size: number of rows of ``base`` that count.
-        memory_bytes: for one block of scores, used up to 64 MiB, 1 GiB on CUDA, which is the default; at
-            least 16 queries are taken at a time.
+        size: number of rows of ``base`` without the padding.
+        memory_bytes: memory for one block of scores, at most and by default 64 MiB, on CUDA 1 GiB; a block has at
+            least 16 queries.
 
     Yields:
-        The first query row of the block and its scores ``[rows, N]``. The scores may be written to; the
-        next block reuses their memory.
+        The first query row of the block and the scores of the block, ``[rows, N]``. The caller may write to the scores;
+        the next block reuses their memory.
     """
     padded = pad_rows(base)
     size = len(base) if size is None else size
@@ -46,14 +46,14 @@ def score_tiles(
 
 
 class ScorePasses:
-    """The tiles of ``score_tiles`` for several passes: kept where all fit the memory, else computed again.
+    """The tiles of ``score_tiles`` for several passes: kept if all fit into memory, else computed again.
 
-    Either way each pass sees the same bits. Nobody may write to a tile.
+    Either way each pass yields the same bits. The caller must not write to a tile.
 
     Args:
         queries: ``[Q, d]``, float32.
         base: ``[N, d]``, float32.
-        memory_bytes: for scores; ``None`` = 512 MiB, 1 GiB on CUDA.
+        memory_bytes: memory for scores; ``None`` = 512 MiB, 1 GiB on CUDA.
     """
 
     def __init__(self, queries: Tensor, base: Tensor, *, memory_bytes: int | None = None) -> None:
@@ -80,7 +80,7 @@ class ScorePasses:
 
 
 def _height(queries: Tensor, base: Tensor, memory_bytes: int | None) -> int:
-    """Queries in a tile, a multiple of ``GRAIN``."""
+    """Number of queries in a tile, a multiple of ``GRAIN``."""
     most = CUDA_BLOCK_BYTES if base.is_cuda else CPU_BLOCK_BYTES
     block_bytes = most if memory_bytes is None else min(memory_bytes, most)
     height = max(GRAIN, block_bytes // (4 * len(base)) // GRAIN * GRAIN)
@@ -94,15 +94,15 @@ def _fill(buffer: Tensor, queries: Tensor, base: Tensor) -> Tensor:
 
 
 def slice_rows(tile: Tensor) -> int:
-    """Rows of a tile that fit a cache: elementwise work on such slices is several times faster on a CPU."""
+    """Number of rows of a tile that fit a cache: elementwise work on such slices is several times faster on a CPU."""
     return len(tile) if tile.is_cuda else max(1, SLICE_BYTES // (4 * tile.shape[1]))
 
 
 def top_values(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """The k largest of each row and their columns, ``[R, k]`` each, largest first, ties in any order.
 
-    Exact: the row is cut into chunks; the k largest lie inside the k chunks with the largest maxima.
-    That is several times faster than ``torch.topk`` over long rows on a CPU. ``k`` is at most the width.
+    Exact: each row is cut into chunks, and its k largest are in the k chunks with the largest maxima. On a CPU this is
+    several times faster than ``torch.topk`` over long rows. ``k`` is at most the width.
     """
     width = scores.shape[1]
     chunk = int(math.sqrt(width / k))
@@ -111,7 +111,7 @@ def top_values(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
         return best.values, best.indices
     chunks = width // chunk  # chunk j holds the columns j, j + chunks, j + 2 chunks, ...
     body = chunk * chunks
-    maxima = scores[:, :body].unflatten(1, (chunk, chunks)).amax(dim=1)
+    maxima = torch.unflatten(scores[:, :body], 1, (chunk, chunks)).amax(dim=1)
     chosen = maxima.topk(k, dim=1).indices
     steps = torch.arange(chunk, device=scores.device) * chunks
     columns = (chosen[:, :, None] + steps).flatten(1)
@@ -123,11 +123,11 @@ def top_values(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
 
 
 def merge_column_tops(best: Tensor, scores: Tensor) -> None:
-    """Take a tile into the k largest of each column so far; writes to ``best``, ``[N, k]``, largest first.
+    """Merge a tile into the k largest of each column so far; writes to ``best``, ``[N, k]``, largest first.
 
-    Only columns whose maximum in a slice beats their k-th place are looked at: few after the first slices.
+    Only columns whose maximum in a slice exceeds their k-th largest are merged: few after the first slices.
     """
-    for part in scores.split(max(slice_rows(scores), MERGED_ROWS)):
+    for part in torch.split(scores, max(slice_rows(scores), MERGED_ROWS)):
         columns = (part.amax(dim=0) > best[:, -1]).nonzero()[:, 0]
         if len(columns):
             found = torch.cat([best[columns], part[:, columns].T], dim=1)

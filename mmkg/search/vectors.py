@@ -1,4 +1,4 @@
-"""Checked float32 rows from whatever the caller has, and their cosine form."""
+"""Checked float32 rows from arrays and tensors, and rows of unit length."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from ..typing import IntArray
 
 Vectors = np.ndarray | Tensor
 BLOCK_BYTES = 16 << 20
-LARGEST = 1e15  # inner products of larger values may leave float32
+LARGEST = 1e15  # inner products of larger values may overflow float32
 
 
 class Rows:
@@ -20,10 +20,10 @@ class Rows:
     Args:
         vectors: ``[n, d]``, NumPy array or memory map (any real type, any layout, read-only too) or torch
             tensor, n and d >= 1. Never written to.
-        what: what the caller calls it, for messages.
-        normalise: give rows of unit length; a row of zeros stays zero, so its cosine is 0.
-        dim: the d that is required, ``None`` for any.
-        device: where the rows should be.
+        what: name of the vectors, for messages.
+        normalise: scale rows to unit length; a row of zeros stays zero, so that its cosine is 0.
+        dim: required d, ``None`` for any.
+        device: device of the rows.
 
     Raises:
         InputError: not a matrix of real numbers, empty, another d, or a value that is NaN, infinite or
@@ -63,16 +63,16 @@ class Rows:
             yield start, _float_rows(self._vectors[start : start + step], self.device)
 
     def step(self, block_bytes: int) -> int:
-        """Rows that fit so many bytes, at least one."""
+        """Number of rows that fit into ``block_bytes``, at least one."""
         return max(1, block_bytes // (4 * self.dim))
 
     def blocks(self, step: int | None = None) -> Iterator[tuple[int, Tensor]]:
-        """The first row of each block of ``step`` rows, and its rows; they may share memory with the vectors."""
+        """Blocks of ``step`` rows, each with the number of its first row; they may share memory with the vectors."""
         for start, block in self._read(step):
             yield start, unit_rows(block) if self.normalise else block
 
     def take(self, rows: IntArray) -> Tensor:
-        """Some rows, in the order asked for, a new tensor."""
+        """Some rows, in the given order, as a new tensor."""
         found = torch.empty(len(rows), self.dim, device=self.device)
         step = self.step(BLOCK_BYTES)
         for start in range(0, len(rows), step):
@@ -82,7 +82,7 @@ class Rows:
         return found
 
     def whole(self) -> Tensor:
-        """All rows; they may share memory with the vectors if they are not normalised."""
+        """All rows; without ``normalise`` they may share memory with the vectors."""
         if not self.normalise:
             return _float_rows(self._vectors, self.device)
         found = torch.empty(len(self), self.dim, device=self.device)
@@ -113,33 +113,33 @@ def _float_rows(vectors: Vectors, device: torch.device) -> Tensor:
     """Contiguous float32 rows on the device; may share memory with ``vectors``."""
     if isinstance(vectors, np.ndarray):
         if vectors.dtype != np.float32 or not vectors.flags.c_contiguous or not vectors.flags.writeable:
-            with np.errstate(over="ignore"):  # what overflows is refused
+            with np.errstate(over="ignore"):  # an overflow is refused later
                 vectors = np.array(vectors, dtype=np.float32, order="C")
         vectors = torch.from_numpy(vectors)
     return vectors.to(device=device, dtype=torch.float32).contiguous()
 
 
 def as_rows(vectors: Vectors, what: str, *, dim: int | None = None, device: str | torch.device = "cpu") -> Tensor:
-    """All rows of ``Rows`` as they are; may share memory with ``vectors``, so never write to them."""
+    """All rows of ``Rows``, not normalised; they may share memory with ``vectors``, so never write to them."""
     return Rows(vectors, what, normalise=False, dim=dim, device=device).whole()
 
 
 def unit_rows(rows: Tensor) -> Tensor:
-    """Rows divided by their length, a new tensor ``[n, d]``; a row of zeros stays zero, so its cosine is 0."""
+    """Rows scaled to unit length, a new tensor ``[n, d]``; a row of zeros stays zero, so that its cosine is 0."""
     peak = rows.abs().amax(dim=1, keepdim=True)
-    scaled = rows / torch.where(peak > 0, peak, 1)  # squares of tiny or huge values leave float32
+    scaled = rows / torch.where(peak > 0, peak, 1)  # squares of tiny or huge values are beyond float32
     return scaled.div_(scaled.norm(dim=1, keepdim=True).clamp_min(1))
 
 
 def prepare(
     vectors: Vectors, what: str, *, normalise: bool, dim: int | None = None, device: str | torch.device = "cpu"
 ) -> Tensor:
-    """``as_rows``, of unit length if ``normalise``."""
+    """``as_rows``, scaled to unit length if ``normalise``."""
     return Rows(vectors, what, normalise=normalise, dim=dim, device=device).whole()
 
 
 def check_count(value: int, what: str, *, least: int = 1) -> int:
-    """``value`` as int, or UsageError when it is no whole number of at least ``least``."""
+    """``value`` as int; a UsageError if it is not a whole number >= ``least``."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
         raise UsageError(f"{what} must be a whole number >= {least}, got {value!r}")
     return int(value)

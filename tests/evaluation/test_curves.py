@@ -15,5 +15,5 @@ def test_trapezoids_between_uneven_rates():
 
 @pytest.mark.parametrize(("rates", "values"), [([0], [1]), ([0, 0], [1, 1]), ([0.5, 0.1], [1, 1]), ([0, 1], [1])])
 def test_no_curve_is_an_error(rates, values):
-    with pytest.raises(ValueError, match="two or more rising rates"):
+    with pytest.raises(ValueError, match="two or more ascending rates"):
         auilc(rates, values)

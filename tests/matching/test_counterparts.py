@@ -138,7 +138,7 @@ def test_a_wanted_precision_is_reached_as_low_as_can_be():
         learnt.threshold(1.5)
     margins = np.array([0.6, 0.5, 0.45, 0.3, -0.5, -0.6], np.float32)  # wrong, right, right, wrong, without, without
     worse = HeldOut(margins, np.array([False, True, True, False, False, False]), HAND.present)
-    with pytest.raises(UsageError, match=r"no confidence reaches a precision of 0\.99 .* the most is 0\.667, from"):
+    with pytest.raises(UsageError, match=r"no confidence reaches a precision of 0\.99 .* the highest is 0\.667, from"):
         Counterparts(worse, 0.5, estimated=False).threshold(0.99)
 
 
