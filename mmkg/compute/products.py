@@ -30,7 +30,7 @@ the remainders of their blocks in another order, so that the scores of equal row
 gives two different scores to 5 candidates with the same vector. Of 4,140 shapes tried, 1,382 had such a false
 difference without padding and none with it."""
 
-_alone = Lock()
+_one_product = Lock()
 
 
 def add_product(out: Tensor, a: Tensor, b: Tensor, *, alpha: float = 1.0, beta: float = 1.0) -> Tensor:
@@ -56,7 +56,7 @@ def add_product(out: Tensor, a: Tensor, b: Tensor, *, alpha: float = 1.0, beta: 
 
 def _multiply(openblas: Any, a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
     parts = min(torch.get_num_threads(), out.size * a.shape[1] // SHARE, len(a) // GRAIN)
-    with _alone:
+    with _one_product:
         threads = openblas.get_num_threads()
         openblas.set_num_threads(1)
         try:

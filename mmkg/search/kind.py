@@ -1,4 +1,4 @@
-"""What an index and an index kind are to their users."""
+"""The interface of an index, and the record of an index kind."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
@@ -95,7 +95,7 @@ Load = Callable[[Path, Metric, Any, str | torch.device], Index]
 
 @dataclass(frozen=True)
 class IndexKind:
-    """An index kind: how an index is built and loaded, and what it can be configured with.
+    """An index kind: the functions that build and load its indexes, and the configuration class of its settings.
 
     Args:
         build: called with vectors, metric, device, settings, and whether to show a progress bar.

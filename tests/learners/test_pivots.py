@@ -55,7 +55,8 @@ def test_shuffled_gold_changes_no_bit_of_any_embedding(small_task):
     assert np.array_equal(first.links.train, other.links.train) and np.array_equal(first.links.valid, other.links.valid)
     assert first.metrics["left_to_right"]["hits@1"] > 0.5 > other.metrics["left_to_right"]["hits@1"] + 0.3
     assert first.protocol.num_test == len(links.all())
-    assert first.protocol.describe().startswith("NO KNOWN LINKS: trained and selected on pairs derived from name and image")
+    warning = "NO KNOWN LINKS: trained and selected on pairs derived from name and image"
+    assert first.protocol.describe().startswith(warning)
 
 
 def test_a_run_without_known_links_is_saved_and_loaded_with_its_protocol(small_task, tmp_path):
