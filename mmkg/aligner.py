@@ -1,4 +1,4 @@
-"""The pipeline with the manners of scikit-learn and of Hugging Face."""
+"""The aligner as an estimator, with the methods of scikit-learn and of Hugging Face."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .compute.devices import is_available
 from .data.task import AlignmentTask
 from .errors import InputError, UsageError, nearest
 from .pipeline import align
@@ -14,16 +15,18 @@ from .result.calibrate import check_threshold
 from .result.result import AlignmentResult
 from .typing import FloatArray
 
+PARAMETERS = ("model", "seed", "modalities", "device", "settings")
+
 
 @dataclass(frozen=True)
 class Prediction:
-    """One predicted counterpart of a left entity.
+    """A predicted counterpart of a left entity.
 
     Args:
-        left, right: labels.
+        left, right: entity labels.
         rank: 1 for the best.
         score: CSLS if the run uses it, else cosine.
-        confidence: probability of being right, ``None`` without validation links.
+        confidence: probability that the prediction is right, ``None`` without enough validation links.
     """
 
     left: str
@@ -38,13 +41,13 @@ class Aligner:
 
     Args:
         model: name of the model.
-        seed: of everything random.
-        modalities: which to use; empty = all at hand.
+        seed: random seed.
+        modalities: modalities to use; empty = all that the data have.
         device: ``auto``, ``cpu`` or ``cuda``.
         settings: nested settings, e.g. ``{"training": {"epochs": 50}}``.
 
     Attributes:
-        result_: what ``fit`` found, an ``AlignmentResult``.
+        result_: the ``AlignmentResult`` of ``fit``.
     """
 
     def __init__(
@@ -64,20 +67,28 @@ class Aligner:
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The constructor's arguments."""
-        names = ("model", "seed", "modalities", "device", "settings")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in PARAMETERS}
 
     def set_params(self, **params: Any) -> "Aligner":
-        """Change constructor arguments; an unknown one is a ``UsageError``."""
+        """Change constructor arguments.
+
+        Raises:
+            UsageError: an unknown argument.
+        """
         for name in params:
-            if name not in self.get_params():
-                raise UsageError(f"unknown parameter {name!r}; {nearest(name, self.get_params())}")
+            if name not in PARAMETERS:
+                raise UsageError(f"unknown parameter {name!r}; {nearest(name, PARAMETERS)}")
         for name, value in params.items():
             setattr(self, name, value)
         return self
 
     def fit(self, task: AlignmentTask, *, progress: bool | None = None) -> "Aligner":
-        """Train on the task's training links, choose the epoch on its validation links."""
+        """Learn from the task's training links; choices are made on its validation links.
+
+        Args:
+            task: two graphs and their links.
+            progress: show a bar on stderr; ``None`` = if stderr is a terminal.
+        """
         self.result_ = align(
             task,
             self.model,
@@ -92,8 +103,7 @@ class Aligner:
     def transform(self, task: AlignmentTask | None = None) -> tuple[FloatArray, FloatArray]:
         """Embeddings of the left and the right graph, unit rows ``[n1, D]`` and ``[n2, D]``.
 
-        Structure embeddings belong to the entities they were trained with, so that another task cannot
-        be embedded.
+        Embeddings belong to the entities of ``fit``; another task cannot be embedded.
 
         Raises:
             InputError: ``task`` is not the one of ``fit``.
@@ -104,14 +114,14 @@ class Aligner:
         return result.left, result.right
 
     def predict(self, k: int = 1, threshold: float | None = None) -> list[Prediction]:
-        """The k best counterparts of every left entity among all right ones.
+        """The k best counterparts of every left entity among all right entities.
 
         Args:
-            k: how many.
-            threshold: least confidence, in [0, 1]; entities below it get no counterpart.
+            k: number of counterparts per entity.
+            threshold: least confidence, in [0, 1]; predictions below it are left out.
 
         Raises:
-            UsageError: k or the threshold is out of range, or there is a threshold, but no validation links to
+            UsageError: k or the threshold is out of range, or there is a threshold but too few validation links to
                 calibrate confidences on.
         """
         result = self._fitted()
@@ -130,7 +140,11 @@ class Aligner:
         return predictions
 
     def score(self, task: AlignmentTask | None = None) -> float:
-        """Hits@1 from left to right on the test links of the task (the fitted one by default)."""
+        """Hits@1 from left to right on the test links of the task (the fitted one by default).
+
+        Raises:
+            InputError: ``task`` is not the one of ``fit``, or has no test links.
+        """
         self.transform(task)
         links = None if task is None else task.links.test
         metrics = self._fitted().evaluate(links=links)
@@ -139,17 +153,25 @@ class Aligner:
         return metrics["left_to_right"]["hits@1"]
 
     def save_pretrained(self, folder: str | Path) -> Path:
-        """Write everything ``from_pretrained`` needs."""
+        """Write a run folder, which ``from_pretrained`` reads."""
         return self._fitted().save(folder)
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> "Aligner":
-        """Read an aligner that ``save_pretrained`` or ``mmkg align --out`` wrote."""
+        """Read an aligner from a run folder that ``save_pretrained`` or ``mmkg align --out`` wrote.
+
+        The aligner has all settings of the run, so that ``fit`` on the same task gives the same result. The device is
+        that of the run, or ``auto`` if this machine does not have it.
+
+        Raises:
+            InputError: no run, or a damaged one.
+        """
         result = AlignmentResult.load(folder)
-        values = result.experiment.to_dict()
-        modalities = tuple(values["features"].pop("modalities", ()))
-        settings = {name: values[name] for name in ("features", "options", "training", "search")}
-        aligner = cls(result.experiment.model, seed=result.experiment.seed, modalities=modalities, settings=settings)
+        settings = result.experiment.to_dict()
+        model, seed = settings.pop("model"), settings.pop("seed")
+        modalities = tuple(settings["features"].pop("modalities", ()))
+        device = result.record.device if is_available(result.record.device) else "auto"
+        aligner = cls(model, seed=seed, modalities=modalities, device=device, settings=settings)
         aligner.result_ = result
         return aligner
 

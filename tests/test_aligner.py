@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from small import OPTIONS, SETTINGS, twins
@@ -143,6 +145,34 @@ def test_a_loaded_aligner_fits_to_the_same_bits(small_task, tmp_path):
     second.fit(small_task)
     assert second.result_.experiment == first.result_.experiment
     assert np.array_equal(second.result_.left, first.result_.left)
+
+
+@pytest.mark.parametrize(
+    ("model", "settings"),
+    [
+        ("combined", {"refinement": {"rounds": 0}, "training": {"epochs": 2}}),
+        ("propagation", {"refinement": {"rounds": 1}, "bootstrap": {"rounds": 1, "matcher": "mutual"}}),
+        ("propagation", {"data": {"seeds_from": ["name", "image"], "pivot_share": 0.3}}),
+    ],
+)
+def test_every_section_of_the_settings_comes_back(small_task, tmp_path, model, settings):
+    first = mmkg.Aligner(model, device="cpu", settings=settings).fit(small_task)
+    first.save_pretrained(tmp_path / "mine")
+    second = mmkg.Aligner.from_pretrained(tmp_path / "mine")
+    assert second.device == "cpu"
+    second.fit(small_task)
+    assert second.result_.experiment == first.result_.experiment
+    assert second.result_.protocol == first.result_.protocol
+    assert np.array_equal(second.result_.left, first.result_.left)
+
+
+def test_a_device_that_is_not_there_becomes_auto(aligner, tmp_path, monkeypatch):
+    record = dataclasses.replace(aligner.result_.record, device="cuda:0")
+    dataclasses.replace(aligner.result_, record=record).save(tmp_path / "mine")
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert mmkg.Aligner.from_pretrained(tmp_path / "mine").device == "auto"
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    assert mmkg.Aligner.from_pretrained(tmp_path / "mine").device == "cuda:0"
 
 
 def test_a_run_of_align_is_a_pretrained_aligner(small_run, small_task, small_result):

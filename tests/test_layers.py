@@ -11,7 +11,8 @@ ROOT = Path(__file__).parents[1] / "mmkg"
 # Room -> the rooms it may import from, besides those that are open to all. A room may only name rooms above it in
 # this table, so that imports run one way. A room is a folder, or a module outside of folders; in data/ and config/ it
 # is a folder or module inside. "" is mmkg/__init__.py. "data" stands for every room of data/.
-OPEN_TO_ALL = ("version", "errors", "typing", "modalities", "progress", "files", "compute", "config.parse")
+OPEN_TO_ALL = ("version", "errors", "typing", "modalities", "progress", "files", "compute")
+OPEN_TO_ALL += ("config.parse", "config.ranges")
 GRAPHS = ("data.kg", "data.task", "data.split", "data.entities", "data.presence")
 ROOMS: dict[str, tuple[str, ...]] = {
     "version": (),
@@ -22,6 +23,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "files": ("errors",),
     "compute": ("errors", "typing"),
     "config.parse": ("errors",),
+    "config.ranges": (),
     # records of graphs, and what models read of them
     "data.kg": (),
     "data.task": ("data.kg",),

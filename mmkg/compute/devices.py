@@ -32,3 +32,12 @@ def resolve_device(device: str | torch.device) -> torch.device:
     if named.type == "cuda" and not torch.cuda.is_available():
         raise UsageError("device 'cuda' is not available: this torch sees no CUDA device; use device='cpu'")
     return named
+
+
+def is_available(device: str | torch.device) -> bool:
+    """Whether a device is there, by name."""
+    try:
+        resolve_device(device)
+    except UsageError:
+        return False
+    return True

@@ -1,5 +1,9 @@
 """ENCODE: values of each modality, or the graph, become tokens of one width."""
 
+from collections.abc import Callable
+
+from torch import nn
+
 from .bundle import EncoderBundle
 from .gat import DiagonalGATConv, GATEncoder
 from .gcn import GCNEncoder
@@ -7,7 +11,11 @@ from .linear import LinearEncoder
 from .relational import RelationalEncoder
 from .weighted_sum import weighted_sum
 
+# encoders of the modalities other than structure: (width of the values, width of the tokens) -> module
+ENCODERS: dict[str, Callable[[int, int], nn.Module]] = {"linear": LinearEncoder}
+
 __all__ = [
+    "ENCODERS",
     "DiagonalGATConv",
     "EncoderBundle",
     "GATEncoder",

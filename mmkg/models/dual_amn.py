@@ -7,17 +7,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..config.parse import configuration
+from ..config.ranges import Count, CountOrNone, Positive, Share
 from ..data.tensors.inputs import EntityInputs
 from ..data.tensors.sparse import ship
-from ..encoders import EncoderBundle, LinearEncoder, RelationalEncoder
+from ..encoders import EncoderBundle, RelationalEncoder
 from ..errors import UsageError
-from ..fusion import FILLS, FusionOutput, GlobalFusion
+from ..fusion import FusionOutput, GlobalFusion
 from ..losses import hard_negatives
 from ..modalities import STRUCTURE
 from .model import AlignmentModel
+from .parts import MakeEncoder, MakeFill, encoders_of, fill_of, joint_terms
 from .registry import ModelEntry
 
 
+@configuration
 @dataclass(frozen=True)
 class DualAMNConfig:
     """Hyper-parameters; those of structure are the paper's, it has no other modality.
@@ -30,17 +34,21 @@ class DualAMNConfig:
         dropout: of the joint embedding in training (0.3).
         sharpness: λ of the loss (30).
         negatives: entities that a step contrasts its links with, drawn anew where there are more; 0 = all.
-        fill: what stands in for a missing modality, ``none``, ``token`` or ``generator``.
+        fill: stand-in for a missing modality, see ``mmkg.fusion.FILLS``: ``none``, ``token`` or ``generator``.
+        encoder: encoder of the modalities other than structure, see ``mmkg.encoders.ENCODERS``.
+        joint_loss: a further loss on the joint embedding, see ``mmkg.losses.LOSSES``; empty = only the paper's terms.
     """
 
-    structure_dim: int = 100
-    hidden_dim: int = 200
-    depth: int = 2
-    num_proxies: int = 64
-    dropout: float = 0.3
-    sharpness: float = 30.0
-    negatives: int = 50_000
+    structure_dim: Count = 100
+    hidden_dim: Count = 200
+    depth: CountOrNone = 2
+    num_proxies: Count = 64
+    dropout: Share = 0.3
+    sharpness: Positive = 30.0
+    negatives: CountOrNone = 50_000
     fill: str = "none"
+    encoder: str = "linear"
+    joint_loss: str = ""
 
 
 class DualAMN(AlignmentModel):
@@ -64,16 +72,31 @@ class DualAMN(AlignmentModel):
         self.config = config
 
     @classmethod
-    def build(cls, config: DualAMNConfig, dims: Mapping[str, int], *, num_relations: int = 0) -> "DualAMN":
-        """Model for modalities of the given widths (``EntityInputs.dims``) and so many relations."""
+    def build(
+        cls,
+        config: DualAMNConfig,
+        dims: Mapping[str, int],
+        *,
+        num_relations: int = 0,
+        encoder: str | MakeEncoder | None = None,
+        fill: str | MakeFill | None = None,
+    ) -> "DualAMN":
+        """Model for modalities of the given widths (``EntityInputs.dims``); parts that are given replace the named.
+
+        Args:
+            config: hyper-parameters.
+            dims: width of the values of each modality.
+            num_relations: number of relations of both graphs.
+            encoder, fill: see ``encoders_of`` and ``fill_of``.
+        """
         structure = None
         if STRUCTURE in dims:
             structure = RelationalEncoder(
                 dims[STRUCTURE], 2 * num_relations, config.structure_dim, config.depth, config.num_proxies
             )
-        encoders = {name: LinearEncoder(dim, config.hidden_dim) for name, dim in dims.items() if name != STRUCTURE}
         widths = {name: structure.dim if structure and name == STRUCTURE else config.hidden_dim for name in dims}
-        return cls(EncoderBundle(encoders), GlobalFusion(list(dims)), FILLS[config.fill](widths), structure, config)
+        encoders = encoders_of(encoder or config.encoder, dims, widths)
+        return cls(encoders, GlobalFusion(list(dims)), fill_of(fill or config.fill, widths), structure, config)
 
     def encode_structure(
         self,
@@ -109,7 +132,8 @@ class DualAMN(AlignmentModel):
         joint = F.dropout(output.joint, self.config.dropout, self.training)
         ends = torch.arange(2 * count, device=joint.device)
         hard = hard_negatives(joint, ends[:count], ends[count:], sharpness=self.config.sharpness)
-        return {"hard.joint": hard} | self.fill_terms(output, 1.0)
+        terms = {"hard.joint": hard} | self.fill_terms(output, 1.0)
+        return terms | joint_terms(self.config.joint_loss, output, count)
 
     def _layers_below(self, inputs: EntityInputs, block: int) -> Tensor | None:
         whole: Tensor | None = None if self.structure is None else self.structure(inputs.relation_graph)

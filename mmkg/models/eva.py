@@ -6,15 +6,19 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..encoders import EncoderBundle, GCNEncoder, LinearEncoder
-from ..fusion import FILLS, FusionOutput, GlobalFusion, joint_scale, weighted_concat
+from ..config.parse import configuration
+from ..config.ranges import Count, Positive, Weight
+from ..encoders import EncoderBundle, GCNEncoder
+from ..fusion import FusionOutput, GlobalFusion, joint_scale, weighted_concat
 from ..losses import nca
 from ..modalities import IMAGE, STRUCTURE
 from .mclea import TRAINING
 from .model import AlignmentModel
+from .parts import MakeEncoder, MakeFill, encoders_of, fill_of, joint_terms
 from .registry import ModelEntry
 
 
+@configuration
 @dataclass(frozen=True)
 class EVAConfig:
     """Hyper-parameters of EVA; defaults are the paper's.
@@ -26,16 +30,20 @@ class EVAConfig:
         structure_alpha: α of the structure loss (5).
         alpha: α of every other loss (15).
         beta: β (10).
-        fill: what stands in for a missing modality, ``none``, ``token`` or ``generator``.
+        fill: stand-in for a missing modality, see ``mmkg.fusion.FILLS``: ``none``, ``token`` or ``generator``.
+        encoder: encoder of the modalities other than structure, see ``mmkg.encoders.ENCODERS``.
+        joint_loss: a further loss on the joint embedding, see ``mmkg.losses.LOSSES``; empty = only the paper's terms.
     """
 
-    structure_dims: tuple[int, int, int] = (400, 400, 200)
-    hidden_dim: int = 100
-    image_dim: int = 200
-    structure_alpha: float = 5.0
-    alpha: float = 15.0
-    beta: float = 10.0
+    structure_dims: tuple[Count, Count, Count] = (400, 400, 200)
+    hidden_dim: Count = 100
+    image_dim: Count = 200
+    structure_alpha: Positive = 5.0
+    alpha: Positive = 15.0
+    beta: Weight = 10.0
     fill: str = "none"
+    encoder: str = "linear"
+    joint_loss: str = ""
 
 
 class EVA(AlignmentModel):
@@ -56,15 +64,23 @@ class EVA(AlignmentModel):
         self.config = config
 
     @classmethod
-    def build(cls, config: EVAConfig, dims: Mapping[str, int], *, num_relations: int = 0) -> "EVA":
-        """Model for modalities of the given widths (``EntityInputs.dims``)."""
+    def build(
+        cls,
+        config: EVAConfig,
+        dims: Mapping[str, int],
+        *,
+        num_relations: int = 0,
+        encoder: str | MakeEncoder | None = None,
+        fill: str | MakeFill | None = None,
+    ) -> "EVA":
+        """Model for modalities of the given widths (``EntityInputs.dims``); parts that are given replace the named."""
         widths = {name: config.image_dim if name == IMAGE else config.hidden_dim for name in dims}
         structure = None
         if STRUCTURE in dims:
             structure = GCNEncoder(dims[STRUCTURE], config.structure_dims)
             widths[STRUCTURE] = structure.dim
-        encoders = {name: LinearEncoder(dim, widths[name]) for name, dim in dims.items() if name != STRUCTURE}
-        return cls(EncoderBundle(encoders), GlobalFusion(list(dims)), FILLS[config.fill](widths), structure, config)
+        encoders = encoders_of(encoder or config.encoder, dims, widths)
+        return cls(encoders, GlobalFusion(list(dims)), fill_of(fill or config.fill, widths), structure, config)
 
     def loss_terms(self, output: FusionOutput, num_links: int | None = None) -> dict[str, Tensor]:
         """NCA loss of each modality and of the joint, unweighted."""
@@ -77,7 +93,7 @@ class EVA(AlignmentModel):
         frozen = {name: pooled.detach() for name, pooled in output.pooled.items()}
         joint = weighted_concat(frozen, joint_scale(output.weights, output.present), output.names)
         terms["nca.joint"] = nca(*joint.split(size), alpha=self.config.alpha, beta=self.config.beta)
-        return terms | self.fill_terms(output, 1.0)
+        return terms | self.fill_terms(output, 1.0) | joint_terms(self.config.joint_loss, output, num_links)
 
 
 ENTRY = ModelEntry(EVAConfig, EVA.build, training=TRAINING)

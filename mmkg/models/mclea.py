@@ -6,11 +6,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..encoders import EncoderBundle, GATEncoder, LinearEncoder
-from ..fusion import FILLS, AddedTag, FusionOutput, GlobalFusion, joint_scale
+from ..config.parse import configuration
+from ..config.ranges import Count, CountOrNone, Positive, Weight
+from ..encoders import EncoderBundle, GATEncoder
+from ..fusion import AddedTag, FusionOutput, GlobalFusion, joint_scale
 from ..losses import UncertaintyWeights, shared_icl_ial
 from ..modalities import STRUCTURE
 from .model import AlignmentModel
+from .parts import MakeEncoder, MakeFill, encoders_of, fill_of, joint_terms
 from .registry import ModelEntry
 
 TRAINING = {  # of the official code; the learning rate is the default of TrainingConfig
@@ -23,6 +26,7 @@ TRAINING = {  # of the official code; the learning rate is the default of Traini
 }
 
 
+@configuration
 @dataclass(frozen=True)
 class MCLEAConfig:
     """Hyper-parameters of MCLEA; defaults are the paper's unless said otherwise.
@@ -35,24 +39,28 @@ class MCLEAConfig:
         temperature: τ1 of ICL (0.1).
         ial_temperature: τ2 of IAL (4).
         group_size: links that are contrasted with each other (512).
-        fill: what stands in for a missing modality, ``none``, ``token`` or ``generator``.
-        fill_weight: of the generator's loss.
-        tag: add to the tokens which modalities an entity has.
+        fill: stand-in for a missing modality, see ``mmkg.fusion.FILLS``: ``none``, ``token`` or ``generator``.
+        fill_weight: weight of the generator's loss.
+        tag: add to the tokens an embedding of the set of modalities that the entity has.
+        encoder: encoder of the modalities other than structure, see ``mmkg.encoders.ENCODERS``.
+        joint_loss: a further loss on the joint embedding, see ``mmkg.losses.LOSSES``; empty = only the paper's terms.
         paper_compat: scale IAL as the official code does: divided by 2B of the group once more, times its
             ``zoom`` of 0.1 twice (loss.py, ``ial_loss`` with ``reduction="mean"`` and run.py), which
             leaves it nearly inert.
     """
 
-    structure_dim: int = 300
-    hidden_dim: int = 100
-    num_layers: int = 2
-    num_heads: int = 2
-    temperature: float = 0.1
-    ial_temperature: float = 4.0
-    group_size: int = 512
+    structure_dim: Count = 300
+    hidden_dim: Count = 100
+    num_layers: CountOrNone = 2
+    num_heads: Count = 2
+    temperature: Positive = 0.1
+    ial_temperature: Positive = 4.0
+    group_size: Count = 512
     fill: str = "none"
-    fill_weight: float = 1.0
+    fill_weight: Weight = 1.0
     tag: bool = False
+    encoder: str = "linear"
+    joint_loss: str = ""
     paper_compat: bool = False
 
 
@@ -77,16 +85,24 @@ class MCLEA(AlignmentModel):
         self.ial_weights = UncertaintyWeights(fusion.names)
 
     @classmethod
-    def build(cls, config: MCLEAConfig, dims: Mapping[str, int], *, num_relations: int = 0) -> "MCLEA":
-        """Model for modalities of the given widths (``EntityInputs.dims``)."""
+    def build(
+        cls,
+        config: MCLEAConfig,
+        dims: Mapping[str, int],
+        *,
+        num_relations: int = 0,
+        encoder: str | MakeEncoder | None = None,
+        fill: str | MakeFill | None = None,
+    ) -> "MCLEA":
+        """Model for modalities of the given widths (``EntityInputs.dims``); parts that are given replace the named."""
         structure = None
         if STRUCTURE in dims:
             structure = GATEncoder(dims[STRUCTURE], config.structure_dim, config.num_layers, config.num_heads)
-        encoders = {name: LinearEncoder(dim, config.hidden_dim) for name, dim in dims.items() if name != STRUCTURE}
-        token_dims = {name: config.structure_dim if name == STRUCTURE else config.hidden_dim for name in dims}
-        fill = FILLS[config.fill](token_dims)
-        tag = AddedTag(token_dims) if config.tag else None
-        return cls(EncoderBundle(encoders), GlobalFusion(list(dims)), fill, structure, config, tag)
+        widths = {name: config.structure_dim if name == STRUCTURE else config.hidden_dim for name in dims}
+        encoders = encoders_of(encoder or config.encoder, dims, widths)
+        stand_in = fill_of(fill or config.fill, widths)
+        tag = AddedTag(widths) if config.tag else None
+        return cls(encoders, GlobalFusion(list(dims)), stand_in, structure, config, tag)
 
     def loss_terms(self, output: FusionOutput, num_links: int | None = None) -> dict[str, Tensor]:
         """Joint ICL, and per modality the weighted ICL and IAL; means over groups of links."""
@@ -109,7 +125,8 @@ class MCLEA(AlignmentModel):
         zoom = 0.1 if config.paper_compat else 1.0
         for name, term in self.ial_weights(dict(zip(names, ial, strict=True))).items():
             terms[f"ial.{name}"] = zoom * term
-        return terms | self.fill_terms(output, self.config.fill_weight)
+        terms |= self.fill_terms(output, self.config.fill_weight)
+        return terms | joint_terms(self.config.joint_loss, output, num_links)
 
 
 ENTRY = ModelEntry(MCLEAConfig, MCLEA.build, training=TRAINING)

@@ -6,14 +6,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..encoders import EncoderBundle, GATEncoder, LinearEncoder
-from ..fusion import FILLS, AddedTag, CrossModalBlock, FusionOutput, MetaModalityFusion, joint_scale
+from ..config.parse import configuration
+from ..config.ranges import Count, CountOrNone, Positive, Share, Weight
+from ..encoders import EncoderBundle, GATEncoder
+from ..fusion import AddedTag, CrossModalBlock, FusionOutput, MetaModalityFusion, joint_scale
 from ..losses import UncertaintyWeights, shared_icl
 from ..modalities import STRUCTURE
 from .model import AlignmentModel
+from .parts import MakeEncoder, MakeFill, encoders_of, fill_of, joint_terms
 from .registry import ModelEntry
 
 
+@configuration
 @dataclass(frozen=True)
 class MEAformerConfig:
     """Hyper-parameters of MEAformer; defaults are those of the paper and its code.
@@ -27,22 +31,26 @@ class MEAformerConfig:
         dropout: in that block (0.1).
         temperature: τ of ICL (0.1).
         group_size: links that are contrasted with each other (3,500).
-        fill: what stands in for a missing modality, ``none``, ``token`` or ``generator``.
-        fill_weight: of the generator's loss.
-        tag: add to the tokens which modalities an entity has.
+        fill: stand-in for a missing modality, see ``mmkg.fusion.FILLS``: ``none``, ``token`` or ``generator``.
+        fill_weight: weight of the generator's loss.
+        tag: add to the tokens an embedding of the set of modalities that the entity has.
+        encoder: encoder of the modalities other than structure, see ``mmkg.encoders.ENCODERS``.
+        joint_loss: a further loss on the joint embedding, see ``mmkg.losses.LOSSES``; empty = only the paper's terms.
     """
 
-    hidden_dim: int = 300
-    num_layers: int = 2
-    num_heads: int = 2
-    attention_heads: int = 1
-    feedforward_dim: int = 400
-    dropout: float = 0.1
-    temperature: float = 0.1
-    group_size: int = 3500
+    hidden_dim: Count = 300
+    num_layers: CountOrNone = 2
+    num_heads: Count = 2
+    attention_heads: Count = 1
+    feedforward_dim: CountOrNone = 400
+    dropout: Share = 0.1
+    temperature: Positive = 0.1
+    group_size: Count = 3500
     fill: str = "none"
-    fill_weight: float = 1.0
+    fill_weight: Weight = 1.0
     tag: bool = False
+    encoder: str = "linear"
+    joint_loss: str = ""
 
 
 class MEAformer(AlignmentModel):
@@ -68,18 +76,26 @@ class MEAformer(AlignmentModel):
         self.icl_weights = UncertaintyWeights(fusion.names)
 
     @classmethod
-    def build(cls, config: MEAformerConfig, dims: Mapping[str, int], *, num_relations: int = 0) -> "MEAformer":
-        """Model for modalities of the given widths (``EntityInputs.dims``)."""
+    def build(
+        cls,
+        config: MEAformerConfig,
+        dims: Mapping[str, int],
+        *,
+        num_relations: int = 0,
+        encoder: str | MakeEncoder | None = None,
+        fill: str | MakeFill | None = None,
+    ) -> "MEAformer":
+        """Model for modalities of the given widths (``EntityInputs.dims``); parts that are given replace the named."""
         width = config.hidden_dim
         structure = None
         if STRUCTURE in dims:
             structure = GATEncoder(dims[STRUCTURE], width, config.num_layers, config.num_heads)
-        encoders = {name: LinearEncoder(dim, width) for name, dim in dims.items() if name != STRUCTURE}
-        block = CrossModalBlock(width, config.attention_heads, config.feedforward_dim, config.dropout)
         widths = dict.fromkeys(dims, width)
-        fill = FILLS[config.fill](widths)
+        encoders = encoders_of(encoder or config.encoder, dims, widths)
+        block = CrossModalBlock(width, config.attention_heads, config.feedforward_dim, config.dropout)
+        stand_in = fill_of(fill or config.fill, widths)
         tag = AddedTag(widths) if config.tag else None
-        return cls(EncoderBundle(encoders), MetaModalityFusion(list(dims), block), fill, structure, config, tag)
+        return cls(encoders, MetaModalityFusion(list(dims), block), stand_in, structure, config, tag)
 
     def loss_terms(self, output: FusionOutput, num_links: int | None = None) -> dict[str, Tensor]:
         """ICL of the joint, and per modality the weighted early and late ICL."""
@@ -102,7 +118,8 @@ class MEAformer(AlignmentModel):
             terms[f"early.{name}"] = term
         for name, term in self.icl_weights(dict(zip(names, late, strict=True))).items():
             terms[f"late.{name}"] = term
-        return terms | self.fill_terms(output, self.config.fill_weight)
+        terms |= self.fill_terms(output, self.config.fill_weight)
+        return terms | joint_terms(self.config.joint_loss, output, num_links)
 
 
 ENTRY = ModelEntry(

@@ -8,6 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..compute.seeding import numpy_generator
+from ..config.parse import configuration
+from ..config.ranges import Count, Size, Weight
 from ..data.tensors.incidence import Incidence
 from ..data.tensors.sparse import (
     centred,
@@ -18,7 +20,7 @@ from ..data.tensors.sparse import (
     walk_steps,
 )
 from ..data.tensors.tables import Table
-from ..errors import InputError, UsageError
+from ..errors import InputError
 from ..modalities import ATTRIBUTE, IMAGE, RELATION, STRUCTURE
 from ..typing import IntArray
 from .neutral import COLUMNS, neutral
@@ -27,6 +29,7 @@ from .registry import ModelEntry
 BLOCK_ROWS = 4096
 
 
+@configuration
 @dataclass(frozen=True)
 class PropagationConfig:
     """How far labels travel, and how much each modality counts; one default for all pairs.
@@ -51,28 +54,22 @@ class PropagationConfig:
         UsageError: a value out of range.
     """
 
-    hops: int = 4
-    hub_damping: float = 0.25
-    num_labels: int = 2048
-    structure_dim: int = 1024
-    relation_dim: int = 768
-    attribute_dim: int = 1024
-    name_dim: int = 1024
-    image_dim: int = 1024
-    structure_weight: float = 1.0
-    relation_weight: float = 0.65
-    attribute_weight: float = 0.6
-    value_weight: float = 0.8
-    image_weight: float = 1.0
-    name_weight: float = 0.8
-    text_weight: float = 0.8
-    neighbor_weight: float = 0.5
-
-    def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            least = 0 if name.endswith(("_weight", "_damping")) else 2 if name.endswith("_dim") else 1
-            if not least <= value < float("inf"):
-                raise UsageError(f"{name} must be at least {least} and finite, got {value}")
+    hops: Count = 4
+    hub_damping: Weight = 0.25
+    num_labels: Count = 2048
+    structure_dim: Size = 1024
+    relation_dim: Size = 768
+    attribute_dim: Size = 1024
+    name_dim: Size = 1024
+    image_dim: Size = 1024
+    structure_weight: Weight = 1.0
+    relation_weight: Weight = 0.65
+    attribute_weight: Weight = 0.6
+    value_weight: Weight = 0.8
+    image_weight: Weight = 1.0
+    name_weight: Weight = 0.8
+    text_weight: Weight = 0.8
+    neighbor_weight: Weight = 0.5
 
     def weight(self, modality: str) -> float:
         """Weight of a modality by its name."""

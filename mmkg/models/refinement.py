@@ -6,9 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..config.parse import configuration
+from ..config.ranges import Count, CountOrNone, Positive, Share, Weight
 from ..data.tensors.incidence import Incidence
 from ..data.tensors.sparse import centred, column_sums, random_projection, sparse_entries, transposed, walk_steps
-from ..errors import UsageError
 from ..modalities import ATTRIBUTE, RELATION, STRUCTURE
 from ..typing import FloatArray, IntArray
 
@@ -16,6 +17,7 @@ REFINED = (STRUCTURE, RELATION, ATTRIBUTE)
 BLOCK_VALUES = 1 << 25  # of what passes along the triples at a time
 
 
+@configuration
 @dataclass(frozen=True)
 class RefinementConfig:
     """How far embeddings are refined by their own soft matches; nothing is learnt from these.
@@ -37,25 +39,19 @@ class RefinementConfig:
         UsageError: a value out of range.
     """
 
-    rounds: int = 0
-    candidates: int = 20
-    temperature: float = 0.02
-    iterations: int = 15
-    least: float = 0.01
-    hops: int = 2
-    hub_damping: float = 0.25
-    structure_dim: int = 1024
-    relation_dim: int = 512
-    attribute_dim: int = 512
-    structure_weight: float = 0.8
-    relation_weight: float = 0.3
-    attribute_weight: float = 0.5
-
-    def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            some = name.endswith("_dim") or name in ("candidates", "iterations", "hops")
-            if not (1 if some else 0) <= value < float("inf") or (name == "temperature" and value == 0):
-                raise UsageError(f"{name} must be {'at least 1' if some else '>= 0'} and finite, got {value}")
+    rounds: CountOrNone = 0
+    candidates: Count = 20
+    temperature: Positive = 0.02
+    iterations: Count = 15
+    least: Share = 0.01
+    hops: Count = 2
+    hub_damping: Weight = 0.25
+    structure_dim: Count = 1024
+    relation_dim: Count = 512
+    attribute_dim: Count = 512
+    structure_weight: Weight = 0.8
+    relation_weight: Weight = 0.3
+    attribute_weight: Weight = 0.5
 
     def dim(self, modality: str) -> int:
         """Width of a modality's part by its name."""
