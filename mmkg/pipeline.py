@@ -1,11 +1,11 @@
-"""The only place where the stages meet: load, encode, train, embed, evaluate, match."""
+"""The order of the stages: seed links, learn, index, evaluate, match, save."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from .compute.devices import resolve_device
@@ -13,12 +13,12 @@ from .config.experiment import CUSTOM, Experiment
 from .config.search import changed
 from .data.describe import describe
 from .data.entities import EntityTable
-from .data.task import AlignmentTask
+from .data.task import AlignmentTask, LinkSplit
 from .evaluation import Protocol
 from .files import free_folder
 from .learners.learn import learn
 from .learners.pivots import pivot_links
-from .learners.setting import CHECKPOINT, Setting
+from .learners.setting import CHECKPOINT, Learned, Setting
 from .learners.validation import capped
 from .modalities import SURFACE
 from .models import AlignmentModel
@@ -26,8 +26,6 @@ from .report import RunRecord, Stopwatch
 from .result.embeddings import Embeddings
 from .result.result import AlignmentResult
 from .typing import FloatArray
-
-logger = logging.getLogger(__name__)
 
 
 def align(
@@ -44,19 +42,19 @@ def align(
     progress: bool | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> AlignmentResult:
-    """Train an aligner on a task, or let labels spread from its links, and align all its entities.
+    """Learn an aligner from a task, and align all its entities.
 
     Args:
         task: two graphs and their links.
         model: ``meaformer`` (default), ``mclea``, ``dual-amn``, ``eva``; ``propagation``, which is not trained;
             ``combined``, which is that and a trained one; or a model object built for the task's inputs.
-        seed: of everything random but the split.
-        modalities: which to use; by default all that the data have.
-        experiment: full configuration; ``model``, ``seed``, ``modalities`` and ``settings`` go on top of it.
+        seed: random seed of everything except the split.
+        modalities: modalities to use; by default all that the data have.
+        experiment: full configuration; ``model``, ``seed``, ``modalities`` and ``settings`` replace its values.
         device: ``auto``, ``cpu`` or ``cuda``.
-        out: run folder; an interrupted run in it goes on where it stopped.
-        overwrite: put the new run in the place of a finished one.
-        ranks_only: rank the test links, but make no index and no matches before they are asked for; without ``out``.
+        out: run folder; an interrupted run in it continues where it stopped.
+        overwrite: replace a finished run in ``out``.
+        ranks_only: rank the test links, but build no index and no matches until they are used; without ``out``.
         progress: show a bar on stderr; ``None`` = if that is a terminal.
         settings: nested settings as in a configuration file, e.g. ``{"training": {"epochs": 50}}``.
 
@@ -71,33 +69,75 @@ def align(
     folder = free_folder(out, overwrite)
     where = resolve_device(device)
     watch = Stopwatch()
-    search, data = experiment.search, experiment.data
     test = task.links.test
-    if data.seeds_from:
+    if experiment.data.seeds_from:
         test = task.links.all()
         with watch.phase("pivots"):
-            pivots = pivot_links(
-                task,
-                data.seeds_from,
-                experiment.features,
-                share=data.pivot_share,
-                valid_ratio=data.valid_ratio,
-                csls_k=search.csls_k,
-                seed=experiment.seed,
-                device=where,
-            )
-        task = replace(task, links=pivots)
-    fingerprint = task.fingerprint()
-    setting = Setting(task, experiment, where, watch, progress, folder, fingerprint)
+            task = replace(task, links=_seed_links(task, experiment, where))
+    setting = Setting(task, experiment, where, watch, progress, folder, task.fingerprint())
     learned = learn(setting, model if isinstance(model, AlignmentModel) else None)
-    num_valid, num_test = len(task.links.valid), len(test)
-    protocol = Protocol(
+    store = experiment.search.store
+    result = AlignmentResult(
+        embeddings=Embeddings(_stored(learned.left, store), _stored(learned.right, store), learned.widths),
+        entities=(EntityTable.of(task.left), EntityTable.of(task.right)),
+        links=replace(task.links, test=test),  # a seed link may be a test link: it was found, not given
+        experiment=experiment,
+        protocol=_protocol(setting, learned, len(test)),
+        metrics={},
+        record=RunRecord.collect(seed=experiment.seed, device=str(where)),
+        history=learned.history,
+        description=describe(task),
+        weights=learned.weights,
+    )
+    if not ranks_only:
+        with watch.phase("index"):
+            result.index()
+    with watch.phase("evaluate"):
+        result = result.evaluated()
+    if not ranks_only:
+        with watch.phase("match"):
+            _ = result.matching  # kept by the embeddings
+    record = RunRecord.collect(
+        seed=experiment.seed,
+        device=str(where),
+        stopwatch=watch,
+        fingerprint=setting.fingerprint,
+        protocol=result.protocol.as_dict() | dict(learned.course),
+        metrics=result.metrics,
+    )
+    result = replace(result, record=record)
+    if folder is not None:
+        result.save(folder)
+        for checkpoint in folder.glob(CHECKPOINT.format("*")):
+            checkpoint.unlink()
+    return result
+
+
+def _seed_links(task: AlignmentTask, experiment: Experiment, device: torch.device) -> LinkSplit:
+    """Links to learn from, found by the modalities of ``data.seeds_from``."""
+    return pivot_links(
+        task,
+        experiment.data.seeds_from,
+        experiment.features,
+        share=experiment.data.pivot_share,
+        valid_ratio=experiment.data.valid_ratio,
+        csls_k=experiment.search.csls_k,
+        seed=experiment.seed,
+        device=device,
+    )
+
+
+def _protocol(setting: Setting, learned: Learned, num_test: int) -> Protocol:
+    """How the figures of the run are measured."""
+    task, experiment = setting.task, setting.experiment
+    search, num_valid = experiment.search, len(task.links.valid)
+    return Protocol(
         candidates=task.candidates,
         csls_k=search.csls_k,
         modalities=tuple(learned.widths),
         iterative=experiment.bootstrap.rounds > 0,
         refined=experiment.refinement.rounds,
-        seeds_from=data.seeds_from,
+        seeds_from=experiment.data.seeds_from,
         surface_names=not SURFACE.isdisjoint(learned.widths),
         selection="validation" if num_valid and learned.selected else "none",
         num_train=len(task.links.train),
@@ -107,41 +147,6 @@ def align(
         valid_candidates=search.valid_candidates if capped(task, search) else None,
         seed=experiment.seed,
     )
-    embeddings = Embeddings(_stored(learned.left, search.store), _stored(learned.right, search.store), learned.widths)
-    aligned = AlignmentResult(
-        embeddings=embeddings,
-        entities=(EntityTable.of(task.left), EntityTable.of(task.right)),
-        links=replace(task.links, test=test),  # a pivot may be a test link: it was found, not given
-        experiment=experiment,
-        protocol=protocol,
-        metrics={},
-        record=RunRecord.collect(seed=experiment.seed, device=str(where)),
-        history=learned.history,
-        description=describe(task),
-        weights=learned.weights,
-    )
-    if not ranks_only:
-        with watch.phase("index"):
-            aligned.index()
-    with watch.phase("evaluate"):
-        aligned = aligned.evaluated()
-    if not ranks_only:
-        with watch.phase("match"):
-            _ = aligned.matching
-    record = RunRecord.collect(
-        seed=experiment.seed,
-        device=str(where),
-        stopwatch=watch,
-        fingerprint=fingerprint,
-        protocol=aligned.protocol.as_dict() | dict(learned.course),
-        metrics=aligned.metrics,
-    )
-    aligned = replace(aligned, record=record)
-    if folder is not None:
-        aligned.save(folder)
-        for checkpoint in folder.glob(CHECKPOINT.format("*")):
-            checkpoint.unlink()
-    return aligned
 
 
 def _stored(rows: Tensor, store: str) -> FloatArray:

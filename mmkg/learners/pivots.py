@@ -1,4 +1,4 @@
-"""Seed links without any given link: pairs of entities that look or are called alike."""
+"""Seed links without any known link: pairs of entities with similar names or images."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,7 +19,7 @@ from ..matching import MATCHERS
 from ..modalities import IMAGE, NAME, TEXT
 
 PIVOTS = (NAME, TEXT, IMAGE)
-WIDTH = 1024  # of a random projection of sparse rows, which moves a cosine by about 0.03
+WIDTH = 1024  # width of the random projection of sparse rows, which changes a cosine by about 0.03
 BLOCK_ROWS = 4096
 
 
@@ -34,19 +34,19 @@ def pivot_links(
     seed: int = 0,
     device: str | torch.device = "auto",
 ) -> LinkSplit:
-    """Links to learn from that are read off names, images, or both; the links of the task are not looked at.
+    """Seed links from names, texts, images, or several of these; the links of the task are not used.
 
-    Mutual nearest neighbours by CSLS over the modality's own vectors, those of both modalities side by side with
-    equal weight; of these, the ones with the highest scores.
+    They are mutual nearest neighbours by CSLS of the modalities' vectors, which are concatenated with equal weight; the
+    pairs with the highest scores become links.
 
     Args:
         task: the pair.
         modalities: ``name``, ``text``, ``image`` or several.
-        features: how entities become vectors; its own modalities are not read.
-        share: of the mutual pairs that become links, in (0, 1].
-        valid_ratio: share of the links held out for selection; they are guesses as much as the others.
-        csls_k: neighbourhood of CSLS.
-        seed: of the projection and of what is held out.
+        features: how entities become vectors; its field ``modalities`` is ignored.
+        share: share of the mutual pairs that become links, in (0, 1].
+        valid_ratio: share of the links held out for selection; these are guesses like the others.
+        csls_k: neighbourhood size of CSLS.
+        seed: random seed of the projection and of the split.
         device: where to search.
 
     Returns:
@@ -60,7 +60,7 @@ def pivot_links(
         Liu et al., AAAI 2021 (EVA), Sec. 3.4: the visual pivot; there the pairs are taken greedily.
     """
     if not modalities or not set(modalities) <= set(PIVOTS):
-        raise UsageError(f"links can be read off {', '.join(PIVOTS)}, not off {', '.join(modalities) or 'nothing'}")
+        raise UsageError(f"seed links can come from {', '.join(PIVOTS)}, not from {', '.join(modalities) or 'nothing'}")
     if not 0 < share <= 1:
         raise UsageError(f"pivot_share must be in (0, 1], got {share}")
     inputs = build_inputs(task, replace(features or FeatureConfig(), modalities=tuple(modalities)), seed=seed)
@@ -79,7 +79,7 @@ def pivot_links(
 
 
 def _vectors(table: Table, name: str, size: int, seed: int) -> Tensor:
-    """Unit rows of all entities, sparse ones projected at random, ``[N, d]``; zeros where there is nothing."""
+    """Unit rows of all entities, ``[N, d]``, zeros for a missing vector; sparse rows are projected at random."""
     blocks = []
     projection = None
     for rows in torch.arange(size).split(BLOCK_ROWS):

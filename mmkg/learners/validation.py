@@ -1,4 +1,4 @@
-"""Judging by validation links: the only links that anything is chosen on."""
+"""Scores on validation links, the only links on which anything is chosen."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -17,11 +17,11 @@ from ..models import AlignmentModel
 from ..training.bootstrap import Judge
 from ..typing import BoolArray, IntArray
 
-MOST_WEIGHED = 10_000  # candidates of either side that weights of parts are chosen among
+MOST_WEIGHED = 10_000  # largest number of candidates of either side when weights of parts are chosen
 
 
 def judge_of(task: AlignmentTask, config: SearchConfig, *, seed: int, device: torch.device) -> Judge:
-    """As ``validator``, of the embeddings of all entities."""
+    """Like ``validator``, for embeddings of all entities."""
     chosen, pairs = validation(task, config, seed=seed)
     lefts, rights = (torch.from_numpy(rows) for rows in chosen)
 
@@ -42,9 +42,9 @@ def validator(
 ) -> Callable[[AlignmentModel], float]:
     """Score of a model on the validation links: mean MRR of both directions, by cosine.
 
-    Candidates are all entities outside the training links, whether or not they have a counterpart, so
-    that no test link is read. Of more links or candidates than ``valid_queries`` and ``valid_candidates``
-    a seeded sample is taken, once; only its entities are embedded.
+    Candidates are all entities outside the training links, with or without a counterpart, so no test link is read.
+    From more links than ``valid_queries``, or more candidates than ``valid_candidates``, a seeded sample is drawn once;
+    only its entities are embedded.
     """
     chosen, pairs = validation(task, config or SearchConfig(), seed=seed)
     rows = torch.from_numpy(np.concatenate([chosen[0], chosen[1] + inputs.num_left]))
@@ -57,7 +57,7 @@ def validator(
 
 
 def validation(task: AlignmentTask, config: SearchConfig, *, seed: int) -> tuple[list[IntArray], IntArray]:
-    """Rows of either side that validation links are ranked among, and the links as positions in them."""
+    """Rows of the candidates of either side, and the validation links as positions in these rows."""
     links = sample_links(task.links.valid, config.valid_queries, seed=seed, label="validation links")
     chosen = []
     for side, free in enumerate(free_entities(task)):
@@ -73,7 +73,7 @@ def validation(task: AlignmentTask, config: SearchConfig, *, seed: int) -> tuple
 
 
 def free_entities(task: AlignmentTask) -> list[BoolArray]:
-    """Which entities of each side stand outside the training links."""
+    """Which entities of each side are in no training link."""
     free = [np.ones(graph.num_entities, bool) for graph in (task.left, task.right)]
     for side, there in enumerate(free):
         there[task.links.train[:, side]] = False
@@ -94,15 +94,15 @@ def weights_of(
     start: Mapping[str, float],
     seed: int,
 ) -> dict[str, float]:
-    """Weights of parts that rank the validation links best, among at most ``MOST_WEIGHED`` candidates of either side.
+    """Weights of parts that rank the validation links best, with at most ``MOST_WEIGHED`` candidates of either side.
 
     Args:
         task: with validation links.
-        config: how many links.
-        left: unit rows or zeros of all left entities by part, ``[n1, d]``.
-        right: the same of the right graph.
-        start: weights that the choice starts from.
-        seed: of the samples.
+        config: number of links and candidates.
+        left: parts by name, each with a unit row or zeros per left entity, ``[n1, d]``.
+        right: the same for the right graph.
+        start: weights at which the search starts.
+        seed: random seed of the samples.
     """
     chosen, pairs = validation(task, replace(config, valid_candidates=MOST_WEIGHED), seed=seed)
     lefts, rights = (

@@ -1,4 +1,4 @@
-"""Dual-AMN with every modality: relations as mirrors, and all entities as negatives."""
+"""Dual-AMN with every modality: relational reflections, and all entities as negatives."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,16 +24,16 @@ from .registry import ModelEntry
 @configuration
 @dataclass(frozen=True)
 class DualAMNConfig:
-    """Hyper-parameters; those of structure are the paper's, it has no other modality.
+    """Hyper-parameters; those of structure are the paper's, which has no other modality.
 
     Args:
         structure_dim: width of the free embeddings of entities and relations (100).
         hidden_dim: width of every other modality.
         depth: rounds of messages (2).
-        num_proxies: in either view (64).
-        dropout: of the joint embedding in training (0.3).
+        num_proxies: number of proxies in either view (64).
+        dropout: dropout of the joint embedding in training (0.3).
         sharpness: λ of the loss (30).
-        negatives: entities that a step contrasts its links with, drawn anew where there are more; 0 = all.
+        negatives: number of entities that a step contrasts its links with, drawn again every step; 0 = all.
         fill: stand-in for a missing modality, see ``mmkg.fusion.FILLS``: ``none``, ``token`` or ``generator``.
         encoder: encoder of the modalities other than structure, see ``mmkg.encoders.ENCODERS``.
         joint_loss: a further loss on the joint embedding, see ``mmkg.losses.LOSSES``; empty = only the paper's terms.
@@ -52,9 +52,9 @@ class DualAMNConfig:
 
 
 class DualAMN(AlignmentModel):
-    """Structure of Dual-AMN, linear encoders of all else, joined with one learned weight per modality.
+    """The structure encoder of Dual-AMN, linear encoders of the other modalities, one learned weight per modality.
 
-    Every step runs over the whole graph, so that it suits pairs of up to some hundred thousand entities.
+    Every training step computes the whole graph, so it suits pairs of up to some hundred thousand entities.
 
     Source: Mao et al., WWW 2021; the other modalities and their fusion as in MCLEA.
     """
@@ -106,18 +106,20 @@ class DualAMN(AlignmentModel):
         fanout: Sequence[int] = (),
         generator: torch.Generator | None = None,
     ) -> Tensor | None:
-        """Structure tokens of some entities, ``[B, d]``, out of a pass over the whole graph.
+        """Structure tokens of some entities, ``[B, d]``, from a pass over the whole graph.
 
         Raises:
-            UsageError: a fan-out is asked for.
+            UsageError: ``fanout`` is not empty.
         """
         if fanout:
-            raise UsageError("dual-amn runs over the whole graph, so that training.fanout cannot be set; use mclea")
+            raise UsageError(
+                "dual-amn computes the whole graph in every step, so training.fanout cannot be set; use mclea"
+            )
         whole = self._layers_below(inputs, 0)
         return None if whole is None else whole.index_select(0, ship(rows, whole.device))
 
     def training_rows(self, inputs: EntityInputs, links: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """The ends of the links, then all other entities, or as many as ``negatives`` says."""
+        """The ends of the links, then the negatives: all other entities, or a sample of ``negatives`` of them."""
         ends = links.t().flatten()
         others = torch.ones(inputs.num_entities, dtype=torch.bool)
         others[ends.cpu()] = False
@@ -127,7 +129,7 @@ class DualAMN(AlignmentModel):
         return torch.cat([ends, rows.to(ends.device)])
 
     def loss_terms(self, output: FusionOutput, num_links: int | None = None) -> dict[str, Tensor]:
-        """The contrast of the joint embeddings."""
+        """The contrastive loss of the joint embeddings."""
         count = len(output.joint) // 2 if num_links is None else num_links
         joint = F.dropout(output.joint, self.config.dropout, self.training)
         ends = torch.arange(2 * count, device=joint.device)

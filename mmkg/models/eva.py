@@ -47,7 +47,7 @@ class EVAConfig:
 
 
 class EVA(AlignmentModel):
-    """Global modality weights learned on embeddings that the joint loss does not touch.
+    """Global modality weights, learned by a joint loss whose gradient does not reach the embeddings.
 
     Source: Liu et al., AAAI 2021; the stop-gradient is the official code's.
     """

@@ -38,15 +38,15 @@ class MCLEAConfig:
         num_heads: heads of each (2).
         temperature: τ1 of ICL (0.1).
         ial_temperature: τ2 of IAL (4).
-        group_size: links that are contrasted with each other (512).
+        group_size: number of links in a group; links are contrasted within their group (512).
         fill: stand-in for a missing modality, see ``mmkg.fusion.FILLS``: ``none``, ``token`` or ``generator``.
         fill_weight: weight of the generator's loss.
         tag: add to the tokens an embedding of the set of modalities that the entity has.
         encoder: encoder of the modalities other than structure, see ``mmkg.encoders.ENCODERS``.
         joint_loss: a further loss on the joint embedding, see ``mmkg.losses.LOSSES``; empty = only the paper's terms.
-        paper_compat: scale IAL as the official code does: divided by 2B of the group once more, times its
-            ``zoom`` of 0.1 twice (loss.py, ``ial_loss`` with ``reduction="mean"`` and run.py), which
-            leaves it nearly inert.
+        paper_compat: scale IAL as the official code does: divided by 2B of the group once more, and twice multiplied
+            by its ``zoom`` of 0.1 (loss.py, ``ial_loss`` with ``reduction="mean"``, and run.py). This makes the term
+            negligible.
     """
 
     structure_dim: Count = 300

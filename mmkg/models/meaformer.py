@@ -26,11 +26,11 @@ class MEAformerConfig:
         hidden_dim: width of every modality (300).
         num_layers: attention layers over the graph (2).
         num_heads: heads of each (2).
-        attention_heads: N_h, heads of the attention among modalities (1).
+        attention_heads: N_h, heads of the attention between modalities (1).
         feedforward_dim: inner width after that attention (400; 0 in the official MMKB runs).
         dropout: in that block (0.1).
         temperature: τ of ICL (0.1).
-        group_size: links that are contrasted with each other (3,500).
+        group_size: number of links in a group; links are contrasted within their group (3,500).
         fill: stand-in for a missing modality, see ``mmkg.fusion.FILLS``: ``none``, ``token`` or ``generator``.
         fill_weight: weight of the generator's loss.
         tag: add to the tokens an embedding of the set of modalities that the entity has.
@@ -54,7 +54,7 @@ class MEAformerConfig:
 
 
 class MEAformer(AlignmentModel):
-    """Every entity weighs its modalities by the attention they receive.
+    """Weights the modalities of every entity by the attention that they receive.
 
     Three losses: ICL of the joint embedding, of each modality before attention (early), and of each
     after it (late); early and late terms of a modality share one uncertainty weight, as in the code.

@@ -1,4 +1,4 @@
-"""What a missing vector says: neither for a pair nor against it."""
+"""Missing vectors that count neither for nor against a pair."""
 
 import torch
 import torch.nn.functional as F
@@ -9,17 +9,17 @@ COLUMNS = 3
 
 
 def neutral(left: Tensor, right: Tensor, similarity: float = SIMILARITY) -> tuple[Tensor, Tensor]:
-    """Vectors whose product is in proportion to cosine - ``similarity``, and 0 where either side has none.
+    """Vectors whose product is proportional to cosine - ``similarity``, and 0 where either side has no vector.
 
-    A wrong candidate that another modality takes for the right one looks like it as a rule, so that the product of
-    two vectors at hand is far above 0 even then. Where 0 stands for a missing vector, right pairs of which one side
-    has none lose to such candidates. Three columns mend that: one takes ``similarity`` off where both sides have a
-    vector, two fill up the rows of either side that have none, so that all are equally long.
+    A wrong candidate that another modality confuses with the right one usually has a similar vector, so the product of
+    two present vectors is far above 0 even for a wrong pair. If a missing vector were 0, right pairs with one missing
+    vector would lose to such candidates. Three columns correct this: one subtracts ``similarity`` where both sides have
+    a vector; the other two extend the rows without a vector to the same length.
 
     Args:
         left: unit rows, or zeros where there is none, ``[n1, d]``.
         right: the same, ``[n2, d]``.
-        similarity: cosine above which two vectors speak for a pair, in [0, 1).
+        similarity: cosine above which two vectors are evidence for a pair, in [0, 1).
 
     Returns:
         Unit rows ``[n1, d + 3]`` and ``[n2, d + 3]``: products of left and right rows are (cosine - ``similarity``) /

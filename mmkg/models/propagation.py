@@ -1,4 +1,4 @@
-"""Label propagation: alignment without training, from what is around the seed links."""
+"""Label propagation: alignment without training, from the neighbourhoods of the seed links."""
 
 from dataclasses import dataclass
 
@@ -32,23 +32,23 @@ BLOCK_ROWS = 4096
 @configuration
 @dataclass(frozen=True)
 class PropagationConfig:
-    """How far labels travel, and how much each modality counts; one default for all pairs.
+    """How far labels spread, and the weight of each modality; the same defaults for all pairs.
 
     The weights were chosen on links held out of the seed links of DBP15K zh-en and of two embedded pairs. A weight
     is the length of a modality's part before the joint vector is scaled to unit length, so its square is the share
-    of the cosine that it can contribute.
+    of the cosine that the modality can contribute.
 
     Args:
-        hops: steps of the walk from the seeds (2 in LightEA).
-        hub_damping: a neighbour is stepped to in proportion to the triples in common over this power of its degree,
-            since a hub says little of those around it (0 in LightEA).
-        num_labels: distinct labels; with more seed links than that, some share one (1,024 in LightEA, dense).
+        hops: steps of the random walk from the seeds (2 in LightEA).
+        hub_damping: the probability of a step to a neighbour is proportional to the number of shared triples, divided
+            by this power of the neighbour's degree, because a hub is weak evidence for its neighbours (0 in LightEA).
+        num_labels: number of distinct labels; with more seed links, some share a label (1,024 in LightEA, dense).
         structure_dim, relation_dim, attribute_dim: width of each part.
-        name_dim, image_dim: width of an entity's own name (or text, or values) or image, and again of its
-            neighbours'; image vectors that are no wider stay as they are.
+        name_dim, image_dim: width of an entity's own name (or text, or values) or image vector, and of the mean of its
+            neighbours' vectors; image vectors that are not wider are used unchanged.
         structure_weight, relation_weight, attribute_weight, value_weight, image_weight, name_weight, text_weight:
             >= 0.
-        neighbor_weight: of the neighbours' mean name, text, image or values, relative to an entity's own.
+        neighbor_weight: weight of the neighbours' mean name, text, image or values, relative to an entity's own.
 
     Raises:
         UsageError: a value out of range.
@@ -77,9 +77,9 @@ class PropagationConfig:
 
 
 class Propagation:
-    """Aligns by labels that spread from the seed links; nothing is learnt, there are no gradients.
+    """Aligns by labels that spread from the seed links. Nothing is trained; there are no gradients.
 
-    Both ends of a seed link carry one label. An entity's part of each modality says which labels reach it:
+    Both ends of a seed link carry the same label. An entity's part of each modality describes which labels reach it:
 
     - ``structure`` (entity to entity): after h steps of a random walk that starts at the entity, the
       probability of ending on each label. Square roots of these (a cosine of square roots compares two
@@ -87,10 +87,10 @@ class Propagation:
       of its mean, projected at random to ``structure_dim``; the hops, each of unit length, add up.
     - ``relation`` (entity to relation to entity): a relation is described by the labels of its heads and of its
       tails, an entity by the relations it is head of and tail of, weighted as in TF-IDF.
-    - ``attribute``: likewise, an attribute being described by the labels of those who have it, centred per graph;
-      and beside it a random code of its own, for attributes whose name both graphs share.
-    - ``name``, ``text``, ``image``, ``value``: the entity's own vector and the mean of its neighbours', side by side;
-      where some entities have no image, own images count as ``neutral`` says.
+    - ``attribute``: likewise; an attribute is described by the labels of the entities that have it, centred per graph.
+      A random code of the attribute is appended, for attributes whose name both graphs share.
+    - ``name``, ``text``, ``image``, ``value``: the entity's own vector, with the mean of its neighbours' vectors
+      appended; where some entities have no image, own images are weighted as ``neutral`` describes.
 
     Differences from the paper: labels are unit vectors of few non-zero entries (one) rather than dense, so that
     probabilities stay probabilities and square roots make sense; orthogonal exactly where no label is shared.
@@ -121,8 +121,8 @@ class Propagation:
 
         Args:
             inputs: of the task; left untouched.
-            links: that carry labels, int64 ``[L, 2]`` of (left row, right row), both counted from 0; L >= 1.
-            seed: of labels and projections; the same seed gives the same bits.
+            links: seed links, int64 ``[L, 2]`` of (left row, right row), both counted from 0; L >= 1.
+            seed: random seed of labels and projections; the same seed gives the same bits.
 
         Returns:
             Unit rows ``[N, D]``, float32, on the device of ``inputs``. A modality that an entity lacks is zero

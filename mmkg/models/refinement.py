@@ -1,4 +1,4 @@
-"""Evidence of soft matches: who an entity probably is says who its neighbours are."""
+"""Evidence of soft matches: the probable counterparts of an entity are evidence for those of its neighbours."""
 
 from dataclasses import dataclass
 
@@ -14,26 +14,28 @@ from ..modalities import ATTRIBUTE, RELATION, STRUCTURE
 from ..typing import FloatArray, IntArray
 
 REFINED = (STRUCTURE, RELATION, ATTRIBUTE)
-BLOCK_VALUES = 1 << 25  # of what passes along the triples at a time
+BLOCK_VALUES = 1 << 25  # values that are passed along the triples at a time
 
 
 @configuration
 @dataclass(frozen=True)
 class RefinementConfig:
-    """How far embeddings are refined by their own soft matches; nothing is learnt from these.
+    """How embeddings are refined by their own soft matches; nothing is trained.
 
     Args:
-        rounds: how often matches are drawn up and passed on; 0 = not at all. It ends sooner where validation links are
-            ranked no better than before, and what was before is kept.
-        candidates: nearest entities of either side that an entity may be matched with.
-        temperature: of the transport that makes cosines probabilities, see ``mmkg.matching.sinkhorn``.
-        iterations: of that transport.
-        least: probability below which a match is not passed on.
-        hops: steps over which the matches of others are heard of in the structure part, each as much as the next.
+        rounds: number of rounds; 0 = no refinement. It stops at the first round that does not improve the validation
+            MRR, and keeps the round before.
+        candidates: number of nearest entities of either side that an entity may be matched with.
+        temperature: temperature of the transport that turns cosines into probabilities, see
+            ``mmkg.matching.sinkhorn``.
+        iterations: iterations of that transport.
+        least: matches with a lower probability are dropped.
+        hops: number of steps over which the structure part collects the matches of other entities, all with equal
+            weight.
         hub_damping: as for ``PropagationConfig``.
         structure_dim, relation_dim, attribute_dim: width of each part.
-        structure_weight, relation_weight, attribute_weight: of each part, that of the embeddings being 1; where there
-            are validation links the choice on these starts from here.
+        structure_weight, relation_weight, attribute_weight: weight of each part, relative to the embeddings; with
+            validation links, the search for weights starts here.
 
     Raises:
         UsageError: a value out of range.
@@ -71,32 +73,32 @@ def spread_matches(
     *,
     seed: int = 0,
 ) -> dict[str, Tensor]:
-    """What the probable matches of others say of each entity, modality by modality.
+    """Evidence for each entity from the probable matches of other entities, modality by modality.
 
-    Every right entity has a random code, and counts by its largest probability; the code of a left entity is the
-    mean of those it may match, by probability. Two entities get alike parts where
+    Every right entity has a random code, scaled by its largest match probability. The code of a left entity is the mean
+    of the codes of its possible matches, weighted by probability. Two entities get similar parts if
 
     - ``structure``: their neighbours match each other, and the neighbours of these, up to ``hops`` steps away;
     - ``relation``: they are joined to entities that match each other, the same way round, by relations whose heads
-      and whose tails match each other: the code of each neighbour times, place by place, a code of the relation;
-    - ``attribute``: they have attributes that entities which match each other have too.
+      and whose tails match each other: the code of each neighbour, multiplied elementwise by a code of the relation;
+    - ``attribute``: they have attributes in common with entities that match each other.
 
-    An entity's own code is in its structure part only if a walk of ``hops`` steps comes back to it. Codes stand for
-    probabilities exactly but for the cosine of two random directions, of standard deviation ``dim ** -0.5``.
+    An entity's own code is in its structure part only if a walk of ``hops`` steps returns to it. Random codes are not
+    exactly orthogonal: the cosine of two of them has standard deviation ``dim ** -0.5``.
 
     Args:
         inputs: of the task.
         left, right: the matches, int64 ``[P]`` each, rows of either graph counted from 0; no pair twice.
-        probability: of each, in [0, 1], ``[P]``; seed links have 1.
+        probability: probability of each match, in [0, 1], ``[P]``; seed links have 1.
         config: widths and damping.
-        seed: of the codes.
+        seed: random seed of the codes.
 
     Returns:
-        Unit rows ``[N, dim]``, or zeros where nothing is known, per modality of ``inputs`` that is refined.
+        Unit rows ``[N, dim]``, or zeros without evidence, per modality of ``inputs`` that is refined.
 
     Source:
-        Label propagation of Mao et al., EMNLP 2022 (LightEA), with all entities as labels instead of the seeds; that
-        matches count by their probability is as in PARIS (Suchanek et al., VLDB 2012).
+        Label propagation of Mao et al., EMNLP 2022 (LightEA), with all entities as labels instead of the seeds; matches
+        are weighted by their probability as in PARIS (Suchanek et al., VLDB 2012).
     """
     config = config or RefinementConfig()
     present = [matrix for matrix in (inputs.neighbors, inputs.heads, inputs.attributes) if matrix is not None]
