@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ..errors import UsageError, nearest
 from .options import SeedOptions, Source, expanded, load_pair
 from .shown import print_json
 
@@ -33,8 +34,10 @@ def convert(
     --keep-split writes a fold (openea) or a column `part` of the links (tsv, csv, parquet, jsonl); --seed is the random
     seed of that split.
     """
-    from ..data.formats.write import write_pair
+    from ..data.formats.write import pair_writers, write_pair
 
+    if to not in pair_writers():  # before a long read
+        raise UsageError(f"unknown format {to!r}; {nearest(to, pair_writers())}")
     task, _ = load_pair(source, options, ("data", "seed"), "convert")
     folder = write_pair(task, out, to, keep_split=keep_split, links=links_to)
     if options.as_json:

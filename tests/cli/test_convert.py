@@ -5,8 +5,11 @@ from commands import example, one_line
 from drawn import draw, save
 
 import mmkg
+from mmkg.data.formats.graphs import GRAPH_FORMATS
+from mmkg.data.formats.registry import GraphData, GraphFormat
 from mmkg.data.formats.write import pair_writers
 from mmkg.data.pictures.descriptor import Descriptor
+from mmkg.files import write_text
 
 
 def test_a_pair_goes_through_all_formats_and_comes_out_the_same(run, tmp_path):
@@ -70,6 +73,31 @@ def test_what_cannot_be_read_is_said_in_a_line(run, tmp_path):
 def test_an_unknown_format_is_wrong_usage_with_the_nearest_one(run, tmp_path):
     done = run("convert", "emoji-fr-en", tmp_path / "out", "--to", "parket")
     assert "unknown format 'parket'; did you mean 'parquet'" in one_line(done, 2)
+
+
+def test_a_format_registered_from_outside_is_written_and_read(run, tmp_path, monkeypatch):
+    """One line a triple, its parts separated by ``|``."""
+
+    def read(path, faults):
+        rows = [line.split("|") for line in path.read_text().splitlines()]
+        labels = sorted({label for head, _, tail in rows for label in (head, tail)})
+        relations = sorted({relation for _, relation, _ in rows})
+        triples = [[labels.index(h), relations.index(r), labels.index(t)] for h, r, t in rows]
+        return GraphData(mmkg.KnowledgeGraph(tuple(labels), tuple(relations), np.array(triples)))
+
+    def write(graph, path):
+        rows = [(graph.entities[h], graph.relations[r], graph.entities[t]) for h, r, t in graph.triples.tolist()]
+        write_text(path.with_suffix(".bar"), "".join("|".join(row) + "\n" for row in rows))
+
+    monkeypatch.setitem(GRAPH_FORMATS, "bar", GraphFormat((".bar",), read, write=write))
+    (tmp_path / "l.bar").write_text("a|r|b\nb|s|c\n")
+    (tmp_path / "r.tsv").write_text("x\tr\ty\n")
+    (tmp_path / "links").write_text("a\tx\n")
+    paths = (tmp_path / "l.bar", tmp_path / "r.tsv", tmp_path / "out")
+    assert run("convert", *paths, "--links", tmp_path / "links", "--to", "bar").code == 0
+    assert (tmp_path / "out" / "left.bar").read_text() == "a|r|b\nb|s|c\n"
+    assert (tmp_path / "out" / "right.bar").read_text() == "x|r|y\n"
+    assert mmkg.load(tmp_path / "out").left.relations == ("r", "s")
 
 
 def test_the_example_of_the_help_runs_as_printed(run, tmp_path, monkeypatch):
