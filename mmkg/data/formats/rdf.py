@@ -231,7 +231,7 @@ class _Reader:
         seen = 0  # entities are numbered in order of appearance, also before and between special statements
         for index in compress(range(len(special)), special):
             subject, predicate, target, value, language = (column[index] for column in rows[:5])
-            line = None if rows.first is None else rows.first + index
+            line = None if rows.lines is None else rows.lines[index]
             if predicate == SAME_AS:
                 if target:
                     self.same_as.append((label_of(subject), label_of(target)))

@@ -1,8 +1,8 @@
-"""Statements of an RDF file by columns: canonical lines cut by a few calls, everything else parsed by pyoxigraph."""
+"""Statements of an RDF file by columns: N-Triples of plain links are split, everything else is parsed by pyoxigraph."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, compress, islice
+from itertools import compress, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,27 +11,18 @@ from ...typing import IntArray
 from .builder import Numbers
 from .columns import MAX_LINE, ByteStream, Faults, even_lines, read_blocks, stem
 from .iris import oxigraph
-from .terms import unescape
 
 SUFFIXES = (".nt", ".nq", ".ttl", ".trig", ".rdf", ".owl", ".xml")
 _CHUNK = 1 << 14  # statements that are taken from the parser at a time
 _LINE_FORMATS = (".nt", ".nq")
-_STATEMENT = (  # of terms it only says where they end: each different one is looked at once, by ``_is_term``
-    r'^(\S+) (\S+) (?:([<_]\S+)|"([^"\\\n]*(?:\\.[^"\\\n]*)*)"(?:@([A-Za-z]+(?:-[A-Za-z0-9]+)*)|\^\^<([^>\s]+)>)?)'
-)
-_LINES = {
-    ".nt": re.compile(_STATEMENT + r"() \.$", re.MULTILINE),
-    ".nq": re.compile(_STATEMENT + r"(?: ([<_]\S+))? \.$", re.MULTILINE),
-}
 _KINDS = {".nt": "N-Triples", ".nq": "N-Quads", ".ttl": "Turtle", ".trig": "TriG"} | dict.fromkeys(
     (".rdf", ".owl", ".xml"), "RDF/XML"
 )
-_SOUND_ESCAPE = re.compile(r"\\[tbnrf\"'\\]")
 _PLACE = re.compile(r"^Parser error (?:at|between) line [^:]*: ")
 
 
 class Statements(NamedTuple):
-    """Some statements by column; ``objects`` is "" where there is a literal with value, language, datatype."""
+    """Some statements by column; ``objects`` is "" for a literal, which has value, language and datatype."""
 
     subjects: Sequence[str]
     predicates: Sequence[str]
@@ -39,12 +30,13 @@ class Statements(NamedTuple):
     values: Sequence[str]
     languages: Sequence[str]
     datatypes: Sequence[str]
-    first: int | None = None  # line of the first statement, if each has one line
-    numbers: IntArray | None = None  # of the terms, where all are known to be entities
+    lines: Sequence[int] | None = None  # line of each statement in N-Triples and N-Quads, where it is known
+    numbers: IntArray | None = None  # numbers of the terms, if all of them are entities
 
     def keep(self, mask: Sequence[bool]) -> "Statements":
-        """The rows of a mask."""
-        return Statements.of(list(compress(column, mask)) for column in self[:6])
+        """The statements selected by a mask, without numbers."""
+        lines = None if self.lines is None else list(compress(self.lines, mask))
+        return Statements.of(list(compress(column, mask)) for column in self[:6])._replace(lines=lines)
 
     def terms(self) -> list[str]:
         """Subject and object of the first statement, of the second, and so on; literals are left out."""
@@ -54,7 +46,7 @@ class Statements(NamedTuple):
 
     @staticmethod
     def of(columns: Iterable[Sequence[str]]) -> "Statements":
-        """Six columns of one length."""
+        """Six columns of equal length."""
         subjects, predicates, objects, values, languages, datatypes = columns
         return Statements(subjects, predicates, objects, values, languages, datatypes)
 
@@ -62,81 +54,65 @@ class Statements(NamedTuple):
 def read_statements(
     path: Path, faults: Faults, numbers: Numbers, *, special: frozenset[str], own_blanks: bool = False
 ) -> Iterator[Statements]:
-    """The statements of a file, some thousand at a time.
+    """The statements of a file, several thousand at a time.
 
     Args:
-        path: its suffix, less ``.gz`` and ``.bz2``, tells the format.
-        faults: what to do with bad lines of N-Triples and N-Quads.
-        numbers: of entities; the terms of blocks of canonical lines get theirs here, as long as no predicate is
+        path: the file; its suffix, without ``.gz`` or ``.bz2``, gives the format.
+        faults: policy for bad lines of N-Triples and N-Quads.
+        numbers: numbers of entities; the terms of blocks of plain links get theirs here, unless a predicate is
             ``special``.
-        special: predicates whose statements the caller has to look at first.
+        special: predicates whose statements the caller inspects first.
         own_blanks: whether the caller renames blank nodes, so that they are not numbered here.
 
     Raises:
-        InputError: a file that is missing or malformed, with line and column as the parser gives them.
+        InputError: a file is missing or malformed; line and column as the parser gives them.
     """
     suffix = stem(path).suffix.lower()
     if suffix not in _LINE_FORMATS:
         with ByteStream(path) as stream:
             yield from _parsed(stream, suffix, path, 1)
         return
-    sound: set[str] = set()  # predicates and datatypes; other terms are sound once they have a number
+    sound: set[str] = set()  # predicates; other terms are sound once they have a number
     for first, block in read_blocks(path, faults):
-        too_long = len(block) > MAX_LINE and max(map(len, block.split(b"\n"))) > MAX_LINE
-        rows = None if too_long else _quick(block, suffix)
+        if len(block) > MAX_LINE and max(map(len, block.split(b"\n"))) > MAX_LINE:
+            yield from _line_by_line(block, suffix, path, first, faults)
+            continue
+        rows = _plain_links(block) if suffix == ".nt" else None
         if rows is not None:
             numbered = not (own_blanks and b"_:" in block) and special.isdisjoint(rows.predicates)
             rows = _checked(rows, numbers, sound, number=numbered)
         if rows is not None:
-            yield rows._replace(first=first)
-        elif faults.on_error == "raise" and not too_long:
-            yield from _parsed(block, suffix, path, first)
+            yield rows._replace(lines=range(first, first + len(rows.subjects)))
         else:
-            yield from _line_by_line(block, suffix, path, first, faults)
+            yield from _parsed_block(block, suffix, path, first, faults)
 
 
-def _quick(block: bytes, suffix: str) -> Statements | None:
-    """Statements of a block of canonical lines, terms unchecked; ``None`` if any line is written otherwise."""
-    if suffix == ".nt" and b'"' not in block and b"\\" not in block:
-        text = even_lines(block, 4, " ")
-        if text is None:
-            return None
-        fields = text.replace("\n", " ").split(" ")
-        subjects, predicates, objects, ends = (fields[k:-1:4] for k in range(4))
-        none = [""] * len(ends)
-        return Statements(subjects, predicates, objects, none, none, none) if ends.count(".") == len(ends) else None
-    if b"\\u" in block or b"\\U" in block:
+def _plain_links(block: bytes) -> Statements | None:
+    """Statements of a block of canonical lines without literals, terms unchecked; ``None`` for any other block."""
+    if b'"' in block or b"\\" in block:
         return None
-    try:
-        found = _LINES[suffix].findall(block.decode())
-    except UnicodeDecodeError:
+    text = even_lines(block, 4, " ")
+    if text is None:
         return None
-    if len(found) != block.count(b"\n"):
-        return None
-    flat = list(chain.from_iterable(found))
-    if not all(map(_is_term, {*flat[6::7]} - {""})):  # graphs
-        return None
-    rows = Statements.of(flat[column::7] for column in range(6))
-    if b"\\" not in block:
-        return rows
-    if any("\\" in value and "\\" in _SOUND_ESCAPE.sub("", value) for value in rows.values):
-        return None
-    return rows._replace(values=list(map(unescape, rows.values)))
+    fields = text.replace("\n", " ").split(" ")
+    subjects, predicates, objects, ends = (fields[k:-1:4] for k in range(4))
+    none = [""] * len(ends)
+    return Statements(subjects, predicates, objects, none, none, none) if ends.count(".") == len(ends) else None
 
 
 def _checked(rows: Statements, numbers: Numbers, sound: set[str], *, number: bool) -> Statements | None:
-    """The rows, if all terms are what the format allows; each is asked once.
+    """Plain links, if all their terms are valid; each different term is checked once.
 
     Args:
-        rows: statements.
-        numbers: entities, of which each is sound.
-        sound: predicates and datatypes that are sound; new ones are added.
+        rows: statements without literals.
+        numbers: numbers of the valid entities.
+        sound: valid predicates; new ones are added.
         number: whether to number the terms.
 
     Returns:
-        The rows, with ``numbers`` if that was asked for; ``None`` if the parser has to say what is wrong.
+        The statements, with ``numbers`` if requested; ``None`` if a term is invalid, which the parser then reports.
     """
-    others = {*rows.predicates, *(f"<{datatype}>" for datatype in {*rows.datatypes} if datatype)} - sound
+    others = {*rows.predicates} - sound
     if not all(term[0] == "<" and _is_term(term) for term in others):
         return None
     before = len(numbers)
@@ -145,7 +121,7 @@ def _checked(rows: Statements, numbers: Numbers, sound: set[str], *, number: boo
         if not all(map(_is_term, islice(reversed(numbers), len(numbers) - before))):
             numbers.forget(before)
             return None
-    elif not all(_is_term(term) for term in {*rows.subjects, *rows.objects} if term and term not in numbers):
+    elif not all(_is_term(term) for term in {*rows.subjects, *rows.objects} if term not in numbers):
         return None
     sound |= others
     return rows
@@ -166,8 +142,37 @@ def _is_term(term: str) -> bool:
     return True
 
 
+def _parsed_block(block: bytes, suffix: str, path: Path, first: int, faults: Faults) -> Iterator[Statements]:
+    """Statements of some lines of N-Triples or N-Quads, with their lines; bad lines go to ``faults``."""
+    try:
+        parts = list(_parsed(block, suffix, path, first))
+    except InputError:
+        if faults.on_error == "raise":
+            raise
+        yield from _line_by_line(block, suffix, path, first, faults)
+        return
+    lines = _lines(block, first, sum(len(part.subjects) for part in parts))
+    start = 0
+    for part in parts:
+        stop = start + len(part.subjects)
+        yield part._replace(lines=None if lines is None else lines[start:stop])
+        start = stop
+
+
+def _lines(block: bytes, first: int, number: int) -> Sequence[int] | None:
+    """The line of each of so many statements; ``None`` if a line holds several."""
+    if number == block.count(b"\n"):
+        return range(first, first + number)
+    lines = [
+        line
+        for line, text in enumerate(block.split(b"\n"), start=first)
+        if (bare := text.strip()) and not bare.startswith(b"#")
+    ]
+    return lines if len(lines) == number else None
+
+
 def _parsed(source: Any, suffix: str, path: Path, first: int) -> Iterator[Statements]:
-    """What the parser makes of a stream or of some lines of a file."""
+    """The statements that pyoxigraph parses from a stream or from some lines of a file."""
     ox = oxigraph()
     literal, triple = ox.Literal, ox.Triple
     fresh: dict[str, str] | None = None if suffix in _LINE_FORMATS else {}
@@ -208,21 +213,23 @@ def _parsed(source: Any, suffix: str, path: Path, first: int) -> Iterator[Statem
 
 
 def _line_by_line(block: bytes, suffix: str, path: Path, first: int, faults: Faults) -> Iterator[Statements]:
-    """The same for lines, of which the bad ones go to ``faults``."""
+    """Statements of some lines, each parsed separately; bad lines go to ``faults``."""
     parts: list[Statements] = []
+    lines: list[int] = []
     for line, text in enumerate(block.split(b"\n")[:-1], start=first):
         if len(text) > MAX_LINE:
             faults.bad(f"expected lines of at most {MAX_LINE} bytes, got a longer one", path, line)
             continue
         try:
-            parts += _parsed(text + b"\n", suffix, path, line)
+            found = list(_parsed(text + b"\n", suffix, path, line))
         except InputError as error:
             faults.bad(str(error), path, line)
+            continue
+        parts += found
+        lines += [line for part in found for _ in part.subjects]
     if parts:
-        yield Statements.of(
-            [item for column in columns for item in column]
-            for columns in zip(*(part[:6] for part in parts), strict=True)
-        )
+        columns = zip(*(part[:6] for part in parts), strict=True)
+        yield Statements.of([item for column in each for item in column] for each in columns)._replace(lines=lines)
 
 
 def _format(suffix: str) -> Any:

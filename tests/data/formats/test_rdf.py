@@ -161,6 +161,14 @@ MALFORMED = [
     ("g.nt", BAD + f"<http://e/a> {LABEL} <http://e/b> .\n", 3, "got the entity 'http://e/b'", True),
     (
         "g.nt",
+        f'# first\n\n{BAD}\t\n  # more\n<http://e/a> {SAME} "b" . # last\n' + line("a", "p", '"x"'),
+        7,
+        "expected an entity after owl:sameAs, got the literal 'b'",
+        True,
+    ),
+    ("g.nq", BAD * 20_000 + f'<http://e/a> {SAME} "b" <http://e/g> .\n', 40_001, "got the literal 'b'", True),
+    (
+        "g.nt",
         BAD + f'<http://e/a> {rdf.TYPE} "Person" .\n',
         3,
         "expected a class after rdf:type, got the literal 'Person'",
@@ -218,6 +226,19 @@ def test_a_malformed_file_is_refused_with_its_place(tmp_path, name, content, pla
     else:
         with pytest.raises(InputError):
             read_rdf(file, faults=faults)
+
+
+def test_the_good_lines_beside_bad_ones_are_kept_with_their_literals(tmp_path):
+    text = (
+        line("a", "p", '"tab\\tand \\u00e9"') + "oops\n" + link("a", "p", "b") + line("b", "p", '"ha"@en') + "# end\n"
+    )
+    faults = Faults("skip")
+    graph = read_rdf(put(tmp_path, {"g.nt": text}) / "g.nt", faults=faults).graph
+    assert facts(graph) == [
+        ("http://e/a", "http://e/p", "tab\tand \u00e9", None),
+        ("http://e/b", "http://e/p", "ha", "@en"),
+    ]
+    assert len(graph.triples) == 1 and dict(faults.notes) == {"g.nt: skipped lines": 1}
 
 
 def test_a_folder_without_rdf_is_refused(tmp_path):
@@ -323,7 +344,7 @@ ODD = st.sampled_from(
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.one_of(ODD, st.just("<http://e/a> <http://e/p> "), st.just(" .\n")), max_size=12), st.booleans())
-def test_the_quick_reader_agrees_with_the_parser(tmp_path, parts, quads):
+def test_reading_agrees_with_the_parser(tmp_path, parts, quads):
     name, form = ("g.nq", pyoxigraph.RdfFormat.N_QUADS) if quads else ("g.nt", pyoxigraph.RdfFormat.N_TRIPLES)
     text = "".join(parts)
     put(tmp_path, {name: text})
