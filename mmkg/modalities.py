@@ -1,4 +1,4 @@
-"""The names of the modalities, in the order in which they are shown."""
+"""Names of the built-in modalities, in the order in which they are shown."""
 
 STRUCTURE = "structure"
 RELATION = "relation"
@@ -6,6 +6,5 @@ ATTRIBUTE = "attribute"
 VALUE = "value"
 IMAGE = "image"
 NAME = "name"
-TEXT = "text"  # names by word vectors or a sentence model
+TEXT = "text"  # names as vectors of a text encoder
 MODALITIES = (STRUCTURE, RELATION, ATTRIBUTE, VALUE, IMAGE, NAME, TEXT)
-SURFACE = frozenset((NAME, TEXT))  # modalities that read names

@@ -13,6 +13,7 @@ from .config.experiment import CUSTOM, Experiment
 from .config.search import changed
 from .data.describe import describe
 from .data.entities import EntityTable
+from .data.features.registry import use_names
 from .data.task import AlignmentTask, LinkSplit
 from .evaluation import Protocol
 from .files import free_folder
@@ -20,7 +21,6 @@ from .learners.learn import learn
 from .learners.pivots import pivot_links
 from .learners.setting import CHECKPOINT, Learned, Setting
 from .learners.validation import capped
-from .modalities import SURFACE
 from .models import AlignmentModel
 from .report import RunRecord, Stopwatch
 from .result.embeddings import Embeddings
@@ -138,7 +138,7 @@ def _protocol(setting: Setting, learned: Learned, num_test: int) -> Protocol:
         iterative=experiment.bootstrap.rounds > 0,
         refined=experiment.refinement.rounds,
         seeds_from=experiment.data.seeds_from,
-        surface_names=not SURFACE.isdisjoint(learned.widths),
+        surface_names=use_names(learned.widths),
         selection="validation" if num_valid and learned.selected else "none",
         num_train=len(task.links.train),
         num_valid=num_valid,

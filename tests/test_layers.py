@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1] / "mmkg"
 # is a folder or module inside. "" is mmkg/__init__.py. "data" stands for every room of data/.
 OPEN_TO_ALL = ("version", "errors", "typing", "modalities", "progress", "files", "compute")
 OPEN_TO_ALL += ("config.parse", "config.ranges")
-GRAPHS = ("data.kg", "data.task", "data.split", "data.entities", "data.presence")
+GRAPHS = ("data.kg", "data.task", "data.split", "data.entities")
 ROOMS: dict[str, tuple[str, ...]] = {
     "version": (),
     "errors": (),
@@ -29,7 +29,6 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "data.task": ("data.kg",),
     "data.split": ("data.task",),
     "data.entities": ("data.kg",),
-    "data.presence": ("data.kg",),
     "data.merge": ("data.kg",),
     "data.tensors": ("data.kg",),
     # files
@@ -40,7 +39,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "data.pictures": (*GRAPHS, "data.parsing", "data.arrays", "data.formats"),
     "data.features": (*GRAPHS, "data.parsing", "data.arrays", "data.tensors"),
     "data.describe": (*GRAPHS, "data.features"),
-    "sources": (*GRAPHS, "data.links"),
+    "sources": (*GRAPHS, "data.links", "data.features"),
     # the learning half
     "losses": (),
     "encoders": ("data.tensors",),

@@ -1,38 +1,32 @@
-"""What is in a task: counts, coverage, links, and what is missing."""
+"""Summary of a task: counts, coverage of the modalities, links, and missing data."""
 
 from typing import Any
 
 import numpy as np
 
-from ..modalities import ATTRIBUTE, IMAGE, MODALITIES, NAME, TEXT
 from ..typing import BoolArray, IntArray
+from .features.registry import FEATURES
 from .features.values import KINDS, read_values
 from .kg import KnowledgeGraph
-from .presence import has_modality
 from .task import AlignmentTask
 
 _QUANTILES = (0.0, 0.25, 0.5, 0.75, 0.95, 1.0)
-_HOW_TO_ADD = {
-    ATTRIBUTE: "add attr_triples_{k} (URI, attribute, value) or training_attrs_{k} (URI, attribute, ...)",
-    IMAGE: "pass images= with a folder or table of pictures, or a file of features",
-    NAME: "pass names= with a JSON list of [id, [word, ...]]",
-}
 
 
 def describe(task: AlignmentTask) -> dict[str, Any]:
-    """Count what is in a task; the result can be written as JSON.
+    """Count entities, facts, modalities and links of a task; the result can be written as JSON.
 
     Returns:
         ``name``, ``candidates``, ``one_to_one``; ``left`` and ``right``, each with the numbers of
         ``entities``, ``triples``, ``relations``, ``self_loops``, ``entities_without_triple``,
-        ``attribute_names``, ``attribute_facts``, ``attribute_values``, ``value_kinds`` (how many of them are a
-        ``number``, a ``date``, a ``text``), ``image_dim`` (or None), ``degree``
-        (quantiles and mean of the triples an entity is in, self loops left out) and ``modalities`` (per
-        name: how many ``entities`` have it, their ``share``, and the ``linked_share`` among entities
+        ``attribute_names``, ``attribute_facts``, ``attribute_values``, ``value_kinds`` (the numbers of values that
+        are a ``number``, a ``date``, a ``text``), ``image_dim`` (or None), ``degree``
+        (quantiles and mean of the number of triples per entity, self loops excluded) and ``modalities`` (per
+        name: the number of ``entities`` that have it, their ``share``, and the ``linked_share`` among entities
         with a known link, None without links); ``links`` (``train``, ``valid``, ``test``, ``total``);
         ``shared`` (``relations`` and ``attributes`` with the same label on both sides, and
         ``equal_names``: share of all links whose two names are the same text, None unless both sides
-        have names); ``notes`` of the reader; ``missing``: sentences on what could be added.
+        have names); ``notes`` of the reader; ``missing``: hints on data that could be added.
     """
     links = task.links.all()
     parts = {name: len(getattr(task.links, name)) for name in ("train", "valid", "test")}
@@ -55,7 +49,7 @@ def describe(task: AlignmentTask) -> dict[str, Any]:
 
 
 def describe_text(task: AlignmentTask) -> str:
-    """The same as plain text for people."""
+    """The summary of ``describe`` as plain text."""
     facts = describe(task)
     sides = [facts["left"], facts["right"]]
     rows: list[tuple[str, ...]] = [("", "left", "right")]
@@ -66,10 +60,10 @@ def describe_text(task: AlignmentTask) -> str:
     rows.append(("image features", *(_or_none(side["image_dim"], " numbers") for side in sides)))
     rows.append(("entities without a triple", *(f"{side['entities_without_triple']:,}" for side in sides)))
     rows.append(("self loops", *(f"{side['self_loops']:,}" for side in sides)))
-    rows.append(("degree: median, mean, max", *(_degree(side["degree"]) for side in sides)))
+    rows.append(("degree: median, mean, max", *(_degree_text(side["degree"]) for side in sides)))
     rows.append(("entities that have (of linked ones)", "", ""))
     for name in sides[0]["modalities"]:
-        rows.append((f"  {name}", *(_coverage(side["modalities"][name]) for side in sides)))
+        rows.append((f"  {name}", *(_coverage_text(side["modalities"][name]) for side in sides)))
     links, shared = facts["links"], facts["shared"]
     lines = [f"{facts['name']}", "", *_aligned(rows), ""]
     lines.append(
@@ -106,15 +100,19 @@ def _describe_graph(graph: KnowledgeGraph, linked: IntArray) -> dict[str, Any]:
             **{f"{share:.0%}": int(value) for share, value in zip(_QUANTILES, quantiles, strict=True)},
             "mean": float(degree.mean()),
         },
-        "modalities": {name: _presence(has_modality(graph, name), linked) for name in MODALITIES if name != TEXT},
+        "modalities": {
+            name: _coverage(modality.present(graph), linked)
+            for name, modality in FEATURES.items()
+            if modality.is_enabled(None)
+        },
     }
 
 
-def _presence(there: BoolArray, linked: IntArray) -> dict[str, Any]:
+def _coverage(present: BoolArray, linked: IntArray) -> dict[str, Any]:
     return {
-        "entities": int(there.sum()),
-        "share": float(there.mean()),
-        "linked_share": float(there[linked].mean()) if len(linked) else None,
+        "entities": int(present.sum()),
+        "share": float(present.mean()),
+        "linked_share": float(present[linked].mean()) if len(linked) else None,
     }
 
 
@@ -122,15 +120,16 @@ def _equal_names(left: KnowledgeGraph, right: KnowledgeGraph, links: IntArray) -
     if left.names is None or right.names is None or len(links) == 0:
         return None
     pairs = [(left.names[i], right.names[j]) for i, j in links.tolist()]
-    return sum(a is not None and a == b for a, b in pairs) / len(pairs)
+    return float(sum(a is not None and a == b for a, b in pairs) / len(pairs))
 
 
 def _missing(task: AlignmentTask) -> list[str]:
     graphs = (task.left, task.right)
     hints = []
-    for name, how in _HOW_TO_ADD.items():
-        without = [k for k, graph in enumerate(graphs, start=1) if not has_modality(graph, name).any()]
-        hints += _hint(f"no {name}", without, how)
+    for name, modality in FEATURES.items():
+        if modality.hint:
+            without = [k for k, graph in enumerate(graphs, start=1) if not modality.present(graph).any()]
+            hints += _hint(f"no {name}", without, modality.hint)
     facts = [graph.attributes for graph in graphs]
     without = [k for k, some in enumerate(facts, start=1) if len(some) and some.values.count(None) == len(some)]
     hints += _hint("attributes without values", without, "add attr_triples_{k} (URI, attribute, value)")
@@ -147,11 +146,11 @@ def _hint(what: str, sides: list[int], how: str) -> list[str]:
     return [f"{what} on {where}: {how.format(k='k' if len(sides) == 2 else sides[0])}"]
 
 
-def _degree(degree: dict[str, Any]) -> str:
+def _degree_text(degree: dict[str, Any]) -> str:
     return f"{degree['50%']:,}, {degree['mean']:.1f}, {degree['100%']:,}"
 
 
-def _coverage(facts: dict[str, Any]) -> str:
+def _coverage_text(facts: dict[str, Any]) -> str:
     linked = "" if facts["linked_share"] is None else f" ({facts['linked_share']:.1%})"
     return f"{facts['share']:.1%}{linked}"
 

@@ -1,4 +1,4 @@
-"""What the entities of a graph are called, apart from the graph itself."""
+"""Labels, names and display texts of the entities of a graph, without the graph itself."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from .kg import KnowledgeGraph
 
 @dataclass(frozen=True)
 class EntityTable:
-    """Labels of one graph's entities, what they are called, and what people see.
+    """Labels, names and display texts of the entities of one graph.
 
     Args:
         labels: URIs or strings, unique.
-        names: by which a person may ask; the label where there is no name.
-        display: what is shown.
+        names: names to search by; the label of an entity without a name.
+        display: texts that reports and tables show.
     """
 
     labels: tuple[str, ...]
@@ -24,7 +24,7 @@ class EntityTable:
 
     @staticmethod
     def of(graph: KnowledgeGraph) -> "EntityTable":
-        """Of a graph."""
+        """The table of a graph."""
         names = graph.entities
         if graph.names is not None:
             names = tuple(name or label for name, label in zip(graph.names, graph.entities, strict=True))
@@ -32,16 +32,16 @@ class EntityTable:
 
     @staticmethod
     def of_columns(labels: Sequence[str], names: Sequence[str], display: Sequence[str]) -> "EntityTable":
-        """Of columns read from a file; equal texts of one row are kept once."""
-        called = tuple(label if name == label else name for label, name in zip(labels, names, strict=True))
-        shown = tuple(name if text == name else text for name, text in zip(called, display, strict=True))
-        return EntityTable(tuple(labels), called, shown)
+        """The table from columns of a file; equal texts of one row share one string in memory."""
+        unique_names = tuple(label if name == label else name for label, name in zip(labels, names, strict=True))
+        unique_display = tuple(name if text == name else text for name, text in zip(unique_names, display, strict=True))
+        return EntityTable(tuple(labels), unique_names, unique_display)
 
     def find(self, text: str) -> list[int]:
-        """Rows of the entity with this label, else of all with this name (then: in any letter case).
+        """Row of the entity with this label; else rows of all with this name; else of all with it in any letter case.
 
         Raises:
-            UsageError: there is none; the message names the nearest.
+            UsageError: no such entity; the message lists the most similar names.
         """
         if text in self._rows:
             return [self._rows[text]]
@@ -58,7 +58,7 @@ class EntityTable:
 
 
 def nearest_few(text: str, names: Sequence[str]) -> str:
-    """The three names most like a text, for a message."""
+    """Sentence for a message that lists the three names most similar to a text."""
     import difflib
 
     close = difflib.get_close_matches(text, list(dict.fromkeys(names[:50_000])), n=3, cutoff=0.5)

@@ -1,6 +1,7 @@
 """One knowledge graph: entities, relation triples, attribute triples, names, images."""
 
 import hashlib
+from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,9 +20,9 @@ class AttributeTriples:
         entity: entity row of each fact, int64 ``[A]``.
         attribute: position in ``names`` of each fact, int64 ``[A]``.
         names: attribute names (URIs or strings), unique.
-        values: text of each value, ``None`` where the source has none; length A.
-        types: what an RDF source says of each value, its datatype (an IRI) or ``@`` and its language,
-            ``None`` for plain text; ``None`` if all are plain. No model reads it.
+        values: text of each value, ``None`` if the source has none; length A.
+        types: RDF type of each value: the IRI of its datatype, or ``@`` and its language, or ``None`` for plain text;
+            ``None`` if all values are plain. Models do not read it.
     """
 
     entity: IntArray
@@ -32,7 +33,7 @@ class AttributeTriples:
 
     @staticmethod
     def empty() -> "AttributeTriples":
-        """No facts."""
+        """An object without facts."""
         return AttributeTriples(np.empty(0, np.int64), np.empty(0, np.int64), (), ())
 
     def __len__(self) -> int:
@@ -45,7 +46,7 @@ class ImageTable:
 
     Args:
         rows: entity rows that have an image, int64 ``[P]``, ascending and unique.
-        features: one vector per such row, float32 ``[P, d]``, finite; may be mapped from a file.
+        features: one vector per row, float32 ``[P, d]``, finite; may be mapped from a file.
     """
 
     rows: IntArray
@@ -57,19 +58,20 @@ class KnowledgeGraph:
     """A knowledge graph whose entities are the rows 0..n-1.
 
     Args:
-        entities: entity labels (URIs or strings), unique; the row is the position.
+        entities: entity labels (URIs or strings), unique; the position is the row.
         relations: relation labels, unique. Equal labels in two graphs mean the same relation.
-        triples: (head row, relation, tail row), int64 ``[T, 3]``; a multigraph, self loops allowed.
+        triples: (head row, relation, tail row), int64 ``[T, 3]``; repetitions and self loops are allowed.
         attributes: attribute facts.
-        names: text a model may read, ``None`` where an entity has none; ``None`` for no names at all.
-        images: image features, ``None`` for no images at all.
-        display: text shown to people in place of the name; never given to a model.
-        source_ids: the file's own entity ids, int64 ``[n]``, if it has any.
-        pictures: where each entity's picture lies, a URL or a path, ``None`` where there is none; for those
-            who want to show it or to make features of it, no model reads it.
+        names: entity names, which models read; ``None`` for an entity without a name, or if no entity has one.
+        images: image features; ``None`` if no entity has an image.
+        display: text that is shown in place of the name; models never read it.
+        source_ids: entity ids of the source file, int64 ``[n]``, if it has any.
+        pictures: URL or path of each entity's picture, ``None`` for an entity without one; for display and for the
+            computation of image features. Models do not read it.
 
     Raises:
-        InputError: labels are not unique, a row or relation is out of range, a feature is not finite.
+        InputError: the graph has no entities, labels are not unique, a row or relation is out of range, an array has
+            a wrong type or shape, or a feature is not finite.
     """
 
     entities: tuple[str, ...]
@@ -88,8 +90,7 @@ class KnowledgeGraph:
             raise InputError("a graph needs at least one entity, got none")
         for what, labels in (("entity", self.entities), ("relation", self.relations)):
             if len(set(labels)) != len(labels):
-                seen: set[str] = set()
-                again = next(label for label in labels if label in seen or seen.add(label))  # type: ignore[func-returns-value]
+                again = next(label for label, count in Counter(labels).items() if count > 1)
                 raise InputError(f"{what} labels must be unique, {again!r} comes more than once")
         if self.triples.ndim != 2 or self.triples.shape[1] != 3 or self.triples.dtype != np.int64:
             raise InputError(f"expected int64 triples [T, 3], got {self.triples.dtype} {self.triples.shape}")
@@ -130,19 +131,19 @@ class KnowledgeGraph:
         return linked
 
     def label(self, row: int) -> str:
-        """What a person should see for an entity: display text, else its name, else its label."""
+        """Text to show for an entity: its display text, else its name, else its label."""
         if self.display is not None:
             return self.display[row]
         name = None if self.names is None else self.names[row]
         return name or self.entities[row]
 
     def fingerprint(self) -> str:
-        """SHA-256 over everything a model or a search can see; changes when the data change."""
+        """SHA-256 of all data that a model or a search reads; it changes when the data change."""
         digest = hashlib.sha256()
         for labels in (self.entities, self.relations, self.attributes.names, self.attributes.values, self.names or ()):
             digest.update("\x1f".join(label or "" for label in labels).encode())
             digest.update(b"\x1e")
-        arrays: list[np.ndarray] = [self.triples, self.attributes.entity, self.attributes.attribute]
+        arrays: list[FloatArray | IntArray] = [self.triples, self.attributes.entity, self.attributes.attribute]
         if self.images is not None:
             arrays += [self.images.rows, self.images.features]
         for array in arrays:
@@ -151,7 +152,7 @@ class KnowledgeGraph:
 
 
 def rows_not_finite(vectors: FloatArray) -> IntArray:
-    """Rows ``[n]`` that hold a NaN or an infinity, ascending; block by block, so that a mapped file is not copied."""
+    """Rows that contain a NaN or an infinity, ascending, int64; block by block, so that a mapped file is not copied."""
     bad = []
     for start in range(0, len(vectors), BLOCK_ROWS):
         finite = np.isfinite(vectors[start : start + BLOCK_ROWS]).all(axis=1)

@@ -1,4 +1,4 @@
-"""ENCODE: values of each modality, or the graph, become tokens of one width."""
+"""ENCODE: the values of each modality and the graph become tokens."""
 
 from collections.abc import Callable
 

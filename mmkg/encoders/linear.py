@@ -1,15 +1,19 @@
-"""One linear map, for bags, names and image vectors."""
+"""A linear encoder for bags, names and image vectors."""
 
 import torch
 from torch import Tensor, nn
 
 
 class LinearEncoder(nn.Module):
-    """``x W + b`` for dense values ``[B, T, d_m]`` and for sparse rows ``[B, d_m]`` alike.
+    """``x W + b``, for dense values ``[B, T, d_m]`` and for sparse rows ``[B, d_m]``.
 
-    Starts as ``nn.Linear`` does: U(-1/sqrt(d_m), 1/sqrt(d_m)).
+    Initialised like ``nn.Linear``: U(-1/sqrt(d_m), 1/sqrt(d_m)).
 
-    Source: Lin et al., COLING 2022, Eq. 4; EVA and MEAformer do the same.
+    Args:
+        in_dim: width d_m of the values.
+        dim: width d of the tokens.
+
+    Source: Lin et al., COLING 2022, Eq. 4; also in EVA and MEAformer.
     """
 
     def __init__(self, in_dim: int, dim: int) -> None:
@@ -23,5 +27,6 @@ class LinearEncoder(nn.Module):
         """Tokens ``[B, T, d]``; T = 1 for sparse rows."""
         if values.layout == torch.sparse_csr:
             with torch.autocast(values.device.type, enabled=False):  # no sparse product in bfloat16
-                return (torch.sparse.mm(values, self.weight) + self.bias)[:, None, :]
+                tokens: Tensor = torch.sparse.mm(values, self.weight) + self.bias
+                return tokens[:, None, :]
         return values @ self.weight + self.bias

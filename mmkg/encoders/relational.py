@@ -1,5 +1,6 @@
-"""Relational reflection attention with proxies, the structure encoder of Dual-AMN."""
+"""Relational reflection attention with proxies: the structure encoder of Dual-AMN."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -10,18 +11,21 @@ from torch_geometric.utils import softmax
 from ..data.tensors.adjacency import RelationGraph
 from .weighted_sum import weighted_sum
 
-CHUNK = 1 << 15  # messages whose vectors are looked at together
+CHUNK = 1 << 15  # messages whose vectors are gathered together
 
 
 class _MessageProducts(torch.autograd.Function):
-    """``x[source] . r[relation]`` of every message, without a tensor of messages x width."""
+    """``x[source] . r[relation]`` for every message, without a tensor of size messages x width."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, r: Tensor, graph: RelationGraph) -> Tensor:
         ctx.save_for_backward(x, r)
         ctx.graph = graph
-        pairs = zip(_origins(graph.neighbours).split(CHUNK), _origins(graph.relations).split(CHUNK), strict=True)
-        parts = [torch.linalg.vecdot(x.index_select(0, source), r.index_select(0, kind)) for source, kind in pairs]
+        chunks = (torch.split(_sources(edges), CHUNK) for edges in (graph.neighbours, graph.relations))
+        parts = [
+            torch.linalg.vecdot(x.index_select(0, source), r.index_select(0, kind))
+            for source, kind in zip(*chunks, strict=True)
+        ]
         return torch.cat(parts) if parts else x.new_zeros(0)
 
     @staticmethod
@@ -29,19 +33,19 @@ class _MessageProducts(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, r = ctx.saved_tensors
         return (
-            _pulled(ctx.graph.neighbours, _origins(ctx.graph.relations), r, grad),
-            _pulled(ctx.graph.relations, _origins(ctx.graph.neighbours), x, grad),
+            _gathered(ctx.graph.neighbours, _sources(ctx.graph.relations), r, grad),
+            _gathered(ctx.graph.relations, _sources(ctx.graph.neighbours), x, grad),
             None,
         )
 
 
-def _origins(edges: Any) -> Tensor:
-    found: Tensor = edges.as_tensor()[0]
-    return found
+def _sources(edges: Any) -> Tensor:
+    sources: Tensor = edges.as_tensor()[0]
+    return sources
 
 
-def _pulled(edges: Any, others: Tensor, vectors: Tensor, grad: Tensor) -> Tensor:
-    """Per origin of ``edges`` the sum of the other ends' vectors, each times the gradient of its message."""
+def _gathered(edges: Any, others: Tensor, vectors: Tensor, grad: Tensor) -> Tensor:
+    """Per source of ``edges``, the sum over its messages of gradient times the row ``others`` of ``vectors``."""
     (offsets, _), order = edges.get_csr()
     order = torch.arange(len(others), device=others.device) if order is None else order
     if len(order) == 0:
@@ -56,15 +60,15 @@ def _pulled(edges: Any, others: Tensor, vectors: Tensor, grad: Tensor) -> Tensor
 
 
 class ReflectionAttention(nn.Module):
-    """Rounds in which an entity hears its neighbours, each mirrored at the hyperplane of the relation between them.
+    """Rounds of messages; each neighbour is reflected at the hyperplane of the relation to it.
 
-    ``h_i' = tanh(sum_j a_ij (h_j - 2 (h_j . r) r))`` over the messages of i, r the unit vector of the message's
-    relation, a the softmax of ``v . r`` over the messages of i. The reflection keeps lengths, so that a relation
-    says how neighbours are turned, not how much they count. All rounds are concatenated, the start included.
+    ``h_i' = tanh(sum_j a_ij (h_j - 2 (h_j . r) r))`` over the messages of i, where r is the unit vector of the
+    message's relation and a is the softmax of ``v . r`` over the messages of i. A reflection preserves lengths: the
+    relation changes the direction of a neighbour, not its weight. The input and all rounds are concatenated.
 
     Args:
         dim: width d.
-        depth: rounds; 2 in the paper.
+        depth: number of rounds; 2 in the paper.
 
     Source:
         Mao et al., WWW 2021 (Dual-AMN), Sec. 4.1, after RREA (CIKM 2020), Eq. 7 and 8.
@@ -78,25 +82,26 @@ class ReflectionAttention(nn.Module):
         """Entities ``[N, d]`` and relations ``[2R, d]`` -> ``[N, (depth + 1) d]``."""
         mirrors = F.normalize(relations, dim=1)
         kinds, targets = graph.relations.as_tensor()
+        message_products: Callable[..., Tensor] = _MessageProducts.apply
         layers = [torch.tanh(x)]
         for query in self.attention:
-            asked = (mirrors @ query).index_select(0, kinds)
-            weights = softmax(asked, targets, num_nodes=graph.num_entities)
-            along = _MessageProducts.apply(layers[-1], mirrors, graph)
-            heard = weighted_sum(layers[-1], graph.neighbours, weights)
-            mirrored = weighted_sum(mirrors, graph.relations, weights * along)
-            layers.append(torch.tanh(heard - 2 * mirrored))
+            logits = (mirrors @ query).index_select(0, kinds)
+            weights = softmax(logits, targets, num_nodes=graph.num_entities)
+            products = message_products(layers[-1], mirrors, graph)
+            received = weighted_sum(layers[-1], graph.neighbours, weights)
+            mirrored = weighted_sum(mirrors, graph.relations, weights * products)
+            layers.append(torch.tanh(received - 2 * mirrored))
         return torch.cat(layers, dim=1)
 
 
 class ProxyGate(nn.Module):
-    """Takes from each entity what it shares with proxies common to both graphs, as far as a gate lets it.
+    """Subtracts from each entity its part along proxies shared by both graphs; a gate decides how much.
 
     ``f = x - softmax(cos(x, P)) P``, ``g = sigmoid(W f + b)``, out = ``g x + (1 - g) f``.
 
     Args:
         dim: width d.
-        num_proxies: 64 in the paper.
+        num_proxies: number of proxies, 64 in the paper.
 
     Source: Mao et al., WWW 2021 (Dual-AMN), Sec. 4.2 and its code.
     """
@@ -114,14 +119,14 @@ class ProxyGate(nn.Module):
 
 
 class RelationalEncoder(nn.Module):
-    """Two views of every entity, its neighbours and its relations, each through reflection attention and proxies.
+    """Two views of every entity, its neighbours and its relations, each with reflection attention and proxies.
 
     Args:
         num_entities: N, of both graphs together.
-        num_relations: of both directions, 2 R.
+        num_relations: number of relations, both directions counted, 2 R.
         hidden_dim: width of the free embeddings of entities and relations.
-        depth: rounds of messages.
-        num_proxies: in each view.
+        depth: number of rounds of messages.
+        num_proxies: number of proxies of each view.
 
     Source: Mao et al., WWW 2021 (Dual-AMN).
     """
@@ -137,7 +142,7 @@ class RelationalEncoder(nn.Module):
         self.gates = nn.ModuleList(ProxyGate(self.dim // 2, num_proxies) for _ in range(2))
 
     def forward(self, graph: RelationGraph) -> Tensor:
-        """All entities, ``[N, 2 (depth + 1) hidden_dim]``."""
+        """Tokens of all entities, ``[N, 2 (depth + 1) hidden_dim]``."""
         (offsets, _), _ = graph.neighbours.get_csc()
         counts = offsets.diff()
         even = (1 / counts.clamp(min=1)).repeat_interleave(counts).to(self.embedding.dtype)

@@ -1,4 +1,4 @@
-"""What every structure encoder does: free entity embeddings, then rounds of messages over the graph."""
+"""Base class of structure encoders: free entity embeddings, then rounds of messages over the graph."""
 
 from abc import ABC, abstractmethod
 
@@ -10,12 +10,12 @@ from ..data.tensors.neighborhood import Hop, Neighborhood
 
 
 class StructureEncoder(nn.Module, ABC):
-    """Embeddings of entities out of the graph alone.
+    """Embeds entities by the graph only.
 
     Args:
         embedding: free embeddings of all entities, ``[N, d]``.
         dim: width of the tokens.
-        depth: rounds of messages.
+        depth: number of rounds of messages.
     """
 
     def __init__(self, embedding: nn.Parameter, dim: int, depth: int) -> None:
@@ -26,14 +26,23 @@ class StructureEncoder(nn.Module, ABC):
 
     @abstractmethod
     def hop(self, number: int, x: Tensor, hop: Hop) -> Tensor:
-        """One round of messages, with its activation: sources ``[S, d_in]`` -> targets ``[T, d_out]``."""
-
-    def encode(self, neighborhood: Neighborhood, *, sparse_grad: bool = False) -> Tensor:
-        """Tokens of the entities that a neighbourhood is around, ``[B, dim]``.
+        """One round of messages, with its activation.
 
         Args:
-            neighborhood: of ``depth`` hops.
-            sparse_grad: give the embeddings a sparse gradient, for optimisers that touch its rows only.
+            number: number of the round, from 0.
+            x: vectors of the sources, ``[S, d_in]``.
+            hop: the edges.
+
+        Returns:
+            Vectors of the targets, ``[T, d_out]``.
+        """
+
+    def encode(self, neighborhood: Neighborhood, *, sparse_grad: bool = False) -> Tensor:
+        """Tokens of the entities at the centre of a neighbourhood, ``[B, dim]``.
+
+        Args:
+            neighborhood: neighbourhood of ``depth`` hops.
+            sparse_grad: compute a sparse gradient of the embeddings, for optimisers that update its rows only.
         """
         x: Tensor = self.embedding
         if neighborhood.rows is not None:
@@ -43,5 +52,5 @@ class StructureEncoder(nn.Module, ABC):
         return x if neighborhood.picks is None else x.index_select(0, neighborhood.picks)
 
     def forward(self, edge_index: EdgeIndex, edge_weight: Tensor | None = None) -> Tensor:
-        """All entities over the whole graph at once, ``[N, dim]``."""
+        """Tokens of all entities from the whole graph, ``[N, dim]``."""
         return self.encode(Neighborhood(None, (Hop(edge_index, edge_weight),) * self.depth))

@@ -1,5 +1,6 @@
-"""Weighted sums over neighbours whose weights can be learned, without a tensor of edges x width."""
+"""Weighted sums over neighbours with learnable weights, without a tensor of size edges x width."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -13,10 +14,10 @@ from ..data.tensors.sparse import sparse_rows
 class _WeightedSum(torch.autograd.Function):
     """``out[t] = sum over heads k and edges (s -> t) of scale[k] * weight[k] * x[s]``.
 
-    The K sums of a target are bags that stand one after the other, so that the second reads its rows of x from a
-    cache. Kept for the backward pass are x and the weights; with ``back[s, k] = sum over edges (s -> t) of weight[k] *
-    grad[t]`` the gradient of x is ``sum_k scale[k] * back[s, k]``, that of the scale ``sum_s x[s] * back[s, k]``,
-    and that of a weight ``(grad[t] * scale[k]) . x[s]``.
+    The K sums of a target are consecutive bags, so that the second reads its rows of x from the CPU cache. x and the
+    weights are saved for the backward pass. With ``back[s, k] = sum over edges (s -> t) of weight[k] * grad[t]``, the
+    gradient of x is ``sum_k scale[k] * back[s, k]``, that of the scale ``sum_s x[s] * back[s, k]``, and that of a
+    weight ``(grad[t] * scale[k]) . x[s]``.
     """
 
     @staticmethod
@@ -48,7 +49,7 @@ class _WeightedSum(torch.autograd.Function):
 
 
 def _bag_sums(offsets: Tensor, source: Tensor, x: Tensor, weight: Tensor) -> Tensor:
-    """``[T, K, d]``."""
+    """The K sums of each target, ``[T, K, d]``."""
     heads = weight.shape[1]
     bags, edges, places = _bags(offsets, heads, len(source))
     weights = weight.flatten().index_select(0, places)
@@ -65,12 +66,12 @@ def _combine(sums: Tensor, scale: Tensor) -> Tensor:
 
 
 def _bags(offsets: Tensor, heads: int, num_edges: int) -> tuple[Tensor, Tensor, Tensor]:
-    """The K bags of each target in turn: their offsets ``[T K + 1]``, and of each entry its edge and its place in
-    the flat weights ``[E K]``."""
+    """The K bags of each target: their offsets ``[T K + 1]``, and the edge of each entry and its position in the flat
+    weights, ``[E K]`` each."""
     counts = offsets.diff().repeat_interleave(heads)
     bags = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
     head = torch.arange(heads, device=offsets.device).repeat(len(offsets) - 1)
-    # entry p of the bag of target t and head k is edge e = offsets[t] + p - bags[t, k], its place is e K + k
+    # entry p of the bag of target t and head k is edge e = offsets[t] + p - bags[t, k], its position is e K + k
     shift = (offsets[:-1].repeat_interleave(heads) - bags[:-1]) * heads + head
     total = heads * num_edges
     places = shift.repeat_interleave(counts, output_size=total)
@@ -79,13 +80,13 @@ def _bags(offsets: Tensor, heads: int, num_edges: int) -> tuple[Tensor, Tensor, 
 
 
 def weighted_sum(x: Tensor, edge_index: EdgeIndex, weight: Tensor, scale: Tensor | None = None) -> Tensor:
-    """Sum of the neighbours' rows of ``x``, each times the weight of its edge; of several heads, the scaled sum of all.
+    """Sum of the neighbours' rows of ``x`` times the weights of their edges; with several heads, the scaled sum of all.
 
     Args:
         x: float32 ``[S, d]``, one row per source.
         edge_index: ``[2, E]`` from source to target, sorted by target, each pair at most once.
-        weight: per edge one number ``[E]``, or one per head ``[E, K]``, in the order of ``edge_index``.
-        scale: factor of each head's sum, ``[K, d]``; ``None`` = 1.
+        weight: one number per edge ``[E]``, or per edge and head ``[E, K]``, in the order of ``edge_index``.
+        scale: factor of the sum of each head, ``[K, d]``; ``None`` = 1.
 
     Returns:
         ``[T, d]``. Forward and backward need O((S + T) K d + E K) memory.
@@ -93,10 +94,10 @@ def weighted_sum(x: Tensor, edge_index: EdgeIndex, weight: Tensor, scale: Tensor
     (offsets, source), _ = edge_index.get_csc()
     heads = weight[:, None] if weight.ndim == 1 else weight
     factors = x.new_ones(heads.shape[1], x.shape[1]) if scale is None else scale
-    if not torch.is_grad_enabled():  # the way back costs O(S), which a block of a large graph must not pay
+    if not torch.is_grad_enabled():  # the reverse index costs O(S), too much for a block of a large graph
         return _combine(_bag_sums(offsets, source, x, heads), factors)
     (back_offsets, target), order = edge_index.get_csr()
-    if order is None:  # sorted both ways only if there is at most one edge per node
+    if order is None:  # sorted in both directions only if no node has more than one edge
         order = torch.arange(len(weight), device=weight.device)
-    out: Tensor = _WeightedSum.apply(x, heads, factors, (offsets, source), (back_offsets, target, order))
-    return out
+    apply: Callable[..., Tensor] = _WeightedSum.apply
+    return apply(x, heads, factors, (offsets, source), (back_offsets, target, order))

@@ -1,10 +1,10 @@
-"""FUSE: tokens of several modalities, any of them missing, become one embedding."""
+"""FUSE: tokens of several modalities, some of which may be missing, become one embedding."""
 
 from .attention import CrossModalBlock, PairwiseAttention, SequenceBlock, SequenceEncoder, attend
 from .combine import joint_scale, modality_shares, weighted_concat
 from .common_space import PairwiseCommonSpace
 from .fill import FILLS, LearnedToken, NoFill, TokenGenerator
-from .heads import GlobalFusion, MetaModalityFusion
+from .heads import FusionHead, GlobalFusion, MetaModalityFusion
 from .output import FusionOutput
 from .pool import GatedRecurrentPool, SigmoidAttentionPool, mean_pool
 from .reconstruct import Reconstructor
@@ -16,6 +16,7 @@ __all__ = [
     "AddedTag",
     "ConcatenatedTag",
     "CrossModalBlock",
+    "FusionHead",
     "FusionOutput",
     "GatedRecurrentPool",
     "GlobalFusion",

@@ -1,4 +1,4 @@
-"""Masked attention in three wirings: among the modalities of one item, of one sequence, between sequences in pairs."""
+"""Masked attention in three forms: among the modalities of one item, within a sequence, and between two sequences."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,15 +12,15 @@ from torch import Tensor, nn
 def attend(
     query: Tensor, key: Tensor, value: Tensor, keys: Tensor, dropout: float = 0.0, *, with_weights: bool = False
 ) -> tuple[Tensor, Tensor | None]:
-    """Scaled dot-product attention in which a query hears only the keys that are there.
+    """Scaled dot-product attention over the unmasked keys.
 
     Args:
         query: ``[B, N_h, Q, d_h]``.
         key: ``[B, N_h, K, d_h]``.
         value: ``[B, N_h, K, d_h]``.
-        keys: bool ``[B, K]``; where an item has none, its context is zero.
-        dropout: on the attention.
-        with_weights: give the attention too, ``[B, N_h, Q, K]`` after dropout; even over all keys where there is none.
+        keys: mask of the keys to attend to, bool ``[B, K]``; the context of an item without any is zero.
+        dropout: dropout rate of the attention.
+        with_weights: return the attention too, ``[B, N_h, Q, K]`` after dropout; uniform for an item without keys.
 
     Returns:
         Context ``[B, N_h, Q, d_h]``, and the attention or ``None``.
@@ -37,17 +37,17 @@ def attend(
 
 
 class CrossModalBlock(nn.Module):
-    """One post-norm transformer block whose sequence are the modalities of an item; absent ones are masked.
+    """One post-norm transformer block over the modalities of an item; absent modalities are masked.
 
     Args:
         dim: width d_h.
         num_heads: N_h; divides ``dim``.
-        feedforward_dim: inner width of the feed-forward part; 0 leaves that part out.
-        dropout: on attention and on both outputs.
+        feedforward_dim: inner width of the feed-forward part; 0 = no feed-forward part.
+        dropout: dropout rate of the attention and of both outputs.
 
     Source:
         Chen et al., ACM MM 2023, Sec. 3.3; sizes of the official code: 1 head, 400 inner units, GELU,
-        dropout 0.1, LayerNorm eps 1e-12. Its MMKB runs leave the feed-forward part out.
+        dropout 0.1, LayerNorm eps 1e-12. Its MMKB runs have no feed-forward part.
     """
 
     def __init__(self, dim: int, num_heads: int = 1, feedforward_dim: int = 400, dropout: float = 0.1) -> None:
@@ -67,15 +67,15 @@ class CrossModalBlock(nn.Module):
             self.feedforward_norm = nn.LayerNorm(dim, eps=1e-12)
 
     def forward(self, tokens: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
-        """Tokens and the attention among them.
+        """Refine the tokens.
 
         Args:
             tokens: ``[B, M, d]``.
             present: bool ``[B, M]``; an absent key gets weight 0, an absent query's output is zero.
 
         Returns:
-            Refined tokens ``[B, M, d]`` and attention ``[B, N_h, M, M]`` (query, key), rows sum to 1
-            (before dropout) where the item has any modality.
+            Refined tokens ``[B, M, d]`` and attention ``[B, N_h, M, M]`` (query, key), whose rows sum to 1
+            (before dropout) if the item has any modality.
         """
         tokens = torch.where(present[..., None], tokens, 0.0)
         size, number, dim = tokens.shape
@@ -91,7 +91,11 @@ class CrossModalBlock(nn.Module):
 
 
 def stack_tokens(pooled: dict[str, Tensor], names: tuple[str, ...]) -> Tensor:
-    """Modalities of one width as a sequence, ``[B, M, d]``."""
+    """Modalities of one width as a sequence, ``[B, M, d]``.
+
+    Raises:
+        ValueError: the widths differ.
+    """
     widths = {name: pooled[name].shape[-1] for name in names}
     if len(set(widths.values())) > 1:
         raise ValueError(f"expected modalities of one width, got {widths}")
@@ -99,18 +103,18 @@ def stack_tokens(pooled: dict[str, Tensor], names: tuple[str, ...]) -> Tensor:
 
 
 class SequenceBlock(nn.Module):
-    """One transformer block over the steps of a sequence, which may listen to another one.
+    """One transformer block over the steps of a sequence, which may attend to another sequence.
 
     Args:
         dim: width d.
         num_heads: N_h; divides ``dim``.
         feedforward_dim: inner width of the feed-forward part, ReLU.
-        dropout: on both outputs and inside the feed-forward part.
-        attention_dropout: on the attention.
+        dropout: dropout rate of both outputs and inside the feed-forward part.
+        attention_dropout: dropout rate of the attention.
         norm: ``pre`` (MulT, TFR-Net) or ``post`` (TATE).
 
     Source:
-        Tsai et al., ACL 2019 (MulT), as TFR-Net has it; Zeng et al., SIGIR 2022 (TATE).
+        Tsai et al., ACL 2019 (MulT), as in TFR-Net; Zeng et al., SIGIR 2022 (TATE).
     """
 
     def __init__(
@@ -140,34 +144,37 @@ class SequenceBlock(nn.Module):
         """Refined steps, ``[B, T, d]``.
 
         Args:
-            x: ``[B, T, d]``; every step asks.
-            keys: bool ``[B, S]``: steps that may be heard.
-            source: ``[B, S, d]``, what is heard; ``x`` itself by default.
+            x: queries, ``[B, T, d]``.
+            keys: mask of the steps of ``source`` to attend to, bool ``[B, S]``.
+            source: keys and values, ``[B, S, d]``; default: ``x``.
         """
         first, second = self.norms
         if self.norm == "pre":
-            asked = first(x)
-            x = x + self._heard(asked, asked if source is None else first(source), keys)
-            return x + self.dropout(self.feedforward(second(x)))
-        x = first(x + self._heard(x, x if source is None else source, keys))
-        return second(x + self.dropout(self.feedforward(x)))
+            query = first(x)
+            x = x + self._attended(query, query if source is None else first(source), keys)
+            refined: Tensor = x + self.dropout(self.feedforward(second(x)))
+            return refined
+        x = first(x + self._attended(x, x if source is None else source, keys))
+        refined = second(x + self.dropout(self.feedforward(x)))
+        return refined
 
-    def _heard(self, x: Tensor, source: Tensor, keys: Tensor) -> Tensor:
+    def _attended(self, x: Tensor, source: Tensor, keys: Tensor) -> Tensor:
         size, steps, dim = x.shape
         query = self.query(x).view(size, steps, self.num_heads, -1).transpose(1, 2)
         key, value = self.key_value(source).view(size, source.shape[1], 2, self.num_heads, -1).permute(2, 0, 3, 1, 4)
         context, _ = attend(query, key, value, keys, self.attention_dropout if self.training else 0.0)
-        return self.dropout(self.output(context.transpose(1, 2).reshape(size, steps, dim)))
+        attended: Tensor = self.dropout(self.output(context.transpose(1, 2).reshape(size, steps, dim)))
+        return attended
 
 
 class SequenceEncoder(nn.Module):
-    """Pre-norm blocks over a sequence with sinusoidal positions, and a last norm; it may listen to another sequence.
+    """Pre-norm blocks over a sequence with sinusoidal positions, and a final norm; may attend to another sequence.
 
     Args:
         dim: width d; steps are scaled by sqrt(d) before the positions are added.
-        num_layers: blocks.
-        num_heads, dropout, attention_dropout: of each; the feed-forward part is 4 d wide.
-        embed_dropout: on what goes in.
+        num_layers: number of blocks.
+        num_heads, dropout, attention_dropout: of each block; the feed-forward part is 4 d wide.
+        embed_dropout: dropout rate of the input.
     """
 
     def __init__(
@@ -189,18 +196,18 @@ class SequenceEncoder(nn.Module):
         self.norm = nn.LayerNorm(dim)
 
     def forward(self, x: Tensor, keys: Tensor, source: Tensor | None = None) -> Tensor:
-        """``[B, T, d]``; arguments as of ``SequenceBlock``."""
-        x = self._placed(x)
-        source = None if source is None else self._placed(source)
+        """Refined steps, ``[B, T, d]``; arguments as for ``SequenceBlock``."""
+        x = self._with_positions(x)
+        source = None if source is None else self._with_positions(source)
         for block in self.blocks:
             x = block(x, keys, source)
         found: Tensor = self.norm(x)
         return found
 
-    def _placed(self, x: Tensor) -> Tensor:
+    def _with_positions(self, x: Tensor) -> Tensor:
         dim = x.shape[-1]
-        placed: Tensor = self.embed_dropout(dim**0.5 * x + positions(x.shape[1], dim, x.device))
-        return placed
+        embedded: Tensor = self.embed_dropout(dim**0.5 * x + positions(x.shape[1], dim, x.device))
+        return embedded
 
 
 def positions(steps: int, dim: int, device: torch.device | None = None) -> Tensor:
@@ -212,19 +219,21 @@ def positions(steps: int, dim: int, device: torch.device | None = None) -> Tenso
 
 
 class PairwiseAttention(nn.Module):
-    """Every modality listens to itself and to each other one, by encoders of their own: the wiring ``pairs``.
+    """Every modality attends to itself and to each other modality, each by a separate encoder (wiring ``pairs``).
 
     Args:
         names: M modalities.
         dim: width d of all tokens.
-        num_heads: of each encoder.
-        self_layers: blocks of the M encoders of a modality by itself.
-        cross_layers: blocks of the M (M - 1) encoders between two.
-        dropout: of blocks.
-        attention_dropout: on their attention.
-        embed_dropout: on tokens.
+        num_heads: number of heads of each encoder.
+        self_layers: number of blocks of the M encoders within one modality.
+        cross_layers: number of blocks of the M (M - 1) encoders between two modalities.
+        dropout: dropout rate of the blocks.
+        attention_dropout: dropout rate of their attention.
+        embed_dropout: dropout rate of the tokens.
 
-    Source: Tsai et al., ACL 2019; Yuan et al., ACM MM 2021 (TFR-Net), Sec. 3.2. No causal mask: the samples are whole.
+    Source:
+        Tsai et al., ACL 2019; Yuan et al., ACM MM 2021 (TFR-Net), Sec. 3.2. Without a causal mask, because the
+        samples are complete.
     """
 
     def __init__(
@@ -243,33 +252,33 @@ class PairwiseAttention(nn.Module):
         self.names = tuple(names)
         self.encoders = nn.ModuleDict(
             {
-                f"{name}<{heard}": SequenceEncoder(
+                f"{name}<{source}": SequenceEncoder(
                     dim,
-                    self_layers if name == heard else cross_layers,
+                    self_layers if name == source else cross_layers,
                     num_heads,
                     dropout=dropout,
                     attention_dropout=attention_dropout,
                     embed_dropout=embed_dropout,
                 )
                 for name in self.names
-                for heard in self.names
+                for source in self.names
             }
         )
 
     def forward(self, tokens: Mapping[str, Tensor], keys: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Per modality ``[B, T_m, M d]``: its own part first, then those by the others in the order of ``names``.
+        """Per modality ``[B, T_m, M d]``: first the attention to itself, then to the others in the order of ``names``.
 
         Args:
             tokens: per modality ``[B, T_m, d]``.
-            keys: per modality bool ``[B, T_m]``: steps that may be heard.
+            keys: per modality the mask of steps to attend to, bool ``[B, T_m]``.
         """
         return {
             name: torch.cat(
                 [
-                    self.encoders[f"{name}<{heard}"](
-                        tokens[name], keys[heard], None if heard == name else tokens[heard]
+                    self.encoders[f"{name}<{source}"](
+                        tokens[name], keys[source], None if source == name else tokens[source]
                     )
-                    for heard in (name, *(other for other in self.names if other != name))
+                    for source in (name, *(other for other in self.names if other != name))
                 ],
                 dim=-1,
             )

@@ -1,4 +1,4 @@
-"""Modality embeddings and weights become one joint embedding."""
+"""Joint embeddings from modality embeddings and weights."""
 
 from collections.abc import Mapping, Sequence
 
@@ -20,16 +20,16 @@ def joint_scale(weights: Tensor, present: Tensor) -> Tensor:
 def weighted_concat(pooled: Mapping[str, Tensor], scale: Tensor, names: Sequence[str]) -> Tensor:
     """Concatenation of the unit embeddings, each times its factor: ``[B, sum of d]``.
 
-    Since every part has length 0 or 1 and the rows of ``scale`` have length 1, so have the rows of the
-    result, and ``joint_i . joint_j = sum over m of scale_im scale_jm cos_m(i, j)``.
+    Every part has length 0 or 1 and the rows of ``scale`` have length 1; so the rows of the result have length 1
+    and ``joint_i . joint_j = sum over m of scale_im scale_jm cos_m(i, j)``.
 
-    Source: Lin et al., COLING 2022, Eq. 6, brought to length 1 as its evaluation does.
+    Source: Lin et al., COLING 2022, Eq. 6, scaled to length 1 as in its evaluation.
     """
     return torch.cat([scale[:, m, None] * F.normalize(pooled[name], dim=-1) for m, name in enumerate(names)], dim=-1)
 
 
 def modality_shares(left: Tensor, right: Tensor, widths: Sequence[int]) -> Tensor:
-    """How much each modality adds to the inner product of two joints.
+    """The term of each modality in the inner product of two joint embeddings.
 
     Args:
         left: joint embeddings, ``[L, D]``.
@@ -39,5 +39,5 @@ def modality_shares(left: Tensor, right: Tensor, widths: Sequence[int]) -> Tenso
     Returns:
         ``[L, M]``; rows sum to ``(left * right).sum(dim=1)``.
     """
-    parts = (left * right).split(list(widths), dim=1)
+    parts = torch.split(left * right, list(widths), dim=1)
     return torch.stack([part.sum(dim=1) for part in parts], dim=1)

@@ -1,4 +1,4 @@
-"""Every two modalities meet in a space of their own."""
+"""A common space for every pair of modalities."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,11 +10,11 @@ class PairwiseCommonSpace(nn.Module):
     """``C_i = [x_i W_ij] over all j != i``, with one matrix ``W_ij = W_ji`` per pair.
 
     Args:
-        names: M modalities; one alone passes as it is.
-        dim: width d of tokens; M - 1 divides it.
+        names: M modalities; a single one is returned unchanged.
+        dim: width d of tokens, a multiple of M - 1.
 
     Raises:
-        ValueError: it does not.
+        ValueError: M - 1 does not divide ``dim``.
 
     Source: Zeng et al., SIGIR 2022 (TATE), Sec. 3.4 ("2-2 projection").
     """
@@ -34,7 +34,7 @@ class PairwiseCommonSpace(nn.Module):
         )
 
     def forward(self, tokens: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Per modality ``[B, T, d] -> [B, T, d]``."""
+        """Tokens in the common spaces, per modality ``[B, T, d] -> [B, T, d]``."""
         if len(self.names) == 1:
             return dict(tokens)
         return {

@@ -1,8 +1,8 @@
-"""Stand-ins for a modality that an item lacks; by default there is none and the modality is masked.
+"""Replacements for a modality that an item lacks; by default the modality is masked.
 
-A generator learns from the items that have a modality what it would be for those that lack it.
+A generator learns to predict a modality from the items that have it, and predicts it for those that lack it.
 
-The published codes fill the raw image feature with noise instead; that is ``FeatureConfig.fill_images``.
+The published codes replace the raw image feature by noise instead; this is ``FeatureConfig.fill_images``.
 """
 
 from collections.abc import Mapping
@@ -16,18 +16,18 @@ from .pool import mean_pool
 
 
 class NoFill(nn.Module):
-    """Leaves a missing modality missing: it gets weight 0 and no attention."""
+    """Leaves a missing modality masked: it gets weight 0 and no attention."""
 
     def __init__(self, dims: Mapping[str, int]) -> None:
         super().__init__()
 
     def forward(self, batch: ModalityBatch) -> ModalityBatch:
-        """The batch as it is."""
+        """The unchanged batch."""
         return batch
 
 
 class LearnedToken(nn.Module):
-    """Puts one learned vector per modality where an item lacks it, and counts it as observed.
+    """Replaces a missing modality by a learned vector, one per modality, and counts it as observed.
 
     Args:
         dims: width d of each modality's tokens.
@@ -47,10 +47,10 @@ class LearnedToken(nn.Module):
 
 
 class TokenGenerator(nn.Module):
-    """Tells the token of each modality from the tokens of all others, and puts it where an item lacks it.
+    """Predicts the token of each modality from those of all others, and replaces a missing modality by the prediction.
 
-    A modality that an item has plays no part in what is told of it, so that the difference between both, over the items
-    that have it, is a loss (``masked_smooth_l1`` of unit vectors in the aligners).
+    The prediction does not read the modality itself, so that its difference from the true token, over the items that
+    have the modality, is a loss (``masked_smooth_l1`` of unit vectors in the aligners).
 
     Args:
         dims: width d of each modality's tokens.
@@ -66,26 +66,26 @@ class TokenGenerator(nn.Module):
             self.networks[name] = nn.Sequential(nn.Linear(width, hidden_dim), nn.ReLU(), nn.Linear(hidden_dim, dim))
 
     def predict(self, batch: ModalityBatch) -> dict[str, Tensor]:
-        """Token of each modality by the others, ``[B, d]``; no gradient reaches them."""
+        """The token of each modality predicted from the others, ``[B, d]``; no gradient reaches the others."""
         batch = batch.select(self.names)
         present = batch.present
         pooled = {name: F.normalize(mean_pool(batch, name), dim=-1).detach() for name in self.names}
         found = {}
         for name in self.names:
-            others = [place for place, other in enumerate(self.names) if other != name]
-            parts = [pooled[self.names[place]] for place in others]
+            others = [column for column, other in enumerate(self.names) if other != name]
+            parts = [pooled[self.names[column]] for column in others]
             found[name] = self.networks[name](torch.cat([*parts, present[:, others].to(parts[0].dtype)], dim=-1))
         return found
 
     def put(self, batch: ModalityBatch, predicted: Mapping[str, Tensor]) -> ModalityBatch:
-        """The batch with ``predicted`` where an item lacks a modality though it has another one."""
+        """The batch with ``predicted`` in place of each missing modality of items that have at least one other."""
         batch = batch.select(self.names)
         present = batch.present
         values, observed = {}, {}
-        for place, name in enumerate(self.names):
-            gone = (~present[:, place] & present.any(dim=1))[:, None] & batch.valid[name]
-            values[name] = torch.where(gone[..., None], predicted[name][:, None, :], batch.values[name])
-            observed[name] = batch.observed[name] | gone
+        for column, name in enumerate(self.names):
+            missing = (~present[:, column] & present.any(dim=1))[:, None] & batch.valid[name]
+            values[name] = torch.where(missing[..., None], predicted[name][:, None, :], batch.values[name])
+            observed[name] = batch.observed[name] | missing
         return ModalityBatch(values, batch.valid, observed)
 
     def forward(self, batch: ModalityBatch) -> ModalityBatch:

@@ -1,5 +1,6 @@
 """The two fusion heads: global weights (EVA, MCLEA) and meta-modality weights (MEAformer)."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from torch import nn
@@ -12,16 +13,31 @@ from .pool import mean_pool
 from .weights import GlobalWeights, meta_modality_weights
 
 
-class GlobalFusion(nn.Module):
-    """Weighted concatenation with one weight per modality for all items.
+class FusionHead(nn.Module, ABC):
+    """Fuses the tokens of several modalities into one joint embedding.
 
     Args:
-        names: modality names; they set the order of the joint embedding's parts.
+        names: modality names, in the order of the parts of the joint embedding.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
         super().__init__()
         self.names = tuple(names)
+
+    @abstractmethod
+    def forward(self, batch: ModalityBatch) -> FusionOutput:
+        """Tokens ``[B, T, d_m]`` per modality -> joint ``[B, D]``."""
+
+
+class GlobalFusion(FusionHead):
+    """Weighted concatenation with one weight per modality, the same for all items.
+
+    Args:
+        names: modality names, in the order of the parts of the joint embedding.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(names)
         self.weights = GlobalWeights(len(self.names))
 
     def forward(self, batch: ModalityBatch) -> FusionOutput:
@@ -34,20 +50,19 @@ class GlobalFusion(nn.Module):
         return FusionOutput(joint, batch.values, pooled, weights, present, self.names)
 
 
-class MetaModalityFusion(nn.Module):
-    """Attention among modalities gives every item weights of its own; the unrefined tokens are joined.
+class MetaModalityFusion(FusionHead):
+    """Weights per item, computed by attention among the modalities; the joint is built from the unrefined tokens.
 
-    The output's ``pooled`` are the embeddings before attention (early fusion, which makes the joint), its
-    ``tokens`` those after it (late fusion, which only a loss reads), ``[B, 1, d]``.
+    ``pooled`` of the output are the embeddings before attention (early fusion, the parts of the joint); ``tokens`` are
+    those after attention (late fusion, which only the loss reads), ``[B, 1, d]``.
 
     Args:
-        names: modality names.
-        block: attention among them, all of one width.
+        names: modality names, in the order of the parts of the joint embedding.
+        block: attention among the modalities, which all have one width.
     """
 
     def __init__(self, names: Sequence[str], block: CrossModalBlock) -> None:
-        super().__init__()
-        self.names = tuple(names)
+        super().__init__(names)
         self.block = block
 
     def forward(self, batch: ModalityBatch) -> FusionOutput:

@@ -1,4 +1,4 @@
-"""What fusion hands on."""
+"""The record that fusion returns."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,16 +12,16 @@ class FusionOutput:
 
     Args:
         joint: unit rows, ``[B, D]``: the concatenation of ``factor * unit pooled`` over modalities,
-            so that the inner product of two joints is a sum with one summand per modality.
-        tokens: per modality ``[B, T, d]``, after any attention; zero where absent.
-        pooled: per modality ``[B, d]``, before any attention; zero where absent.
+            so that the inner product of two joints is a sum with one term per modality.
+        tokens: per modality ``[B, T, d]``, after any attention; zero if absent.
+        pooled: per modality ``[B, d]``, before any attention; zero if absent.
         weights: weight of each modality for each item, ``[B, M]``, rows sum to 1 over the present ones
             (all zero for an item that has none).
-        present: bool ``[B, M]``.
+        present: whether an item has each modality, after a fill, bool ``[B, M]``.
         names: modality names, the order of the M axis and of the parts of ``joint``.
-        had: bool ``[B, M]``: what an item had before a fill; ``None`` = ``present``.
-        told: per modality ``[B, d]``, what a generator tells of it from the others; empty without one.
-        asked: per modality ``[B, d]``, what it was to tell, before tags; empty without one.
+        present_before: the same before the fill; ``None`` = ``present``.
+        predicted: per modality ``[B, d]``, the token predicted from the other modalities; empty without a generator.
+        targets: per modality ``[B, d]``, the token to predict, before tags are added; empty without a generator.
     """
 
     joint: Tensor
@@ -30,6 +30,6 @@ class FusionOutput:
     weights: Tensor
     present: Tensor
     names: tuple[str, ...]
-    had: Tensor | None = None
-    told: Mapping[str, Tensor] = field(default_factory=dict)
-    asked: Mapping[str, Tensor] = field(default_factory=dict)
+    present_before: Tensor | None = None
+    predicted: Mapping[str, Tensor] = field(default_factory=dict)
+    targets: Mapping[str, Tensor] = field(default_factory=dict)

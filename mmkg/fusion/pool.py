@@ -1,4 +1,4 @@
-"""Steps of one modality, or of all, become one vector."""
+"""Pooling: the steps of one modality, or of all, become one vector."""
 
 import torch
 from torch import Tensor, nn
@@ -7,19 +7,19 @@ from ..data.tensors.batch import ModalityBatch
 
 
 def mean_pool(batch: ModalityBatch, name: str) -> Tensor:
-    """Mean over the observed, valid steps of one modality, ``[B, d]``; zero where there is none."""
-    here = (batch.valid[name] & batch.observed[name]).unsqueeze(-1)
-    values = batch.values[name].masked_fill(~here, 0.0)
-    return values.sum(dim=1) / here.sum(dim=1).clamp(min=1)
+    """Mean over the observed, valid steps of one modality, ``[B, d]``; zero for an item without any."""
+    present = (batch.valid[name] & batch.observed[name]).unsqueeze(-1)
+    values = batch.values[name].masked_fill(~present, 0.0)
+    return values.sum(dim=1) / present.sum(dim=1).clamp(min=1)
 
 
 class SigmoidAttentionPool(nn.Module):
-    """Weighted mean of steps; ``score_t = ((x_t W_u) * sigmoid(x_t W_m)) w``, softmax over the steps that are there.
+    """Weighted mean of steps; ``score_t = ((x_t W_u) * sigmoid(x_t W_m)) w``, softmax over the present steps.
 
     Args:
         dim: width of a step.
 
-    Source: Zeng et al., SIGIR 2022 (TATE), as its code pools.
+    Source: Zeng et al., SIGIR 2022 (TATE), its code.
     """
 
     def __init__(self, dim: int) -> None:
@@ -28,27 +28,28 @@ class SigmoidAttentionPool(nn.Module):
         self.gate = nn.Linear(dim, dim, bias=False)
         self.score = nn.Linear(dim, 1, bias=False)
 
-    def forward(self, x: Tensor, here: Tensor) -> Tensor:
-        """``x`` [B, T, d], ``here`` bool [B, T] -> [B, d]; zero where nothing is there."""
+    def forward(self, x: Tensor, present: Tensor) -> Tensor:
+        """``x`` [B, T, d], ``present`` bool [B, T] -> [B, d]; zero for an item without present steps."""
         scores = self.score(self.value(x) * torch.sigmoid(self.gate(x))).squeeze(-1)
-        scores = torch.where(here.any(dim=1, keepdim=True), scores.masked_fill(~here, float("-inf")), 0.0)
-        weights = torch.where(here, scores.softmax(dim=1), 0.0)
-        return (weights[..., None] * torch.where(here[..., None], x, 0.0)).sum(dim=1)
+        scores = torch.where(present.any(dim=1, keepdim=True), scores.masked_fill(~present, float("-inf")), 0.0)
+        weights = torch.where(present, scores.softmax(dim=1), 0.0)
+        return (weights[..., None] * torch.where(present[..., None], x, 0.0)).sum(dim=1)
 
 
 class GatedRecurrentPool(nn.Module):
-    """Bidirectional GRU, a gate from a convolution, and the maximum over the steps that are there.
+    """Bidirectional GRU, a gate from a convolution, and the maximum over the present steps.
 
-    ``R = BiGRU(H); U = tanh(R) * sigmoid(conv_3(R)); Z = tanh(W [H; U] + b)``. Steps that are not there are taken out
-    first, wherever they lie, so that neither their content nor their number counts.
+    ``R = BiGRU(H); U = tanh(R) * sigmoid(conv_3(R)); Z = tanh(W [H; U] + b)``. Absent steps are removed first, so
+    that neither their content nor their number changes the result.
 
     Args:
         in_dim: width of a step.
         dim: width of the result.
-        num_layers: of the GRU.
-        dropout: on the result.
+        num_layers: number of GRU layers.
+        dropout: dropout rate of the result.
 
-    Source: Yuan et al., ACM MM 2021 (TFR-Net), Sec. 3.4 and its code (``c_gate``), where the maximum sees padding.
+    Source:
+        Yuan et al., ACM MM 2021 (TFR-Net), Sec. 3.4 and its code (``c_gate``), where the maximum includes padding.
     """
 
     def __init__(self, in_dim: int, dim: int, *, num_layers: int = 3, dropout: float = 0.2) -> None:
@@ -59,11 +60,11 @@ class GatedRecurrentPool(nn.Module):
         self.join = nn.Linear(in_dim + 2 * dim, dim)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, here: Tensor) -> Tensor:
-        """``x`` [B, T, d], ``here`` bool [B, T] -> [B, h]; zero where nothing is there."""
-        lengths = here.sum(dim=1)
+    def forward(self, x: Tensor, present: Tensor) -> Tensor:
+        """``x`` [B, T, d], ``present`` bool [B, T] -> [B, h]; zero for an item without present steps."""
+        lengths = present.sum(dim=1)
         longest = max(int(lengths.max()), 1)
-        order = (~here).to(torch.uint8).argsort(dim=1, stable=True)[:, :longest]
+        order = (~present).to(torch.uint8).argsort(dim=1, stable=True)[:, :longest]
         inside = torch.arange(longest, device=x.device) < lengths[:, None]
         x = x.gather(1, order[..., None].expand(-1, -1, x.shape[2]))
         x = torch.where(inside[..., None], x, 0.0)
@@ -74,5 +75,5 @@ class GatedRecurrentPool(nn.Module):
         found = torch.where(inside[..., None], found, 0.0)
         gated = found.tanh() * torch.sigmoid(self.gate(found.transpose(1, 2))).transpose(1, 2)
         joined = self.join(torch.cat([x, gated], dim=-1)).tanh().masked_fill(~inside[..., None], -1.0)
-        pooled: Tensor = self.dropout(torch.where(here.any(dim=1, keepdim=True), joined.amax(dim=1), 0.0))
+        pooled: Tensor = self.dropout(torch.where(present.any(dim=1, keepdim=True), joined.amax(dim=1), 0.0))
         return pooled

@@ -1,4 +1,4 @@
-"""What a modality must have been at the steps that are not seen, from what the others say."""
+"""Reconstruction of the masked steps of a modality from the fused sequence."""
 
 from typing import Literal
 
@@ -11,22 +11,23 @@ from .attention import SequenceBlock
 class Reconstructor(nn.Module):
     """Attention over one axis of a fused sequence, then a linear map to the raw features.
 
-    ``feature``: the W columns of ``[T, W]`` are the tokens, each embedded by its T steps; needs a fixed T, and has
+    ``feature``: the W columns of ``[T, W]`` are the tokens, each a vector of its T steps; this needs a fixed T and has
     12 T^2 parameters per block. ``time``: the T steps are the tokens.
 
     Args:
-        steps: T, of ``feature``. The number of heads is the largest divisor of the width of a token (T, or W) up to
-            ``num_heads`` that leaves each head four numbers or more.
+        steps: T, for ``feature``.
         width: W.
         out_dim: raw features d_m.
         axis: ``feature`` or ``time``.
-        num_layers: blocks.
-        num_heads: at most.
-        dropout: of blocks.
-        attention_dropout: of their attention.
+        num_layers: number of blocks.
+        num_heads: upper bound of the number of heads, which is the largest divisor of the token width (T or W) with
+            at least four dimensions per head.
+        dropout: dropout rate of the blocks.
+        attention_dropout: dropout rate of their attention.
 
-    Source: Yuan et al., ACM MM 2021 (TFR-Net), Sec. 3.3. Its code hands the batch to the encoder as the axis that
-        attention runs over, so that samples of a batch see each other; 25 heads leave lengths such as 39 unbuilt.
+    Source:
+        Yuan et al., ACM MM 2021 (TFR-Net), Sec. 3.3. Its code attends over the batch axis, so that the samples of a
+        batch influence each other; and its 25 heads cannot be built for lengths such as 39.
     """
 
     def __init__(
@@ -51,20 +52,20 @@ class Reconstructor(nn.Module):
         )
         self.output = nn.Linear(width, out_dim)
 
-    def forward(self, fused: Tensor, here: Tensor) -> Tensor:
-        """``fused`` [B, T, W], ``here`` bool [B, T]: steps that are no padding -> [B, T, d_m].
+    def forward(self, fused: Tensor, valid: Tensor) -> Tensor:
+        """``fused`` [B, T, W], ``valid`` bool [B, T] (true = not padding) -> [B, T, d_m].
 
         Raises:
-            ValueError: another T than it was built for, with ``feature``.
+            ValueError: with ``feature``, T differs from ``steps``.
         """
         if self.axis == "feature" and fused.shape[1] != self.steps:
             raise ValueError(f"expected {self.steps} steps, got {fused.shape[1]}")
-        fused = torch.where(here[..., None], fused, 0.0)
+        fused = torch.where(valid[..., None], fused, 0.0)
         if self.axis == "feature":
             x = fused.transpose(1, 2)
             keys = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device)
         else:
-            x, keys = fused, here
+            x, keys = fused, valid
         for block in self.blocks:
             x = block(x, keys)
         found: Tensor = self.output(x.transpose(1, 2) if self.axis == "feature" else x)

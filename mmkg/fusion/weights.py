@@ -1,18 +1,18 @@
-"""How much each modality counts: one weight for all items, or one per item."""
+"""Weights of the modalities: the same for all items, or computed per item."""
 
 import torch
 from torch import Tensor, nn
 
 
 def masked_softmax(logits: Tensor, present: Tensor) -> Tensor:
-    """Softmax over the last axis among the present; absent ones get exactly 0, and so does a row with none."""
+    """Softmax over the present entries of the last axis; absent entries get exactly 0, as does a row without any."""
     masked = logits.masked_fill(~present, float("-inf"))
     safe = torch.where(present.any(dim=-1, keepdim=True), masked, 0.0)
     return torch.where(present, safe.softmax(dim=-1), 0.0)
 
 
 class GlobalWeights(nn.Module):
-    """One learned logit per modality, shared by all items; softmax among those an item has.
+    """One learned logit per modality, shared by all items; softmax over the modalities that an item has.
 
     Source: EVA (Liu et al., AAAI 2021, Eq. 6) and MCLEA (Lin et al., COLING 2022, Eq. 6); logits start at 1.
     """
@@ -27,21 +27,21 @@ class GlobalWeights(nn.Module):
 
 
 def meta_modality_weights(attention: Tensor, present: Tensor) -> Tensor:
-    """Weights from the attention that a modality receives: the more the others look at it, the more it counts.
+    """Weights from the attention that a modality receives: more attention gives a larger weight.
 
-    ``a_m = sum over heads and queries of attention[query, m] / sqrt(|M| N_h)``, softmax over modalities;
-    |M| is the number of modalities that the item has.
+    ``a_m = sum over heads and queries of attention[query, m] / sqrt(|M| N_h)``, softmax over modalities, where |M| is
+    the number of modalities that the item has.
 
     Args:
         attention: softmax over keys, ``[B, N_h, M, M]`` (query, key); rows of absent queries are ignored.
         present: bool ``[B, M]``.
 
     Returns:
-        ``[B, M]``, rows sum to 1 over the present.
+        ``[B, M]``; rows sum to 1 over the present modalities.
 
     Source:
-        Chen et al., ACM MM 2023, Eq. 7. As printed the sum runs over keys, which is constant; the
-        official code sums over queries, and so does this.
+        Chen et al., ACM MM 2023, Eq. 7. As printed, the sum runs over keys and is constant; the official
+        code and this function sum over queries.
     """
     heads = attention.shape[1]
     received = (attention * present[:, None, :, None]).sum(dim=(1, 2))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from ..modalities import IMAGE, MODALITIES
+from ..modalities import IMAGE
 from ..models import AlignmentModel
 from ..models.neutral import COLUMNS, neutral
 from ..typing import IntArray
@@ -54,9 +54,10 @@ class Combined:
         if self.some_lack_image:  # the parts of label propagation are neutral already
             name = _part(IMAGE, label)
             sides[0][name], sides[1][name] = neutral(sides[0][name], sides[1][name])
+        order = list(spread.widths)
         names = sorted(
             (name for name in sides[0] if _modality(name) in trained.widths),
-            key=lambda name: MODALITIES.index(_modality(name)),
+            key=lambda name: order.index(_modality(name)),
         )
         weights = self._weights(*({name: side[name] for name in names} for side in sides))
         course: dict[str, Any] = {**trained.course, "weights": {name: round(weights[name], 3) for name in names}}
@@ -69,8 +70,7 @@ class Combined:
     def _widths(self, spread: Mapping[str, int], trained: Mapping[str, int]) -> dict[str, int]:
         """Width of each modality's part, in order: the sum over both members."""
         own = {**trained, **({IMAGE: trained[IMAGE] + COLUMNS} if self.some_lack_image else {})}
-        sums = {name: width + own[name] for name, width in spread.items() if name in own}
-        return {name: sums[name] for name in sorted(sums, key=MODALITIES.index)}
+        return {name: width + own[name] for name, width in spread.items() if name in own}
 
     def _weights(self, left: dict[str, Tensor], right: dict[str, Tensor]) -> dict[str, float]:
         even = dict.fromkeys(left, 1.0)

@@ -11,14 +11,13 @@ from torch import Tensor
 from ..compute.seeding import numpy_generator
 from ..data.features.build import build_inputs
 from ..data.features.config import FeatureConfig
+from ..data.features.registry import FEATURES
 from ..data.split import split_links
 from ..data.task import AlignmentTask, LinkSplit
 from ..data.tensors.tables import Table
 from ..errors import InputError, UsageError
 from ..matching import MATCHERS
-from ..modalities import IMAGE, NAME, TEXT
 
-PIVOTS = (NAME, TEXT, IMAGE)
 WIDTH = 1024  # width of the random projection of sparse rows, which changes a cosine by about 0.03
 BLOCK_ROWS = 4096
 
@@ -59,8 +58,9 @@ def pivot_links(
     Source:
         Liu et al., AAAI 2021 (EVA), Sec. 3.4: the visual pivot; there the pairs are taken greedily.
     """
-    if not modalities or not set(modalities) <= set(PIVOTS):
-        raise UsageError(f"seed links can come from {', '.join(PIVOTS)}, not from {', '.join(modalities) or 'nothing'}")
+    known = [name for name, modality in FEATURES.items() if modality.gives_seeds]
+    if not modalities or not set(modalities) <= set(known):
+        raise UsageError(f"seed links can come from {', '.join(known)}, not from {', '.join(modalities) or 'nothing'}")
     if not 0 < share <= 1:
         raise UsageError(f"pivot_share must be in (0, 1], got {share}")
     inputs = build_inputs(task, replace(features or FeatureConfig(), modalities=tuple(modalities)), seed=seed)

@@ -1,12 +1,14 @@
-"""What every aligner does: encode, fuse, give its loss terms by name."""
+"""Base class of all trained aligners: encode, fuse, and return loss terms by name."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..data.tensors.batch import ModalityBatch
@@ -14,28 +16,28 @@ from ..data.tensors.inputs import EntityInputs
 from ..data.tensors.sparse import ship
 from ..encoders.bundle import EncoderBundle
 from ..encoders.structure import StructureEncoder
-from ..fusion import AddedTag, FusionOutput, TokenGenerator, mean_pool
+from ..fusion import AddedTag, FusionHead, FusionOutput, TokenGenerator, mean_pool
 from ..losses import masked_smooth_l1
 from ..modalities import STRUCTURE
 
 
 class AlignmentModel(nn.Module, ABC):
-    """Encoders per modality, a fill for what is missing, a fusion head, and a loss.
+    """Encoders per modality, a fill for missing modalities, a fusion head, and a loss.
 
-    Only the structure encoder sees the graph; all else works on the rows asked for.
+    Only the structure encoder reads the graph; all other parts compute the requested rows only.
 
     Args:
-        encoders: of every modality but structure.
+        encoders: encoders of all modalities except structure.
         fusion: head that turns a ``ModalityBatch`` of tokens into a ``FusionOutput``.
-        fill: stand-in for missing modalities, ``ModalityBatch -> ModalityBatch``.
-        structure: encoder of all entities from the graph, ``None`` without that modality.
-        tag: adds to the tokens which modalities an entity has; ``None`` = nothing does.
+        fill: replacement for missing modalities, ``ModalityBatch -> ModalityBatch``.
+        structure: encoder of the graph, ``None`` without that modality.
+        tag: adds a vector to the tokens that encodes which modalities an entity has; ``None`` = no tag.
     """
 
     def __init__(
         self,
         encoders: EncoderBundle,
-        fusion: nn.Module,
+        fusion: FusionHead,
         fill: nn.Module,
         structure: StructureEncoder | None,
         tag: AddedTag | None = None,
@@ -53,7 +55,7 @@ class AlignmentModel(nn.Module, ABC):
         dims = dict(self.encoders.dims)
         if self.structure is not None:
             dims[STRUCTURE] = self.structure.dim
-        return {name: dims[name] for name in self.fusion.names}  # type: ignore[union-attr]
+        return {name: dims[name] for name in self.fusion.names}
 
     def encode_structure(
         self,
@@ -65,13 +67,14 @@ class AlignmentModel(nn.Module, ABC):
     ) -> Tensor | None:
         """Structure tokens of some entities, ``[B, d]``; ``None`` if the model does not use structure.
 
-        Only what they depend on is computed; on CUDA, where that is cheaper than to find it, the whole graph is.
+        On the CPU only the neighbourhood of the entities is computed; on CUDA the whole graph, which is faster than
+        the search for the neighbourhood.
 
         Args:
-            inputs: of the task.
+            inputs: data of the task.
             rows: entity rows, int64 ``[B]``.
-            fanout: neighbours drawn per target, one number per layer, the last layer first; empty = all of them.
-            generator: of the draws.
+            fanout: number of neighbours drawn per target, one number per layer, the last layer first; empty = all.
+            generator: random generator of the draws.
         """
         if self.structure is None:
             return None
@@ -86,44 +89,46 @@ class AlignmentModel(nn.Module, ABC):
         """Fused embeddings of some entities.
 
         Args:
-            inputs: of the task.
+            inputs: data of the task.
             rows: entity rows, int64 ``[B]``.
-            structure: their structure tokens, ``[B, d]``, as ``encode_structure`` gives them.
+            structure: their structure tokens, ``[B, d]``, from ``encode_structure``.
         """
         device = next(self.parameters()).device
         batch = self.encoders(inputs.batch(rows, device))
         if structure is not None:
-            assert inputs.linked is not None
-            batch.values[STRUCTURE] = structure[:, None, :]
-            batch.observed[STRUCTURE] = ship(inputs.linked.index_select(0, rows.cpu())[:, None], device)
-            batch.valid[STRUCTURE] = torch.ones_like(batch.observed[STRUCTURE])
+            linked = inputs.observed(STRUCTURE).index_select(0, rows.cpu())
+            batch = batch.extended(STRUCTURE, structure[:, None, :], ship(linked[:, None], device))
         batch = batch.select(tuple(self.widths))
-        had, told = batch.present, {}
-        tokens = batch
+        present_before = batch.present
+        predicted: dict[str, Tensor] = {}
         if isinstance(self.fill, TokenGenerator):
-            told = self.fill.predict(batch)
-            tokens = self.fill.put(batch, told)
+            predicted = self.fill.predict(batch)
+            tokens = self.fill.put(batch, predicted)
         else:
             tokens = self.fill(batch)
         if self.tag is not None:
-            tokens = ModalityBatch(self.tag(tokens.values, had), tokens.valid, tokens.observed)
+            tokens = ModalityBatch(self.tag(tokens.values, present_before), tokens.valid, tokens.observed)
         output: FusionOutput = self.fusion(tokens)
-        asked = {name: mean_pool(batch, name) for name in told}
-        return replace(output, had=had, told=told, asked=asked)
+        targets = {name: mean_pool(batch, name) for name in predicted}
+        return replace(output, present_before=present_before, predicted=predicted, targets=targets)
 
     def fill_terms(self, output: FusionOutput, weight: float) -> dict[str, Tensor]:
-        """How far a generator's tokens are from the true ones, over the entities that have the modality.
+        """Distances between predicted and true tokens, over the entities that have the modality.
 
-        SmoothL1 of unit vectors, summed over features: with small differences half their squared distance, that is
-        one minus the cosine. No other fill has terms.
+        SmoothL1 of unit vectors, summed over features: for small differences this is half the squared distance, which
+        equals one minus the cosine. Fills other than a generator have no terms.
+
+        Args:
+            output: output of ``fuse``.
+            weight: factor of each term.
         """
         terms = {}
-        for name, told in output.told.items():
-            here = output.present if output.had is None else output.had
-            column = here[:, output.names.index(name)]
-            asked = F.normalize(output.asked[name], dim=-1)
-            distance = masked_smooth_l1(F.normalize(told, dim=-1), asked, column)
-            terms[f"fill.{name}"] = weight * told.shape[-1] * distance
+        for name, predicted in output.predicted.items():
+            present = output.present if output.present_before is None else output.present_before
+            column = present[:, output.names.index(name)]
+            target = F.normalize(output.targets[name], dim=-1)
+            distance = masked_smooth_l1(F.normalize(predicted, dim=-1), target, column)
+            terms[f"fill.{name}"] = weight * predicted.shape[-1] * distance
         return terms
 
     def embed(
@@ -132,23 +137,26 @@ class AlignmentModel(nn.Module, ABC):
         *,
         rows: Tensor | None = None,
         block: int = 4096,
-        out: np.ndarray | None = None,
+        out: NDArray[np.floating[Any]] | None = None,
         tick: Callable[[int], None] | None = None,
     ) -> Tensor:
         """Joint embeddings of entities, unit rows, on the CPU.
 
-        Layer by layer, each in blocks, so that beside the result only the inputs of one layer are held for all
-        entities; exact whatever neighbours were drawn in training.
+        Layers are computed one after the other, in blocks, so that besides the result only the inputs of one layer
+        are held for all entities. All neighbours are used, also if training drew some of them.
 
         Args:
-            inputs: of the task.
-            rows: which, int64 ``[B]``; all by default.
-            block: how many are computed at a time.
-            out: array ``[B, D]`` to write to, e.g. memory-mapped or float16; by default a new float32 one.
-            tick: called with the number of entities done after each block.
+            inputs: data of the task.
+            rows: entity rows, int64 ``[B]``; default: all.
+            block: number of entities computed at a time.
+            out: array ``[B, D]`` to write to, e.g. memory-mapped or float16; default: a new float32 array.
+            tick: called after each block with the number of finished entities.
 
         Returns:
             ``[B, D]``; shares its memory with ``out``.
+
+        Raises:
+            ValueError: ``out`` has another shape.
         """
         training = self.training
         self.eval()
@@ -172,12 +180,12 @@ class AlignmentModel(nn.Module, ABC):
         return found
 
     def _layers_below(self, inputs: EntityInputs, block: int) -> Tensor | None:
-        """What goes into the last layer of the structure encoder, for all entities."""
+        """Inputs of the last layer of the structure encoder, for all entities."""
         if self.structure is None:
             return None
         x: Tensor = self.structure.embedding
         for number in range(self.structure.depth - 1):
-            parts = torch.arange(inputs.num_entities, device=inputs.sampler.device).split(block)
+            parts = torch.split(torch.arange(inputs.num_entities, device=inputs.sampler.device), block)
             layer = None
             for part in parts:
                 found = self._hop_into(inputs, number, x, part)
@@ -194,18 +202,18 @@ class AlignmentModel(nn.Module, ABC):
         return self._hop_into(inputs, self.structure.depth - 1, below, rows.to(inputs.sampler.device))
 
     def _hop_into(self, inputs: EntityInputs, number: int, x: Tensor, rows: Tensor) -> Tensor:
-        """One round into some rows, in time that does not grow with the number of all, ``x`` [N, d]."""
+        """One round into some rows, from ``x`` [N, d]; its time does not depend on N."""
         assert self.structure is not None
         hop, origins = inputs.sampler.into(rows)
         return self.structure.hop(number, x.index_select(0, origins.to(x.device)), hop.to(x.device))
 
     def training_rows(self, inputs: EntityInputs, links: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Entities that a step on B links embeds: left ends, then right ends, then any others, int64 ``[2B + X]``.
+        """Entities that a training step on B links embeds: left ends, right ends, then X others, int64 ``[2B + X]``.
 
         Args:
-            inputs: of the task.
-            links: int64 ``[B, 2]``.
-            generator: of what is drawn.
+            inputs: data of the task.
+            links: entity rows, int64 ``[B, 2]``.
+            generator: random generator of the others.
         """
         return links.t().flatten()
 
@@ -214,6 +222,6 @@ class AlignmentModel(nn.Module, ABC):
         """Terms whose sum is the loss.
 
         Args:
-            output: of the entities that ``training_rows`` gives.
+            output: output of ``fuse`` for the entities of ``training_rows``.
             num_links: B; ``None`` = half of the entities.
         """

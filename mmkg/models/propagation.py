@@ -49,6 +49,7 @@ class PropagationConfig:
         structure_weight, relation_weight, attribute_weight, value_weight, image_weight, name_weight, text_weight:
             >= 0.
         neighbor_weight: weight of the neighbours' mean name, text, image or values, relative to an entity's own.
+        other_weight: weight of any other modality, >= 0.
 
     Raises:
         UsageError: a value out of range.
@@ -70,10 +71,11 @@ class PropagationConfig:
     name_weight: Weight = 0.8
     text_weight: Weight = 0.8
     neighbor_weight: Weight = 0.5
+    other_weight: Weight = 0.8
 
     def weight(self, modality: str) -> float:
         """Weight of a modality by its name."""
-        return float(vars(self)[f"{modality}_weight"])
+        return float(getattr(self, f"{modality}_weight", self.other_weight))
 
 
 class Propagation:

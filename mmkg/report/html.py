@@ -4,11 +4,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from typing import Any
 
-from ..modalities import MODALITIES
 from .charts import line_chart
 from .tables import METRIC_COLUMNS, flatten, format_metric, format_value
 
 TEMPLATE = "report.html.jinja"
+# Colours on a light and on a dark page, in the order of the list of modalities.
+PALETTE = (
+    ("#2a78d6", "#4a94ee"),
+    ("#1baf7a", "#23a678"),
+    ("#eda100", "#cf9214"),
+    ("#c2570c", "#e07b39"),
+    ("#6a58c8", "#9085e9"),
+    ("#e06a98", "#d9608f"),
+    ("#b3446c", "#c9789b"),
+    ("#5c8a1e", "#86b53c"),
+    ("#0f8b8d", "#3bb3b5"),
+    ("#8d5a3b", "#b98662"),
+)
 
 
 def render_report(
@@ -41,12 +53,15 @@ def render_report(
     """
     import jinja2
 
+    from ..data.features.registry import FEATURES  # imports torch
+
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     template = environment.from_string(resources.files(__package__).joinpath(TEMPLATE).read_text(encoding="utf-8"))
     shown = [{"correct": None, "gold": None, "shares": {}, **match} for match in matches]
     named = {name for match in shown for name in match["shares"]}
     sides = {name: description[name] for name in ("left", "right") if name in description} if description else {}
     record = record or {}
+    palette = {name: pair for name, pair in zip(FEATURES, PALETTE, strict=False) if name.isidentifier()}
     return template.render(
         title=title,
         protocol=protocol or {},
@@ -57,13 +72,14 @@ def render_report(
         counts=_counts(list(sides.values())),
         coverage=_coverage(list(sides.values())),
         matches=shown,
-        modalities=[*(name for name in MODALITIES if name in named), *sorted(named - set(MODALITIES))],
+        modalities=[*(name for name in FEATURES if name in named), *sorted(named - set(FEATURES))],
         record={"created": record.get("created", "")},
         facts=flatten({name: value for name, value in record.items() if name not in ("protocol", "metrics")}),
         flatten=flatten,
         format_metric=format_metric,
         format_value=format_value,
-        colour=lambda name: f"m-{name}" if name in MODALITIES else "m-other",
+        palette=palette,
+        colour=lambda name: f"m-{name}" if name in palette else "m-other",
     )
 
 

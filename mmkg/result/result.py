@@ -11,11 +11,11 @@ import torch
 
 from ..config.experiment import Experiment
 from ..data.entities import EntityTable
+from ..data.features.registry import use_names
 from ..data.task import AlignmentTask, LinkSplit
 from ..errors import UsageError, nearest
 from ..evaluation import Protocol, matching_figures
 from ..matching import MATCHERS, Counterparts, Matching
-from ..modalities import SURFACE
 from ..report import Link, RunRecord, links_of, render_report
 from ..search import Index, Neighbors
 from ..search.index import LARGEST_FLAT
@@ -324,7 +324,7 @@ class AlignmentResult:
         """
         embeddings = self.embeddings.restrict(modalities)
         names = tuple(embeddings.widths)
-        protocol = replace(self.protocol, modalities=names, surface_names=not SURFACE.isdisjoint(names))
+        protocol = replace(self.protocol, modalities=names, surface_names=use_names(names))
         restricted = replace(self, embeddings=embeddings, protocol=protocol, metrics={})
         return restricted.evaluated() if evaluate else restricted
 

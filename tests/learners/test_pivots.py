@@ -70,7 +70,7 @@ def test_a_run_without_known_links_is_saved_and_loaded_with_its_protocol(small_t
 @pytest.mark.parametrize(
     "modalities, share, message",
     [
-        (["structure"], 0.5, "from name, text, image, not from structure"),
+        (["structure"], 0.5, "from image, name, text, not from structure"),
         ([], 0.5, "not from nothing"),
         (["name"], 0.0, r"pivot_share must be in \(0, 1\], got 0.0"),
     ],

@@ -23,13 +23,13 @@ def tokens(present):
     return ModalityBatch(values, {name: torch.ones_like(mask) for name, mask in masks.items()}, masks)
 
 
-def test_a_token_is_told_from_the_other_modalities_alone():
+def test_a_token_is_predicted_from_the_other_modalities_alone():
     batch, fill = tokens([[True, True, True], [True, True, False]]), TokenGenerator(dict.fromkeys("abc", 3), 8)
-    told = fill.predict(batch)
+    predicted = fill.predict(batch)
     others = ModalityBatch(batch.values | {"a": batch.values["a"] + 5}, batch.valid, batch.observed)
     again = fill.predict(others)
-    torch.testing.assert_close(again["a"], told["a"])
-    assert not torch.allclose(again["b"], told["b"])
+    torch.testing.assert_close(again["a"], predicted["a"])
+    assert not torch.allclose(again["b"], predicted["b"])
     values = {name: x.clone().requires_grad_() for name, x in batch.values.items()}
     sum(each.sum() for each in fill.predict(ModalityBatch(values, batch.valid, batch.observed)).values()).backward()
     assert all(x.grad is None for x in values.values())
@@ -50,10 +50,12 @@ def test_the_loss_is_the_distance_over_entities_that_have_the_modality(name, tas
     rows = link_rows(inputs, task.links.train[:12]).t().flatten()
     output = model.fuse(inputs, rows, model.encode_structure(inputs, rows))
     terms = model.fill_terms(output, 2.0)
-    had = output.had[:, output.names.index("image")]
+    had = output.present_before[:, output.names.index("image")]
     assert 0 < had.sum() < len(rows) and output.present[:, output.names.index("image")].all()
-    told, asked = (torch.nn.functional.normalize(x["image"][had], dim=-1) for x in (output.told, output.asked))
-    gaps = (told - asked).abs()
+    predicted, targets = (
+        torch.nn.functional.normalize(x["image"][had], dim=-1) for x in (output.predicted, output.targets)
+    )
+    gaps = (predicted - targets).abs()
     naive = torch.where(gaps < 1, 0.5 * gaps**2, gaps - 0.5).sum(dim=1).mean()
     torch.testing.assert_close(terms["fill.image"], 2 * naive)
     assert {f"fill.{each}" for each in output.names} == set(terms)
@@ -75,7 +77,7 @@ def test_a_tag_starts_without_effect_and_is_learnt(name, task):
     torch.testing.assert_close(found.joint, expected.joint)
     sum(tagged.loss_terms(found, 12).values()).backward()
     grads = tagged.tag.vectors["image"].weight.grad.abs().sum(dim=1) > 0
-    codes = (output_codes(found.had)).unique()
+    codes = (output_codes(found.present_before)).unique()
     assert set(grads.nonzero().flatten().tolist()) <= set(codes.tolist()) and grads.any()
 
 

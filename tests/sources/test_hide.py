@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mmkg.data.presence import has_modality
+from mmkg.data.features.registry import has_modality
 from mmkg.errors import UsageError
 from mmkg.sources.hide import hide
 from mmkg.sources.synthetic import twin_graphs

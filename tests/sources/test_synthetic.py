@@ -3,7 +3,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from mmkg.data.presence import has_modality
+from mmkg.data.features.registry import has_modality
 from mmkg.errors import UsageError
 from mmkg.sources.synthetic import LIKE_DBP15K, twin_graphs
 

@@ -1,10 +1,12 @@
 import copy
 
+import numpy as np
 import pytest
 import torch
 from small_models import link_rows, small_model
 
 from mmkg.data.features.build import build_inputs
+from mmkg.data.tensors.graph import EntityGraph
 from mmkg.data.tensors.inputs import EntityInputs
 from mmkg.sources.synthetic import twin_graphs
 
@@ -52,7 +54,9 @@ def test_needed_edges_of_a_path_by_hand(bench_train):
     edges = EdgeIndex(
         torch.tensor(sorted(pairs, key=lambda pair: pair[1])).t().contiguous(), sparse_size=(5, 5), sort_order="col"
     )
-    inputs = EntityInputs(3, 2, {}, edges)
+    everyone = torch.ones(5, dtype=torch.bool)
+    graph = EntityGraph(edges, torch.ones(edges.shape[1]), everyone, np.empty((0, 3), np.int64), 0)
+    inputs = EntityInputs(3, 2, {}, graph)
     assert bench_train.needed_edges(inputs, torch.tensor([[0, 0]]), 3) == [2, 5, 8]
     assert bench_train.needed_edges(inputs, torch.tensor([[0, 4]]), 2) == [4, 10]
 

@@ -18,8 +18,9 @@ from bench_train import floor_seconds
 from harness import Spent, measure, parser, report, row, start
 
 from mmkg.config.experiment import Experiment
-from mmkg.data.features.build import available_modalities, build_inputs
+from mmkg.data.features.build import build_inputs
 from mmkg.data.features.config import FeatureConfig
+from mmkg.data.features.registry import available_modalities
 from mmkg.data.formats.dbp15k import read_dbp15k, write_dbp15k
 from mmkg.data.parsing.columns import Faults, read_integers
 from mmkg.learners.trained import build_model

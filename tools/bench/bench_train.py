@@ -197,8 +197,8 @@ def floor_seconds(name: str, model: AlignmentModel, inputs: EntityInputs, links:
     flop_s, seconds = sgemm_rate(), {}
     for phase, flops in step_flops(name, model, inputs, links).items():
         seconds[phase] = flops / flop_s
-    if model.structure is not None and name != "eva" and inputs.edge_index is not None:
-        source, width = inputs.edge_index[0].as_subclass(Tensor), model.widths[STRUCTURE]
+    if model.structure is not None and name != "eva" and inputs.graph is not None:
+        source, width = inputs.graph.edge_index[0].as_subclass(Tensor), model.widths[STRUCTURE]
         gathered = 4 * width * sum(needed_edges(inputs, links, model.structure.depth))
         gather_s = gather_rate(source, rows=inputs.num_entities, width=width)
         seconds |= {"structure forward": gathered / gather_s, "structure backward": 2 * gathered / gather_s}
@@ -237,8 +237,8 @@ def step_flops(name: str, model: AlignmentModel, inputs: EntityInputs, links: Te
 
 def needed_edges(inputs: EntityInputs, links: Tensor, depth: int) -> list[int]:
     """Number of edges that the ends of the links depend on, by layer, the last layer first."""
-    assert inputs.edge_index is not None
-    source, target = inputs.edge_index.as_subclass(Tensor)
+    assert inputs.graph is not None
+    source, target = inputs.graph.edge_index.as_subclass(Tensor)
     reached = torch.zeros(inputs.num_entities, dtype=torch.bool)
     reached[links.flatten()] = True
     counts = []

@@ -71,7 +71,7 @@ class PublishedStep:
         self.features = {
             name: values.to_dense().view(len(rows), -1) for name, values in inputs.batch(rows).values.items()
         }
-        self.edges = None if inputs.edge_index is None else inputs.edge_index.as_subclass(Tensor).flip(0).contiguous()
+        self.edges = None if inputs.graph is None else inputs.graph.edge_index.as_subclass(Tensor).flip(0).contiguous()
 
     def forward(self, links: Tensor) -> tuple[Parts, Parts, Tensor, Tensor]:
         """Embeddings per modality before and after attention, joint embeddings, and the rows of the links' ends."""
@@ -187,8 +187,10 @@ def all_observed(inputs: EntityInputs) -> EntityInputs:
     tables = {name: copy.copy(table) for name, table in inputs.tables.items()}
     for table in tables.values():
         table.observed = torch.ones_like(table.observed)
-    linked = None if inputs.linked is None else torch.ones_like(inputs.linked)
-    return dataclasses.replace(inputs, tables=tables, linked=linked)
+    graph = inputs.graph
+    if graph is not None:
+        graph = dataclasses.replace(graph, linked=torch.ones_like(graph.linked))
+    return dataclasses.replace(inputs, tables=tables, graph=graph)
 
 
 def icl(ends: Tensor, temperature: float) -> Tensor:

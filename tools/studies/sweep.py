@@ -19,7 +19,7 @@ import numpy as np
 from mmkg.compute.seeding import numpy_generator
 from mmkg.config.experiment import Experiment
 from mmkg.config.parse import with_settings
-from mmkg.data.features.build import available_modalities
+from mmkg.data.features.registry import available_modalities
 from mmkg.data.kg import ImageTable, KnowledgeGraph
 from mmkg.data.task import AlignmentTask
 from mmkg.loading import load

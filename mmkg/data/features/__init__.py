@@ -1,1 +1,1 @@
-"""ENCODE, first half: what a task holds becomes features of each modality."""
+"""ENCODE, first half: the data of a task become features of each modality. ``registry.FEATURES`` lists these."""

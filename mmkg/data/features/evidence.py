@@ -1,45 +1,39 @@
-"""What the values of entities say about who is the same: numbers, dates and texts, attribute by attribute."""
+"""Evidence from attribute values: numbers, dates and texts are compared attribute by attribute."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
-from ...typing import BoolArray, IntArray
+from ...typing import IntArray
 from ..task import AlignmentTask
-from ..tensors.tables import SparseTable
-from .values import Values, read_values
+from .facts import LinkedFacts, Numbers, ValueFacts, comparison_key
 
-RESOLUTIONS = (4, 16, 64, 256, 1024)  # bins of equal frequency that numbers fall into
-SAME_DIGITS = 9  # numbers that agree in so many are the same, whatever a change of units made of them
-DIGITS = 5  # numbers that agree in so many are equal
-FACTS_PER_ENTITY = 64  # of an entity, at most, that are held against those of its counterpart
-LEAST_AGREEING = 3  # training links that must agree before two attributes of different names are compared
-LEAST_DEVIATIONS = 3.0  # above chance
-NEAR = 0.05  # quantiles of one attribute each, so near, agree
-LEAST_CHANCE = 0.02  # that two texts are equal
-COUNTERPARTS = 3  # of an attribute, at most, under other names
-UNIT = float(np.log(1.5))  # numbers that differ by a smaller factor have one unit
-BELIEF = 2.0  # links' worth of it: that attributes of one name agree in a half of the cases, others by chance alone
-
-Numbers = NDArray[np.float64]
+RESOLUTIONS = (4, 16, 64, 256, 1024)  # numbers of bins of equal frequency
+SAME_DIGITS = 9  # significant digits in which equal numbers agree after a conversion of units
+DIGITS = 5  # significant digits in which two numbers must agree to count as equal
+LEAST_AGREEING = 3  # training links that must agree before attributes with different names are compared
+LEAST_DEVIATIONS = 3.0  # standard deviations above chance that their agreement must reach
+NEAR = 0.05  # largest difference between the quantiles of two numbers that agree
+LEAST_CHANCE = 0.02  # lower bound of the probability that two texts are equal by chance
+COUNTERPARTS = 3  # largest number of attributes with other names that an attribute is compared with
+UNIT = float(np.log(1.5))  # log of the factor below which two attributes have the same unit
+PRIOR_LINKS = 2.0  # weight of the prior, in links: equal names agree in half of the cases, others by chance
 
 
 class Comparison(NamedTuple):
-    """Two attributes whose values are held against each other.
+    """Two attributes whose values are compared.
 
     Args:
         left, right: names of the attributes.
-        numeric: whether as numbers, else as texts.
-        factor: turns right numbers into left ones, 1 where the unit is the same.
-        links: how many training links have both.
-        agreement: share of the links that agree beyond chance, in [0, 1]: for numbers in each of ``RESOLUTIONS`` that
-            is used, on two grids, and at last in ``DIGITS`` digits; for texts in the whole text.
-        gain: mean weight of a value in nats, times these shares; the larger, the more the comparison says.
+        numeric: whether the values are numbers or dates, not texts.
+        factor: factor that converts numbers of the right attribute to the unit of the left one; 1 = same unit.
+        links: number of training links that have both.
+        agreement: shares of the links that agree beyond chance, in [0, 1]: for numbers one share per resolution and
+            grid, then one for ``DIGITS`` digits; for texts one share for the whole text.
+        gain: mean weight of a value in nats, times these shares; the larger, the more informative the comparison.
     """
 
     left: str
@@ -52,12 +46,12 @@ class Comparison(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """Entities described by name=value evidence.
+    """Entities as vectors of name=value evidence.
 
     Args:
-        matrix: float32 CSR ``[N, columns]``, >= 0, rows of unit length or zero: the inner product of two rows is large
-            if the values agree. Left entities stand before right ones.
-        comparisons: what is compared, the most telling first.
+        matrix: float32 CSR ``[N, columns]``, >= 0, rows of unit length or zero; the inner product of two rows is large
+            if the values agree. Left entities come first.
+        comparisons: the compared attributes, the most informative first.
     """
 
     matrix: sparse.csr_matrix
@@ -65,29 +59,30 @@ class Evidence(NamedTuple):
 
 
 def value_evidence(task: AlignmentTask, *, top: int = 20_000) -> Evidence:
-    """Describe entities by the values of those attributes that both graphs share.
+    """Describe entities by the values of attributes that both graphs have.
 
-    Attributes are compared if they have the same name, or if the values of training links agree far more often than
-    chance has it (``LEAST_DEVIATIONS`` standard deviations); test and validation links are not looked at. Dates are
-    numbers of years. If the numbers of two attributes differ by a factor, as square metres and square kilometres do,
-    its median over the training links is the unit.
+    Two attributes are compared if they have the same name, or if their values agree on training links far more often
+    than by chance (``LEAST_DEVIATIONS`` standard deviations); test and validation links are not read. A date is
+    compared as a number of years. If the numbers of two attributes differ by a factor, as with square metres and square
+    kilometres, the median ratio over the training links converts the unit.
 
-    The numbers of a comparison, of both graphs together, fall into bins of equal frequency, from 4 to 1,024 of them,
-    each on two grids half a bin apart, and into those that are equal in 5 digits; texts are equal or not. A bin is a
-    column. The square of its weight at an entity is r (log 1/f - log 1/f'): what being in it says beyond being in the
-    coarser bin, f and f' being their frequencies, times the share r of training links that agree there beyond chance.
-    So the inner product of two entities is the sum over their attributes of the evidence that they agree, as in
-    record linkage, and a resolution that the graphs do not agree at weighs nothing.
+    The numbers of a comparison, of both graphs together, are put into bins of equal frequency, from 4 to 1,024 bins,
+    each on two grids that are shifted by half a bin, and finally into bins of numbers with the same 5 digits. Texts are
+    equal or not. Each bin is a column. The squared weight of a column at an entity is r (log 1/f - log 1/f'): the
+    information of the bin beyond that of the coarser bin, where f and f' are their frequencies, times the share r of
+    training links that agree in the bin beyond chance. The inner product of two entities is therefore the sum, over
+    their attributes, of the evidence that they agree, as in record linkage; a resolution at which the graphs do not
+    agree has weight 0.
 
     Args:
         task: the pair.
-        top: largest number of columns; those with the least weight in all go first.
+        top: largest number of columns; columns with the smallest total weight are dropped first.
 
     Source:
         Fellegi and Sunter, JASA 1969: agreement on a rare value weighs more, log(m / u).
     """
-    facts = _Facts.of(task)
-    pairs = _Pairs.of(facts, task.links.train + np.array([0, task.left.num_entities]))
+    facts = ValueFacts.of(task)
+    pairs = LinkedFacts.of(facts, task.links.train + np.array([0, task.left.num_entities]))
     names = (*task.left.attributes.names, *task.right.attributes.names)
     found = sorted(_compared(facts, pairs, names), key=lambda each: -each[0].gain)
     others: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
@@ -106,106 +101,8 @@ def value_evidence(task: AlignmentTask, *, top: int = 20_000) -> Evidence:
     return Evidence(_rows(entries, size, width, task.left.num_entities, top), tuple(kept))
 
 
-@dataclass(frozen=True)
-class _Facts:
-    """Facts with values of both graphs, sorted by entity; ``[F]`` each.
-
-    Args:
-        entity, attribute: those of the right graph count on after those of the left.
-        values: what is said.
-        starts: first fact of each entity, ``[N + 1]``.
-        place: of the facts of an attribute ``a`` as numbers, ``place[bounds[2a + 1]:bounds[2a + 2]]``, and as texts,
-            ``place[bounds[2a]:bounds[2a + 1]]``.
-    """
-
-    entity: IntArray
-    attribute: IntArray
-    values: Values
-    numeric: BoolArray
-    starts: IntArray
-    place: IntArray
-    bounds: IntArray
-    num_left: int
-
-    @staticmethod
-    def of(task: AlignmentTask) -> "_Facts":
-        left, right = task.left.attributes, task.right.attributes
-        entity = np.concatenate([left.entity, right.entity + task.left.num_entities])
-        attribute = np.concatenate([left.attribute, right.attribute + len(left.names)])
-        values = read_values((*left.values, *right.values))
-        order = np.argsort(entity, kind="stable")
-        order = order[values.kind[order] >= 0]
-        size = task.left.num_entities + task.right.num_entities
-        starts = np.concatenate([[0], np.bincount(entity[order], minlength=size).cumsum()])
-        entity, attribute = entity[order], attribute[order]
-        values = Values(values.kind[order], values.number[order], values.text[order], values.texts)
-        numeric = ~np.isnan(values.number)
-        group = 2 * attribute + numeric
-        counts = np.bincount(group, minlength=2 * (len(left.names) + len(right.names)))
-        bounds = np.concatenate([[0], counts.cumsum()])
-        place = np.argsort(group, kind="stable")
-        return _Facts(entity, attribute, values, numeric, starts, place, bounds, len(left.names))
-
-    def about(self, attribute: int, numeric: bool) -> IntArray:
-        """Facts of an attribute, as numbers or as texts."""
-        group = 2 * attribute + numeric
-        return self.place[self.bounds[group] : self.bounds[group + 1]]
-
-    def quantiles(self) -> Numbers:
-        """Where each number stands among those of its attribute, in (0, 1), equal ones at their mean; NaN for texts."""
-        order = np.lexsort((self.values.number, self.attribute))
-        order = order[self.numeric[order]]
-        fresh = np.diff(self.attribute[order], prepend=-1) != 0
-        runs = fresh | (np.diff(self.values.number[order], prepend=np.nan) != 0)
-        starts, firsts = np.flatnonzero(runs), np.flatnonzero(fresh)
-        run, kind = runs.cumsum() - 1, fresh.cumsum() - 1
-        sizes, lengths = np.diff(starts, append=len(order)), np.diff(firsts, append=len(order))
-        found = np.full(len(self.entity), np.nan)
-        found[order] = (starts[run] + sizes[run] / 2 - firsts[kind]) / lengths[kind]
-        return found
-
-
-@dataclass(frozen=True)
-class _Pairs:
-    """Facts of linked entities, each with each of its kind, sorted by pair of attributes and kind, then by link.
-
-    Args:
-        left, right: facts, ``[P]``.
-        key: pair of attributes and kind, ``[P]``.
-        link: number of the link, ``[P]``.
-    """
-
-    left: IntArray
-    right: IntArray
-    key: IntArray
-    link: IntArray
-
-    @staticmethod
-    def of(facts: _Facts, ends: IntArray) -> "_Pairs":
-        counts = np.minimum(facts.starts[ends + 1] - facts.starts[ends], FACTS_PER_ENTITY)
-        total = counts.prod(axis=1)
-        link = np.repeat(np.arange(len(ends)), total)
-        row, column = np.divmod(np.arange(len(link)) - np.repeat(total.cumsum() - total, total), counts[link, 1])
-        left, right = facts.starts[ends[link, 0]] + row, facts.starts[ends[link, 1]] + column
-        same = facts.numeric[left] == facts.numeric[right]
-        link, left, right = link[same], left[same], right[same]
-        key = _key(facts, facts.attribute[left], facts.attribute[right], facts.numeric[left])
-        order = np.lexsort((link, key))
-        return _Pairs(left[order], right[order], key[order], link[order])
-
-    def under(self, key: int) -> slice:
-        """Where the pairs of a key stand."""
-        first, last = np.searchsorted(self.key, [key, key + 1]).tolist()
-        return slice(first, last)
-
-
-def _key(facts: _Facts, left: IntArray | int, right: IntArray | int, numeric: BoolArray | bool) -> IntArray:
-    width = len(facts.bounds) // 2
-    return np.asarray((left * width + right) * 2 + numeric)
-
-
-def _agreeing(facts: _Facts, pairs: _Pairs) -> IntArray:
-    """Keys of attributes whose values agree on training links far more often than with right ends changed about."""
+def _agreeing(facts: ValueFacts, pairs: LinkedFacts) -> IntArray:
+    """Keys of attributes whose values agree on training links far more often than after a permutation of right ends."""
     if not len(pairs.key):
         return pairs.key
     quantiles = facts.quantiles()
@@ -225,14 +122,15 @@ def _agreeing(facts: _Facts, pairs: _Pairs) -> IntArray:
     chance = np.maximum(hits[1] / count, np.where(keys % 2, 2 * NEAR, LEAST_CHANCE))
     beyond = hits[0] - count * chance
     sure = beyond >= LEAST_DEVIATIONS * np.sqrt(count * chance * (1 - chance))
-    return keys[(hits[0] >= LEAST_AGREEING) & sure & (beyond > 0)]
+    agreeing: IntArray = keys[(hits[0] >= LEAST_AGREEING) & sure & (beyond > 0)]
+    return agreeing
 
 
 Columns = list[tuple[IntArray, IntArray, Numbers]]  # entity rows, bins, squares of weights
 
 
-def _compared(facts: _Facts, pairs: _Pairs, names: Sequence[str]) -> Iterator[tuple[Comparison, Columns]]:
-    """Every comparison of which training links, or equal names, say that it tells anything; and its columns."""
+def _compared(facts: ValueFacts, pairs: LinkedFacts, names: Sequence[str]) -> Iterator[tuple[Comparison, Columns]]:
+    """Informative comparisons of attributes with equal names or with agreement on training links; and their columns."""
     width = len(facts.bounds) // 2
     place = {name: facts.num_left + number for number, name in enumerate(names[facts.num_left :])}
     candidates = dict.fromkeys(
@@ -248,9 +146,9 @@ def _compared(facts: _Facts, pairs: _Pairs, names: Sequence[str]) -> Iterator[tu
         sides = facts.about(left, numeric), facts.about(right, numeric)
         if not min(map(len, sides)):
             continue
-        here = pairs.under(int(_key(facts, left, right, numeric)))
-        ends = pairs.left[here], pairs.right[here]
-        starts = np.flatnonzero(np.diff(pairs.link[here], prepend=-1))
+        positions = pairs.under(int(comparison_key(facts, left, right, numeric)))
+        ends = pairs.left[positions], pairs.right[positions]
+        starts = np.flatnonzero(np.diff(pairs.link[positions], prepend=-1))
         both = np.concatenate(sides)
         position[both] = np.arange(len(both))
         factor = _factor(*(facts.values.number[end] for end in ends)) if numeric else 1.0
@@ -258,13 +156,13 @@ def _compared(facts: _Facts, pairs: _Pairs, names: Sequence[str]) -> Iterator[tu
             scales = _scales(np.concatenate([facts.values.number[sides[0]], factor * facts.values.number[sides[1]]]))
         else:
             scales = [(np.unique(facts.values.text[both], return_inverse=True)[1], 1.0, None)]
-        belief = 0.5 if names[left] == names[right] else None
+        prior = 0.5 if names[left] == names[right] else None
         columns, shares, gain = [], [], 0.0
         surprisals: list[Numbers] = []
         for bins, part, coarser in scales:
             equal = bins[position[ends[0]]] == bins[position[ends[1]]]
             hits = int(np.logical_or.reduceat(equal, starts).sum()) if len(starts) else 0
-            share = _beyond_chance(bins, len(sides[0]), hits, len(starts), belief)
+            share = _beyond_chance(bins, len(sides[0]), hits, len(starts), prior)
             frequency = np.bincount(bins) / len(bins)
             surprisals.append(-np.log(frequency[bins]))
             known = 0.0 if coarser is None else np.max([surprisals[each] for each in coarser], axis=0)
@@ -278,7 +176,7 @@ def _compared(facts: _Facts, pairs: _Pairs, names: Sequence[str]) -> Iterator[tu
 
 
 def _factor(left: Numbers, right: Numbers) -> float:
-    """What turns right numbers into left ones: the median ratio, 1 if it is near to that."""
+    """Factor from right to left numbers: the median ratio, or 1 if the ratio is close to 1."""
     signs = left * right > 0
     if signs.sum() < LEAST_AGREEING:
         return 1.0
@@ -287,7 +185,7 @@ def _factor(left: Numbers, right: Numbers) -> float:
 
 
 def _scales(numbers: Numbers) -> list[tuple[IntArray, float, tuple[int, ...] | None]]:
-    """Bins of numbers at each resolution, their part of the weight, and which earlier bins are the coarser ones."""
+    """Bins of numbers at each resolution, their share of the weight, and the positions of the next coarser bins."""
     _, where, counts = np.unique(_rounded(numbers, SAME_DIGITS), return_inverse=True, return_counts=True)
     middle = ((counts.cumsum() - counts / 2) / len(numbers))[where]
     scales: list[tuple[IntArray, float, tuple[int, ...] | None]] = []
@@ -301,25 +199,29 @@ def _scales(numbers: Numbers) -> list[tuple[IntArray, float, tuple[int, ...] | N
 
 
 def _rounded(numbers: Numbers, digits: int) -> Numbers:
-    """To so many significant digits."""
+    """Numbers rounded to a number of significant digits."""
     size = np.floor(np.log10(np.abs(numbers), out=np.zeros_like(numbers), where=numbers != 0))
     step = 10.0 ** np.clip(digits - 1 - size, -300, 300)
-    return np.round(numbers * step) / step
+    rounded: Numbers = np.round(numbers * step) / step
+    return rounded
 
 
-def _beyond_chance(bins: IntArray, num_left: int, hits: int, links: int, belief: float | None) -> float:
-    """Share of the links whose ends fall into one bin, less what chance brings, in [0, 1]."""
+def _beyond_chance(bins: IntArray, num_left: int, hits: int, links: int, prior: float | None) -> float:
+    """Share of the links whose ends are in the same bin, corrected for chance, in [0, 1]."""
     size = int(bins.max()) + 1
     shares = [np.bincount(side, minlength=size) / len(side) for side in (bins[:num_left], bins[num_left:])]
     chance = float(shares[0] @ shares[1])
     if chance >= 1:
         return 0.0
-    share = (hits + BELIEF * (chance if belief is None else belief)) / (links + BELIEF)
+    share = (hits + PRIOR_LINKS * (chance if prior is None else prior)) / (links + PRIOR_LINKS)
     return max(0.0, (share - chance) / (1 - chance))
 
 
 def _rows(entries: Columns, size: int, width: int, num_left: int, top: int) -> sparse.csr_matrix:
-    """Unit rows of the ``top`` weightiest columns that both graphs have; of a repeated entry the largest counts."""
+    """Unit rows of the ``top`` columns with the largest total weight that both graphs have.
+
+    The largest of repeated entries counts.
+    """
     if not entries:
         return sparse.csr_matrix((size, 1), dtype=np.float32)
     rows, columns, squares = (np.concatenate(part) for part in zip(*entries, strict=True))
@@ -341,8 +243,3 @@ def _rows(entries: Columns, size: int, width: int, num_left: int, top: int) -> s
     lengths = np.sqrt(np.bincount(rows, squares, minlength=size))
     values = (np.sqrt(squares) / lengths[rows]).astype(np.float32)
     return sparse.csr_matrix((values, (rows, columns)), shape=(size, max(len(chosen), 1)))
-
-
-def value_table(task: AlignmentTask, *, top: int = 20_000) -> SparseTable:
-    """Values of both graphs as evidence, see ``value_evidence``: the closer the numbers, the larger the product."""
-    return SparseTable(value_evidence(task, top=top).matrix)

@@ -1,42 +1,79 @@
-"""Image vectors."""
+"""The modality ``image``: feature vectors of pictures."""
 
-from typing import Literal
+from dataclasses import replace
 
 import numpy as np
-import torch
 
 from ...compute.seeding import numpy_generator
 from ...errors import InputError
+from ...modalities import IMAGE
+from ...typing import BoolArray
+from ..kg import ImageTable, KnowledgeGraph
 from ..task import AlignmentTask
-from ..tensors.tables import DenseTable, _norms
-from .bags import _num_entities
-
-ImageFill = Literal["mask", "gaussian"]
+from ..tensors.tables import DenseTable, row_lengths
+from .config import FeatureConfig, ImageFill
+from .modality import Modality
 
 
 def image_table(task: AlignmentTask, *, fill: ImageFill = "mask", seed: int = 0) -> DenseTable:
-    """Image vectors of both graphs, each of unit length when it is taken; the two must have one width.
+    """Image vectors of both graphs, scaled to unit length when they are taken.
 
-    ``fill="gaussian"`` gives every entity without an image a random vector with the mean and deviation,
-    per dimension, of those that have one, and passes it off as observed, as the published codes do. It
-    makes a model worse than no images at all while fewer than about 60 % of the entities have one.
+    A vector of zeros counts as no image. ``fill="gaussian"`` gives every entity without an image a random vector with
+    the mean and standard deviation, per dimension, of the real ones, and counts it as observed, as the published codes
+    do. As long as fewer than about 60 % of the entities have an image, this makes a model worse than no images at all.
+
+    Args:
+        task: the pair.
+        fill: treatment of entities without an image.
+        seed: random seed of ``gaussian``.
+
+    Raises:
+        InputError: the features of the two graphs differ in width.
     """
     sides = [(graph.images, shift) for graph, shift in ((task.left, 0), (task.right, task.left.num_entities))]
     parts = [images.features for images, _ in sides if images is not None]
     dims = {part.shape[1] for part in parts}
     if len(dims) > 1:
         raise InputError(f"image features of both graphs must have one width, got {sorted(dims)}")
+    size = task.left.num_entities + task.right.num_entities
     rows = np.concatenate([images.rows + shift for images, shift in sides if images is not None])
-    norms = np.concatenate([_norms(part) for part in parts])
-    shown = norms > 0  # a vector of zeros is no image
+    lengths = np.concatenate([row_lengths(part) for part in parts])
+    real = lengths > 0
     if fill == "gaussian":
-        vectors = np.concatenate(parts)[shown]
-        gaps = np.setdiff1d(np.arange(_num_entities(task)), rows[shown])
+        vectors = np.concatenate(parts)[real]
+        gaps = np.setdiff1d(np.arange(size), rows[real])
         noise = numpy_generator(seed, "image noise").standard_normal((len(gaps), vectors.shape[1]), dtype=np.float32)
         parts = [vectors, vectors.mean(axis=0) + vectors.std(axis=0) * noise]
-        rows, norms = np.concatenate([rows[shown], gaps]), np.concatenate([norms[shown], _norms(parts[1])])
-        shown = np.ones(len(rows), bool)
-    table = DenseTable(rows, parts, _num_entities(task), divisor=np.maximum(norms, np.float32(1e-12)))
-    table.position[torch.from_numpy(rows[~shown])] = -1
-    table.observed = table.position >= 0
-    return table
+        rows, lengths = np.concatenate([rows[real], gaps]), np.concatenate([lengths[real], row_lengths(parts[1])])
+        real = np.ones(len(rows), bool)
+    position = np.full(size, -1)
+    position[rows[real]] = np.flatnonzero(real)
+    return DenseTable(position, parts, divisor=np.maximum(lengths, np.float32(1e-12)))
+
+
+def _present(graph: KnowledgeGraph) -> BoolArray:
+    found = np.zeros(graph.num_entities, dtype=bool)
+    if graph.images is not None:
+        found[graph.images.rows] = True
+    return found
+
+
+def _build(task: AlignmentTask, config: FeatureConfig, seed: int) -> DenseTable:
+    return image_table(task, fill=config.fill_images, seed=seed)
+
+
+def _without(graph: KnowledgeGraph, hidden: BoolArray) -> KnowledgeGraph:
+    if graph.images is None:
+        return graph
+    kept = ~hidden[graph.images.rows]
+    return replace(graph, images=ImageTable(graph.images.rows[kept], graph.images.features[kept]))
+
+
+MODALITY = Modality(
+    IMAGE,
+    _present,
+    _build,
+    without=_without,
+    gives_seeds=True,
+    hint="pass images= with a folder or table of pictures, or a file of features",
+)

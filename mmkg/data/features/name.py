@@ -1,57 +1,67 @@
-"""Names as n-grams, and as vectors of a text encoder."""
+"""The modality ``name``: character n-grams of entity names."""
 
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
-import torch
 
-from ..arrays.cache import cache_folder
+from ...modalities import NAME
+from ...typing import BoolArray
+from ..kg import KnowledgeGraph
 from ..task import AlignmentTask
-from ..tensors.tables import DenseTable, SparseTable, _norms
-from .bags import _num_entities
+from ..tensors.tables import SparseTable
+from .config import FeatureConfig
+from .modality import Modality
 from .ngrams import ngram_matrix
-from .text import TextForm, encode_texts, normalized, text_encoder
+from .text_encoder import TextForm, normalized
 
 
 def name_table(
     task: AlignmentTask, *, sizes: Sequence[int] = (1, 2, 3), top: int = 10_000, form: TextForm = "nfkc"
 ) -> SparseTable:
-    """Character n-grams of the names of both graphs in a Unicode form, TF-IDF weighted, rows of unit length."""
-    texts = _names(task)
+    """Character n-grams of the names of both graphs, TF-IDF weighted, rows of unit length.
+
+    Args:
+        task: the pair.
+        sizes: lengths of the n-grams.
+        top: largest number of columns.
+        form: Unicode form, see ``normalized``.
+    """
+    texts = names_of(task)
     if form != "plain":
         texts = [text if text is None else normalized(text, form).casefold() for text in texts]
     return SparseTable(ngram_matrix(texts, sizes=sizes, top=top))
 
 
-def text_table(
-    task: AlignmentTask, encoder: str, *, form: TextForm = "nfkc", cache: str | Path | None = None
-) -> DenseTable:
-    """Names of both graphs by word vectors or a sentence model, of unit length; equal names share a vector.
-
-    Args:
-        task: the pair.
-        encoder: see ``text_encoder``.
-        form: see ``normalized``.
-        cache: folder in which vectors are kept; ``None`` = that of the user, empty = nowhere.
-
-    Raises:
-        InputError: there is no such encoder, or it is damaged.
-        MissingPackageError: it needs a package that is not installed.
-    """
-    texts = [None if text is None else normalized(text, form) or None for text in _names(task)]
-    distinct = {text: number for number, text in enumerate(dict.fromkeys(text for text in texts if text is not None))}
-    folder = cache_folder() / "text" if cache is None else Path(cache) if cache else None
-    vectors = encode_texts(list(distinct), text_encoder(encoder), cache=folder)
-    norms = _norms(vectors)
-    table = DenseTable(
-        np.empty(0, np.int64), vectors, _num_entities(task), divisor=np.maximum(norms, np.float32(1e-12))
-    )
-    which = np.array([-1 if text is None else distinct[text] for text in texts], np.int64)
-    table.position = torch.from_numpy(np.where((which >= 0) & (norms > 0)[which], which, -1))
-    table.observed = table.position >= 0
-    return table
-
-
-def _names(task: AlignmentTask) -> list[str | None]:
+def names_of(task: AlignmentTask) -> list[str | None]:
+    """Names of the entities of both graphs, left ones first; ``None`` where an entity has none."""
     return [text for graph in (task.left, task.right) for text in (graph.names or [None] * graph.num_entities)]
+
+
+def has_name(graph: KnowledgeGraph) -> BoolArray:
+    """Whether each entity has a name that is not empty, bool ``[n]``."""
+    if graph.names is None:
+        return np.zeros(graph.num_entities, dtype=bool)
+    return np.fromiter((bool(name) for name in graph.names), bool, graph.num_entities)
+
+
+def _build(task: AlignmentTask, config: FeatureConfig, seed: int) -> SparseTable:
+    return name_table(task, sizes=config.ngram_sizes, top=config.top_ngrams, form=config.name_form)
+
+
+def _without(graph: KnowledgeGraph, hidden: BoolArray) -> KnowledgeGraph:
+    if graph.names is None:
+        return graph
+    names = tuple(None if gone else name for name, gone in zip(graph.names, hidden.tolist(), strict=True))
+    return replace(graph, names=names)
+
+
+MODALITY = Modality(
+    NAME,
+    has_name,
+    _build,
+    without=_without,
+    gives_seeds=True,
+    reads_names=True,
+    hint="pass names= with a JSON list of [id, [word, ...]]",
+)

@@ -17,9 +17,9 @@ def ngram_matrix(
 ) -> sparse.csr_matrix:
     """TF-IDF weighted character n-grams of lower-cased words.
 
-    Words are cut at white space and framed by one space on each side, so that an n-gram knows where a
-    word begins and ends. An n-gram stays if two texts hold it; of those the ``top`` most common stay.
-    Weight: (1 + log count) * log(number of texts / texts that hold it), rows scaled to unit length.
+    Words are split at white space and padded with one space on each side, so that n-grams mark the beginning and the
+    end of a word. An n-gram is kept if at least two texts contain it; of these, the ``top`` most common are kept.
+    Weight: (1 + log count) * log(number of texts / number of texts that contain it); rows are scaled to unit length.
 
     Args:
         texts: one text per row; ``None`` and blank texts give an empty row.
@@ -27,7 +27,7 @@ def ngram_matrix(
         top: largest number of columns.
 
     Returns:
-        float32 CSR ``[len(texts), columns]``, columns from the most common n-gram down.
+        float32 CSR ``[len(texts), columns]``, columns sorted from the most to the least common n-gram.
 
     Raises:
         UsageError: a size is not 1, 2 or 3.
@@ -36,23 +36,28 @@ def ngram_matrix(
         raise UsageError(f"n-gram sizes must be 1, 2 or 3, got {tuple(sizes)}")
     blocks = [_count(texts[start : start + BLOCK_TEXTS], sizes) for start in range(0, len(texts), BLOCK_TEXTS)]
     vocabulary, place = np.unique(np.concatenate([keys for keys, _ in blocks]), return_inverse=True)
-    places = np.split(place, np.cumsum([len(keys) for keys, _ in blocks[:-1]]))
+    positions = np.split(place, np.cumsum([len(keys) for keys, _ in blocks[:-1]]))
     holders = np.zeros(len(vocabulary), np.int64)
-    for (_, counts), here in zip(blocks, places, strict=True):
-        holders[here] += np.bincount(counts.indices, minlength=len(here))
+    for (_, counts), position in zip(blocks, positions, strict=True):
+        holders[position] += np.bincount(counts.indices, minlength=len(position))
     order = np.argsort(-holders, kind="stable")
     order = order[holders[order] >= 2][:top]
     if len(order) == 0:
         return sparse.csr_matrix((len(texts), 1), dtype=np.float32)
     column = np.full(len(vocabulary), -1)
     column[order] = np.arange(len(order))
-    inverse_frequency = np.log(len(texts) / holders[order]) + 1e-6  # an n-gram that all texts hold keeps a trace
-    parts = [_weigh(counts, column[here], inverse_frequency) for (_, counts), here in zip(blocks, places, strict=True)]
+    inverse_frequency = (
+        np.log(len(texts) / holders[order]) + 1e-6
+    )  # an n-gram that all texts contain keeps a small weight
+    parts = [
+        _weigh(counts, column[position], inverse_frequency)
+        for (_, counts), position in zip(blocks, positions, strict=True)
+    ]
     return sparse.csr_matrix(sparse.vstack(parts, format="csr"))
 
 
 def _count(texts: Sequence[str | None], sizes: Sequence[int]) -> tuple[IntArray, sparse.csr_matrix]:
-    """Keys of the n-grams of some texts, ascending, and how often each text holds each."""
+    """Keys of the n-grams of some texts, ascending, and the count of each in each text."""
     framed = [f" {' '.join((text or '').lower().split())} " for text in texts]
     lengths = np.fromiter(map(len, framed), np.int64, count=len(framed))
     points = np.frombuffer("".join(framed).encode("utf-32-le", "surrogatepass"), dtype=np.uint32).astype(np.int64)
@@ -66,7 +71,7 @@ def _count(texts: Sequence[str | None], sizes: Sequence[int]) -> tuple[IntArray,
 
 
 def _windows(points: IntArray, row: IntArray, size: int) -> tuple[IntArray, IntArray]:
-    """64-bit key and row of every window of ``size`` code points; a space may only be its first or last."""
+    """64-bit key and row of every window of ``size`` code points; only its first or last may be a space."""
     count = max(len(points) - size + 1, 0)
     key = np.zeros(count, dtype=np.int64)
     spaces = np.zeros(count, dtype=np.int64)
@@ -82,7 +87,7 @@ def _windows(points: IntArray, row: IntArray, size: int) -> tuple[IntArray, IntA
 
 
 def _weigh(counts: sparse.csr_matrix, column: IntArray, inverse_frequency: np.ndarray) -> sparse.csr_matrix:
-    """TF-IDF weights in rows of unit length; ``column`` is the new place of each column, -1 = left out."""
+    """TF-IDF weights in rows of unit length; ``column`` is the new position of each column, -1 = dropped."""
     columns = column[counts.indices]
     kept = columns >= 0
     rows = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))[kept]

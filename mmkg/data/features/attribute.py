@@ -1,0 +1,119 @@
+"""The modality ``attribute``: which attributes an entity has, and which frequent values of these."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import compress
+
+import numpy as np
+from torch import Tensor
+
+from ...modalities import ATTRIBUTE
+from ...typing import BoolArray, IntArray
+from ..kg import AttributeTriples, KnowledgeGraph
+from ..task import AlignmentTask
+from ..tensors.tables import SparseTable
+from .bags import bag_table, merged_labels
+from .config import FeatureConfig
+from .matrices import whole_table
+from .modality import Modality
+
+
+def attribute_bag(
+    task: AlignmentTask, *, top: int = 1000, values: bool = True, all_observed: bool = False
+) -> SparseTable:
+    """Whether an entity has each of the ``top`` most frequent attributes, 0 or 1.
+
+    With ``values``, a pair name=value is an attribute of its own if at least two entities of *each* graph share it
+    (a category). Values that identify a single entity are left to the modality ``value``. For data without values
+    this is the published feature.
+
+    Args:
+        task: the pair.
+        top: largest number of columns.
+        values: whether shared name=value pairs count as attributes.
+        all_observed: whether an entity without these attributes counts as observed.
+
+    Source: EVA, MCLEA and MEAformer codes (``load_attr``) for the names.
+    """
+    left, right = task.left.attributes, task.right.attributes
+    labels, columns = merged_labels(left.names, right.names)
+    sides = [(left, columns[0], 0), (right, columns[1], task.left.num_entities)]
+    rows = np.concatenate([facts.entity + shift for facts, _, shift in sides])
+    kinds = np.concatenate([column[facts.attribute] for facts, column, _ in sides])
+    if values:
+        texts = (*left.values, *right.values)
+        value_labels, value_rows, value_kinds = _shared_values(rows, kinds, task.left.num_entities, texts, labels)
+        rows = np.concatenate([rows, value_rows])
+        kinds = np.concatenate([kinds, value_kinds + len(labels)])
+        labels = [*labels, *value_labels]
+    size = task.left.num_entities + task.right.num_entities
+    return bag_table(rows, kinds, labels, size, top=top, binary=True, all_observed=all_observed)
+
+
+def _shared_values(
+    rows: IntArray, kinds: IntArray, num_left: int, texts: Sequence[str | None], labels: Sequence[str]
+) -> tuple[list[str], IntArray, IntArray]:
+    """Labels, entity rows and columns of the name=value pairs that at least two entities of each graph share.
+
+    Labels are in order of first appearance.
+    """
+    distinct = {text: number for number, text in enumerate(dict.fromkeys(texts))}
+    if not distinct.keys() - {None}:
+        return [], np.empty(0, np.int64), np.empty(0, np.int64)
+    codes = np.fromiter(map(distinct.__getitem__, texts), np.int64, len(texts))
+    with_value = np.flatnonzero(codes != distinct[None]) if None in distinct else np.arange(len(texts))
+    pairs, first, tokens = np.unique(
+        kinds[with_value] * len(distinct) + codes[with_value], return_index=True, return_inverse=True
+    )
+    size = int(rows.max()) + 1
+    facts = np.unique(tokens * size + rows[with_value])
+    tokens, owners = np.divmod(facts, size)
+    counts = [np.bincount(tokens[side], minlength=len(pairs)) for side in (owners < num_left, owners >= num_left)]
+    kept = np.flatnonzero((counts[0] >= 2) & (counts[1] >= 2))
+    kept = kept[np.argsort(first[kept])]
+    column = np.full(len(pairs), -1)
+    column[kept] = np.arange(len(kept))
+    chosen = column[tokens] >= 0
+    places = with_value[first[kept]].tolist()
+    names = [f"{labels[kinds[place]]}={texts[place]}" for place in places]
+    return names, owners[chosen], column[tokens[chosen]]
+
+
+def _present(graph: KnowledgeGraph) -> BoolArray:
+    found = np.zeros(graph.num_entities, dtype=bool)
+    found[graph.attributes.entity] = True
+    return found
+
+
+def _build(task: AlignmentTask, config: FeatureConfig, seed: int) -> SparseTable:
+    return attribute_bag(
+        task,
+        top=config.top_attributes,
+        values=config.attribute_values,
+        all_observed=config.empty_bags == "observed",
+    )
+
+
+def _matrices(task: AlignmentTask, config: FeatureConfig) -> dict[str, Tensor]:
+    """All attributes, whatever ``top_attributes`` is: rare columns do no harm where no weights are learned for them."""
+    top = len(task.left.attributes) + len(task.right.attributes)
+    return {"attributes": whole_table(attribute_bag(task, top=top, values=config.attribute_values))}
+
+
+def _without(graph: KnowledgeGraph, hidden: BoolArray) -> KnowledgeGraph:
+    facts = graph.attributes
+    kept = ~hidden[facts.entity]
+    values = tuple(compress(facts.values, kept))
+    types = None if facts.types is None else tuple(compress(facts.types, kept))
+    attributes = AttributeTriples(facts.entity[kept], facts.attribute[kept], facts.names, values, types)
+    return replace(graph, attributes=attributes)
+
+
+MODALITY = Modality(
+    ATTRIBUTE,
+    _present,
+    _build,
+    matrices=_matrices,
+    without=_without,
+    hint="add attr_triples_{k} (URI, attribute, value) or training_attrs_{k} (URI, attribute, ...)",
+)

@@ -1,0 +1,69 @@
+"""The modality ``relation``: which relations an entity takes part in."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...modalities import RELATION
+from ...typing import BoolArray
+from ..kg import KnowledgeGraph
+from ..task import AlignmentTask
+from ..tensors.tables import SparseTable
+from .bags import bag_table, merged_labels
+from .config import FeatureConfig
+from .matrices import count_matrix, distinct_triples
+from .modality import Modality
+
+
+def relation_bag(task: AlignmentTask, *, top: int = 1000, all_observed: bool = False) -> SparseTable:
+    """Counts of the ``top`` most frequent relations of both graphs at each entity, as head or as tail.
+
+    Relations with equal labels share a column. Counts are raw; ties of frequency keep the order of appearance.
+
+    Args:
+        task: the pair.
+        top: largest number of columns.
+        all_observed: whether an entity without these relations counts as observed.
+
+    Source: EVA, MCLEA and MEAformer codes (``load_relation``).
+    """
+    labels, columns = merged_labels(task.left.relations, task.right.relations)
+    triples = [task.left.triples, task.right.triples]
+    kinds = np.concatenate([columns[side][t[:, 1]] for side, t in enumerate(triples)])
+    shift = task.left.num_entities
+    heads = np.concatenate([triples[0][:, 0], triples[1][:, 0] + shift])
+    tails = np.concatenate([triples[0][:, 2], triples[1][:, 2] + shift])
+    return bag_table(
+        np.concatenate([heads, tails]),
+        np.concatenate([kinds, kinds]),
+        labels,
+        shift + task.right.num_entities,
+        top=top,
+        binary=False,
+        all_observed=all_observed,
+    )
+
+
+def _present(graph: KnowledgeGraph) -> BoolArray:
+    found = np.zeros(graph.num_entities, dtype=bool)
+    found[graph.triples[:, 0]] = True
+    found[graph.triples[:, 2]] = True
+    return found
+
+
+def _build(task: AlignmentTask, config: FeatureConfig, seed: int) -> SparseTable:
+    return relation_bag(task, top=config.top_relations, all_observed=config.empty_bags == "observed")
+
+
+def _matrices(task: AlignmentTask, config: FeatureConfig) -> dict[str, Tensor]:
+    triples, num_relations = distinct_triples(task)
+    head, relation, tail = triples
+    shape = (task.left.num_entities + task.right.num_entities, max(num_relations, 1))
+    return {
+        "heads": count_matrix(head, relation, shape),
+        "tails": count_matrix(tail, relation, shape),
+        "triples": torch.from_numpy(triples),
+    }
+
+
+MODALITY = Modality(RELATION, _present, _build, matrices=_matrices)

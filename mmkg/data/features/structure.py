@@ -1,0 +1,44 @@
+"""The modality ``structure``: which entities are joined by triples."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...modalities import STRUCTURE
+from ...typing import BoolArray
+from ..kg import KnowledgeGraph
+from ..task import AlignmentTask
+from ..tensors.adjacency import adjacency
+from ..tensors.graph import EntityGraph
+from .config import FeatureConfig
+from .matrices import count_matrix, distinct_triples
+from .modality import Modality
+
+
+def entity_graph(task: AlignmentTask) -> EntityGraph:
+    """The triples of both graphs; relations with equal labels stay apart."""
+    num_left = task.left.num_entities
+    shift = np.array([num_left, len(task.left.relations), num_left])
+    triples = np.concatenate([task.left.triples, task.right.triples + shift])
+    edge_index, edge_weight = adjacency(triples, num_left + task.right.num_entities)
+    linked = torch.from_numpy(np.concatenate([task.left.has_triple, task.right.has_triple]))
+    num_relations = len(task.left.relations) + len(task.right.relations)
+    return EntityGraph(edge_index, edge_weight, linked, triples, num_relations)
+
+
+def _present(graph: KnowledgeGraph) -> BoolArray:
+    return graph.has_triple
+
+
+def _build(task: AlignmentTask, config: FeatureConfig, seed: int) -> EntityGraph:
+    return entity_graph(task)
+
+
+def _matrices(task: AlignmentTask, config: FeatureConfig) -> dict[str, Tensor]:
+    size = task.left.num_entities + task.right.num_entities
+    (head, _, tail), _ = distinct_triples(task)
+    rows, cols = np.concatenate([head, tail]), np.concatenate([tail, head])
+    return {"neighbors": count_matrix(rows, cols, (size, size))}
+
+
+MODALITY = Modality(STRUCTURE, _present, _build, matrices=_matrices)
