@@ -17,7 +17,7 @@ from ..fusion import FusionOutput, GlobalFusion
 from ..losses import hard_negatives
 from ..modalities import STRUCTURE
 from .model import AlignmentModel
-from .parts import MakeEncoder, MakeFill, encoders_of, fill_of, joint_terms
+from .parts import MakeEncoder, MakeFill, check_parts, encoders_of, fill_of, joint_terms
 from .registry import ModelEntry
 
 
@@ -49,6 +49,9 @@ class DualAMNConfig:
     fill: str = "none"
     encoder: str = "linear"
     joint_loss: str = ""
+
+    def __post_init__(self) -> None:
+        check_parts(self)
 
 
 class DualAMN(AlignmentModel):

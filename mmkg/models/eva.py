@@ -14,7 +14,7 @@ from ..losses import nca
 from ..modalities import IMAGE, STRUCTURE
 from .mclea import TRAINING
 from .model import AlignmentModel
-from .parts import MakeEncoder, MakeFill, encoders_of, fill_of, joint_terms
+from .parts import MakeEncoder, MakeFill, check_parts, encoders_of, fill_of, joint_terms
 from .registry import ModelEntry
 
 
@@ -44,6 +44,9 @@ class EVAConfig:
     fill: str = "none"
     encoder: str = "linear"
     joint_loss: str = ""
+
+    def __post_init__(self) -> None:
+        check_parts(self)
 
 
 class EVA(AlignmentModel):

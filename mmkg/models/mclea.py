@@ -13,7 +13,7 @@ from ..fusion import AddedTag, FusionOutput, GlobalFusion, joint_scale
 from ..losses import UncertaintyWeights, shared_icl_ial
 from ..modalities import STRUCTURE
 from .model import AlignmentModel
-from .parts import MakeEncoder, MakeFill, encoders_of, fill_of, joint_terms
+from .parts import MakeEncoder, MakeFill, check_parts, encoders_of, fill_of, joint_terms
 from .registry import ModelEntry
 
 TRAINING = {  # of the official code; the learning rate is the default of TrainingConfig
@@ -62,6 +62,9 @@ class MCLEAConfig:
     encoder: str = "linear"
     joint_loss: str = ""
     paper_compat: bool = False
+
+    def __post_init__(self) -> None:
+        check_parts(self)
 
 
 class MCLEA(AlignmentModel):

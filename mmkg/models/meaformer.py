@@ -13,7 +13,7 @@ from ..fusion import AddedTag, CrossModalBlock, FusionOutput, MetaModalityFusion
 from ..losses import UncertaintyWeights, shared_icl
 from ..modalities import STRUCTURE
 from .model import AlignmentModel
-from .parts import MakeEncoder, MakeFill, encoders_of, fill_of, joint_terms
+from .parts import MakeEncoder, MakeFill, check_parts, encoders_of, fill_of, joint_terms
 from .registry import ModelEntry
 
 
@@ -51,6 +51,9 @@ class MEAformerConfig:
     tag: bool = False
     encoder: str = "linear"
     joint_loss: str = ""
+
+    def __post_init__(self) -> None:
+        check_parts(self)
 
 
 class MEAformer(AlignmentModel):

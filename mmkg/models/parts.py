@@ -1,7 +1,7 @@
 """Parts that a model can take by name or as an object: encoders, the fill for missing modalities, a further loss."""
 
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from torch import Tensor, nn
 
@@ -27,6 +27,34 @@ def part(what: str, choice: str | T, known: Mapping[str, T]) -> T:
     if choice not in known:
         raise UsageError(f"unknown {what} {choice!r}; {nearest(choice, known)}")
     return known[choice]
+
+
+class Parts(Protocol):
+    """The settings by which models name their parts."""
+
+    @property
+    def encoder(self) -> str:
+        """Name in ``mmkg.encoders.ENCODERS``."""
+
+    @property
+    def fill(self) -> str:
+        """Name in ``mmkg.fusion.FILLS``."""
+
+    @property
+    def joint_loss(self) -> str:
+        """Name in ``mmkg.losses.LOSSES``, or empty."""
+
+
+def check_parts(config: Parts) -> None:
+    """Refuse names that nobody registered.
+
+    Raises:
+        UsageError: no part has that name; the message holds the nearest one.
+    """
+    part("encoder", config.encoder, ENCODERS)
+    part("fill", config.fill, FILLS)
+    if config.joint_loss:
+        part("loss", config.joint_loss, LOSSES)
 
 
 def encoders_of(encoder: str | MakeEncoder, dims: Mapping[str, int], widths: Mapping[str, int]) -> EncoderBundle:
