@@ -120,7 +120,6 @@ def sweep(
     from ..sentiment.policy import MissingPolicy
     from ..sentiment.sweeping import combinations_of
     from ..sentiment.sweeping import sweep as run
-    from ..sentiment.training import chosen
 
     options.take_only(SWEPT, "sweep")
     policies = [] if missing == SETS else MissingPolicy.parse_sweep(missing)
@@ -130,7 +129,7 @@ def sweep(
     given = _read(data, experiment)
     found = run(
         given,
-        policies or combinations_of(chosen(given, experiment).learnable().names),
+        policies or combinations_of(given.select(experiment.data.modalities or given.names).learnable().names),
         experiment=experiment,
         seeds=range(seeds),
         ways=train.split(","),

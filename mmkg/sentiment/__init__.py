@@ -1,4 +1,4 @@
-"""SENTIMENT: text, audio and vision with parts missing, on the fusion core of the aligners.
+"""SENTIMENT: predict sentiment from text, audio and vision with missing parts, with the fusion modules of the aligners.
 
 Names are imported when they are first used, as in ``mmkg``.
 """
@@ -9,19 +9,24 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .config import SentimentDataConfig, SentimentExperiment
     from .data import SentimentData, SentimentSplit
+    from .model import SentimentModel
     from .policy import MissingPolicy
     from .readers.mmsa import read_mmsa, write_mmsa
     from .readers.planted import synthetic
     from .readers.sources import load
+    from .registry import MODELS, ModelEntry
     from .result import SentimentResult
     from .sweeping import sweep
     from .training import evaluate, fit, predict
 
 _HOME = {
+    "MODELS": ".registry",
     "MissingPolicy": ".policy",
+    "ModelEntry": ".registry",
     "SentimentData": ".data",
     "SentimentDataConfig": ".config",
     "SentimentExperiment": ".config",
+    "SentimentModel": ".model",
     "SentimentResult": ".result",
     "SentimentSplit": ".data",
     "evaluate": ".training",
@@ -35,10 +40,13 @@ _HOME = {
 }
 
 __all__ = [
+    "MODELS",
     "MissingPolicy",
+    "ModelEntry",
     "SentimentData",
     "SentimentDataConfig",
     "SentimentExperiment",
+    "SentimentModel",
     "SentimentResult",
     "SentimentSplit",
     "evaluate",

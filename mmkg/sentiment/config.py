@@ -1,20 +1,20 @@
-"""Everything that decides a sentiment run but the data themselves."""
+"""Configuration of a sentiment run: everything that determines it, except the data."""
 
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import tomli_w
+from pydantic import Field
 
-from ..config.parse import check_keys, check_seed, parse, plain
-from ..errors import check_model
+from ..config.parse import check_keys, check_seed, configuration, parse, plain
+from ..errors import UsageError, check_model
 from ..training.config import TrainingConfig
 from .policy import MissingPolicy
-from .tate import TATEConfig
-from .tfr_net import TFRNetConfig
+from .registry import MODELS
 
-MODEL_CONFIGS: dict[str, type[Any]] = {"tfr-net": TFRNetConfig, "tate": TATEConfig}
+DEFAULT_MODEL = "tfr-net"
 TRAINING = TrainingConfig(
     epochs=15,
     batch_size=32,
@@ -28,40 +28,48 @@ TRAINING = TrainingConfig(
 )
 
 
+@configuration
 @dataclass(frozen=True)
 class SentimentDataConfig:
     """How data are read.
 
     Args:
-        context: csv of utterances: how many on either side a sample sees.
-        valid_ratio: csv of utterances: share of the training videos that validate.
-        split_seed: of that choice, and of the synthetic data.
-        label_range: MMSA: lowest and highest label; by default [-1, 1] if no label is beyond, else [-3, 3].
-        modalities: which to use; empty = all.
+        context: csv of utterances: number of neighbouring utterances that a sample sees on either side.
+        valid_ratio: csv of utterances: share of the training videos that become the validation split, in [0, 1).
+        split_seed: random seed of the validation split, and of synthetic data.
+        label_range: MMSA files: lowest and highest label; by default [-1, 1] if it contains all labels, else [-3, 3].
+        modalities: names of the modalities to use; empty = all.
+
+    Raises:
+        UsageError: a value out of range.
     """
 
-    context: int = 3
-    valid_ratio: float = 0.15
-    split_seed: int = 0
+    context: Annotated[int, Field(ge=0)] = 3
+    valid_ratio: Annotated[float, Field(ge=0, lt=1)] = 0.15
+    split_seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     label_range: tuple[float, float] | None = None
     modalities: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class SentimentExperiment:
-    """A run.
+    """Configuration of a run.
 
     Args:
-        model: ``tfr-net`` or ``tate``.
-        seed: of weights, order, dropout, and of what goes missing unless ``missing.seed`` says otherwise.
-        data: how to read.
-        missing: what is missing in training, validation and test.
-        options: of the model.
+        model: name in ``MODELS`` of ``mmkg.sentiment.registry``, e.g. ``tfr-net`` or ``tate``.
+        seed: random seed of initial weights, sample order and dropout, and of the missing parts if ``missing.seed``
+            is 0.
+        data: how the data are read.
+        missing: which parts are missing in training, validation and test.
+        options: configuration of the model, an instance of its config class; ``None`` = its defaults.
         training: schedule and optimiser.
-        pretraining: of the teacher on complete data, for models that have one.
+        pretraining: schedule and optimiser of the teacher on complete data, for models that use one.
+
+    Raises:
+        UsageError: an unknown model, a seed out of range, or a training setting that only aligners have.
     """
 
-    model: str = "tfr-net"
+    model: str = DEFAULT_MODEL
     seed: int = 0
     data: SentimentDataConfig = field(default_factory=SentimentDataConfig)
     missing: MissingPolicy = field(default_factory=MissingPolicy)
@@ -70,16 +78,38 @@ class SentimentExperiment:
     pretraining: TrainingConfig = TRAINING
 
     def __post_init__(self) -> None:
+        check_model(self.model, MODELS)
+        check_seed(self.seed)
+        for section in ("training", "pretraining"):
+            config: TrainingConfig = getattr(self, section)
+            if config.fanout or config.precision != "float32":
+                raise UsageError(
+                    f"{section}.fanout and {section}.precision apply to aligners only; leave them out for sentiment"
+                )
         if self.options is None:
-            object.__setattr__(self, "options", MODEL_CONFIGS[self.model]())
+            object.__setattr__(self, "options", MODELS[self.model].config())
 
     @property
     def policy(self) -> MissingPolicy:
-        """What is missing, with the seed of the run where the policy has none."""
-        return self.missing if self.missing.seed else self.missing.with_seed(self.seed)
+        """What is missing, drawn with the seed of the run if the policy has none of its own."""
+        return self.policy_for(None)
+
+    def policy_for(self, missing: MissingPolicy | str | None) -> MissingPolicy:
+        """A policy for this run.
+
+        Args:
+            missing: a policy or its text, see ``MissingPolicy.parse``; ``None`` = that of the experiment.
+
+        Returns:
+            The policy, with the seed of the run if its own seed is 0.
+        """
+        if isinstance(missing, str):
+            missing = MissingPolicy.parse(missing)
+        policy = self.missing if missing is None else missing
+        return policy if policy.seed else policy.with_seed(self.seed)
 
     def to_dict(self) -> dict[str, Any]:
-        """Nested plain values, ``None`` left out; ``of`` reads them back."""
+        """Nested plain values without ``None``; ``of`` reads them back."""
         sections = {f.name: plain(asdict(getattr(self, f.name))) for f in dataclasses.fields(self)[2:]}
         return {"model": self.model, "seed": self.seed, **sections}
 
@@ -89,17 +119,17 @@ class SentimentExperiment:
 
     @staticmethod
     def of(values: Mapping[str, Any]) -> "SentimentExperiment":
-        """From nested plain values; what is not given keeps its default.
+        """Build an experiment from nested plain values; missing keys keep their defaults.
 
         Raises:
-            UsageError: an unknown key, model or value; the message names the key and the nearest one.
+            UsageError: an unknown key, model or value; the message names the key and the nearest known one.
         """
         check_keys(values, [f.name for f in dataclasses.fields(SentimentExperiment)])
-        model = check_model(str(values.get("model", "tfr-net")), MODEL_CONFIGS)
-        defaults = {"data": SentimentDataConfig(), "missing": MissingPolicy(), "options": MODEL_CONFIGS[model]()}
+        model = check_model(str(values.get("model", DEFAULT_MODEL)), MODELS)
+        defaults = {"data": SentimentDataConfig(), "missing": MissingPolicy(), "options": MODELS[model].config()}
         defaults |= {"training": TRAINING, "pretraining": TRAINING}
         return SentimentExperiment(
             model=model,
-            seed=check_seed(values.get("seed", 0)),
+            seed=values.get("seed", 0),
             **{name: parse(default, values.get(name, {}), name) for name, default in defaults.items()},
         )

@@ -1,4 +1,4 @@
-"""Figures over a rate of what is missing or over sets of modalities, several seeds each: table, area, plot."""
+"""Metrics over rates of missing parts or over sets of modalities, several seeds each: table, areas, charts."""
 
 import csv
 import io
@@ -24,7 +24,7 @@ WAYS = {
 }
 SHOWN = ("mae", "corr", "acc2_has0", "acc2_non0", "f1_non0", "acc7", "accuracy", "macro_f1")
 CHARTED = ("mae", "corr", "acc2_non0", "accuracy")
-Patterns = dict[str, dict[str, float]]  # as of Answers.by_pattern
+Patterns = dict[str, dict[str, float]]  # metrics by pattern, see Answers.by_pattern
 STYLE = (
     "body{font:14px sans-serif;margin:2em;max-width:60em}svg{width:30em}text{font-size:11px;fill:#555}"
     ".grid{stroke:#ddd}.series{fill:none;stroke:#2563eb;stroke-width:2}.mark{fill:#2563eb}.value{fill:#111}"
@@ -34,16 +34,17 @@ STYLE = (
 
 @dataclass(frozen=True)
 class SweepRow:
-    """One rate, or one set of modalities, under one way of training.
+    """Metrics at one rate, or for one set of modalities, with one way of training.
 
     Args:
-        way: ``each``: trained with what is missing in the test; ``complete``: trained once, with nothing missing;
-            ``mixed``: trained once, at mixed rates.
-        missing: in test, in words.
-        rate: of what is missing in test; ``None`` of a set of modalities.
-        runs: test figures of each seed.
-        patterns: by split, of each seed the figures by what a sample lacks (``Answers.by_pattern``), if asked for.
-        recalibrated: whether the scores were set right by the inputs of their split.
+        way: ``each``: trained with the parts missing that are missing in the test; ``complete``: trained once on
+            complete data; ``mixed``: trained once at mixed rates.
+        missing: what is missing in the test, in words.
+        rate: rate of missing parts in the test; ``None`` for a set of modalities.
+        runs: test metrics of each seed.
+        patterns: metrics of each seed by the modalities that samples lack (``Answers.by_pattern``), by split; empty if
+            they were not computed.
+        recalibrated: whether the scores were recalibrated on the inputs of their split.
     """
 
     way: str
@@ -55,36 +56,36 @@ class SweepRow:
 
     @property
     def curve(self) -> str:
-        """Name of the curve that it is of, e.g. ``each, recalibrated``."""
+        """Name of the curve that the row belongs to, e.g. ``each, recalibrated``."""
         return self.way + ", recalibrated" * self.recalibrated
 
     @property
     def title(self) -> str:
-        """The same for people."""
+        """Title of the curve."""
         return WAYS[self.way] + ", recalibrated" * self.recalibrated
 
     def pattern_means(self) -> list[dict[str, Any]]:
-        """By split and pattern, means over the seeds that have samples of it."""
+        """Mean metrics by split and pattern, over the seeds that have samples with this pattern."""
         found = []
         for split, runs in self.patterns.items():
             names = sorted(
                 {name for run in runs for name in run}, key=lambda name: (name != WHOLE, name.count(","), name)
             )
             for name in names:
-                told = [run[name] for run in runs if name in run]
-                means = {figure: float(np.mean([each[figure] for each in told])) for figure in told[0]}
+                metrics = [run[name] for run in runs if name in run]
+                means = {figure: float(np.mean([each[figure] for each in metrics])) for figure in metrics[0]}
                 found.append({"missing": self.missing, "split": split, "pattern": name, **means})
         return found
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """All rows, and how they came about.
+    """Metrics of all runs, with their protocols.
 
     Args:
-        protocols: by name of the curve, as of its last run, in a line.
-        seeds: of the runs.
-        rows: by curve and rising rate.
+        protocols: protocol of each curve in a line of text, by name of the curve.
+        seeds: random seeds of the runs.
+        rows: rows ordered by curve and rising rate.
     """
 
     protocols: dict[str, str]
@@ -92,10 +93,13 @@ class Sweep:
     rows: tuple[SweepRow, ...]
 
     def curves(self) -> dict[str, dict[str, Any]]:
-        """By curve: ``missing`` in words, and by figure ``mean`` and ``std`` over the seeds (lists), and ``average``.
+        """Curves by name, as plain values.
 
-        The average is that of the means, all alike: over the rates, or over the sets of modalities that are not whole.
-        With rates there are ``rates`` and both areas under the mean. What samples lack is under ``patterns``.
+        Each curve has ``missing``, what is missing in each test; ``rates``, empty for sets of modalities; ``figures``;
+        and ``patterns``, the mean metrics by pattern, if they were computed. ``figures`` has, by metric, the lists
+        ``mean`` and ``std`` over the seeds; ``average``, the unweighted mean over the rates, or over the sets of
+        modalities without the complete set; and, for several rates, the areas ``auilc`` and ``auilc_normalised`` under
+        the mean.
         """
         found: dict[str, dict[str, Any]] = {}
         for name in dict.fromkeys(row.curve for row in self.rows):
@@ -117,10 +121,10 @@ class Sweep:
         return found
 
     def table(self) -> str:
-        """For people: mean and deviation by rate or set, the average, the areas, and by what samples lack."""
+        """Text tables: mean and standard deviation by rate or set, average, areas, and metrics by pattern."""
         parts, titles = [], {row.curve: row.title for row in self.rows}
-        for told, curve in self.curves().items():
-            title = titles[told]
+        for key, curve in self.curves().items():
+            title = titles[key]
             names = [name for name in SHOWN if name in curve["figures"]]
             body = []
             for place, missing in enumerate(curve["missing"]):
@@ -128,17 +132,17 @@ class Sweep:
                 body.append([missing, *(f"{c['mean'][place]:.3f} ± {c['std'][place]:.3f}" for c in cells)])
             areas = [("mean" if curve["rates"] else f"mean but {WHOLE}", "average")]
             areas += [("AUILC", "auilc"), ("AUILC / width", "auilc_normalised")] if curve["rates"] else []
-            for label, key in areas:
+            for label, area in areas:
                 if len(curve["missing"]) > 1:
-                    body.append([label, *(f"{curve['figures'][name][key]:.3f}" for name in names)])
+                    body.append([label, *(f"{curve['figures'][name][area]:.3f}" for name in names)])
             table = text_table(["missing", *names], body, left=[0])
-            parts.append(f"{title}\n{table}\n{self.protocols[told]}")
+            parts.append(f"{title}\n{table}\n{self.protocols[key]}")
             if "patterns" in curve:
                 parts.append(f"{title}, by what a sample lacks, means over seeds\n{_pattern_table(curve['patterns'])}")
         return "\n\n".join(parts)
 
     def csv(self) -> str:
-        """One line per curve, rate and seed."""
+        """CSV text with one line per curve, rate and seed."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         names = list(self.rows[0].runs[0])
@@ -149,7 +153,7 @@ class Sweep:
         return text.getvalue()
 
     def html(self) -> str:
-        """A page with a chart per figure and way, and the table."""
+        """An HTML page with one chart per metric and way of training, and the table."""
         charts = []
         for way, curve in self.curves().items():
             for name in CHARTED:
@@ -165,7 +169,7 @@ class Sweep:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Values that JSON can hold."""
+        """Plain values for JSON."""
         return {"protocols": self.protocols, "seeds": list(self.seeds), "curves": self.curves()}
 
     def save(self, folder: str | Path) -> Path:

@@ -1,4 +1,4 @@
-"""Samples with text, audio and vision, any of them absent, in three splits."""
+"""Sentiment data: samples with text, audio and vision, any of them absent, in three splits."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -8,12 +8,12 @@ import numpy as np
 import torch
 
 from ..data.tensors.batch import ModalityBatch
-from ..errors import InputError
+from ..errors import InputError, UsageError, nearest
 from ..typing import BoolArray, FloatArray, IntArray
 
 TEXT, AUDIO, VISION = "text", "audio", "vision"
 SPLITS = ("train", "valid", "test")
-SIMS = (-1.0, 1.0)
+SIMS = (-1.0, 1.0)  # label range of CH-SIMS
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,9 @@ class SentimentSplit:
     """N samples.
 
     Args:
-        values: per modality, float32 ``[N, T_m, d_m]``; zero where not valid.
-        valid: per modality, bool ``[N, T_m]``: steps that are there. A sample without any lacks the modality.
+        values: features per modality, float32 ``[N, T_m, d_m]``; zero at steps that are not valid.
+        valid: valid steps per modality, bool ``[N, T_m]``; all others are padding. A sample without valid steps lacks
+            the modality.
         labels: float32 ``[N]``.
         ids: one name per sample.
     """
@@ -36,7 +37,7 @@ class SentimentSplit:
         return len(self.labels)
 
     def take(self, rows: IntArray) -> "SentimentSplit":
-        """Some of the samples."""
+        """The samples at some rows, int64 ``[n]``."""
         return SentimentSplit(
             {name: values[rows] for name, values in self.values.items()},
             {name: valid[rows] for name, valid in self.valid.items()},
@@ -45,16 +46,16 @@ class SentimentSplit:
         )
 
     def select(self, names: Sequence[str]) -> "SentimentSplit":
-        """Some of the modalities."""
+        """The same samples with some of the modalities."""
         values, valid = {name: self.values[name] for name in names}, {name: self.valid[name] for name in names}
         return replace(self, values=values, valid=valid)
 
     def batch(self, observed: Mapping[str, BoolArray] | None = None, rows: IntArray | None = None) -> ModalityBatch:
-        """As a batch.
+        """The samples as a batch.
 
         Args:
-            observed: per modality, bool ``[N, T_m]``; all valid steps by default.
-            rows: of the samples; all by default.
+            observed: observed steps per modality, bool ``[N, T_m]``; by default all valid steps.
+            rows: rows of the samples, int64 ``[B]``; by default all.
         """
         rows = np.arange(len(self)) if rows is None else rows
         masks = self.valid if observed is None else observed
@@ -70,13 +71,14 @@ class SentimentData:
     """Three splits of the same modalities.
 
     Args:
-        name: shown beside figures.
+        name: name of the data, shown with metrics.
         train, valid, test: the splits.
-        label_range: lowest and highest label there may be; (-1, 1) stands for the conventions of CH-SIMS.
-        notes: what the reader did, by what it counts.
+        label_range: lowest and highest allowed label; (-1, 1) selects the conventions of CH-SIMS.
+        notes: counts of what the reader changed or left out, by description.
 
     Raises:
-        InputError: an empty split, labels out of range, values that are not finite, splits that differ in width.
+        InputError: an empty split, labels out of range, values that are not finite, or splits that differ in their
+            modalities or widths.
     """
 
     name: str
@@ -105,6 +107,7 @@ class SentimentData:
                 self._check(split, name, values, part.valid[name])
 
     def _check(self, split: str, name: str, values: FloatArray, valid: BoolArray) -> None:
+        """Check the shapes and features of one modality of a split."""
         part = self.split(split)
         if values.ndim != 3 or values.shape[:2] != valid.shape or len(values) != len(part):
             raise InputError(
@@ -121,41 +124,48 @@ class SentimentData:
             )
 
     def split(self, name: str) -> SentimentSplit:
-        """By its name."""
+        """The split of a name, one of ``SPLITS``."""
         found: SentimentSplit = getattr(self, name)
         return found
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Modalities, in order."""
+        """Names of the modalities, in order."""
         return tuple(self.train.values)
 
     @property
     def dims(self) -> dict[str, int]:
-        """Features per step of each modality."""
+        """Number of features per step, by modality."""
         return {name: values.shape[2] for name, values in self.train.values.items()}
 
     @property
     def lengths(self) -> dict[str, int]:
-        """Most steps of each modality, T_m, in any split."""
+        """Largest number of steps T_m in any split, by modality."""
         return {name: max(self.split(s).values[name].shape[1] for s in SPLITS) for name in self.names}
 
     @property
     def sims(self) -> bool:
-        """Whether figures follow the conventions of CH-SIMS."""
+        """Whether metrics follow the conventions of CH-SIMS."""
         return self.label_range == SIMS
 
     def select(self, names: Sequence[str]) -> "SentimentData":
-        """Some of the modalities."""
+        """The same samples with some of the modalities.
+
+        Raises:
+            UsageError: the data have no modality of such a name.
+        """
+        unknown = [name for name in names if name not in self.names]
+        if unknown:
+            raise UsageError(f"{self.name} has no modality {unknown[0]!r}; {nearest(unknown[0], self.names)}")
         return replace(
             self, train=self.train.select(names), valid=self.valid.select(names), test=self.test.select(names)
         )
 
     def learnable(self) -> "SentimentData":
-        """Without the modalities that no training sample has: nothing can be learnt about them.
+        """The data without modalities that no training sample has, from which nothing can be learnt.
 
         Raises:
-            InputError: none is left.
+            InputError: no training sample has any modality.
         """
         kept = [name for name in self.names if self.train.valid[name].any()]
         if not kept:
@@ -163,7 +173,7 @@ class SentimentData:
         return self if len(kept) == len(self.names) else self.select(kept)
 
     def fingerprint(self) -> str:
-        """SHA-256 of all splits."""
+        """SHA-256 of all splits and of the label range."""
         digest = hashlib.sha256(f"{self.label_range}".encode())
         for split in SPLITS:
             part = self.split(split)
@@ -177,11 +187,13 @@ class SentimentData:
 
 
 def feature_statistics(split: SentimentSplit, *, block: int = 512) -> dict[str, tuple[FloatArray, FloatArray]]:
-    """Mean and deviation of each feature over the valid steps, float32 ``[d_m]`` each; of a constant one 1.
+    """Mean and standard deviation of each feature over the valid steps, float32 ``[d_m]`` each, by modality.
+
+    The standard deviation of a constant feature is set to 1.
 
     Args:
-        split: that of training.
-        block: samples at a time.
+        split: the training split.
+        block: number of samples to process at a time.
     """
     found = {}
     for name, values in split.values.items():

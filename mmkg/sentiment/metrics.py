@@ -1,4 +1,4 @@
-"""Figures of sentiment regression and classification; the true values always come first."""
+"""Metrics of sentiment regression and classification; true values are always the first argument."""
 
 from collections.abc import Mapping
 
@@ -9,26 +9,26 @@ from ..typing import IntArray
 
 Doubles = NDArray[np.float64]
 
-SMALLER_IS_BETTER = ("mae",)
-
 
 def regression_metrics(true: ArrayLike, predicted: ArrayLike, *, sims: bool = False) -> dict[str, float]:
-    """MAE, correlation, and the accuracies that are read off a regression.
+    """MAE, correlation, and the accuracies of a regression whose scores are rounded to classes.
 
-    ``acc2_has0`` and ``f1_has0`` tell negative from non-negative on all samples; ``acc2_non0`` and ``f1_non0`` negative
-    from positive, without the samples whose label is 0. F1 is weighted by the support of each class. ``acc7``, ``acc5``
-    and ``acc3`` compare whole numbers, half to even, clipped to 3, 2 and 1; ``macro_f1`` is of the three of ``acc3``.
+    ``acc2_has0`` and ``f1_has0`` have the classes negative and non-negative, on all samples. ``acc2_non0`` and
+    ``f1_non0`` have the classes negative and positive, without the samples with label 0. Both F1 are weighted by the
+    support of each class. ``acc7``, ``acc5`` and ``acc3`` compare integers, rounded half to even and clipped to
+    [-3, 3], [-2, 2] and [-1, 1]. ``macro_f1`` is that of the three classes of ``acc3``.
 
     Args:
         true: labels, ``[N]``, in [-3, 3] (MOSI, MOSEI), or in [-1, 1] with ``sims``.
-        predicted: ``[N]``.
-        sims: the conventions of CH-SIMS: both are clipped to [-1, 1] first, MAE and correlation too; ``acc2_has0``
-            tells non-positive from positive, ``acc3`` cuts at 0.1, ``acc5`` at 0.1 and 0.7 on either side.
+        predicted: scores, ``[N]``.
+        sims: use the conventions of CH-SIMS: both arguments are first clipped to [-1, 1], also for MAE and correlation;
+            ``acc2_has0`` has the classes non-positive and positive; ``acc3`` has class borders at -0.1 and 0.1,
+            ``acc5`` at -0.7, -0.1, 0.1 and 0.7; there is no ``acc7``.
 
     Returns:
-        ``corr`` is 0 where it is not defined (constant values); a figure without samples is 0.
+        Metrics by name. ``corr`` is 0 if it is undefined (constant values); a metric without samples is 0.
 
-    Source: MMSA, MetricsTop; there before 2021, and in TFR-Net, F1 has its arguments swapped.
+    Source: MMSA, MetricsTop. MMSA before 2021 and TFR-Net swap the arguments of F1.
     """
     y, p = (np.asarray(values, dtype=np.float64) for values in (true, predicted))
     if y.ndim != 1 or y.shape != p.shape:
@@ -43,8 +43,8 @@ def regression_metrics(true: ArrayLike, predicted: ArrayLike, *, sims: bool = Fa
         found[name] = accuracy(*codes)
         if name == "acc3":
             found["macro_f1"] = f1(*codes, average="macro")
-    here = y != 0
-    signs = {"has0": (y > 0, p > 0) if sims else (y >= 0, p >= 0), "non0": (y[here] > 0, p[here] > 0)}
+    signed = y != 0
+    signs = {"has0": (y > 0, p > 0) if sims else (y >= 0, p >= 0), "non0": (y[signed] > 0, p[signed] > 0)}
     for name, (first, second) in signs.items():
         found[f"acc2_{name}"] = accuracy(first.astype(np.int64), second.astype(np.int64))
         found[f"f1_{name}"] = f1(first.astype(np.int64), second.astype(np.int64), average="weighted")
@@ -62,7 +62,7 @@ def class_metrics(true: ArrayLike, predicted: ArrayLike) -> dict[str, float]:
 
 
 def accuracy(true: IntArray, predicted: IntArray) -> float:
-    """Share of equal class numbers; 0 of none."""
+    """Share of equal class numbers; 0 without samples."""
     return float((true == predicted).mean()) if len(true) else 0.0
 
 
@@ -72,7 +72,7 @@ def f1(true: IntArray, predicted: IntArray, *, average: str) -> float:
     Args:
         true: class numbers, ``[N]``.
         predicted: class numbers, ``[N]``.
-        average: ``weighted`` by how often a class is true, or ``macro`` over the classes that occur in either.
+        average: ``weighted`` by the number of true samples per class, or ``macro`` over the classes of both arguments.
     """
     classes = np.unique(np.concatenate([true, predicted]))
     scores, support = [], []
@@ -87,7 +87,7 @@ def f1(true: IntArray, predicted: IntArray, *, average: str) -> float:
 
 
 def pearson(true: Doubles, predicted: Doubles) -> float:
-    """Correlation in [-1, 1]; 0 where one of both is constant."""
+    """Pearson correlation in [-1, 1]; 0 if either argument is constant."""
     if len(true) < 2:
         return 0.0
     a, b = true - true.mean(), predicted - predicted.mean()
@@ -96,13 +96,8 @@ def pearson(true: Doubles, predicted: Doubles) -> float:
     return float(np.clip(a @ b / scale, -1, 1)) if scale > tiny else 0.0
 
 
-def better(name: str, first: float, second: float) -> bool:
-    """Whether the first figure is the better one."""
-    return first < second if name in SMALLER_IS_BETTER else first > second
-
-
 def mean_and_std(runs: list[Mapping[str, float]]) -> dict[str, tuple[float, float]]:
-    """Mean and population standard deviation over runs, by name."""
+    """Mean and population standard deviation over runs, by metric."""
     return {
         name: (float(np.mean([run[name] for run in runs])), float(np.std([run[name] for run in runs])))
         for name in runs[0]
@@ -110,6 +105,7 @@ def mean_and_std(runs: list[Mapping[str, float]]) -> dict[str, tuple[float, floa
 
 
 def _rounded(y: Doubles, p: Doubles, limit: int) -> tuple[IntArray, IntArray]:
+    """Nearest integer of each value, clipped to [-limit, limit]."""
     first, second = (np.round(np.clip(values, -limit, limit)).astype(np.int64) for values in (y, p))
     return first, second
 

@@ -1,4 +1,4 @@
-"""What both sentiment models share: scaled inputs with masks, a joint, a head, the loss of the task."""
+"""Base of all sentiment models: standardised inputs with masks, joint representation, head and task loss."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -22,35 +22,36 @@ CLASSES = 3  # negative, neutral, positive
 
 @dataclass(frozen=True)
 class Inputs:
-    """A batch as a model reads it.
+    """Standardised inputs of a model for B samples.
 
     Args:
-        values: per modality ``[B, T_m, d_m]``, standardised; zero where not seen.
-        whole: the same before anything was dropped; zero at padding.
-        seen: per modality bool ``[B, T_m]``: steps that may be heard.
-        asks: per modality bool ``[B, T_m]``: steps that listen: all but padding. A modality that a sample lacks has no
-            length, and all its steps ask.
-        dropped: per modality bool ``[B, T_m]``: valid, but not seen.
-        present: bool ``[B, M]``.
+        values: features per modality, ``[B, T_m, d_m]``; zero at steps that are not seen.
+        complete: features per modality before any were dropped, ``[B, T_m, d_m]``; zero at padding.
+        seen: per modality bool ``[B, T_m]``: steps whose features are known; only these are attention keys.
+        queries: per modality bool ``[B, T_m]``: steps that are attention queries: all but padding. A modality that a
+            sample lacks has no length, so all its steps are queries.
+        dropped: per modality bool ``[B, T_m]``: valid steps that are not seen.
+        present: bool ``[B, M]``: modalities with at least one step that is seen.
     """
 
     values: dict[str, Tensor]
-    whole: dict[str, Tensor]
+    complete: dict[str, Tensor]
     seen: dict[str, Tensor]
-    asks: dict[str, Tensor]
+    queries: dict[str, Tensor]
     dropped: dict[str, Tensor]
     present: Tensor
 
 
 @dataclass(frozen=True)
 class SentimentOutput:
-    """What a model says of B samples.
+    """Predictions of a model for B samples.
 
     Args:
-        scores: ``[B]`` of a regression, ``[B, 3]`` logits of classes.
-        pooled: per modality ``[B, d]``, where the model has such.
-        weights: of the modalities, ``[B, M]``, rows sum to 1 over the present; ``None`` where they have none.
-        hidden: what losses of the model's own need.
+        scores: ``[B]`` of a regression, logits ``[B, 3]`` of classes.
+        pooled: per modality ``[B, d]``, if the model pools modalities separately.
+        weights: weights of the modalities, ``[B, M]``; each row sums to 1 over the present modalities. ``None`` if the
+            model does not weigh modalities.
+        hidden: further tensors by name, for the model's own losses.
     """
 
     scores: Tensor
@@ -60,14 +61,19 @@ class SentimentOutput:
 
 
 class SentimentModel(nn.Module, ABC):
-    """Reads a ``ModalityBatch`` of raw features; means and deviations of the training split are part of its state.
+    """A model of raw features; its state includes mean and standard deviation of each feature in the training split.
 
     Args:
-        dims: features per step by modality.
-        steps: most steps by modality, T_m.
-        head: ``regression`` of the label, or ``classes`` negative, neutral, positive.
-        error: that a regression makes small: ``absolute`` tends to medians, ``squared`` to means.
+        dims: number of features per step, by modality.
+        steps: largest number of steps, T_m, by modality.
+        head: ``regression`` of the label, or ``classes`` (negative, neutral, positive).
+        error: error that a regression minimises: ``absolute`` predicts medians, ``squared`` predicts means.
     """
+
+    uses_teacher = False
+    """Whether ``loss_terms`` takes a teacher: a copy of the model that was first trained on complete data."""
+    starts_from_teacher = True
+    """Whether training on incomplete data starts from the weights of the teacher, not from new ones."""
 
     def __init__(
         self, dims: Mapping[str, int], steps: Mapping[str, int], head: Head, error: Error = "absolute"
@@ -81,20 +87,20 @@ class SentimentModel(nn.Module, ABC):
 
     @property
     def num_scores(self) -> int:
-        """Columns of the head."""
+        """Number of outputs of the head."""
         return 1 if self.head == "regression" else CLASSES
 
     def set_scale(self, statistics: Mapping[str, tuple[FloatArray, FloatArray]]) -> None:
-        """Take over means and deviations, as ``feature_statistics`` gives them."""
+        """Set means and standard deviations per modality, as ``feature_statistics`` returns them."""
         for name, (mean, std) in statistics.items():
             self.get_buffer(f"mean_{name}").copy_(torch.from_numpy(mean))
             self.get_buffer(f"std_{name}").copy_(torch.from_numpy(std))
 
     def read(self, batch: ModalityBatch) -> Inputs:
-        """Scaled values and masks; what is not seen is zero, whatever stands there.
+        """Standardise the features of a batch and derive its masks; values at unseen steps have no influence.
 
         Raises:
-            InputError: a modality is missing from the batch, or has features of another width.
+            InputError: a modality is missing from the batch, or has another number of features.
         """
         for name, dim in self.dims.items():
             if name not in batch.values:
@@ -103,29 +109,29 @@ class SentimentModel(nn.Module, ABC):
                 raise InputError(f"{name} has {batch.values[name].shape[2]} features, the model was trained on {dim}")
         batch = batch.select(self.names)
         present = batch.present
-        values, whole, seen, asks, dropped = {}, {}, {}, {}, {}
+        values, complete, seen, queries, dropped = {}, {}, {}, {}, {}
         for place, name in enumerate(self.names):
             scaled = (batch.values[name] - self.get_buffer(f"mean_{name}")) / self.get_buffer(f"std_{name}")
             valid = batch.valid[name]
             seen[name] = valid & batch.observed[name]
             values[name] = torch.where(seen[name][..., None], scaled, 0.0)
-            whole[name] = torch.where(valid[..., None], scaled, 0.0)
-            asks[name] = valid | ~present[:, place, None]
+            complete[name] = torch.where(valid[..., None], scaled, 0.0)
+            queries[name] = valid | ~present[:, place, None]
             dropped[name] = valid & ~seen[name]
-        return Inputs(values, whole, seen, asks, dropped, present)
+        return Inputs(values, complete, seen, queries, dropped, present)
 
     @abstractmethod
     def forward(self, batch: ModalityBatch, *, for_loss: bool = False) -> SentimentOutput:
-        """What the model says; ``for_loss``: with everything that ``loss_terms`` reads."""
+        """Predictions for a batch; with ``for_loss`` also the hidden tensors that ``loss_terms`` needs."""
 
     @abstractmethod
     def loss_terms(self, batch: ModalityBatch, labels: Tensor, teacher: nn.Module | None = None) -> dict[str, Tensor]:
-        """Terms whose sum is the loss.
+        """Loss terms by name; the loss is their sum.
 
         Args:
             batch: B samples.
-            labels: ``[B]``.
-            teacher: for models that have one.
+            labels: true labels, float32 ``[B]``.
+            teacher: the teacher, see ``Teacher``, if the model uses one.
         """
 
     def task_loss(self, scores: Tensor, labels: Tensor) -> Tensor:
@@ -135,18 +141,18 @@ class SentimentModel(nn.Module, ABC):
         return F.cross_entropy(scores, class_of(labels))
 
     def squeeze(self, scores: Tensor) -> Tensor:
-        """``[B]`` of a regression, ``[B, 3]`` else."""
+        """Output of the head, ``[B, num_scores]``, in the shape of ``SentimentOutput.scores``."""
         return scores.squeeze(-1) if self.head == "regression" else scores
 
 
 class Joint(nn.Module):
-    """Pooled modalities become one vector: side by side, or as the aligners do it, weighted.
+    """Concatenates the pooled modalities to one vector, with or without weights.
 
     Args:
-        names: modalities.
-        dim: width of each.
-        mode: ``concat`` as they are; ``global`` one weight per modality (MCLEA); ``meta`` weights of each sample's own
-            by the attention among its modalities (MEAformer).
+        names: the M modalities.
+        dim: width d of each.
+        mode: ``concat`` without weights; ``global`` with one learned weight per modality (MCLEA); ``meta`` with weights
+            per sample, from the attention among its modalities (MEAformer).
     """
 
     def __init__(self, names: Sequence[str], dim: int, mode: Literal["concat", "global", "meta"]) -> None:
@@ -159,7 +165,7 @@ class Joint(nn.Module):
             self.fusion = MetaModalityFusion(names, CrossModalBlock(dim, feedforward_dim=2 * dim))
 
     def forward(self, pooled: Mapping[str, Tensor], present: Tensor) -> tuple[Tensor, Tensor | None]:
-        """``[B, M d]`` and weights ``[B, M]``."""
+        """The joint vector ``[B, M d]`` and the weights ``[B, M]``, or ``None`` without weights."""
         if self.fusion is None:
             return torch.cat([pooled[name] for name in self.names], dim=-1), None
         masks = {name: present[:, place, None] for place, name in enumerate(self.names)}
@@ -169,5 +175,5 @@ class Joint(nn.Module):
 
 
 def class_of(labels: Tensor) -> Tensor:
-    """0 negative, 1 neutral, 2 positive."""
+    """Class of each label: 0 negative, 1 neutral, 2 positive."""
     return (labels.sign() + 1).long()

@@ -1,100 +1,105 @@
-"""Which parts of the data are made to be missing: one declaration for sentiment and for entity alignment."""
+"""Declares which parts of sentiment data are removed, how often, and how they are drawn."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import combinations
-from typing import Literal
+from typing import Annotated, Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
 
 from ..compute.seeding import numpy_generator
+from ..config.parse import configuration
 from ..errors import UsageError, nearest
 from ..typing import BoolArray
 
-UNITS = ("none", "frame", "modality", "block")
-BLOCK = 100
-_STEP = 0.1  # of a range of rates
+Unit = Literal["none", "frame", "modality", "block"]
+Rate = Annotated[float, Field(ge=0, le=1)]
+UNITS: tuple[Unit, ...] = get_args(Unit)
+Doubles = NDArray[np.float64]
+BLOCK = 100  # samples per block
+_STEP = 0.1  # between the rates of a range LOW..HIGH
 _RANGE = re.compile(r"([0-9.]+?)\.\.([0-9.]+)")
 
 
+@configuration
 @dataclass(frozen=True)
 class MissingPolicy:
-    """What goes missing, how often, and how it is drawn; plain values, so that TOML holds it.
+    """Which parts of the data are removed, how often, and how they are drawn; plain values that TOML can hold.
 
     Args:
-        unit: ``none``; ``frame``, each step of each modality by itself (TFR-Net); ``modality``, whole modalities of
-            a sample, so that ``rate`` is the share missing of all M N; ``block``, whole modalities of the share
-            ``rate`` of each 100 samples (TATE).
-        rate: in [0, 1].
-        rates: of single modalities, instead of ``rate``; not with ``block``.
-        patterns: sets of modalities that may be missing together, of which ``modality`` and ``block`` take one for
-            each sample they touch, all equally likely; empty = ``modality`` draws each by itself, ``block`` takes any
-            set that leaves one.
-        keep_one: a sample keeps at least one of its modalities (``modality``, ``block``). With it ``modality`` cannot
-            reach a ``rate`` above (M - 1) / M; more is taken as that.
-        keep_ends: modalities whose first and last valid step stay (``frame``); CLS and SEP of a text.
-        mixed: each sample draws a rate of its own: 0 for a half of them, else uniform up to ``rate``. With
-            ``frame`` each modality of a sample has its own (LNLN). Not with ``block``.
-        spared: share of training samples, in [0, 1], of which nothing goes; drawn with the rest.
-        renew: draw anew in every epoch of training; validation and test never change.
-        seed: of the draws.
+        unit: ``none``; ``frame``: single steps of each modality (TFR-Net); ``modality``: whole modalities of a sample,
+            ``rate`` is their share among all M N modalities of N samples; ``block``: whole modalities of the share
+            ``rate`` of every 100 samples (TATE).
+        rate: share in [0, 1].
+        rates: shares by modality, instead of ``rate``; not with ``block``.
+        patterns: sets of modalities that may be missing together. ``modality`` and ``block`` draw one of them, all
+            equally likely, for each affected sample. Empty = ``modality`` draws modalities independently, and ``block``
+            draws any set that leaves at least one.
+        keep_one: a sample keeps at least one of its modalities (``modality``, ``block``). The largest possible ``rate``
+            of ``modality`` is then (M - 1) / M; higher rates have the same effect.
+        keep_ends: modalities whose first and last valid steps are kept (``frame``), e.g. CLS and SEP of a text.
+        mixed: each sample draws its own rate: 0 for half of the samples, else uniform between 0 and ``rate``. With
+            ``frame``, each modality of a sample draws its own rate (LNLN). Not with ``block``.
+        spared: share of training samples, in [0, 1], that stay complete.
+        renew: draw again in every training epoch; validation and test never change.
+        seed: random seed of the draws; 0 = the seed of the run.
 
     Raises:
-        UsageError: an unknown unit or a rate out of range.
+        UsageError: an unknown unit, a rate out of range, or settings that exclude each other.
     """
 
-    unit: Literal["none", "frame", "modality", "block"] = "none"
-    rate: float = 0.0
-    rates: dict[str, float] = field(default_factory=dict)
+    unit: Unit = "none"
+    rate: Rate = 0.0
+    rates: dict[str, Rate] = field(default_factory=dict)
     patterns: tuple[tuple[str, ...], ...] = ()
     keep_one: bool = True
     keep_ends: tuple[str, ...] = ()
     mixed: bool = False
-    spared: float = 0.0
+    spared: Rate = 0.0
     renew: bool = True
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
 
     def __post_init__(self) -> None:
-        if self.unit not in UNITS:
-            raise UsageError(f"unknown unit {self.unit!r} of missing parts; {nearest(str(self.unit), UNITS)}")
-        for name, rate in {"": self.rate, **self.rates}.items():
-            if not 0 <= rate <= 1:
-                raise UsageError(f"missing rate{' of ' * bool(name)}{name} must be in [0, 1], got {rate}")
-        if not 0 <= self.spared <= 1:
-            raise UsageError(f"spared must be in [0, 1], got {self.spared}")
         if self.unit == "block" and self.rates:
-            raise UsageError("a block policy has one rate, got rates of single modalities")
+            raise UsageError("the unit block takes a single rate, got rates by modality")
         if self.unit == "block" and self.mixed:
-            raise UsageError("mixed rates are of frame or modality; a block policy has one rate")
+            raise UsageError("mixed rates need the unit frame or modality; the unit block takes a single rate")
 
     @staticmethod
     def parse(text: str) -> "MissingPolicy":
-        """From ``none``, ``frame:0.3``, ``frame:mixed``, ``modality:text=1,audio=0.2``.
+        """Parse ``none``, ``frame:0.3``, ``frame:mixed`` or ``modality:text=1,audio=0.2``.
 
         Raises:
-            UsageError: another form.
+            UsageError: the text has another form, or a rate is not in [0, 1].
         """
-        unit, sign, rest = text.partition(":")
-        if unit == "none" and not sign:
+        if text == "none":
             return MissingPolicy()
-        if unit not in UNITS[1:] or not sign:
-            raise UsageError(f"expected UNIT:RATE as in frame:0.3 or modality:text=1,audio=0.2, got {text!r}")
+        unit, rest = _unit_and_rest(text, "UNIT:RATE as in frame:0.3 or modality:text=1,audio=0.2")
         if rest == "mixed":
-            return MissingPolicy(unit=unit, rate=1.0, mixed=True)  # type: ignore[arg-type]
+            return MissingPolicy(unit=unit, rate=1.0, mixed=True)
+        rate, rates = 0.0, {}
         try:
-            if "=" not in rest:
-                return MissingPolicy(unit=unit, rate=float(rest))  # type: ignore[arg-type]
-            pairs = [part.split("=") for part in rest.split(",")]
-            rates = {name.strip(): float(value) for name, value in pairs}
+            if "=" in rest:
+                pairs = [part.split("=") for part in rest.split(",")]
+                rates = {name.strip(): float(value) for name, value in pairs}
+            else:
+                rate = float(rest)
         except ValueError:
             raise UsageError(f"expected a rate in [0, 1], or NAME=RATE with commas between, got {rest!r}") from None
-        return MissingPolicy(unit=unit, rates=rates)  # type: ignore[arg-type]
+        return MissingPolicy(unit=unit, rate=rate, rates=rates)
 
     @staticmethod
     def parse_sweep(text: str) -> list["MissingPolicy"]:
-        """Several rates of one unit: ``modality:0.0..0.7`` in steps of 0.1, or ``frame:0,0.3,0.5``."""
-        unit, _, rest = text.partition(":")
+        """Parse several rates of one unit: ``modality:0.0..0.7``, in steps of 0.1, or ``frame:0,0.3,0.5``.
+
+        Raises:
+            UsageError: the text has another form, or the rates do not rise or are not in [0, 1].
+        """
+        expected = "UNIT:LOW..HIGH or UNIT:RATE,RATE with rising rates"
+        unit, rest = _unit_and_rest(text, expected)
         found = _RANGE.fullmatch(rest)
         try:
             if found:
@@ -104,16 +109,16 @@ class MissingPolicy:
                 rates = [float(part) for part in rest.split(",")]
         except ValueError:
             rates = []
-        if unit not in UNITS[1:] or not rates or rates != sorted(set(rates)):
-            raise UsageError(f"expected UNIT:LOW..HIGH or UNIT:RATE,RATE with rising rates, got {text!r}")
-        return [MissingPolicy(unit=unit, rate=rate) for rate in rates]  # type: ignore[arg-type]
+        if not rates or rates != sorted(set(rates)):
+            raise UsageError(f"expected {expected}, got {text!r}")
+        return [MissingPolicy(unit=unit, rate=rate) for rate in rates]
 
     def rate_of(self, name: str) -> float:
-        """Rate of a modality; 0 of none."""
+        """Rate of a modality."""
         return 0.0 if self.unit == "none" else self.rates.get(name, 0.0 if self.rates else self.rate)
 
     def describe(self) -> str:
-        """In a few words, e.g. ``modality 0.3``."""
+        """The policy in a few words, e.g. ``modality 0.3``."""
         if self.unit == "none" or (not self.rates and self.rate == 0):
             return "complete"
         rates = ", ".join(f"{name} {rate:g}" for name, rate in self.rates.items()) or f"{self.rate:g}"
@@ -122,61 +127,66 @@ class MissingPolicy:
         return f"{self.unit} {rates}" + (f", {self.spared:g} spared in training" if self.spared else "")
 
     def with_seed(self, seed: int) -> "MissingPolicy":
-        """The same with another seed."""
+        """The same policy with another seed."""
         return replace(self, seed=seed)
 
     def observed(self, valid: Mapping[str, BoolArray], *, split: str, epoch: int = 0) -> dict[str, BoolArray]:
-        """What is left to see.
+        """Draw what is missing and return the steps that remain.
 
         Args:
-            valid: per modality, bool ``[N, T]``: steps that are there at all.
-            split: its name; two splits, modalities or epochs have different draws.
-            epoch: of training; counts only with ``renew`` and for the split ``train``.
+            valid: valid steps per modality, bool ``[N, T]``.
+            split: name of the split; draws differ between splits, modalities and epochs.
+            epoch: training epoch; it has an effect only for the split ``train`` with ``renew``.
 
         Returns:
-            Per modality, bool ``[N, T]``, a subset of ``valid``.
+            Observed steps per modality, bool ``[N, T]``, a subset of ``valid``.
+
+        Raises:
+            UsageError: ``rates`` or ``patterns`` contain a modality that ``valid`` lacks.
         """
         unknown = [name for name in [*self.rates, *(n for group in self.patterns for n in group)] if name not in valid]
         if unknown:
             raise UsageError(f"the missing policy names {unknown[0]!r}; {nearest(unknown[0], valid)}")
         when = f"{split} {epoch if self.renew and split == 'train' else 'static'}"
         if self.unit == "none":
-            return {name: here.copy() for name, here in valid.items()}
-        found = self._found(valid, when)
+            return {name: mask.copy() for name, mask in valid.items()}
+        observed = self._observed(valid, when)
         if self.spared and split == "train":
             size = len(next(iter(valid.values())))
-            whole = numpy_generator(self.seed, f"missing spared {when}").random(size) < self.spared
-            found = {name: np.where(whole[:, None], valid[name], here) for name, here in found.items()}
-        return found
+            spared = numpy_generator(self.seed, f"missing spared {when}").random(size) < self.spared
+            observed = {name: np.where(spared[:, None], valid[name], mask) for name, mask in observed.items()}
+        return observed
 
-    def _found(self, valid: Mapping[str, BoolArray], when: str) -> dict[str, BoolArray]:
+    def _observed(self, valid: Mapping[str, BoolArray], when: str) -> dict[str, BoolArray]:
+        """Observed steps before any sample is spared."""
         if self.unit == "frame":
-            return {name: self._frames(name, here, when) for name, here in valid.items()}
-        present = np.stack([here.any(axis=1) for here in valid.values()], axis=1)
-        gone = self._modalities(tuple(valid), present, when) if self.unit == "modality" else None
-        if gone is None:
-            gone = self._blocks(tuple(valid), present, when)
-        return {name: here & ~gone[:, m, None] for m, (name, here) in enumerate(valid.items())}
+            return {name: self._frames(name, mask, when) for name, mask in valid.items()}
+        present = np.stack([mask.any(axis=1) for mask in valid.values()], axis=1)
+        draw = self._modalities if self.unit == "modality" else self._blocks
+        removed = draw(tuple(valid), present, when)
+        return {name: mask & ~removed[:, m, None] for m, (name, mask) in enumerate(valid.items())}
 
     def _frames(self, name: str, valid: BoolArray, when: str) -> BoolArray:
+        """Steps of one modality that remain, bool ``[N, T]``."""
         draws = numpy_generator(self.seed, f"missing frames {when} {name}").random(valid.shape)
         kept = draws >= self.rate_of(name) * self._levels(len(valid), f"{when} {name}")
         if name in self.keep_ends and valid.shape[1]:
             rows = np.arange(len(valid))
             kept[rows, valid.argmax(axis=1)] = True
             kept[rows, valid.shape[1] - 1 - valid[:, ::-1].argmax(axis=1)] = True
-        found: BoolArray = valid & kept
-        return found
+        remaining: BoolArray = valid & kept
+        return remaining
 
-    def _levels(self, number: int, when: str) -> np.ndarray:
-        """Factor of each sample's rate, ``[N, 1]``: 1; with ``mixed`` 0 for a half, else uniform in [0, 1]."""
+    def _levels(self, number: int, when: str) -> Doubles:
+        """Factor of each sample's rate, ``[N, 1]``: 1; with ``mixed`` 0 for half of the samples, else uniform."""
         if not self.mixed:
             return np.ones((number, 1))
         draws = numpy_generator(self.seed, f"missing levels {when}").random((number, 1))
-        return np.maximum(2 * draws - 1, 0.0)
+        levels: Doubles = np.maximum(2 * draws - 1, 0.0)
+        return levels
 
     def _modalities(self, names: tuple[str, ...], present: BoolArray, when: str) -> BoolArray:
-        """Which modalities of which samples go, bool ``[N, M]``; with one rate for all, exact in expectation."""
+        """Modalities to remove, bool ``[N, M]``; with one rate for all, their expected share is exactly this rate."""
         levels = self._levels(len(present), when)
         rates = np.array([self.rate_of(name) for name in names]) * levels
         draws = np.stack(
@@ -188,35 +198,48 @@ class MissingPolicy:
         if self.keep_one and not self.rates:
             number = present.sum(axis=1, keepdims=True)
             share = np.minimum(1.0, self.rate * levels * number / np.maximum(number - 1, 1))
-            return present & (draws < share) & ~kept
-        gone = present & (draws < rates)
+            removed: BoolArray = present & (draws < share) & ~kept
+            return removed
+        removed = present & (draws < rates)
         if self.keep_one:
-            gone &= ~(kept & (gone | ~present).all(axis=1, keepdims=True))
-        return gone
+            removed &= ~(kept & (removed | ~present).all(axis=1, keepdims=True))
+        return removed
 
     def _blocks(self, names: tuple[str, ...], present: BoolArray, when: str) -> BoolArray:
+        """Modalities to remove, bool ``[N, M]``; the same number of samples is affected in each block."""
         generator = numpy_generator(self.seed, f"missing blocks {when}")
-        touched = np.zeros(len(present), dtype=bool)
+        affected = np.zeros(len(present), dtype=bool)
         for start in range(0, len(present), BLOCK):
             size = min(BLOCK, len(present) - start)
-            touched[start + generator.permutation(size)[: int(round(self.rate * size, 9))]] = True
-        return self._patterns(names, present, touched, when)
+            affected[start + generator.permutation(size)[: int(round(self.rate * size, 9))]] = True
+        return self._patterns(names, present, affected, when)
 
-    def _patterns(self, names: tuple[str, ...], present: BoolArray, touched: BoolArray, when: str) -> BoolArray:
+    def _patterns(self, names: tuple[str, ...], present: BoolArray, affected: BoolArray, when: str) -> BoolArray:
+        """Modalities to remove, bool ``[N, M]``: one pattern for each affected sample."""
         largest = len(names) - 1 if self.keep_one else len(names)
         groups = self.patterns or [group for size in range(1, largest + 1) for group in combinations(names, size)]
         table = np.array([[name in group for name in names] for group in groups], dtype=bool).reshape(-1, len(names))
-        if not len(table):  # one modality that has to stay
+        if not len(table):  # a single modality, which must be kept
             return np.zeros_like(present)
         chosen = numpy_generator(self.seed, f"missing patterns {when}").integers(len(table), size=len(present))
-        gone = present & table[chosen] & touched[:, None]
+        removed: BoolArray = present & table[chosen] & affected[:, None]
         if self.keep_one:
             kept = self._one_of(present, np.ones(len(names)), when)
-            gone &= ~(kept & (gone | ~present).all(axis=1, keepdims=True))
-        return gone
+            removed &= ~(kept & (removed | ~present).all(axis=1, keepdims=True))
+        return removed
 
-    def _one_of(self, present: BoolArray, weights: np.ndarray, when: str) -> BoolArray:
-        """One present modality of each sample, those of weight 0 only where there is no other, bool ``[N, M]``."""
+    def _one_of(self, present: BoolArray, weights: Doubles, when: str) -> BoolArray:
+        """One present modality per sample, bool ``[N, M]``; one with weight 0 only if the sample has no other."""
         draws = numpy_generator(self.seed, f"missing kept {when}").random(present.shape)
         score = np.where(present, draws + (weights > 0), -1.0)
-        return present & (np.arange(present.shape[1]) == score.argmax(axis=1)[:, None])
+        chosen: BoolArray = present & (np.arange(present.shape[1]) == score.argmax(axis=1)[:, None])
+        return chosen
+
+
+def _unit_and_rest(text: str, expected: str) -> tuple[Unit, str]:
+    """The unit and the text after the colon."""
+    name, sign, rest = text.partition(":")
+    for unit in UNITS[1:]:
+        if sign and unit == name:
+            return unit, rest
+    raise UsageError(f"expected {expected}, got {text!r}; units: {', '.join(UNITS[1:])}")

@@ -1,4 +1,4 @@
-"""How a sentiment figure came about: stands beside it, so that figures are compared like with like."""
+"""Evaluation protocol of sentiment metrics, shown with them so that only comparable metrics are compared."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -9,22 +9,23 @@ from .policy import MissingPolicy
 
 @dataclass(frozen=True)
 class SentimentProtocol:
-    """What was missing when, and what the model was chosen on.
+    """What was missing in training and test, and how the model was selected.
 
     Args:
-        name: ``complete``; ``P1`` one model per frame rate, train and test alike (TFR-Net, EMT-DLFR); ``P2`` one model
-            of mixed frame rates, tested at each (LNLN, which chooses on test; here on validation); ``P3a`` one model of
-            mixed rates, tested on each set of modalities (CorrKD, HRLF); ``P3b`` one model per share of missing
-            modalities (GCNet, IMDer); ``P4`` one model per share of incomplete samples (TATE); ``own`` anything else.
+        name: ``complete``: nothing missing; ``P1``: one model per rate of missing frames, the same rate in training and
+            test (TFR-Net, EMT-DLFR); ``P2``: one model trained at mixed frame rates, tested at each rate (LNLN, which
+            selects on the test split; here on validation); ``P3a``: one model trained at mixed rates, tested on each
+            set of modalities (CorrKD, HRLF); ``P3b``: one model per share of missing modalities (GCNet, IMDer);
+            ``P4``: one model per share of incomplete samples (TATE); ``own``: anything else.
         data: name of the data.
-        modalities: that the model reads.
-        left_out: modalities that no training sample has.
-        train_missing, test_missing: in words.
-        selection: always ``validation``.
-        conventions: ``mosi`` or ``sims``, of the accuracies.
-        num_train, num_valid, num_test: samples.
-        seed: of the run.
-        recalibrated: scores were set right by the inputs of the split, without labels (transductive).
+        modalities: modalities that the model uses.
+        left_out: modalities that the model does not use, because no training sample has them.
+        train_missing, test_missing: description of what is missing.
+        selection: split on which the epoch was selected; always ``validation``.
+        conventions: conventions of the accuracies, ``mosi`` or ``sims``.
+        num_train, num_valid, num_test: number of samples.
+        seed: random seed of the run.
+        recalibrated: whether scores were recalibrated on the inputs of the split, without labels (transductive).
     """
 
     name: str
@@ -45,7 +46,7 @@ class SentimentProtocol:
     def of(
         data: SentimentData, train: MissingPolicy, test: MissingPolicy, *, modalities: tuple[str, ...], seed: int
     ) -> "SentimentProtocol":
-        """Of a model trained with one policy and tested with another, or the same."""
+        """The protocol of a model trained with one policy and tested with another, or the same."""
         return SentimentProtocol(
             name=published_name(train, test),
             data=data.name,
@@ -65,7 +66,7 @@ class SentimentProtocol:
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
 
     def describe(self) -> str:
-        """In one line, for people."""
+        """The protocol in one line of text."""
         parts = [
             f"{self.data}: protocol {self.name}",
             f"missing in training: {self.train_missing}",
@@ -79,12 +80,12 @@ class SentimentProtocol:
         if self.recalibrated:
             parts.insert(3, "transductive: scores recalibrated on the inputs of the split, without labels")
         if self.left_out:
-            parts.insert(4, f"left out, as no training sample has it: {', '.join(self.left_out)}")
+            parts.insert(4, f"left out, because no training sample has it: {', '.join(self.left_out)}")
         return "; ".join(parts)
 
 
 def published_name(train: MissingPolicy, test: MissingPolicy) -> str:
-    """Name of the published protocol that two policies make."""
+    """Name of the published protocol with these policies in training and test; see ``SentimentProtocol``."""
     plain = not test.mixed and not test.patterns and not train.patterns and not train.rates
     if plain and train.mixed and train.rate == 1 and test.unit in ("none", train.unit):
         if train.unit == "frame" and not test.rates:

@@ -1,4 +1,4 @@
-"""Scores of samples that lack modalities, set right by those of the same split that have more: no label is read."""
+"""Recalibrate scores of samples that lack modalities, from samples of the same split that have more; without labels."""
 
 from collections.abc import Callable
 
@@ -16,34 +16,36 @@ def recalibrated(
     *,
     minimum: int = MINIMUM,
 ) -> FloatArray:
-    """Scores, a line of its own laid on those of each set of missing modalities.
+    """Recalibrate the scores of each set of present modalities with a line of its own.
 
-    Samples that have more than a set P are scored once more with P alone. The least-squares line from that score to the
-    one with all they have, itself recalibrated, is laid on the scores of the samples that have just P. Evidence of P
-    that the other modalities do not bear out on these inputs is thereby shrunk, even if it held in training. Sets with
-    the most modalities go first; samples that have all keep their scores.
+    For a set P of modalities, samples with more modalities than P are scored again with P alone. A least-squares line
+    is fitted from these scores to their (recalibrated) scores with all their modalities, and applied to the scores of
+    the samples that have exactly P. It shrinks evidence of P that the other modalities do not confirm on these inputs,
+    even if it held in training. Sets with more modalities are handled first; samples with all modalities keep their
+    scores.
 
-    Transductive: the answer to a sample depends on the inputs of the others that are predicted with it.
+    Transductive: the score of a sample depends on the inputs of the samples that are predicted with it.
 
     Args:
-        scores: of N samples, ``[N]``, by what each has.
-        present: bool ``[N, M]``.
-        mask: scores ``[n]`` of some samples, by their rows, with no more in sight than some modalities, bool ``[M]``.
-        minimum: samples that have more than P; with fewer the scores of P stay as they are.
+        scores: scores of N samples, each with all the modalities it has, ``[N]``.
+        present: modalities that each sample has, bool ``[N, M]``.
+        mask: function that returns the scores ``[n]`` of some samples, given by row, with no other modalities than
+            those of a mask, bool ``[M]``.
+        minimum: least number of samples with more modalities than P; with fewer, the scores of P are not changed.
 
     Returns:
-        float32 ``[N]``. ``scores`` is left as it was.
+        float32 ``[N]``; ``scores`` is not modified.
     """
-    found = scores.astype(np.float32)
+    new = scores.astype(np.float32)
     sets = np.unique(present, axis=0)
     for kept in sets[np.argsort(-sets.sum(axis=1), kind="stable")]:
-        here = (present == kept).all(axis=1)
-        more = np.flatnonzero((present | ~kept).all(axis=1) & ~here)
+        exact = (present == kept).all(axis=1)
+        more = np.flatnonzero((present | ~kept).all(axis=1) & ~exact)
         if len(more) < minimum:
             continue
         less = mask(more, kept)
         spread = less - less.mean()
-        moves = np.ptp(less) > 1e-6  # else the rounding of a constant
-        slope = float(spread @ found[more]) / float(spread @ spread) if moves else 0.0
-        found[here] = found[more].mean() + slope * (scores[here] - less.mean())
-    return found
+        varies = np.ptp(less) > 1e-6  # smaller differences are rounding of a constant
+        slope = float(spread @ new[more]) / float(spread @ spread) if varies else 0.0
+        new[exact] = new[more].mean() + slope * (scores[exact] - less.mean())
+    return new

@@ -1,4 +1,4 @@
-"""A trained sentiment model with its figures: evaluates, predicts, is saved and loaded."""
+"""A trained sentiment model with its metrics; evaluates, predicts, saves and loads."""
 
 import csv
 import io
@@ -21,7 +21,7 @@ from ..errors import InputError, UsageError, nearest
 from ..files import MANIFEST, atomic_path, read_manifest, write_manifest, write_text
 from ..report import RunRecord
 from ..typing import BoolArray, FloatArray, IntArray
-from .build import Shape, build_model, policy_of, scores_of
+from .build import Shape, build_model
 from .config import SentimentExperiment
 from .data import SPLITS, SentimentData, SentimentSplit
 from .model import SentimentModel
@@ -29,6 +29,7 @@ from .patterns import Answers, present_in
 from .policy import MissingPolicy
 from .protocol import SentimentProtocol
 from .recalibration import recalibrated
+from .scoring import scores_of
 
 FORMAT = 1
 FILES = ("config.toml", "shape.json", "model.safetensors", "metrics.jsonl", "predictions.csv", "record.json")
@@ -37,18 +38,18 @@ CLASS_NAMES = ("negative", "neutral", "positive")
 
 @dataclass(frozen=True)
 class SentimentResult:
-    """One run.
+    """The result of one run.
 
     Args:
-        model: with the weights of the best epoch.
-        experiment: its configuration.
-        shape: what it was built for.
-        protocol: how ``metrics`` came about.
-        metrics: of the test split.
-        valid_metrics: of the validation split.
-        record: seed, versions, time, memory.
+        model: model with the weights of the best epoch.
+        experiment: configuration of the run.
+        shape: sizes of the data that the model was built for.
+        protocol: evaluation protocol of ``metrics``.
+        metrics: metrics of the test split.
+        valid_metrics: metrics of the validation split.
+        record: seed, versions, time and memory.
         history: one row per epoch.
-        scores: of the test samples by id.
+        scores: scores (or logits of the classes) of the test samples by id.
     """
 
     model: SentimentModel
@@ -69,18 +70,19 @@ class SentimentResult:
         split: str = "test",
         recalibrate: bool = False,
     ) -> dict[str, float]:
-        """Figures of a split.
+        """Metrics of a split.
 
         Args:
-            data: with the modalities and widths that the model was trained on; others are left out.
-            missing: what is missing; by default as in training. The draws follow the seed of the run.
+            data: data with the modalities and widths of the training data; further modalities are ignored.
+            missing: what is missing, as a policy or its text; by default as in training. A policy with seed 0 is drawn
+                with the seed of the run.
             split: ``test``, ``valid`` or ``train``.
-            recalibrate: set the scores of samples that lack modalities right by the inputs of the whole split, without
-                labels; see ``recalibrated``.
+            recalibrate: recalibrate the scores of samples that lack modalities from the inputs of the whole split,
+                without labels; see ``mmkg.sentiment.recalibration.recalibrated``.
 
         Raises:
-            UsageError: no such split, or classes are to be recalibrated.
-            InputError: a modality or a width that does not fit.
+            UsageError: no such split, or the model predicts classes, which cannot be recalibrated.
+            InputError: the data lack a modality of the model, or have another width.
         """
         return self.answers(data, missing, split=split, recalibrate=recalibrate).figures(sims=self.shape.sims)
 
@@ -92,11 +94,11 @@ class SentimentResult:
         split: str = "test",
         recalibrate: bool = False,
     ) -> Answers:
-        """What the model says of a split, with what it had to go by; arguments and errors as of ``evaluate``."""
-        part, observed = self._seen(data, missing, split)
+        """Predictions for a split, with labels and present modalities; arguments and errors as in ``evaluate``."""
+        part, observed = self._observed(data, missing, split)
         scores = scores_of(self.model, part, observed)
-        found = Answers(part.labels, scores, present_in(observed), self.model.names)
-        return self.recalibrate(found, data, missing, split=split) if recalibrate else found
+        answers = Answers(part.labels, scores, present_in(observed), self.model.names)
+        return self.recalibrate(answers, data, missing, split=split) if recalibrate else answers
 
     def recalibrate(
         self,
@@ -106,54 +108,58 @@ class SentimentResult:
         *,
         split: str = "test",
     ) -> Answers:
-        """What ``answers`` gave of the same data, policy and split, with scores set right by the inputs of the split.
+        """Recalibrate predictions on the inputs of their split.
+
+        Args:
+            answers: predictions that ``answers`` returned for the same data, policy and split.
+            data, missing, split: as in ``evaluate``.
 
         Raises:
-            UsageError: classes are to be recalibrated.
+            UsageError: the model predicts classes, which cannot be recalibrated.
         """
         if self.model.head != "regression":
-            raise UsageError("recalibration is of a regression; train with options.head=regression")
-        part, observed = self._seen(data, missing, split)
+            raise UsageError("only a regression can be recalibrated; train with options.head=regression")
+        part, observed = self._observed(data, missing, split)
 
         def mask(rows: IntArray, kept: BoolArray) -> FloatArray:
-            seen = {name: observed[name][rows] & here for name, here in zip(observed, kept, strict=True)}
-            return scores_of(self.model, part.take(rows), seen)
+            masked = {name: observed[name][rows] & keep for name, keep in zip(observed, kept, strict=True)}
+            return scores_of(self.model, part.take(rows), masked)
 
         return replace(answers, scores=recalibrated(answers.scores, answers.present, mask))
 
-    def _seen(
+    def _observed(
         self, data: SentimentData, missing: MissingPolicy | str | None, split: str
     ) -> tuple[SentimentSplit, dict[str, BoolArray]]:
-        """The modalities of a split that the model reads, and what is left of them to see."""
+        """The samples of a split with the modalities of the model, and their observed steps."""
         if split not in SPLITS:
-            raise UsageError(f"no split is called {split!r}; {nearest(split, SPLITS)}")
+            raise UsageError(f"unknown split {split!r}; {nearest(split, SPLITS)}")
         part = data.split(split)
         lacking = [name for name in self.model.names if name not in part.values]
         if lacking:
-            raise InputError(f"the model reads {', '.join(self.model.names)}; {data.name} has no {lacking[0]}")
+            raise InputError(f"the model uses {', '.join(self.model.names)}; {data.name} has no {lacking[0]}")
         part = part.select(self.model.names)
-        return part, policy_of(missing, self.experiment).observed(part.valid, split=split)
+        return part, self.experiment.policy_for(missing).observed(part.valid, split=split)
 
     def predict(self, sample: Mapping[str, ArrayLike]) -> dict[str, Any]:
-        """One sample, any modality absent; no masks are needed.
+        """Predict one sample; modalities may be absent, and no masks are needed.
 
         Args:
-            sample: features by modality, ``[T, d_m]``, or ``[d_m]`` for one step; raw, as in training. A step that has
-                a value that is not finite counts as not seen.
+            sample: raw features by modality as in training, ``[T, d_m]``, or ``[d_m]`` for a single step. A step with
+                a value that is not finite counts as missing.
 
         Returns:
-            ``score`` (label scale) or ``class`` and ``probabilities``; ``missing``, the modalities that were absent;
-            and ``weights`` where the model weighs its modalities.
+            ``score`` on the scale of the labels, or ``class`` and ``probabilities``; ``missing``, the absent
+            modalities; and ``weights``, if the model weighs its modalities.
 
         Raises:
-            InputError: no modality, an unknown one, or features of another width.
+            InputError: no modality, an unknown one, or another number of features.
         """
         batch = self._batch(sample)
         self.model.eval()
         with torch.no_grad():
             output = self.model(batch)
         names = self.model.names
-        missing = [name for name, here in zip(names, batch.present[0].tolist(), strict=True) if not here]
+        missing = [name for name, present in zip(names, batch.present[0].tolist(), strict=True) if not present]
         if self.model.head == "regression":
             found: dict[str, Any] = {"score": float(output.scores[0])}
         else:
@@ -166,10 +172,11 @@ class SentimentResult:
         return found
 
     def _batch(self, sample: Mapping[str, ArrayLike]) -> ModalityBatch:
+        """A batch of one sample on the device of the model."""
         names = self.model.names
         for name in sample:
             if name not in names:
-                raise InputError(f"no modality is called {name!r}; {nearest(name, names)}")
+                raise InputError(f"unknown modality {name!r}; {nearest(name, names)}")
         if not sample:
             raise InputError(f"expected at least one of the modalities {', '.join(names)}, got none")
         values: dict[str, Tensor] = {}
@@ -182,17 +189,17 @@ class SentimentResult:
                     raise InputError(
                         f"{name}: expected [T, {self.shape.dims[name]}], as in training, got {tuple(array.shape)}"
                     )
-                here = torch.isfinite(array).all(dim=1)
+                mask = torch.isfinite(array).all(dim=1)
             else:
                 array = torch.zeros(self.shape.steps[name], self.shape.dims[name])
-                here = torch.zeros(len(array), dtype=torch.bool)
+                mask = torch.zeros(len(array), dtype=torch.bool)
             values[name] = array[None].to(device)
-            observed[name] = here[None].to(device)
+            observed[name] = mask[None].to(device)
         valid = {name: torch.ones_like(mask) for name, mask in observed.items()}
         return ModalityBatch(values, valid, observed)
 
     def save(self, folder: str | Path) -> Path:
-        """Write a run folder: every file whole, the manifest with their hashes last."""
+        """Write a run folder; the manifest with the hashes of all files is written last."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / MANIFEST).unlink(missing_ok=True)
@@ -215,10 +222,10 @@ class SentimentResult:
 
     @staticmethod
     def load(folder: str | Path) -> "SentimentResult":
-        """Read a run folder, after checking the hash of each file.
+        """Read a run folder after checking the hash of each file.
 
         Raises:
-            InputError: no run, or a file is missing or damaged.
+            InputError: the folder has no finished run, or a file is missing or damaged.
         """
         folder = Path(folder)
         manifest = read_manifest(folder, FILES, format=FORMAT, again="train again")
@@ -230,7 +237,7 @@ class SentimentResult:
         try:
             model.load_state_dict(load_file(folder / "model.safetensors"))
         except (SafetensorError, RuntimeError) as error:
-            raise InputError(f"weights of another model ({error}); train again", folder) from None
+            raise InputError(f"the weights do not fit the model ({error}); train again", folder) from None
         record = RunRecord.from_json((folder / "record.json").read_text(encoding="utf-8"), path=folder / "record.json")
         known = [f.name for f in fields(SentimentProtocol) if f.name in record.protocol]
         protocol = {name: record.protocol[name] for name in known}
@@ -248,7 +255,3 @@ class SentimentResult:
             history=[json.loads(line) for line in history],
             scores={row[0]: [float(value) for value in row[1:]] for row in rows},
         )
-
-    def annotated(self, **changes: Any) -> "SentimentResult":
-        """A copy with some fields changed."""
-        return replace(self, **changes)

@@ -1,4 +1,4 @@
-"""A frozen copy of a model that has seen complete data."""
+"""A frozen copy of a model that was trained on complete data."""
 
 import copy
 
@@ -10,13 +10,13 @@ from .model import SentimentModel, SentimentOutput
 
 
 class Teacher(nn.Module):
-    """Says what a trained model says of complete samples; shares nothing with it and never changes.
+    """Predicts complete samples with a copy of a trained model; shares no weights with it and never changes.
 
-    The released code of TATE restores the teacher's weights into the student and asks the student itself, about the
-    incomplete samples.
+    The released code of TATE instead restores the teacher's weights into the student and evaluates the student itself
+    on the incomplete samples.
 
     Args:
-        model: trained on complete data; a copy is taken.
+        model: model trained on complete data; it is copied.
     """
 
     def __init__(self, model: SentimentModel) -> None:
@@ -24,11 +24,11 @@ class Teacher(nn.Module):
         self.model = copy.deepcopy(model).requires_grad_(False).eval()
 
     def train(self, mode: bool = True) -> "Teacher":
-        """Stays as it is."""
+        """Has no effect: a teacher stays in evaluation mode."""
         return self
 
     @torch.no_grad()
     def forward(self, batch: ModalityBatch) -> SentimentOutput:
-        """Of the samples with everything that is valid in sight."""
+        """Output of the model for the samples of the batch with all valid steps observed."""
         output: SentimentOutput = self.model(ModalityBatch(batch.values, batch.valid, batch.valid), for_loss=True)
         return output

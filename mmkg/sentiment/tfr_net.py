@@ -1,11 +1,13 @@
-"""TFR-Net: a transformer that reconstructs features at the steps that were dropped."""
+"""TFR-Net: transformers within and between modalities that also reconstruct the features of dropped steps."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
+from pydantic import Field
 from torch import Tensor, nn
 
+from ..config.parse import configuration
 from ..data.tensors.batch import ModalityBatch
 from ..fusion import GatedRecurrentPool, PairwiseAttention, Reconstructor
 from ..losses import masked_smooth_l1
@@ -13,48 +15,54 @@ from .data import AUDIO, TEXT, VISION
 from .model import Error, Head, Joint, SentimentModel, SentimentOutput
 
 
+@configuration
 @dataclass(frozen=True)
 class TFRNetConfig:
-    """Hyper-parameters of TFR-Net; the published ones of MOSI in brackets.
+    """Hyper-parameters of TFR-Net; published values for MOSI in brackets.
 
     Args:
-        dim: d of all tokens (30).
-        num_heads: of the attention (6).
-        self_layers: blocks of a modality by itself (3).
-        cross_layers: blocks between two (3).
-        kernels: width of the convolution by modality (text 1, audio 5, vision 3); others 1.
-        dropout: in blocks and pools (0.2).
-        attention_dropout: on attention (text 0.2, audio 0.1, vision 0, by what is heard); above 0 the maps of T x T
-            steps are kept, which on sequences of hundreds of steps takes most of the memory.
-        embed_dropout: on tokens (0.2).
-        input_dropout: on raw features (0).
-        pool_dim: h of each modality (36, 20, 48).
-        pool_layers: of the recurrent net (3).
+        dim: width d of all tokens (30).
+        num_heads: attention heads (6).
+        self_layers: blocks within each modality (3).
+        cross_layers: blocks between each pair of modalities (3).
+        kernels: width of the convolution by modality (text 1, audio 5, vision 3); 1 for others.
+        dropout: dropout rate in blocks and pools (0.2).
+        attention_dropout: dropout rate of attention weights (text 0.2, audio 0.1, vision 0, by the modality of the
+            keys). Above 0 the maps of T x T steps are kept in memory, which takes most of the memory for sequences of
+            hundreds of steps.
+        embed_dropout: dropout rate of tokens (0.2).
+        input_dropout: dropout rate of raw features (0).
+        pool_dim: width h of each pooled modality (36, 20, 48).
+        pool_layers: layers of the recurrent net (3).
         head_dim: inner width of the head (128).
-        head_dropout: in it (0).
-        reconstruction_weight: λ of each modality (5, 2, 20 on features that are not standardised); 0 = none.
-        reconstruction_layers: blocks (3).
-        axis: what the reconstruction attends over (``feature``), see ``Reconstructor``.
-        joint: ``concat`` (published), or weights as in the aligners, ``global`` or ``meta``.
+        head_dropout: dropout rate in the head (0).
+        reconstruction_weight: λ of each modality (5, 2, 20 for features that are not standardised); 0 = no
+            reconstruction.
+        reconstruction_layers: blocks of the reconstruction (3).
+        axis: axis that the reconstruction attends over (``feature``), see ``Reconstructor``.
+        joint: ``concat`` (published), ``global`` or ``meta``, see ``Joint``.
         head: ``regression`` or ``classes``.
-        error: of a regression, ``absolute`` (published) or ``squared``.
+        error: error of a regression, ``absolute`` (published) or ``squared``.
+
+    Raises:
+        UsageError: a value out of range.
     """
 
-    dim: int = 30
-    num_heads: int = 6
-    self_layers: int = 1
-    cross_layers: int = 1
-    kernels: dict[str, int] = field(default_factory=lambda: {TEXT: 1, AUDIO: 5, VISION: 3})
-    dropout: float = 0.2
-    attention_dropout: float = 0.0
-    embed_dropout: float = 0.2
-    input_dropout: float = 0.0
-    pool_dim: int = 32
-    pool_layers: int = 1
-    head_dim: int = 128
-    head_dropout: float = 0.0
-    reconstruction_weight: float = 0.5
-    reconstruction_layers: int = 1
+    dim: Annotated[int, Field(ge=1)] = 30
+    num_heads: Annotated[int, Field(ge=1)] = 6
+    self_layers: Annotated[int, Field(ge=0)] = 1
+    cross_layers: Annotated[int, Field(ge=0)] = 1
+    kernels: dict[str, Annotated[int, Field(ge=1)]] = field(default_factory=lambda: {TEXT: 1, AUDIO: 5, VISION: 3})
+    dropout: Annotated[float, Field(ge=0, le=1)] = 0.2
+    attention_dropout: Annotated[float, Field(ge=0, le=1)] = 0.0
+    embed_dropout: Annotated[float, Field(ge=0, le=1)] = 0.2
+    input_dropout: Annotated[float, Field(ge=0, le=1)] = 0.0
+    pool_dim: Annotated[int, Field(ge=1)] = 32
+    pool_layers: Annotated[int, Field(ge=1)] = 1
+    head_dim: Annotated[int, Field(ge=1)] = 128
+    head_dropout: Annotated[float, Field(ge=0, le=1)] = 0.0
+    reconstruction_weight: Annotated[float, Field(ge=0)] = 0.5
+    reconstruction_layers: Annotated[int, Field(ge=0)] = 1
     axis: Literal["feature", "time"] = "feature"
     joint: Literal["concat", "global", "meta"] = "concat"
     head: Head = "regression"
@@ -62,11 +70,11 @@ class TFRNetConfig:
 
 
 class TFRNet(SentimentModel):
-    """Projection, attention within and between modalities, gated recurrent fusion; reconstruction while training.
+    """Projection, attention within and between modalities, gated recurrent pooling; reconstruction in training only.
 
-    Where it leaves the released code: steps that were dropped are not heard, only asked for; no causal mask; the
-    reconstruction attends within a sample; its target is detached; LayerNorm, not BatchNorm, before the head, so that a
-    sample's answer is its own.
+    Differences from the released code: dropped steps are attention queries but no keys; there is no causal mask; the
+    reconstruction attends within a sample, and its target is detached; LayerNorm replaces BatchNorm before the head, so
+    that a prediction does not depend on the other samples of the batch.
 
     Source: Yuan et al., ACM MM 2021.
     """
@@ -121,25 +129,25 @@ class TFRNet(SentimentModel):
         )
 
     def forward(self, batch: ModalityBatch, *, for_loss: bool = False) -> SentimentOutput:
-        """Scores; with ``for_loss`` the reconstructions as ``hidden``, ``[B, T_m, d_m]`` by modality."""
+        """Predictions; with ``for_loss``, ``hidden`` has the reconstructions ``[B, T_m, d_m]`` by modality."""
         inputs = self.read(batch)
         tokens = {}
         for name in self.names:
             values = self.input_dropout(inputs.values[name]).transpose(1, 2)
-            tokens[name] = self.project[name](values).transpose(1, 2).masked_fill(~inputs.asks[name][..., None], 0.0)
+            tokens[name] = self.project[name](values).transpose(1, 2).masked_fill(~inputs.queries[name][..., None], 0.0)
         fused = self.attention(tokens, inputs.seen)
-        pooled = {name: self.pools[name](fused[name], inputs.asks[name]) for name in self.names}
+        pooled = {name: self.pools[name](fused[name], inputs.queries[name]) for name in self.names}
         joint, weights = self.joint(pooled, inputs.present)
-        told = {}
+        rebuilt = {}
         if for_loss:
-            told = {name: module(fused[name], inputs.asks[name]) for name, module in self.reconstructors.items()}
-        return SentimentOutput(self.squeeze(self.output(joint)), pooled, weights, told)
+            rebuilt = {name: module(fused[name], inputs.queries[name]) for name, module in self.reconstructors.items()}
+        return SentimentOutput(self.squeeze(self.output(joint)), pooled, weights, rebuilt)
 
     def loss_terms(self, batch: ModalityBatch, labels: Tensor, teacher: nn.Module | None = None) -> dict[str, Tensor]:
-        """The task, and per modality λ times the reconstruction of the steps that were dropped."""
+        """Terms of the task and, per modality, λ times the reconstruction error of the dropped steps."""
         output, inputs = self(batch, for_loss=True), self.read(batch)
         terms = {"task": self.task_loss(output.scores, labels)}
-        for name, told in output.hidden.items():
-            distance = masked_smooth_l1(told, inputs.whole[name], inputs.dropped[name])
+        for name, rebuilt in output.hidden.items():
+            distance = masked_smooth_l1(rebuilt, inputs.complete[name], inputs.dropped[name])
             terms[f"reconstruction.{name}"] = self.config.reconstruction_weight * distance
         return terms

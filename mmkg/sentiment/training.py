@@ -1,4 +1,4 @@
-"""Train a sentiment model: teacher first where there is one, epochs chosen on validation."""
+"""Train a sentiment model: the teacher first, if it has one; the best epoch is selected on validation."""
 
 import hashlib
 import json
@@ -13,13 +13,12 @@ from torch import Tensor
 
 from ..compute.devices import resolve_device
 from ..compute.seeding import derive_seed
-from ..config.parse import check_seed, merged
-from ..errors import UsageError
+from ..config.parse import merged
 from ..files import free_folder
 from ..progress import TrainingProgress
 from ..report import RunRecord, Stopwatch
-from ..training import FitResult, TrainingConfig, optimise
-from .build import Shape, build_model, on_device, policy_of, scores_of
+from ..training import FitResult, optimise
+from .build import Shape, build_model
 from .config import SentimentExperiment
 from .data import SentimentData, feature_statistics
 from .model import SentimentModel
@@ -27,7 +26,7 @@ from .patterns import figures
 from .policy import MissingPolicy
 from .protocol import SentimentProtocol
 from .result import SentimentResult
-from .tate import TATE
+from .scoring import on_device, scores_of
 from .teacher import Teacher
 
 CHECKPOINTS = {"teacher": "teacher.safetensors", "model": "trainer.safetensors"}
@@ -46,32 +45,32 @@ def fit(
     progress: bool | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> SentimentResult:
-    """Train a model and take its figures on the test split.
+    """Train a model and evaluate it on the test split.
 
-    Modalities that no training sample has are left out, as the protocol then says. The weights are those of the epoch
-    with the least mean absolute error (the greatest accuracy of a classifier) on the validation split, with the same
-    policy of missing parts.
+    Modalities that no training sample has are left out; the protocol lists them. The result has the weights of the
+    epoch with the smallest mean absolute error (for classes: the highest accuracy) on the validation split, from which
+    parts are removed by the same policy.
 
     Args:
-        data: as ``load`` gives them.
-        model: ``tfr-net`` (default) or ``tate``.
-        missing: what is missing, e.g. ``frame:0.3``; by default nothing.
-        seed: of everything random.
-        experiment: full configuration; the arguments before and ``settings`` go on top of it.
+        data: data, e.g. from ``load``.
+        model: name in ``mmkg.sentiment.MODELS``; by default ``tfr-net``.
+        missing: what is missing, as a policy or its text, e.g. ``frame:0.3``; by default nothing.
+        seed: random seed of the run.
+        experiment: full configuration; the other arguments and ``settings`` override it.
         device: ``auto``, ``cpu`` or ``cuda``.
-        out: run folder; an interrupted run in it goes on where it stopped.
-        overwrite: put the new run in the place of a finished one.
-        progress: show a bar on stderr; ``None`` = if that is a terminal.
+        out: run folder; an interrupted run in it is resumed.
+        overwrite: replace a finished run in ``out``.
+        progress: show a progress bar on stderr; ``None`` = if stderr is a terminal.
         settings: nested settings, e.g. ``{"training": {"epochs": 5}}``.
 
     Raises:
-        UsageError: an unknown model, key, modality or device; ``out`` holds a finished run.
+        UsageError: an unknown model, key, modality or device, a value out of range, or ``out`` holds a finished run.
         InputError: no modality in the training split, or ``out`` holds an unfinished run of other data or settings.
     """
     experiment = _experiment(experiment, model, missing, seed, settings)
     folder = free_folder(out, overwrite)
-    given = chosen(data, experiment)
-    data = given.learnable()
+    selected = data.select(experiment.data.modalities or data.names)
+    data = selected.learnable()
     watch, where = Stopwatch(), resolve_device(device)
     shape = Shape(data.dims, data.lengths, data.label_range)
     net = build_model(experiment, shape)
@@ -81,42 +80,42 @@ def fit(
     fingerprint = data.fingerprint()
     history: list[dict[str, Any]] = []
     teacher = None
-    if isinstance(net, TATE) and experiment.options.kl_weight > 0:
+    if net.uses_teacher:
         with watch.phase("teacher"):
             complete = replace(experiment, missing=MissingPolicy(), training=experiment.pretraining)
-            learnt = train(net, data, complete, fingerprint, folder, progress=progress, stage="teacher")
-            history += [{**row, "stage": "teacher"} for row in learnt.history]
+            course = train(net, data, complete, fingerprint, folder, progress=progress, stage="teacher")
+            history += [{**row, "stage": "teacher"} for row in course.history]
             teacher = Teacher(net)
-        if not experiment.options.from_teacher:
+        if not net.starts_from_teacher:
             fresh = build_model(replace(experiment, seed=derive_seed(experiment.seed, "student") % 2**32), shape)
             fresh.set_scale(feature_statistics(data.train))
             net.load_state_dict(fresh.state_dict())
     with watch.phase("train"):
-        learnt = train(net, data, experiment, fingerprint, folder, teacher=teacher, progress=progress)
-    history += learnt.history
+        course = train(net, data, experiment, fingerprint, folder, teacher=teacher, progress=progress)
+    history += course.history
     policy = experiment.policy
     with watch.phase("evaluate"):
-        found = {}
+        metrics = {}
         for split in ("valid", "test"):
             part = data.split(split)
             scores = scores_of(net, part, policy.observed(part.valid, split=split))
-            found[split] = figures(part.labels, scores, sims=data.sims)
-    protocol = SentimentProtocol.of(given, policy, policy, modalities=data.names, seed=experiment.seed)
+            metrics[split] = figures(part.labels, scores, sims=data.sims)
+    protocol = SentimentProtocol.of(selected, policy, policy, modalities=data.names, seed=experiment.seed)
     record = RunRecord.collect(
         seed=experiment.seed,
         device=str(where),
         stopwatch=watch,
         fingerprint=fingerprint,
-        protocol=protocol.as_dict() | {"epochs": learnt.epochs, "best_epoch": learnt.best_epoch + 1},
-        metrics=found["test"],
+        protocol=protocol.as_dict() | {"epochs": course.epochs, "best_epoch": course.best_epoch + 1},
+        metrics=metrics["test"],
     )
     result = SentimentResult(
         model=net.eval(),
         experiment=experiment,
         shape=shape,
         protocol=protocol,
-        metrics=found["test"],
-        valid_metrics=found["valid"],
+        metrics=metrics["test"],
+        valid_metrics=metrics["valid"],
         record=record,
         history=history,
         scores=dict(zip(data.test.ids, scores.reshape(len(scores), -1).tolist(), strict=True)),
@@ -128,20 +127,8 @@ def fit(
     return result
 
 
-def chosen(data: SentimentData, experiment: SentimentExperiment) -> SentimentData:
-    """The modalities that an experiment uses.
-
-    Raises:
-        UsageError: the data have no modality of such a name.
-    """
-    unknown = [name for name in experiment.data.modalities if name not in data.names]
-    if unknown:
-        raise UsageError(f"{data.name} has no modality {unknown[0]!r}; known: {', '.join(data.names)}")
-    return data.select(experiment.data.modalities or data.names)
-
-
 def predict(result: SentimentResult | str | Path, sample: Mapping[str, Any]) -> dict[str, Any]:
-    """One sample by a result or a run folder; see ``SentimentResult.predict``."""
+    """Predict one sample with a result or a run folder; see ``SentimentResult.predict``."""
     run = result if isinstance(result, SentimentResult) else SentimentResult.load(result)
     return run.predict(sample)
 
@@ -154,17 +141,18 @@ def evaluate(
     split: str = "test",
     recalibrate: bool = False,
 ) -> tuple[dict[str, float], SentimentProtocol]:
-    """Figures of a split with something else missing, and the protocol that they stand under.
+    """Metrics of a split with other parts missing than in training, and their protocol.
 
-    Arguments and errors are those of ``SentimentResult.evaluate``.
+    ``result`` is a result or a run folder; all other arguments and the errors are those of
+    ``SentimentResult.evaluate``.
     """
     run = result if isinstance(result, SentimentResult) else SentimentResult.load(result)
-    policy = policy_of(missing, run.experiment)
+    policy = run.experiment.policy_for(missing)
     protocol = SentimentProtocol.of(
         data, run.experiment.policy, policy, modalities=run.model.names, seed=run.experiment.seed
     )
-    found = run.evaluate(data, policy, split=split, recalibrate=recalibrate)
-    return found, replace(protocol, recalibrated=recalibrate)
+    metrics = run.evaluate(data, policy, split=split, recalibrate=recalibrate)
+    return metrics, replace(protocol, recalibrated=recalibrate)
 
 
 def train(
@@ -178,7 +166,18 @@ def train(
     progress: bool | None = None,
     stage: str = "model",
 ) -> FitResult:
-    """One stage: the model with this policy, from the weights it has to those of the best epoch."""
+    """Train the model of one stage, from its current weights to those of the best epoch.
+
+    Args:
+        model: trained in place.
+        data: data with the modalities of the model.
+        experiment: policy and schedule of this stage.
+        fingerprint: hash of the data.
+        folder: folder of the checkpoint; ``None`` = no checkpoint.
+        teacher: the teacher, if the model uses one.
+        progress: show a progress bar on stderr; ``None`` = if stderr is a terminal.
+        stage: ``model`` or ``teacher``, a key of ``CHECKPOINTS``.
+    """
     policy, config = experiment.policy, experiment.training
     device = next(model.parameters()).device
     labels = torch.from_numpy(data.train.labels)
@@ -191,11 +190,11 @@ def train(
         batch = on_device(data.train.batch(observed(epoch), rows.numpy()), device)
         return model.loss_terms(batch, labels[rows].to(device), teacher)
 
-    seen = policy.observed(data.valid.valid, split="valid")
+    valid_observed = policy.observed(data.valid.valid, split="valid")
 
     def validate() -> float:
-        found = figures(data.valid.labels, scores_of(model, data.valid, seen), sims=data.sims)
-        return -found["mae"] if "mae" in found else found["accuracy"]
+        metrics = figures(data.valid.labels, scores_of(model, data.valid, valid_observed), sims=data.sims)
+        return -metrics["mae"] if "mae" in metrics else metrics["accuracy"]
 
     text = json.dumps(experiment.to_dict(), sort_keys=True)
     with TrainingProgress(config.epochs, enabled=progress, title=stage, figure="validation score") as bar:
@@ -219,6 +218,7 @@ def _experiment(
     seed: int | None,
     settings: Mapping[str, Any] | None,
 ) -> SentimentExperiment:
+    """The experiment with all arguments applied."""
     values: dict[str, Any] = {} if experiment is None else experiment.to_dict()
     if model is not None:
         if model != values.get("model", model):
@@ -230,12 +230,4 @@ def _experiment(
     if missing is not None:
         policy = MissingPolicy.parse(missing) if isinstance(missing, str) else missing
         found = replace(found, missing=policy)
-    check_seed(found.seed)
-    check_training(found.training)
     return found
-
-
-def check_training(config: TrainingConfig) -> None:
-    """Settings of the aligners' training that have no meaning here are refused."""
-    if config.fanout or config.precision != "float32":
-        raise UsageError("training.fanout and training.precision are of aligners; sentiment models train without")

@@ -143,7 +143,7 @@ def test_the_help_of_a_choice_names_every_registered_part(run):
     from mmkg.matching import MATCHERS
     from mmkg.models import MODELS
     from mmkg.report.export import FORMATS
-    from mmkg.sentiment.config import MODEL_CONFIGS as SENTIMENT_MODELS
+    from mmkg.sentiment import MODELS as SENTIMENT_MODELS
 
     for option, known, *words in (
         ("--model", MODELS, "align"),

@@ -84,7 +84,7 @@ def test_a_sweep_over_sets_of_modalities_takes_one_model(run, data):
         (["train", "synthetic", "--model", "tfr"], 2, "did you mean 'tfr-net'"),
         (["train", "synthetic", "--set", "options.dims=3"], 2, "did you mean 'dim'"),
         (["train", "synthetic", "--device", "gpu"], 2, "device must be auto, cpu or cuda"),
-        (["sweep", "synthetic", "--missing", "modality:0.5"], 2, "no way of training is called 'all'"),
+        (["sweep", "synthetic", "--missing", "modality:0.5"], 2, "unknown way of training 'all'"),
         (["predict", "nowhere", "sample.json"], 1, "no such folder"),
     ],
 )

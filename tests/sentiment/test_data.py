@@ -70,9 +70,9 @@ def test_token_ids_are_no_text_and_that_is_said():
         del part["text"]
     data = from_arrays(splits, "x")
     assert data.names == ("audio", "vision")
-    said = [note for note in data.notes if "token ids alone" in note]
-    assert [note.partition(":")[0] for note in said] == ["train", "valid", "test"]
-    assert [data.notes[note] for note in said] == [len(data.train), len(data.valid), len(data.test)]
+    notes = [note for note in data.notes if "token ids only" in note]
+    assert [note.partition(":")[0] for note in notes] == ["train", "valid", "test"]
+    assert [data.notes[note] for note in notes] == [len(data.train), len(data.valid), len(data.test)]
 
 
 def test_silence_in_audio_becomes_the_mean_and_is_counted():
@@ -118,7 +118,7 @@ def test_a_hostile_pickle_is_not_run(tmp_path):
         def __reduce__(self):
             return (open, (str(tmp_path / "made"), "w"))
 
-    with pytest.raises(InputError, match="which no such file needs; convert it"):
+    with pytest.raises(InputError, match="which no such file needs; if you trust the file, convert it to .npz"):
         read_mmsa(write({"train": Evil()}, tmp_path / "evil.pkl"))
     assert not (tmp_path / "made").exists()
 
@@ -217,7 +217,7 @@ def test_files_of_utterances_that_disagree_are_refused(tmp_path):
     path = folder / "audio_test0.csv"
     good = path.read_text()
     path.write_text(good.replace('"50","1"', '"50","0"'))
-    with pytest.raises(InputError, match=r"audio_test0.csv:1: binary label 0 against label 1"):
+    with pytest.raises(InputError, match=r"audio_test0.csv:1: binary label 0 contradicts the label 1"):
         read_utterances(folder)
     path.write_text(good.splitlines()[0] + "\n")
     with pytest.raises(InputError, match="expected 2 rows, as the text has, got 1"):

@@ -121,7 +121,8 @@ def test_policies_are_written_and_read():
 
 
 @pytest.mark.parametrize(
-    "text", ["frame", "frames:0.3", "modality:1.5", "frame:x", "modality:text=", "block:text=0.5", "block:mixed"]
+    "text",
+    ["frame", "frames:0.3", "none:0.3", "modality:1.5", "frame:x", "modality:text=", "block:text=0.5", "block:mixed"],
 )
 def test_another_form_is_refused(text):
     with pytest.raises(UsageError):
@@ -156,6 +157,17 @@ def test_spared_samples_stay_whole_in_training_alone(unit):
     assert policy.describe() == f"{unit} 0.6, 0.25 spared in training"
 
 
-def test_a_share_to_spare_is_a_share():
-    with pytest.raises(UsageError, match=r"spared must be in \[0, 1\], got 1.5"):
-        MissingPolicy(spared=1.5)
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"spared": 1.5}, "spared: input should be less than or equal to 1, got 1.5"),
+        ({"rate": -0.1}, "rate: input should be greater than or equal to 0, got -0.1"),
+        ({"rates": {"text": 2.0}}, "rates.text: input should be less than or equal to 1, got 2.0"),
+        ({"unit": "frames"}, "unit: input should be 'none', 'frame', 'modality' or 'block', got 'frames'"),
+        ({"unit": "block", "rates": {"text": 1.0}}, "the unit block takes a single rate, got rates by modality"),
+    ],
+)
+def test_a_policy_out_of_range_is_refused_by_name(values, message):
+    with pytest.raises(UsageError) as error:
+        MissingPolicy(**values)
+    assert str(error.value) == message

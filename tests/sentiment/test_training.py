@@ -208,7 +208,7 @@ def test_experiments_are_written_and_read_and_misspelt_keys_refused():
     for values, nearest in (({"optons": {}}, "options"), ({"options": {"dims": 3}}, "dim"), ({"model": "tat"}, "tate")):
         with pytest.raises(UsageError, match=f"did you mean '{nearest}'"):
             SentimentExperiment.of(values)
-    with pytest.raises(UsageError, match="train without"):
+    with pytest.raises(UsageError, match="training.fanout and training.precision apply to aligners only"):
         quick(settings={"training": {"fanout": [3]}})
 
 
@@ -259,7 +259,7 @@ def test_one_model_of_mixed_rates_is_tested_at_every_rate_and_on_every_set_of_mo
     curve = found.curves()["mixed"]["figures"]["corr"]
     assert curve["average"] == pytest.approx(np.mean([run["corr"] for name, run in rows.items() if name != "none"]))
     assert "auilc" not in curve and "mean but none" in found.table() and "<svg" not in found.html()
-    with pytest.raises(UsageError, match="mixed rates are of frame or modality"):
+    with pytest.raises(UsageError, match="mixed rates need the unit frame or modality"):
         sweep(DATA, MissingPolicy.parse_sweep("block:0.5"), ways=("mixed",), **options)
 
 

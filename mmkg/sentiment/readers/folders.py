@@ -1,4 +1,4 @@
-"""Two folder layouts: csv with one vector per utterance, and HDF5 with sequences of words."""
+"""Two folder layouts: csv files with one vector per utterance, and HDF5 files with sequences of words."""
 
 import csv
 from collections.abc import Mapping
@@ -15,22 +15,22 @@ FILES = {TEXT: "text", AUDIO: "audio", VISION: "video"}
 
 
 def read_utterances(folder: str | Path, *, context: int = 3, valid_ratio: float = 0.15, seed: int = 0) -> SentimentData:
-    """One vector per utterance in csv files, as the context-dependent release of CMU-MOSI has them.
+    """Read csv files with one vector per utterance, as in the context-dependent release of CMU-MOSI.
 
-    A sample is an utterance among its neighbours in the video: ``2 context + 1`` steps in the order of the clip
-    numbers, its own in the middle, marked by one more feature that is 1 there and 0 elsewhere. Test samples see test
-    utterances only. Validation videos are carved out of the training videos.
+    A sample is an utterance with its neighbours in the video: ``2 context + 1`` steps in the order of the clip numbers.
+    The utterance itself is the middle step, marked by an additional feature that is 1 there and 0 elsewhere. Test
+    samples contain test utterances only. Some training videos become the validation split.
 
     Args:
         folder: ``text_{train,test}.csv`` (column 0 is a row of ``transcripts.csv``), ``audio_{train,test}0.csv`` and
             ``video_{train,test}0.csv`` (the last column is the binary label), ``transcripts.csv``,
             ``continuous_labels.tsv``.
-        context: utterances on either side.
-        valid_ratio: share of the training videos that validate.
-        seed: of that choice.
+        context: number of neighbouring utterances on either side.
+        valid_ratio: share of the training videos that become the validation split; at least one video.
+        seed: random seed of this split.
 
     Raises:
-        InputError: a file is missing or malformed, or files disagree.
+        InputError: a file is missing or malformed, or files contradict each other.
     """
     folder = Path(folder)
     clips = [row[0] for row in _rows(folder / "transcripts.csv", ",")]
@@ -48,28 +48,30 @@ def read_utterances(folder: str | Path, *, context: int = 3, valid_ratio: float 
                 raise InputError(f"expected {len(ids)} rows, as the text has, got {len(table)}", path)
             if (wrong := (table[:, -1] > 0.5) != (y >= 0)).any():
                 line = int(wrong.argmax()) + 1
-                raise InputError(f"binary label {table[line - 1, -1]:g} against label {y[line - 1]:g}", path, line)
+                raise InputError(
+                    f"binary label {table[line - 1, -1]:g} contradicts the label {y[line - 1]:g}", path, line
+                )
             values[name] = table[:, :-1]
         found[split] = (ids, values, y)
     videos = sorted({_video(each) for each in found["train"][0]})
     number = max(1, round(valid_ratio * len(videos)))
-    held = set(numpy_generator(seed, "validation videos").permutation(videos)[:number].tolist())
+    held_out = set(numpy_generator(seed, "validation videos").permutation(videos)[:number].tolist())
     parts = {}
     for split in SPLITS:
         ids, values, y = found["test" if split == "test" else "train"]
         chosen = [
-            row for row, each in enumerate(ids) if split == "test" or (_video(each) in held) == (split == "valid")
+            row for row, each in enumerate(ids) if split == "test" or (_video(each) in held_out) == (split == "valid")
         ]
         parts[split] = _windows([ids[row] for row in chosen], values, y, np.array(chosen, np.int64), context)
     return SentimentData(folder.name, parts["train"], parts["valid"], parts["test"])
 
 
 def read_words(folder: str | Path) -> SentimentData:
-    """Sequences of words in HDF5, as the MMMO release of MFN has them.
+    """Read HDF5 files with sequences of words, as in the MMMO release of MFN.
 
-    Files ``{text,audio,video}_{train,valid,test}.h5`` (text also ``_emb.h5``) hold float ``[N, T, d]`` and
-    ``y_{train,valid,test}.h5`` labels 1 to 5, under the key ``d1``. 3 is taken off the labels, so that 0 is neutral. A
-    step of zeros is not there. A file that is missing is a modality that the split has not.
+    Files ``{text,audio,video}_{train,valid,test}.h5`` (for text also ``_emb.h5``) hold float ``[N, T, d]``, and
+    ``y_{train,valid,test}.h5`` hold labels from 1 to 5, all under the key ``d1``. Labels are shifted by -3, so that 0
+    is neutral. Steps of zeros are padding. If a feature file is missing, the split lacks this modality.
 
     Raises:
         InputError: a label file is missing, a file is malformed.
@@ -78,7 +80,7 @@ def read_words(folder: str | Path) -> SentimentData:
     folder = Path(folder)
     arrays = {split: {name: _words(folder, f"{stem}_{split}") for name, stem in FILES.items()} for split in SPLITS}
     shapes = {
-        name: next((part[name].shape[1:] for part in arrays.values() if part[name] is not None), None)  # type: ignore[union-attr]
+        name: next((array.shape[1:] for part in arrays.values() if (array := part[name]) is not None), None)
         for name in FILES
     }
     parts: dict[str, SentimentSplit] = {}
@@ -92,13 +94,13 @@ def read_words(folder: str | Path) -> SentimentData:
         for name, shape in shapes.items():
             if shape is None:
                 continue
-            given = arrays[split][name]
-            if given is None:
+            array = arrays[split][name]
+            if array is None:
                 notes[f"{split}: samples without {name}"] = len(labels)
-                given = np.zeros((len(labels), *shape), np.float32)
-            if given.ndim != 3 or len(given) != len(labels):
-                raise InputError(f"{split} {name}: expected [{len(labels)}, T, d], got {given.shape}", folder)
-            values[name], valid[name] = given, (given != 0).any(axis=2)
+                array = np.zeros((len(labels), *shape), np.float32)
+            if array.ndim != 3 or len(array) != len(labels):
+                raise InputError(f"{split} {name}: expected [{len(labels)}, T, d], got {array.shape}", folder)
+            values[name], valid[name] = array, (array != 0).any(axis=2)
         ids = tuple(f"{split}{row}" for row in range(len(labels)))
         parts[split] = SentimentSplit(values, valid, labels.reshape(-1) - 3, ids)
     return SentimentData(folder.name, parts["train"], parts["valid"], parts["test"], (-2.0, 2.0), notes)
@@ -107,8 +109,8 @@ def read_words(folder: str | Path) -> SentimentData:
 def _windows(
     ids: list[str], values: Mapping[str, FloatArray], labels: FloatArray, rows: IntArray, context: int
 ) -> SentimentSplit:
-    """Each utterance among its neighbours; ``rows`` are where the utterances ``ids`` lie in ``values``."""
-    order = np.array(sorted(range(len(ids)), key=lambda k: _place(ids[k])), np.int64)
+    """Each utterance with its neighbours; ``rows`` are the rows of the utterances ``ids`` in ``values``."""
+    order = np.array(sorted(range(len(ids)), key=lambda k: _video_and_number(ids[k])), np.int64)
     video = np.array([_video(ids[k]) for k in order.tolist()])
     steps = np.arange(len(ids))[:, None] + np.arange(-context, context + 1)
     inside = (steps >= 0) & (steps < len(ids))
@@ -125,10 +127,11 @@ def _windows(
 
 
 def _video(clip: str) -> str:
+    """Name of the video of a clip."""
     return clip.rsplit("_", 1)[0]
 
 
-def _place(clip: str) -> tuple[str, int]:
+def _video_and_number(clip: str) -> tuple[str, int]:
     video, _, number = clip.rpartition("_")
     if not video or not number.isdigit():
         raise InputError(f"expected an utterance named VIDEO_NUMBER, got {clip!r}")
@@ -188,6 +191,7 @@ def _numbers(path: Path) -> FloatArray:
 
 
 def _words(folder: Path, stem: str) -> FloatArray | None:
+    """The array of an HDF5 file, or ``None`` if there is no such file."""
     try:
         import h5py
     except ImportError:

@@ -1,4 +1,4 @@
-"""Feature files in the format of MMSA: dictionaries train, valid, test of arrays; pickle, npz or safetensors."""
+"""Feature files in the format of MMSA: dictionaries of arrays per split; pickle, npz or safetensors."""
 
 import zipfile
 from collections.abc import Mapping
@@ -23,19 +23,19 @@ WIDE = (-3.0, 3.0)
 def read_mmsa(path: str | Path, *, label_range: tuple[float, float] | None = None) -> SentimentData:
     """Read an MMSA feature file (MOSI, MOSEI, CH-SIMS, aligned or not).
 
-    Lengths: ``audio_lengths`` and ``vision_lengths`` where the file has them, else, as in aligned files, the attention
-    mask in ``text_bert``, else up to the last step that is not all zero. Shapes are those of the arrays, whatever a
-    configuration says. Features of audio that are -inf or NaN (the logarithm of silence) become the mean of the
-    training split and are counted in ``notes``; anywhere else they are an error. A modality that a split has not is
-    absent there. ``text_bert`` gives lengths only: its token ids are no features, so a split that has them and no
-    ``text`` is without text, which ``notes`` say; extract features of the tokens first.
+    The valid steps of a sample are taken from ``audio_lengths`` and ``vision_lengths`` if the file has them, else from
+    the attention mask in ``text_bert`` (aligned files), else they end at the last step that is not all zero. Audio
+    features that are -inf or NaN (the logarithm of silence) are replaced by the mean over the training split and
+    counted in ``notes``; in other modalities they are an error. If a split has no array of a modality, its samples lack
+    the modality. ``text_bert`` is used for lengths only, because its token ids are no features: a split with
+    ``text_bert`` but without ``text`` has no text, as ``notes`` report. Extract text features first.
 
     Args:
-        path: ``.pkl`` (read without unpickling), or ``.npz`` and ``.safetensors`` with keys such as ``train/audio``.
-        label_range: lowest and highest label; by default [-1, 1] if no label is beyond, else [-3, 3].
+        path: ``.pkl`` (read without unpickling), or ``.npz`` or ``.safetensors`` with keys such as ``train/audio``.
+        label_range: lowest and highest label; by default [-1, 1] if it contains all labels, else [-3, 3].
 
     Raises:
-        InputError: another format, a split missing, lengths longer than arrays, labels or features out of bounds.
+        InputError: another format, a missing split, lengths larger than arrays, or labels or features out of range.
     """
     path = Path(path)
     content = _content(path)
@@ -52,14 +52,24 @@ def from_arrays(
     label_range: tuple[float, float] | None = None,
     path: Path | None = None,
 ) -> SentimentData:
-    """As ``read_mmsa``, from the dictionaries themselves."""
+    """Build the data from the dictionaries of an MMSA file; see ``read_mmsa``.
+
+    Args:
+        splits: dictionary of arrays per split.
+        name: name of the data.
+        label_range: lowest and highest label, see ``read_mmsa``.
+        path: file to name in messages.
+
+    Raises:
+        InputError: as ``read_mmsa``.
+    """
     shapes: dict[str, tuple[int, int]] = {}
     arrays: dict[str, dict[str, FloatArray]] = {split: {} for split in SPLITS}
     for split in SPLITS:
         for modality in MODALITIES:
-            if (given := splits[split].get(modality)) is None:
+            if (array := splits[split].get(modality)) is None:
                 continue
-            values = _array(given, f"{split} {modality}", path)
+            values = _array(array, f"{split} {modality}", path)
             if values.ndim != 3:
                 raise InputError(f"{split} {modality}: expected an array [N, T, d], got shape {values.shape}", path)
             arrays[split][modality] = values
@@ -75,37 +85,38 @@ def from_arrays(
             raise InputError(f"{split}: expected regression_labels, found {', '.join(splits[split])}", path)
         labels = _array(labels, f"{split} regression_labels", path).reshape(-1)
         number = len(labels)
-        valued: dict[str, FloatArray] = {}
+        values_of: dict[str, FloatArray] = {}
         valid: dict[str, BoolArray] = {}
         for modality, (steps, dim) in shapes.items():
             found = arrays[split].get(modality)
             if found is None:
-                valued[modality] = np.zeros((number, steps, dim), np.float32)
+                values_of[modality] = np.zeros((number, steps, dim), np.float32)
                 valid[modality] = np.zeros((number, steps), bool)
                 notes[f"{split}: samples without {modality}"] = number
                 continue
             if len(found) != number:
                 raise InputError(f"{split} {modality}: expected {number} samples, as labels, got {len(found)}", path)
-            valued[modality] = found
+            values_of[modality] = found
             valid[modality] = _valid(splits[split], split, modality, found, path)
         if splits[split].get("text_bert") is not None and TEXT not in arrays[split]:
-            notes[f"{split}: samples whose text is token ids alone (text_bert), not read"] = number
+            notes[f"{split}: samples with text as token ids only (text_bert), not read"] = number
         ids = splits[split].get("id")
         names = [f"{split}{row}" for row in range(number)] if ids is None else [str(each) for each in ids]
-        parts[split] = SentimentSplit(valued, valid, labels, tuple(names))
-    _mend_audio(parts, notes)
+        parts[split] = SentimentSplit(values_of, valid, labels, tuple(names))
+    _replace_bad_audio(parts, notes)
     for part in parts.values():
-        for modality, here in part.valid.items():
-            part.values[modality] = np.where(here[..., None], part.values[modality], np.float32(0))
+        for modality, mask in part.valid.items():
+            part.values[modality] = np.where(mask[..., None], part.values[modality], np.float32(0))
     if label_range is None:
         label_range = SIMS if all((np.abs(part.labels) <= 1).all() for part in parts.values()) else WIDE
     return SentimentData(name, parts["train"], parts["valid"], parts["test"], label_range, notes)
 
 
 def write_mmsa(data: SentimentData, path: str | Path) -> None:
-    """Write an ``.npz`` that ``read_mmsa`` reads, for those who have a pickle they would rather not keep.
+    """Write an ``.npz`` file that ``read_mmsa`` reads, e.g. to replace a pickle file.
 
-    Valid steps are moved to the front; a modality that no sample of a split has is left out there.
+    Valid steps are moved to the front of each sample. A modality that no sample of a split has is left out of that
+    split.
     """
     arrays: dict[str, Any] = {}
     for split in SPLITS:
@@ -122,13 +133,14 @@ def write_mmsa(data: SentimentData, path: str | Path) -> None:
 
 
 def _content(path: Path) -> dict[str, Any]:
+    """The nested dictionary of a file."""
     if not path.is_file():
         raise InputError("no such file; check the path", path)
     if path.suffix in (".pkl", ".pickle"):
         try:
             return read_nested(path.read_bytes())
         except InputError as error:
-            raise InputError(f"{error}; convert it to .npz where you trust it", path) from None
+            raise InputError(f"{error}; if you trust the file, convert it to .npz", path) from None
     try:
         if path.suffix == ".npz":
             with np.load(path, allow_pickle=False) as file:
@@ -136,7 +148,7 @@ def _content(path: Path) -> dict[str, Any]:
         else:
             flat = dict(load_file(path))
     except (SafetensorError, ValueError, OSError, zipfile.BadZipFile, KeyError) as error:
-        raise InputError(f"cannot be read ({error}); give a sound file", path) from None
+        raise InputError(f"cannot be read ({error}); the file is damaged or no {path.suffix} file", path) from None
     nested: dict[str, Any] = {}
     for key, value in flat.items():
         split, sign, rest = key.partition("/")
@@ -154,6 +166,7 @@ def _array(value: Any, what: str, path: Path | None) -> FloatArray:
 
 
 def _valid(part: Mapping[str, Any], split: str, modality: str, values: FloatArray, path: Path | None) -> BoolArray:
+    """Valid steps of a modality, bool ``[N, T]``."""
     number, steps = values.shape[:2]
     lengths = part.get(f"{modality}_lengths")
     source = f"{modality}_lengths"
@@ -162,8 +175,8 @@ def _valid(part: Mapping[str, Any], split: str, modality: str, values: FloatArra
         if bert.ndim == 3 and bert.shape[1] == 3 and (modality == TEXT or bert.shape[2] == steps):
             lengths, source = bert[:, 1].sum(axis=1), "the mask in text_bert"
     if lengths is None:
-        there = (values != 0).any(axis=2)
-        lengths = np.where(there.any(axis=1), steps - there[:, ::-1].argmax(axis=1), 0)
+        nonzero = (values != 0).any(axis=2)
+        lengths = np.where(nonzero.any(axis=1), steps - nonzero[:, ::-1].argmax(axis=1), 0)
     lengths = _array(lengths, f"{split} {source}", path).reshape(-1)
     if len(lengths) != number:
         raise InputError(f"{split} {source}: expected {number} lengths, got {len(lengths)}", path)
@@ -171,7 +184,7 @@ def _valid(part: Mapping[str, Any], split: str, modality: str, values: FloatArra
     if wrong.any():
         row = int(wrong.argmax())
         raise InputError(
-            f"{split} {source}, sample {row}: expected a length in 0..{steps}, the steps of its array, "
+            f"{split} {source}, sample {row}: expected a length in 0..{steps}, the number of steps of its array, "
             f"got {lengths[row]:g}",
             path,
         )
@@ -179,8 +192,8 @@ def _valid(part: Mapping[str, Any], split: str, modality: str, values: FloatArra
     return found
 
 
-def _mend_audio(parts: Mapping[str, SentimentSplit], notes: dict[str, int]) -> None:
-    """-inf and NaN in audio become the mean of the feature over the training split."""
+def _replace_bad_audio(parts: Mapping[str, SentimentSplit], notes: dict[str, int]) -> None:
+    """Replace -inf and NaN in audio by the mean of the feature over the training split, in place."""
     train = parts["train"]
     if AUDIO not in train.values:
         return

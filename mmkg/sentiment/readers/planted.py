@@ -1,4 +1,4 @@
-"""A planted data set: how much of the label each modality carries is known."""
+"""Synthetic data: the share of each modality in the label is known by construction."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -25,23 +25,23 @@ def synthetic(
     noise: float = 1.0,
     seed: int = 0,
 ) -> SentimentData:
-    """Samples whose label is a weighted sum of one hidden number per modality.
+    """Generate samples whose label is a weighted sum of one latent number z_m per modality.
 
     ``y = 1.5 sum_m s_m z_m / sqrt(sum s_m^2)``, clipped to [-3, 3]. Each valid step of modality m is ``z_m a_m`` plus
-    noise, with a fixed direction a_m, so that the mean over the steps tells z_m. Hidden numbers of modalities with
-    ``s_m > 0`` have the common part ``sqrt(agreement) z_0``: what one lacks the others tell in part. A modality with
-    ``s_m = 0`` is noise. In train and validation, not in test, each step of m also holds ``leak_m y a_m``, as if the
-    features had been learnt on those labels.
+    noise, with a fixed direction a_m, so that the mean over the steps estimates z_m. The latent numbers of modalities
+    with ``s_m > 0`` share the part ``sqrt(agreement) z_0``; so a missing modality can be predicted in part from the
+    others. A modality with ``s_m = 0`` is independent of the label. In the training and validation splits, but not in
+    test, each step of m also contains ``leak_m y a_m``, as if the features had been learned from these labels.
 
     Args:
-        sizes: samples of train, valid and test.
-        lengths: most steps of each modality; a sample has from half of them to all.
-        dims: features per step.
-        strengths: s_m.
-        leaks: leak_m by modality; 0 of those it does not name.
-        agreement: correlation of two hidden numbers, in [0, 1].
-        noise: deviation of the noise of each feature.
-        seed: of everything.
+        sizes: number of training, validation and test samples.
+        lengths: largest number of steps T_m by modality; a sample has between half of them and all.
+        dims: number of features per step, by modality.
+        strengths: s_m by modality.
+        leaks: leak_m by modality; 0 if absent.
+        agreement: correlation of two latent numbers, in [0, 1].
+        noise: standard deviation of the noise of each feature.
+        seed: random seed of the data.
     """
     directions = {}
     for name, dim in dims.items():
@@ -55,15 +55,15 @@ def synthetic(
         for name, strength in strengths.items():
             generator = numpy_generator(seed, f"synthetic {split} {name}")
             own = generator.standard_normal(number)
-            hidden = np.sqrt(agreement) * shared + np.sqrt(1 - agreement) * own if strength > 0 else own
-            total += strength * hidden
+            latent = np.sqrt(agreement) * shared + np.sqrt(1 - agreement) * own if strength > 0 else own
+            total += strength * latent
             steps = lengths[name]
-            here = np.arange(steps) < generator.integers((steps + 1) // 2, steps + 1, size=number)[:, None]
+            mask = np.arange(steps) < generator.integers((steps + 1) // 2, steps + 1, size=number)[:, None]
             features = generator.standard_normal((number, steps, dims[name]), dtype=np.float32)
             features *= np.float32(noise)
-            features += hidden.astype(np.float32)[:, None, None] * directions[name]
-            features[~here] = 0
-            values[name], valid[name] = features, here
+            features += latent.astype(np.float32)[:, None, None] * directions[name]
+            features[~mask] = 0
+            values[name], valid[name] = features, mask
         scale = 1.5 / np.sqrt(sum(strength**2 for strength in strengths.values()) or 1.0)
         labels = np.clip(scale * total, -3, 3).astype(np.float32)
         for name, leak in leaks.items() if split != "test" else ():

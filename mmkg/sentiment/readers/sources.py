@@ -1,4 +1,4 @@
-"""Sentiment data of any known form, by what the files tell."""
+"""Load sentiment data; the format is detected from the files."""
 
 from pathlib import Path
 
@@ -17,11 +17,11 @@ def load(source: str | Path, config: SentimentDataConfig | None = None) -> Senti
 
     Args:
         source: ``synthetic``; an MMSA feature file (pickle, npz, safetensors); a folder of csv files with one vector
-            per utterance, or of HDF5 files with sequences of words.
-        config: how to read.
+            per utterance, or of HDF5 files with sequences of words. See the readers in this folder.
+        config: settings of the readers.
 
     Raises:
-        UsageError: neither a known name nor a path.
+        UsageError: ``source`` is neither a known name nor an existing path.
         InputError: the files break their format.
     """
     config = config or SentimentDataConfig()
