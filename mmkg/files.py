@@ -43,6 +43,27 @@ def write_text(path: str | Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
+def write_lines(path: str | Path, lines: Iterable[str]) -> int:
+    """Write lines of UTF-8 text that end in newlines, whole or not at all; returns their number.
+
+    Raises:
+        InputError: a text that UTF-8 cannot hold, or an error while the lines are made; with the path.
+    """
+    count = 0
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
+        try:
+            for line in lines:
+                file.write(line)
+                count += 1
+        except UnicodeEncodeError as error:
+            raise InputError(f"expected text that UTF-8 can hold, got {error.object.rstrip()!a:.80}", path) from None
+        except InputError as error:
+            if error.path is not None:
+                raise
+            raise InputError(str(error), path) from None
+    return count
+
+
 def sha256_file(path: str | Path) -> str:
     """SHA-256 of a file, hexadecimal."""
     with Path(path).open("rb") as file:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import UsageError, nearest
+from ..errors import UsageError
 from .options import Pair, Right, Run, RunOptions, SearchOptions, expanded, names_of, place_of
 from .shown import print_json, print_result
 
@@ -118,7 +118,7 @@ def match(
     form: Annotated[
         str,
         typer.Option(
-            "--format", help="Format of the links: tsv, jsonl, parquet; nt, sssom: owl:sameAs; oaei: RDF/XML."
+            "--format", help="Format of the links: tsv, csv, jsonl, parquet; nt, sssom: owl:sameAs; oaei: RDF/XML."
         ),
     ] = "tsv",
     threshold: LeastConfidence = None,
@@ -137,13 +137,14 @@ def match(
 
     Links below the threshold are left out.
     """
-    from ..report.export import FORMATS, LINES, Export, unmatched_of, write_links
+    from ..data.links.export import Export
+    from ..data.links.formats import link_format, write_links
+    from ..report.export import unmatched_of
     from ..result.calibrate import check_threshold
 
     _not_both(threshold, min_precision)
-    if form not in FORMATS:
-        raise UsageError(f"unknown format of links {form!r}; {nearest(form, FORMATS)}")
-    if out is None and not options.as_json and form not in LINES:
+    lines = link_format(form).lines
+    if out is None and not options.as_json and lines is None:
         raise UsageError(f"the format {form} is not text and cannot be printed; name a file with --out")
     result = load_run(run, options)
     threshold = result.threshold(min_precision) if threshold is None else threshold
@@ -170,8 +171,8 @@ def match(
             f"{len(export.links)} links written to {out}, with confidence {threshold:.3f} or more; "
             f"{left} left and {right} right entities have none"
         )
-    else:
-        for line in LINES[form](export):
+    elif lines is not None:
+        for line in lines(export):
             sys.stdout.write(line)
 
 

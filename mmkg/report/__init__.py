@@ -1,7 +1,10 @@
 """Report: figures and matches for people, files for others, and what the run was."""
 
+from ..data.links.delimited import to_tsv
+from ..data.links.export import Link
+from ..data.links.ntriples import to_ntriples
+from .export import links_of, write_ntriples, write_tsv
 from .html import render_report
-from .links import Link, links_of, read_tsv, to_ntriples, to_tsv, write_ntriples, write_tsv
 from .record import RunRecord, Stopwatch, peak_rss_mb
 from .tables import counterparts_text, matches_table, metric_table
 
@@ -14,7 +17,6 @@ __all__ = [
     "matches_table",
     "metric_table",
     "peak_rss_mb",
-    "read_tsv",
     "render_report",
     "to_ntriples",
     "to_tsv",

@@ -152,7 +152,6 @@ def test_a_file_system_that_refuses_fails_in_one_line(run, small_run, tmp_path):
         (["match", "RUN", "--threshold", "0.5", "--min-precision", "0.9"], "give --threshold or --min-precision"),
         (["match", "RUN", "--format", "parquet"], "is not text and cannot be printed; name a file with --out"),
         (["match", "RUN", "--format", "jsn"], "unknown format of links 'jsn'; did you mean 'jsonl'"),
-        (["match", "RUN", "--format", "csv"], "unknown format of links 'csv'; "),
         (["match", "RUN", "--min-precision", "2"], "the least precision must be in 0..1"),
         (["match", "RUN", "--device", "tpu"], "device must be auto, cpu or cuda"),
     ],

@@ -139,19 +139,19 @@ def listed_in_help(run, option, *words):
 
 
 def test_the_help_of_a_choice_names_every_registered_part(run):
-    from mmkg.data.formats.write import LINK_WRITERS, pair_writers
+    from mmkg.data.formats.write import pair_writers
+    from mmkg.data.links.formats import LINK_FORMATS
     from mmkg.matching import MATCHERS
     from mmkg.models import MODELS
-    from mmkg.report.export import FORMATS
     from mmkg.sentiment import MODELS as SENTIMENT_MODELS
 
     for option, known, *words in (
         ("--model", MODELS, "align"),
         ("--method", MATCHERS, "match"),
         ("--method", MATCHERS, "merge"),
-        ("--format", FORMATS, "match"),
+        ("--format", LINK_FORMATS, "match"),
         ("--to", pair_writers(), "convert"),
-        ("--links-to", LINK_WRITERS, "convert"),
+        ("--links-to", LINK_FORMATS, "convert"),
         ("--model", SENTIMENT_MODELS, "sentiment", "train"),
     ):
         text = listed_in_help(run, option, *words)

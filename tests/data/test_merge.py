@@ -124,7 +124,7 @@ def test_graphml_is_read_by_networkx_with_origins(tmp_path):
 
 def test_what_a_format_cannot_hold_is_refused_and_nothing_is_left(tmp_path):
     merged = merge_graphs(*two(), PAIRS)
-    with pytest.raises(UsageError, match=r"cannot tell the format of 'm\.ttl' by its suffix; .*\.nq"):
+    with pytest.raises(UsageError, match=r"unknown format of 'm\.ttl' by its suffix; .*\.nq"):
         write_merged(merged, tmp_path / "m.ttl")
     odd = KnowledgeGraph(("a", "b\x01"), ("r",), np.array([[0, 0, 1]]))
     with pytest.raises(InputError, match="text that XML can hold"):

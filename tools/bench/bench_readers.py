@@ -23,9 +23,10 @@ from harness import measure, parser, report, row, start
 
 from mmkg.data.formats.delimited import read_delimited
 from mmkg.data.formats.openea import read_openea
-from mmkg.data.formats.parquet import read_parquet, write_rows
+from mmkg.data.formats.parquet import read_parquet
 from mmkg.data.formats.rdf import read_rdf
 from mmkg.data.parsing.columns import Faults, read_integers
+from mmkg.data.parsing.parquet import write_rows
 
 BLOCK = 1 << 16
 FACTS = 10  # percent of the statements of the mixed RDF file that are literals

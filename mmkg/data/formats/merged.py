@@ -1,50 +1,45 @@
 """Merged graphs as N-Quads, N-Triples and GraphML."""
 
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from ...errors import InputError, UsageError, nearest
-from ...files import atomic_path
+from ...files import atomic_path, write_lines
 from ..merge import SIDES, MergedGraph
-from ..parsing.terms import term_of
+from ..parsing.terms import NOT_IN_XML, SAME_AS, term_of
 from .nx import FACTS, FEATURES, to_networkx
-from .rdf import SAME_AS, declaration_lines, statement_lines
+from .rdf import declaration_lines, statement_lines
 
 GRAPH = "<urn:mmkg:graph:{}>"  # names of the graphs in N-Quads
 SUFFIXES = (".nq", ".nt", ".graphml")
-_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 def write_merged(merged: MergedGraph, path: str | Path) -> Path:
     """Write a merged graph, whole or not at all.
 
-    - ``.nq``: N-Quads; statements, names and pictures are in the graph that they came from, ``urn:mmkg:graph:left`` or
+    - ``.nq``: N-Quads; statements, names and pictures are in the graph of their side, ``urn:mmkg:graph:left`` or
       ``:right``, declarations of entities in ``:merged``, and ``owl:sameAs`` with former labels in ``:links``.
-    - ``.nt``: the same in one graph, without saying where a statement came from.
-    - ``.graphml``: as ``networkx.read_graphml`` takes it. Nodes and edges have ``graph``: left, right or (nodes) both;
-      nodes have ``same_as``, their former label, and their attribute facts as JSON in ``attributes``.
+    - ``.nt``: the same in one graph, without the origin of a statement.
+    - ``.graphml``: for ``networkx.read_graphml``. Nodes and edges have ``graph``: left, right or (nodes) both;
+      nodes have ``same_as``, their former label, and their attribute facts as JSON in ``attributes``. Labels are kept
+      as they are.
 
     Image features are left out.
 
     Raises:
-        UsageError: a suffix of no such format.
+        UsageError: the suffix belongs to none of these formats.
         InputError: a text that the format cannot hold.
     """
     path = Path(path)
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
-        raise UsageError(f"cannot tell the format of {path.name!r} by its suffix; {nearest(suffix, SUFFIXES)}")
-    try:
+        raise UsageError(f"unknown format of {path.name!r} by its suffix; {nearest(suffix, SUFFIXES)}")
+    if suffix == ".graphml":
         with atomic_path(path) as temporary:
-            if suffix == ".graphml":
-                _write_graphml(merged, temporary, path)
-            else:
-                with temporary.open("w", encoding="utf-8", newline="\n") as file:
-                    file.writelines(_quads(merged) if suffix == ".nq" else (line for line, _ in _statements(merged)))
-    except UnicodeEncodeError as error:
-        raise InputError(f"expected labels and values that UTF-8 can hold, got {error.object!a:.60}", path) from None
+            _write_graphml(merged, temporary, path)
+    else:
+        write_lines(path, _quads(merged) if suffix == ".nq" else (line for line, _ in _statements(merged)))
     return path
 
 
@@ -78,7 +73,7 @@ def _write_graphml(merged: MergedGraph, temporary: Path, path: Path) -> None:
         if FACTS in data:
             data[FACTS] = json.dumps(data[FACTS], ensure_ascii=False)
         for text in (label, *data.values()):
-            if _NOT_XML.search(text):
+            if NOT_IN_XML.search(text):
                 raise InputError(f"expected text that XML can hold, got {text!a:.60}; choose .nq or .nt", path)
     for _, _, data in made.edges(data=True):
         data["graph"] = SIDES[data["order"] >= first_right]

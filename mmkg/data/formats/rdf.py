@@ -1,24 +1,23 @@
 """RDF in and out: N-Triples, N-Quads, Turtle, TriG and RDF/XML, plain or compressed."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import compress
+from collections.abc import Iterator, Sequence
+from itertools import chain, compress
 from operator import not_
 from pathlib import Path
 
 import numpy as np
 
 from ...errors import InputError
-from ...files import atomic_path
+from ...files import write_lines
 from ..kg import KnowledgeGraph
 from ..parsing.builder import GraphBuilder
 from ..parsing.columns import Faults, OnError, stem
 from ..parsing.iris import is_iri, oxigraph
 from ..parsing.statements import SUFFIXES as RDF_SUFFIXES
 from ..parsing.statements import Statements, read_statements
-from ..parsing.terms import RDF, escape, label_of, literal_text, term_of, type_of
+from ..parsing.terms import RDF, SAME_AS, escape, label_of, literal_text, term_of, type_of
 from .registry import GraphData
 
-SAME_AS = "<http://www.w3.org/2002/07/owl#sameAs>"
 TYPE, INDIVIDUAL = f"<{RDF}type>", "<http://www.w3.org/2002/07/owl#NamedIndividual>"
 LABEL, DEPICTION = "<http://www.w3.org/2000/01/rdf-schema#label>", "<http://xmlns.com/foaf/0.1/depiction>"
 NAMES = (
@@ -109,19 +108,6 @@ def rdf_files(source: str | Path | Sequence[str | Path]) -> list[Path]:
     return files
 
 
-def read_same_as(source: str | Path, faults: Faults) -> list[tuple[str, str]]:
-    """All ``owl:sameAs`` pairs of an RDF file; other statements are left out.
-
-    Raises:
-        InputError: as ``read_rdf``.
-    """
-    reader = _Reader(GraphBuilder(Path(source), faults), ())
-    for path in rdf_files(source):
-        for rows in read_statements(path, faults, reader.builder.entities, special=SPECIAL):
-            reader.take(rows.keep([predicate == SAME_AS for predicate in rows.predicates]), path)
-    return reader.same_as
-
-
 def write_ntriples(graph: KnowledgeGraph, path: str | Path) -> None:
     """Write a graph as N-Triples, whole or not at all; ``read_rdf`` gives it back.
 
@@ -135,20 +121,8 @@ def write_ntriples(graph: KnowledgeGraph, path: str | Path) -> None:
 
     Raises:
         InputError: a text that UTF-8 cannot hold.
-        MissingPackageError: pyoxigraph, which knows what an IRI is, is not installed.
     """
-    try:
-        with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
-            file.writelines(declaration_lines(graph))
-            file.writelines(statement_lines(graph))
-    except UnicodeEncodeError as error:
-        raise InputError(f"expected labels and values that UTF-8 can hold, got {error.object!a:.60}", path) from None
-
-
-def write_same_as(path: str | Path, pairs: Iterable[tuple[str, str]]) -> None:
-    """Write pairs of labels as ``owl:sameAs`` N-Triples, whole or not at all; ``read_same_as`` gives them back."""
-    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(f"{term_of(left)} {SAME_AS} {term_of(right)} .\n" for left, right in pairs)
+    write_lines(path, chain(declaration_lines(graph), statement_lines(graph)))
 
 
 def declaration_lines(graph: KnowledgeGraph) -> Iterator[str]:

@@ -6,12 +6,12 @@ from typing import Any, Unpack
 
 from ...errors import InputError
 from ..links.checked import LabelLinks
+from ..links.formats import link_format_of, read_links
 from ..links.pairs import PairData, make_task, same_as_links
 from ..parsing.columns import Faults, stem
 from ..split import SplitConfig, SplitSettings
 from ..task import AlignmentTask
 from .graphs import GRAPH_FORMATS, graph_format, read_graph_data, settings_of_graphs, users_of_settings
-from .read import is_same_as, read_links
 from .registry import refuse_unused
 
 
@@ -71,7 +71,7 @@ def read_two_graphs(
     if links is not None:
         path = Path(links)
         found = [read_links(path, faults=faults)]
-        if is_same_as(path) and _some_reversed(found[0], labels):
+        if link_format_of(path).symmetric and _some_reversed(found[0], labels):
             pairs = list(zip(found[0].left, found[0].right, strict=True))
             found = [same_as_links(pairs, *labels, path, faults)]
     elif pairs := [*left.same_as, *right.same_as]:

@@ -1,21 +1,16 @@
 """Writes a pair in any format."""
 
 from pathlib import Path
-from typing import Any
 
 from ...errors import UsageError, nearest
-from ..links.jsonl import write_jsonl_links
-from ..links.oaei import Cell, write_oaei
-from ..links.sssom import SssomMapping, write_sssom
+from ..links.checked import PARTS
+from ..links.export import Export, Link
+from ..links.formats import link_format, write_links
+from ..parsing.iris import to_iri
 from ..task import AlignmentTask
-from . import delimited, parquet, rdf
 from .graphs import GRAPH_FORMATS
 from .pairs import PAIR_FORMATS
 from .registry import GraphFormat
-from .tables import link_table
-
-LINK_WRITERS = ("tsv", "csv", "parquet", "jsonl", "nt", "oaei", "sssom")
-WITHOUT_SPLIT = ("nt", "oaei", "sssom")
 
 
 def pair_writers() -> list[str]:
@@ -45,8 +40,8 @@ def write_pair(
     folder = Path(folder)
     if format not in pair_writers():
         raise UsageError(f"unknown format {format!r}; {nearest(format, pair_writers())}")
-    if links is not None and links not in LINK_WRITERS:
-        raise UsageError(f"unknown format of links {links!r}; {nearest(links, LINK_WRITERS)}")
+    if links is not None:
+        link_format(links)
     if format in PAIR_FORMATS:
         layout = PAIR_FORMATS[format]
         write = layout.write_split if keep_split else layout.write
@@ -61,7 +56,7 @@ def write_pair(
         assert form.write is not None  # a writer by its choice
         form.write(graph, folder / side)
     if links is None:
-        links = "csv" if keep_split and form.links in WITHOUT_SPLIT else form.links
+        links = "csv" if keep_split and not link_format(form.links).holds_parts else form.links
     _write_links(task, folder, links, keep_split)
     return folder
 
@@ -71,16 +66,8 @@ def _graph_writers() -> dict[str, GraphFormat]:
 
 
 def _write_links(task: AlignmentTask, folder: Path, form: str, keep_split: bool) -> None:
-    columns, rows = link_table(task, parts=keep_split)
-    pairs = [(str(row[0]), str(row[1])) for row in rows]
-    if form in WITHOUT_SPLIT and keep_split:
-        raise UsageError(f"links as {form} have no place for a split; choose tsv, csv, parquet or jsonl")
-    if form == "nt":
-        rdf.write_same_as(folder / "links.nt", pairs)
-    elif form == "oaei":
-        write_oaei(folder / "links.rdf", (Cell(left, right) for left, right in pairs))
-    elif form == "sssom":
-        write_sssom(folder / "links.sssom.tsv", [SssomMapping(left, right) for left, right in pairs])
-    else:
-        write: dict[str, Any] = {"parquet": parquet.write_rows, "jsonl": write_jsonl_links}
-        write.get(form, delimited.write_rows)(folder / f"links.{form}", columns, rows)
+    rows = [(part, i, j) for part in PARTS for i, j in getattr(task.links, part).tolist()]
+    links = [Link(task.left.entities[i], task.right.entities[j]) for _, i, j in rows]
+    name = "links" + link_format(form).suffixes[0]
+    parts = [part for part, _, _ in rows] if keep_split else None
+    write_links(folder / name, Export(links, identifier=to_iri(name), parts=parts, scored=False), form)

@@ -1,26 +1,20 @@
-"""Links as JSON Lines, in and out: one object with ``left`` and ``right`` a line."""
+"""Links as JSON Lines, in and out: one object with ``left`` and ``right`` per line."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ...files import write_text
 from ..parsing.columns import Faults, read_strings
-from .checked import LabelLinks
-
-SUFFIXES = (".jsonl", ".ndjson")
-
-
-def json_lines(rows: Iterable[Mapping[str, Any]]) -> Iterable[str]:
-    """Each row as a line of JSON, with its newline."""
-    return (json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
+from .checked import PARTS, LabelLinks
+from .export import Export
+from .tables import link_table
 
 
 def read_jsonl(path: str | Path, faults: Faults) -> list[tuple[int, dict[str, Any]]]:
-    """Line and object of each line.
+    """Line number and object of each line.
 
     Raises:
         InputError: the file is missing, or a line holds no JSON object; unless ``faults`` skips it.
@@ -41,10 +35,10 @@ def read_jsonl(path: str | Path, faults: Faults) -> list[tuple[int, dict[str, An
 
 
 def read_jsonl_links(path: str | Path, faults: Faults) -> LabelLinks:
-    """Links of objects with texts ``left``, ``right``, and perhaps ``part`` (train, valid or test).
+    """Links of objects with texts ``left`` and ``right``, and optionally ``part`` (train, valid or test).
 
     Raises:
-        InputError: as ``read_jsonl``; or an object lacks one of these, or has another part.
+        InputError: as ``read_jsonl``; or an object lacks ``left`` or ``right``, or has another part.
     """
     path = Path(path)
     left: list[str] = []
@@ -56,7 +50,7 @@ def read_jsonl_links(path: str | Path, faults: Faults) -> LabelLinks:
         part = row.get("part")
         if not all(isinstance(end, str) and end for end in ends):
             faults.bad(f"expected texts left and right, got {ends[0]!r:.40} and {ends[1]!r:.40}", path, line)
-        elif part is not None and part not in ("train", "valid", "test"):
+        elif part is not None and part not in PARTS:
             faults.bad(f"expected the part train, valid or test, got {part!r:.40}", path, line)
         elif lines and (part is None) != (not parts):
             faults.bad("expected a part in every line or in none", path, line)
@@ -68,7 +62,13 @@ def read_jsonl_links(path: str | Path, faults: Faults) -> LabelLinks:
     return LabelLinks(path, left, right, np.array(lines, np.int64), parts or None)
 
 
-def write_jsonl_links(path: Path, columns: Iterable[str], rows: Iterable[Iterable[str | None]]) -> None:
-    """Write rows of texts as objects, whole or not at all; ``read_jsonl_links`` gives them back."""
-    names = list(columns)
-    write_text(path, "".join(json_lines(dict(zip(names, row, strict=True)) for row in rows)))
+def jsonl_lines(export: Export) -> Iterator[str]:
+    """One JSON object per link, with its newline; its keys are the columns of ``link_table``.
+
+    Raises:
+        InputError: a score is not finite, or a confidence is not in [0, 1].
+    """
+    columns, rows = link_table(export)
+    for row in rows:
+        values = dict(zip(columns, row, strict=True))
+        yield json.dumps(values, ensure_ascii=False, allow_nan=False) + "\n"

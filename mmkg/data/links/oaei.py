@@ -1,8 +1,7 @@
-"""Alignments in the RDF/XML format of the OAEI, in and out."""
+"""Links as alignments in the RDF/XML format of the OAEI, in and out."""
 
 import math
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 from xml.parsers import expat
@@ -11,19 +10,20 @@ from xml.sax.saxutils import escape
 import numpy as np
 
 from ...errors import InputError
-from ...files import atomic_path
+from ...files import write_lines
 from ..parsing.columns import ByteStream, Faults, OnError
-from ..parsing.terms import RDF
+from ..parsing.iris import label_of_iri, to_iri
+from ..parsing.terms import NOT_IN_XML, RDF
 from .checked import LabelLinks
+from .export import Export
 
 NAMESPACE = "http://knowledgeweb.semanticweb.org/heterogeneity/alignment"
 _EQUAL = {"=", "≡", "equivalence", "http://www.w3.org/2002/07/owl#equivalentClass"}
 _BLOCK = 1 << 16
-_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 class Cell(NamedTuple):
-    """One correspondence: two labels, the relation between them, its strength in [0, 1]."""
+    """One correspondence: two labels, the relation between them, and its measure (strength) in [0, 1]."""
 
     left: str
     right: str
@@ -32,25 +32,25 @@ class Cell(NamedTuple):
 
 
 class Alignment(NamedTuple):
-    """The cells of a file and the line in which each begins."""
+    """The cells of a file, and the number of the line in which each begins."""
 
     cells: list[Cell]
     lines: list[int]
 
 
 def read_oaei(path: str | Path, *, on_error: OnError = "raise", faults: Faults | None = None) -> Alignment:
-    """Read all cells of an alignment; nothing outside the file is ever opened.
+    """Read all cells of an alignment; no other file is ever opened.
 
     Raises:
         InputError: the file is missing or no such XML, a cell lacks an entity or has a measure outside [0, 1]; with
-            line, and column where the parser gives one. A document type (DTD) is refused.
+            line, and column if the parser reports one. A document type (DTD) is refused.
     """
     path = Path(path)
     return _Handler(path, faults or Faults(on_error)).run()
 
 
 def read_oaei_links(path: str | Path, faults: Faults) -> LabelLinks:
-    """The cells of equivalence as links; cells of other relations are counted.
+    """The cells with a relation of equivalence as links; other cells are counted.
 
     Raises:
         InputError: as ``read_oaei``.
@@ -65,7 +65,7 @@ def read_oaei_links(path: str | Path, faults: Faults) -> LabelLinks:
 
 
 def is_oaei(path: Path) -> bool:
-    """Whether a file begins as an alignment does."""
+    """Whether the beginning of a file names the namespace of alignments."""
     with ByteStream(path) as stream:
         return NAMESPACE.encode() in stream.read(1 << 14)
 
@@ -75,38 +75,49 @@ def write_oaei(path: str | Path, cells: Iterable[Cell], *, left: str = "left", r
 
     Args:
         path: the file.
-        cells: what to write.
+        cells: the cells.
         left: name or IRI of the left ontology.
-        right: of the right one.
+        right: name or IRI of the right ontology.
 
     Raises:
-        InputError: a text that XML cannot hold, or a measure outside [0, 1].
+        InputError: as ``cell_lines``.
     """
-    path, count = Path(path), 0
-    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(
-            f'<?xml version="1.0" encoding="utf-8"?>\n<rdf:RDF xmlns="{NAMESPACE}"\n  xmlns:rdf="{RDF}"\n'
-            '  xmlns:xsd="http://www.w3.org/2001/XMLSchema#">\n<Alignment>\n<xml>yes</xml>\n<level>0</level>\n'
-            "<type>??</type>\n"
-            f"<onto1><Ontology rdf:about={_quoted(left, path)}/></onto1>\n"
-            f"<onto2><Ontology rdf:about={_quoted(right, path)}/></onto2>\n"
+    cells = list(cells)
+    write_lines(path, cell_lines(cells, left=left, right=right))
+    return len(cells)
+
+
+def oaei_lines(export: Export) -> Iterator[str]:
+    """The lines of an alignment of links; the measure is the confidence, 1 without one. Raises as ``cell_lines``."""
+    sure = ((link, 1.0 if link.confidence is None else link.confidence) for link in export.links)
+    return cell_lines(Cell(link.left, link.right, "=", measure) for link, measure in sure)
+
+
+def cell_lines(cells: Iterable[Cell], *, left: str = "left", right: str = "right") -> Iterator[str]:
+    """The lines of an alignment, each with its newline. Labels become IRIs as `to_iri` describes.
+
+    Raises:
+        InputError: a relation or the name of an ontology that XML cannot hold, or a measure outside [0, 1].
+    """
+    yield f'<?xml version="1.0" encoding="utf-8"?>\n<rdf:RDF xmlns="{NAMESPACE}"\n  xmlns:rdf="{RDF}"\n'
+    yield '  xmlns:xsd="http://www.w3.org/2001/XMLSchema#">\n<Alignment>\n<xml>yes</xml>\n<level>0</level>\n'
+    yield "<type>??</type>\n"
+    yield f"<onto1><Ontology rdf:about={_quoted(left)}/></onto1>\n"
+    yield f"<onto2><Ontology rdf:about={_quoted(right)}/></onto2>\n"
+    for cell in cells:
+        if not 0 <= cell.measure <= 1:
+            raise InputError(f"expected a measure in [0, 1], got {cell.measure} for {cell.left!r}")
+        yield (
+            f"<map><Cell><entity1 rdf:resource={_quoted(to_iri(cell.left))}/>"
+            f"<entity2 rdf:resource={_quoted(to_iri(cell.right))}/>"
+            f"<relation>{_quoted(cell.relation)[1:-1]}</relation>"
+            f'<measure rdf:datatype="xsd:float">{cell.measure:.9g}</measure></Cell></map>\n'
         )
-        for cell in cells:
-            if not 0 <= cell.measure <= 1:
-                raise InputError(f"expected a measure in [0, 1], got {cell.measure} for {cell.left!r}", path)
-            file.write(
-                f"<map><Cell><entity1 rdf:resource={_quoted(cell.left, path)}/>"
-                f"<entity2 rdf:resource={_quoted(cell.right, path)}/>"
-                f"<relation>{_quoted(cell.relation, path)[1:-1]}</relation>"
-                f'<measure rdf:datatype="xsd:float">{cell.measure:.9g}</measure></Cell></map>\n'
-            )
-            count += 1
-        file.write("</Alignment>\n</rdf:RDF>\n")
-    return count
+    yield "</Alignment>\n</rdf:RDF>\n"
 
 
 class _Handler:
-    """Follows the elements of the file."""
+    """Collects the cells while the parser reports elements."""
 
     def __init__(self, path: Path, faults: Faults) -> None:
         self.path, self.faults = path, faults
@@ -177,12 +188,13 @@ class _Handler:
             self.faults.bad(f"expected a measure in [0, 1], got {text[:60]!r}", self.path, self.line)
         else:
             relation = cell.get("relation", "=").strip() or "="
-            self.found.cells.append(Cell(cell["entity1"], cell["entity2"], relation, measure))
+            left, right = label_of_iri(cell["entity1"]), label_of_iri(cell["entity2"])
+            self.found.cells.append(Cell(left, right, relation, measure))
             self.found.lines.append(self.line)
 
 
-def _quoted(text: str, path: Path) -> str:
+def _quoted(text: str) -> str:
     """The text as an XML attribute value, with its quotes."""
-    if _NOT_XML.search(text):
-        raise InputError(f"expected text that XML can hold, got {text!a:.60}", path)
+    if NOT_IN_XML.search(text):
+        raise InputError(f"expected text that XML can hold, got {text!a:.60}")
     return '"' + escape(text, {'"': "&quot;", "\t": "&#9;", "\n": "&#10;", "\r": "&#13;"}) + '"'

@@ -1,4 +1,4 @@
-"""Mappings in SSSOM TSV, in and out: CURIEs with their prefixes, a predicate, a justification, a confidence."""
+"""Links as mappings in SSSOM TSV, in and out: CURIEs with prefixes, a predicate, a justification, a confidence."""
 
 import csv
 import json
@@ -10,14 +10,14 @@ from typing import NamedTuple
 import numpy as np
 
 from ...errors import InputError
-from ...files import atomic_path
+from ...files import write_lines
 from ..parsing.columns import Faults, OnError, read_blocks
-from ..parsing.iris import label_of_iri, reference_of
+from ..parsing.iris import label_of_iri, to_iri
 from .checked import LabelLinks
+from .export import Export
 
-SUFFIXES = (".sssom.tsv", ".sssom")
 SAME_AS, CLOSE_MATCH, NO_TERM = "owl:sameAs", "skos:closeMatch", "sssom:NoTermFound"
-EMBEDDING = "semapv:SemanticSimilarityThresholdMatching"  # what is embedded and near from a threshold on
+EMBEDDING = "semapv:SemanticSimilarityThresholdMatching"  # similarity of embeddings above a threshold
 LICENSE = "https://w3id.org/sssom/license/unspecified"
 EQUAL = (SAME_AS, "skos:exactMatch", "owl:equivalentClass")
 BUILT_IN = {  # prefixes that need no declaration
@@ -41,14 +41,14 @@ COLUMNS = (
     "confidence",
 )
 _REQUIRED = ("subject_id", "predicate_id", "object_id", "mapping_justification")
-# the scheme, the authority, and the first part of the path, as far as something is left behind them
+# scheme, authority and first part of the path, as far as something follows them; at least the scheme
 _NAMESPACE = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:(?://(?:[^/?#]*/(?:[^/?#]+[/#])?)?|(?:[^:/?#]+:)?)?)(.+)", re.DOTALL)
 _ENTRY = re.compile(r"\s+([^\s:#\"']+)\s*:\s+(\S.*?)\s*")
 _NEEDS_QUOTES = re.compile('[\t\n\r"]')
 
 
 class SssomMapping(NamedTuple):
-    """One mapping between two labels; an end that is ``None`` says that the other one has no counterpart."""
+    """One mapping between two labels; with one end ``None``, the other end has no counterpart."""
 
     left: str | None
     right: str | None
@@ -61,14 +61,14 @@ class SssomMapping(NamedTuple):
 def sssom_lines(mappings: Sequence[SssomMapping], *, identifier: str, tool: str = "mmkg") -> Iterator[str]:
     """The lines of a mapping set, each with its newline; ``read_sssom`` gives the mappings back.
 
-    Labels that are IRIs become CURIEs, the others ``urn:mmkg:`` IRIs and then CURIEs. A confidence that is ``None`` is
-    an empty field. The justification is that of embeddings compared with a threshold. CSLS scores find no place:
-    ``similarity_score`` holds [0, 1].
+    Labels become IRIs as `to_iri` describes, then CURIEs. A confidence that is ``None`` is an empty field. The
+    justification is a threshold on the similarity of embeddings. Scores are left out: ``similarity_score`` is limited
+    to [0, 1], CSLS scores are not.
 
     Args:
-        mappings: what to write.
+        mappings: the mappings.
         identifier: IRI of the mapping set.
-        tool: what made it.
+        tool: name of the program that computed the mappings.
 
     Raises:
         InputError: both ends are ``None``, or a confidence outside [0, 1].
@@ -101,17 +101,33 @@ def write_sssom(path: str | Path, mappings: Sequence[SssomMapping], *, identifie
 
     Args:
         path: the file, usually ``.sssom.tsv``.
-        mappings: what to write.
+        mappings: the mappings.
         identifier: IRI of the mapping set; by default made of the name of the file.
     """
-    path = Path(path)
-    identifier = identifier or reference_of(path.name)
-    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
-        try:
-            file.writelines(sssom_lines(mappings, identifier=identifier))
-        except UnicodeEncodeError as error:
-            raise InputError(f"expected labels that UTF-8 can hold, got {error.object!a:.60}", path) from None
+    write_lines(path, sssom_lines(mappings, identifier=identifier or to_iri(Path(path).name)))
     return len(mappings)
+
+
+def export_lines(export: Export) -> Iterator[str]:
+    """The lines of a mapping set of links. Raises as ``sssom_lines`` does."""
+    return sssom_lines(mappings_of(export), identifier=export.identifier)
+
+
+def mappings_of(export: Export) -> list[SssomMapping]:
+    """A mapping for each link, then for each left and each right entity without a link."""
+    linked = [
+        SssomMapping(
+            link.left,
+            link.right,
+            SAME_AS if export.is_same(link) else CLOSE_MATCH,
+            link.confidence,
+            link.left_label,
+            link.right_label,
+        )
+        for link in export.links
+    ]
+    left = [SssomMapping(label, None, left_label=shown) for label, shown in export.unmatched[0]]
+    return linked + left + [SssomMapping(None, label, right_label=shown) for label, shown in export.unmatched[1]]
 
 
 def read_sssom(path: str | Path, *, on_error: OnError = "raise", faults: Faults | None = None) -> list[SssomMapping]:
@@ -145,7 +161,7 @@ def read_sssom_links(path: str | Path, faults: Faults) -> LabelLinks:
 
 
 def _rows(path: Path, faults: Faults) -> Iterator[tuple[int, SssomMapping]]:
-    """Line and content of each mapping; negated ones have the predicate ``not ...``."""
+    """Line number and content of each mapping; the predicate of a negated one begins with ``not``."""
     texts = _texts(path, faults)
     prefixes, first, header_line = _head(texts, path)
     if not header_line:
@@ -200,7 +216,7 @@ def _mapping(row: Mapping[str, str], prefixes: Mapping[str, str]) -> SssomMappin
 
 
 def _head(texts: Iterator[tuple[int, str]], path: Path) -> tuple[dict[str, str], int, str]:
-    """Prefixes of the metadata, and the first line behind them with its number."""
+    """Prefixes of the metadata, and number and text of the first line after it."""
     prefixes, inside, line = dict(BUILT_IN), False, 1
     for line, text in texts:
         if not text.startswith("#"):
@@ -241,10 +257,11 @@ def _curie(label: str | None, prefixes: dict[str, str]) -> str:
     """The CURIE of a label; its namespace gets a prefix if it has none."""
     if label is None:
         return NO_TERM
-    found = _NAMESPACE.fullmatch(reference_of(label))
-    if not label or found is None:
+    if not label:
         raise InputError("expected labels of one character at least, got an empty one")
-    namespace, rest = found.groups()
+    iri = to_iri(label)
+    found = _NAMESPACE.fullmatch(iri)
+    namespace, rest = found.groups() if found else (iri, "")  # an IRI that is a scheme alone
     return f"{prefixes.setdefault(namespace, f'ns{len(prefixes) + 1}')}:{rest}"
 
 

@@ -1,24 +1,65 @@
-"""Labels and IRIs, one way and back."""
+"""One rule for labels and IRIs, used by every format that writes IRIs."""
 
 import re
 from functools import lru_cache
+from ipaddress import AddressValueError, IPv6Address
+from types import ModuleType
 from urllib.parse import quote, unquote
 
 from ...errors import MissingPackageError
 
-OURS = "urn:mmkg:"  # stands before labels that are no IRIs, percent-encoded
-# Schemes without an authority that occur as entity identifiers. A bare "word:" is not enough:
-# "Batman:Returns" is a title.
-ABSOLUTE_IRI = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*://|(?:urn|tag|info|mailto|did|doi):).", re.DOTALL)
-# What an IRI must not hold: RFC 3987, ucschar and iprivate; N-Triples, production IRIREF.
-NOT_IN_IRI = re.compile(
-    '[\x00-\x20<>"{}|^`\\\\\x7f-\x9f\ufdd0-\ufdef\ufff0-\uffff'
-    + "".join(f"{chr(plane + 0xFFFE)}{chr(plane + 0xFFFF)}" for plane in range(0x10000, 0x110000, 0x10000))
-    + "]"
+OURS = "urn:mmkg:"  # prefix of the IRIs of labels that are no IRIs; the percent-encoded label follows
+
+# The productions of RFC 3987, Sec. 2.2
+_UCSCHAR = "\xa0-\ud7ff\uf900-\ufdcf\ufdf0-\uffef\U000e1000-\U000efffd" + "".join(
+    f"{chr(plane << 16)}-{chr((plane << 16) + 0xFFFD)}" for plane in range(1, 14)
 )
+_IPRIVATE = "\ue000-\uf8ff\U000f0000-\U000ffffd\U00100000-\U0010fffd"
+_REGULAR = r"A-Za-z0-9._~!$&'()*+,;=\-" + _UCSCHAR  # iunreserved and sub-delims
+_ENCODED = "%[0-9A-Fa-f]{2}"
 
 
-def oxigraph():  # type: ignore[no-untyped-def]
+def _any_of(characters: str) -> str:
+    return f"(?:[{characters}]++|{_ENCODED})*+"
+
+
+_ABSOLUTE_IRI = re.compile(
+    r"[A-Za-z][A-Za-z0-9+.\-]*:"
+    rf"(?://(?:{_any_of(_REGULAR + ':')}@)?(?:\[([^\]]*)\]|{_any_of(_REGULAR)})(?::[0-9]*)?(?=[/?#]|\Z)|(?!//))"
+    rf"{_any_of(_REGULAR + ':@/')}"
+    rf"(?:\?{_any_of(_REGULAR + ':@/?' + _IPRIVATE)})?"
+    rf"(?:\#{_any_of(_REGULAR + ':@/?')})?"
+)
+_IP_FUTURE = re.compile(r"[vV][0-9A-Fa-f]+\.[A-Za-z0-9._~!$&'()*+,;=:\-]+")
+
+
+def to_iri(label: str) -> str:
+    """The label as an absolute IRI; ``label_of_iri`` gives the label back, whatever it holds.
+
+    An absolute IRI of any scheme stays as it is. Any other label, also one that begins with ``urn:mmkg:``, becomes
+    ``urn:mmkg:`` and the percent-encoded label.
+    """
+    if is_iri(label) and not label.startswith(OURS):
+        return label
+    return OURS + quote(label, safe="", errors="surrogatepass")
+
+
+def label_of_iri(iri: str) -> str:
+    """The label of an IRI that ``to_iri`` returned; any other IRI is its own label."""
+    return unquote(iri[len(OURS) :], errors="surrogatepass") if iri.startswith(OURS) else iri
+
+
+@lru_cache(maxsize=1 << 16)
+def is_iri(text: str) -> bool:
+    """Whether a text is an absolute IRI, with or without a fragment.
+
+    Source: RFC 3987, Sec. 2.2, production IRI; IPv6 addresses in brackets as RFC 3986, Sec. 3.2.2.
+    """
+    found = _ABSOLUTE_IRI.fullmatch(text)
+    return found is not None and (found[1] is None or _is_ip_literal(found[1]))
+
+
+def oxigraph() -> ModuleType:
     """The module pyoxigraph.
 
     Raises:
@@ -31,35 +72,11 @@ def oxigraph():  # type: ignore[no-untyped-def]
     return pyoxigraph
 
 
-def iri_of(label: str) -> str:
-    """The label as an IRI, ``urn:mmkg:`` and the percent-encoded label where it is none."""
-    if label.startswith(OURS) or not is_iri(label):
-        return OURS + quote(label, safe="", errors="surrogatepass")
-    return label
-
-
-def reference_of(label: str) -> str:
-    """The same for files that know of no RDF parser: what has no usual scheme is no IRI, and blank nodes are none.
-
-    ``label_of_iri`` gives the label back, whatever it holds.
-    """
-    if label.startswith(OURS) or not ABSOLUTE_IRI.match(label) or NOT_IN_IRI.search(label):
-        return OURS + quote(label, safe="", errors="surrogatepass")
-    return label
-
-
-def label_of_iri(iri: str) -> str:
-    """The label behind an IRI."""
-    return unquote(iri[len(OURS) :], errors="surrogatepass") if iri.startswith(OURS) else iri
-
-
-@lru_cache(maxsize=1 << 16)
-def is_iri(text: str) -> bool:
-    """Whether a text is an absolute IRI."""
-    if ":" not in text:
-        return False
+def _is_ip_literal(text: str) -> bool:
+    if _IP_FUTURE.fullmatch(text):
+        return True
     try:
-        oxigraph().NamedNode(text)
-    except ValueError:
+        IPv6Address(text)
+    except AddressValueError:
         return False
-    return True
+    return "%" not in text  # zone identifiers have no place in an IRI

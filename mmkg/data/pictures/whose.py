@@ -8,8 +8,8 @@ from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from ...errors import InputError
-from ..formats import delimited, parquet
 from ..kg import KnowledgeGraph
+from ..parsing import delimited, parquet
 from ..parsing.columns import Faults, stem
 from .decode import SUFFIXES
 

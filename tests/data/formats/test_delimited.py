@@ -8,9 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from reader_cases import LABEL, facts, graphs, names_of, plain, put, refused, squeezed, triples
 
-from mmkg.data.formats.delimited import read_delimited, read_delimited_links, write_delimited, write_rows
+from mmkg.data.formats.delimited import read_delimited, write_delimited
 from mmkg.data.kg import KnowledgeGraph
 from mmkg.data.parsing.columns import Faults
+from mmkg.data.parsing.delimited import write_rows
 from mmkg.errors import InputError, UsageError
 
 ROWS = [("a", "knows", "b"), ("b", "knows", "c")]
@@ -149,33 +150,6 @@ def test_a_malformed_folder_is_refused_with_its_place(tmp_path, name, content, l
         line,
         message,
     )
-
-
-LINKS = [
-    ("links.tsv", "a\n", 1, "expected 2 tab-separated fields, got 1"),
-    ("links.tsv", "a\tx\ttrain\n", 1, "expected 2 tab-separated fields, got 3"),
-    ("links.tsv", "left\tright\n\tx\n", 2, "expected the left, got an empty field"),
-    ("links.csv", "left,right,part\na,x,learn\n", 2, "expected the part train, valid or test, got 'learn'"),
-    ("links.csv", "left,right,part\na,x,\n", 2, "expected the part train, valid or test, got None"),
-    ("links.csv", None, None, "no such file"),
-]
-
-
-@pytest.mark.parametrize(("name", "content", "line", "message"), LINKS, ids=names_of(LINKS))
-def test_malformed_links_are_refused_with_their_place(tmp_path, name, content, line, message):
-    path = put(tmp_path, {name: content}) / name
-    refused(lambda: read_delimited_links(path, Faults()), path, line, message)
-
-
-def test_links_have_a_header_or_none_and_perhaps_parts(tmp_path):
-    put(
-        tmp_path,
-        {"a": "a\tx\nb\ty", "b.csv": "score,right,left\n1,x,a\n1,y,b\n", "c.csv": "left,right,part\na,x,test\n"},
-    )
-    for name in ("a", "b.csv"):
-        links = read_delimited_links(tmp_path / name, Faults())
-        assert (links.left, links.right, links.parts) == (["a", "b"], ["x", "y"], None)
-    assert read_delimited_links(tmp_path / "c.csv", Faults()).parts == ["test"]
 
 
 @pytest.mark.parametrize("label", ["a\tb", "a\nb", "a\0b", ""])

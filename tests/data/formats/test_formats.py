@@ -4,20 +4,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from reader_cases import facts, pairs, plain, put, refused, triples
 from small import FLAGS, SETTINGS
 from typer.testing import CliRunner
 
 import mmkg
 from mmkg.cli.app import app
-from mmkg.data.formats import delimited, parquet
 from mmkg.data.formats.graphs import graph_format, read_graph
-from mmkg.data.formats.read import read_links
 from mmkg.data.formats.two_graphs import read_pair
-from mmkg.data.formats.write import LINK_WRITERS, write_pair
+from mmkg.data.formats.write import write_pair
 from mmkg.data.kg import AttributeTriples
+from mmkg.data.links.formats import LINK_FORMATS
 from mmkg.data.links.oaei import Cell, write_oaei
 from mmkg.data.task import LinkSplit
 from mmkg.errors import InputError, UsageError
@@ -137,7 +134,7 @@ def test_dbp15k_holds_no_split_and_an_unknown_format_names_the_nearest(twins, tm
         write_pair(twins, tmp_path, "parqet")
 
 
-@pytest.mark.parametrize("links", LINK_WRITERS)
+@pytest.mark.parametrize("links", LINK_FORMATS)
 def test_links_are_written_in_any_format_beside_any_graphs(links, twins, tmp_path):
     folder = write_pair(twins, tmp_path / "pair", "tsv", links=links)
     assert len(list(folder.glob("links.*"))) == 1
@@ -148,20 +145,6 @@ def test_links_are_written_in_any_format_beside_any_graphs(links, twins, tmp_pat
     else:
         found = mmkg.load(write_pair(twins, tmp_path / "again", "tsv", links=links, keep_split=True))
         assert found.links.valid.tolist() == twins.links.valid.tolist()
-
-
-ANY = st.text(st.characters(exclude_characters="\t\r\n\0", exclude_categories=["Cs"]), min_size=1, max_size=6)
-
-
-@pytest.mark.parametrize("form", ["tsv", "csv", "parquet"])
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.tuples(ANY, ANY, st.sampled_from(["train", "valid", "test"])), max_size=4), st.booleans())
-def test_any_table_of_links_comes_back_as_it_was_written(tmp_path, form, rows, parts):
-    write = parquet.write_rows if form == "parquet" else delimited.write_rows
-    write(tmp_path / f"links.{form}", ("left", "right", "part")[: 2 + parts], [row[: 2 + parts] for row in rows])
-    found = read_links(tmp_path / f"links.{form}")
-    assert list(zip(found.left, found.right, strict=True)) == [row[:2] for row in rows]
-    assert found.parts == ([row[2] for row in rows] if parts and rows else None)
 
 
 def test_a_layout_keeps_its_own_links_and_an_unknown_format_of_links_is_refused(twins, tmp_path):
@@ -195,31 +178,6 @@ def test_two_graphs_of_different_formats_and_links_make_a_pair(tmp_path):
     assert task.name == "a_b" and pairs(task) == [("a", "http://e/x")]
     assert task.notes == {"links.rdf: cells of another relation than =": 1}
     assert len(read_pair(tmp_path / "a.tsv", tmp_path / "b").links.all()) == 0
-
-
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("links.tsv", LINKS),
-        ("links.txt", "left\tright\n" + LINKS),
-        ("ent_links", LINKS),
-        ("links.csv", "left,right\na,x\nb,y\n"),
-        (
-            "alignment.tsv",
-            "left\tright\tscore\tconfidence\tleft_label\tright_label\na\tx\t1\t\tA\tX\nb\ty\t1\t1\tB\tY\n",
-        ),
-    ],
-)
-def test_links_are_recognised_by_their_name(tmp_path, name, text):
-    links = read_links(put(tmp_path, {name: text}) / name)
-    assert (list(links.left), list(links.right)) == (["a", "b"], ["x", "y"])
-
-
-def test_links_may_be_same_as_in_any_rdf(tmp_path):
-    text = '<http://e/a> <http://www.w3.org/2002/07/owl#sameAs> <http://f/a> .\n<http://e/a> <http://e/p> "x" .\n'
-    for name in ("links.nt", "links.ttl"):
-        links = read_links(put(tmp_path, {name: text}) / name)
-        assert (links.left, links.right) == (["http://e/a"], ["http://f/a"])
 
 
 @pytest.mark.parametrize(

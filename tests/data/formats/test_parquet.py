@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from reader_cases import graphs, plain, put, refused, triples
 
-from mmkg.data.formats.parquet import read_parquet, read_parquet_links, write_parquet
+from mmkg.data.formats.parquet import read_parquet, write_parquet
 from mmkg.data.kg import ImageTable, KnowledgeGraph
 from mmkg.data.parsing.columns import Faults
 from mmkg.errors import InputError, MissingPackageError
@@ -120,15 +120,6 @@ def test_values_that_are_no_text_are_refused(tmp_path, values, message):
     save(tmp_path / "triples.parquet", {"head": HEAD, "relation": RELATION, "tail": TAIL})
     path = save(tmp_path / "attributes.parquet", {"entity": HEAD, "attribute": ["p", "q"], "value": values})
     refused(lambda: read_parquet(tmp_path), path, None, message)
-
-
-def test_links_may_say_their_part(tmp_path):
-    path = save(tmp_path / "links.parquet", {"left": ["a"], "right": ["x"], "part": ["train"]})
-    links = read_parquet_links(path, Faults())
-    assert (links.left, links.right, links.parts) == (["a"], ["x"], ["train"])
-    save(path, {"left": ["a"], "right": ["x"], "part": ["dev"]})
-    with pytest.raises(InputError, match="expected the part train, valid or test, got 'dev'"):
-        read_parquet_links(path, Faults())
 
 
 def test_without_pyarrow_the_error_says_how_to_get_it(tmp_path, monkeypatch):

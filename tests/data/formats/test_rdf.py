@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from reader_cases import FLOAT, TEXT, facts, graphs, names_of, pairs, plain, put, refused, squeezed, triples
 
 from mmkg.data.formats import rdf
-from mmkg.data.formats.rdf import read_rdf, read_same_as, write_ntriples, write_same_as
+from mmkg.data.formats.rdf import read_rdf, write_ntriples
 from mmkg.data.formats.two_graphs import read_pair
 from mmkg.data.parsing.columns import Faults
 from mmkg.errors import InputError, MissingPackageError
@@ -299,12 +299,6 @@ def test_same_as_that_joins_two_entities_of_a_graph_is_refused(tmp_path):
     task = read_pair(tmp_path / "l.nt", tmp_path / "r.nt", on_error="skip")
     assert pairs(task) == [("http://e/c", "http://f/c")]
     assert task.notes == {"l.nt: skipped lines": 1, "l.nt: owl:sameAs that links no two entities": 1}
-
-
-def test_pairs_are_read_back_in_order_whatever_they_are_called(tmp_path):
-    written = [("http://e/a", "http://f/a"), ("a b", "_:x"), ("urn:mmkg:x", "<y>"), ("é", "\x7f")]
-    write_same_as(tmp_path / "links.nt", written)
-    assert read_same_as(tmp_path / "links.nt", Faults()) == written
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -3,8 +3,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from reader_cases import put, refused
 
-from mmkg.data.formats.read import read_links
-from mmkg.data.links.jsonl import read_jsonl_links, write_jsonl_links
+from mmkg.data.links.export import Export, Link
+from mmkg.data.links.formats import read_links, write_links
+from mmkg.data.links.jsonl import read_jsonl_links
 from mmkg.data.parsing.columns import Faults
 from mmkg.errors import InputError
 
@@ -43,8 +44,9 @@ ANY = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(ANY, ANY, st.sampled_from(["train", "valid", "test"])), max_size=4), st.booleans())
 def test_any_links_come_back_as_they_were_written(tmp_path, rows, parts):
-    columns = ("left", "right", "part")[: 2 + parts]
-    write_jsonl_links(tmp_path / "a.jsonl", columns, [row[: 2 + parts] for row in rows])
+    links = [Link(*row[:2]) for row in rows]
+    export = Export(links, parts=[row[2] for row in rows] if parts else None, scored=False)
+    write_links(tmp_path / "a.jsonl", export, "jsonl")
     found = read_jsonl_links(tmp_path / "a.jsonl", Faults())
     assert (found.left, found.right) == ([row[0] for row in rows], [row[1] for row in rows])
     assert found.lines.tolist() == list(range(1, len(rows) + 1))

@@ -77,9 +77,7 @@ def test_a_malformed_alignment_is_refused_with_its_place(tmp_path, content, line
             read_oaei(path, faults=faults)
 
 
-@pytest.mark.parametrize(
-    "cell", [Cell("a\0", "b"), Cell("a", "\ud800"), Cell("a", "b", "=", 1.5), Cell("a", "b", "\x1f")]
-)
+@pytest.mark.parametrize("cell", [Cell("a", "b", "=", 1.5), Cell("a", "b", "\x1f"), Cell("a", "b", "\ud800")])
 def test_what_xml_cannot_hold_is_refused_and_nothing_is_left(tmp_path, cell):
     with pytest.raises(InputError, match="expected"):
         write_oaei(tmp_path / "a.rdf", [cell])
@@ -89,7 +87,7 @@ def test_what_xml_cannot_hold_is_refused_and_nothing_is_left(tmp_path, cell):
 TEXT = st.text(
     st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff"), min_size=1, max_size=8
 )
-LABEL = st.tuples(TEXT, st.sampled_from(["", "\t\r\n", "<&>\"'"])).map("".join)
+LABEL = st.tuples(TEXT, st.sampled_from(["", "\t\r\n", "<&>\"'", "\0", "\ud800"])).map("".join)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from reader_cases import put, refused
 
-from mmkg.data.formats.read import read_links
+from mmkg.data.links.formats import read_links
 from mmkg.data.links.sssom import BUILT_IN, COLUMNS, SssomMapping, read_sssom, read_sssom_links, write_sssom
 from mmkg.data.parsing.columns import Faults
 from mmkg.errors import InputError

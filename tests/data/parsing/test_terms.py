@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmkg.data.parsing.iris import iri_of, is_iri
+from mmkg.data.parsing.iris import is_iri, to_iri
 from mmkg.data.parsing.terms import label_of, literal_of, literal_text, term_of
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
@@ -54,4 +54,4 @@ def test_labels_become_terms(label, term):
 def test_any_label_is_a_term_and_comes_back(label):
     term = term_of(label)
     assert label_of(term) == label
-    assert term.startswith("_:") or is_iri(iri_of(label))
+    assert term.startswith("_:") or is_iri(to_iri(label))

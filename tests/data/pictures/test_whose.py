@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from drawn import draw, save
 
-from mmkg.data.formats import delimited, parquet
 from mmkg.data.kg import KnowledgeGraph
+from mmkg.data.parsing import delimited, parquet
 from mmkg.data.parsing.columns import Faults
 from mmkg.data.pictures.whose import entity_rows, list_pictures, names_of
 from mmkg.errors import InputError

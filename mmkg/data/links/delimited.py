@@ -1,0 +1,82 @@
+"""Links in TSV and CSV files, in and out."""
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import partial
+from pathlib import Path
+
+from ..parsing.columns import Faults
+from ..parsing.delimited import first_row, read_rows, row_lines
+from .checked import LabelLinks
+from .export import Export, Link
+from .tables import OPTIONAL, checked_links, link_table, number_text, read_table_links
+
+_ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
+_UNESCAPES = {escaped: plain for plain, escaped in _ESCAPES.items()}
+_SPECIAL = re.compile(r"[\\\t\n\r]")
+_ESCAPED = re.compile(r"\\[\\tnr]")
+
+
+def read_delimited_links(path: str | Path, faults: Faults, *, header: bool | None = None) -> LabelLinks:
+    """Read links from TSV or CSV: left, right and, with a header, optionally part (train, valid or test).
+
+    Labels in a TSV file with the header of ``to_tsv`` are unescaped; all other fields are taken as they are.
+
+    Raises:
+        InputError: the file is missing or breaks the format; the message holds file and line.
+    """
+    path = Path(path)
+    found = read_table_links(path, partial(read_rows, header=header), faults)
+    if first_row(path, "\t") != list(Link._fields):
+        return found
+    return found._replace(left=list(map(_unescape, found.left)), right=list(map(_unescape, found.right)))
+
+
+def to_tsv(links: Iterable[Link]) -> Iterator[str]:
+    r"""Header and one line per link, each with its newline; the columns are the fields of ``Link``.
+
+    Backslash, tab, newline and carriage return inside a label become ``\\``, ``\t``, ``\n``, ``\r``;
+    quotes stay as they are (read with ``quoting=csv.QUOTE_NONE``). Numbers have nine significant
+    digits, which hold every float32; a confidence that is ``None`` is an empty field.
+
+    Raises:
+        InputError: a score is not finite, or a confidence is not in [0, 1].
+    """
+    yield "\t".join(Link._fields) + "\n"
+    for link in checked_links(links):
+        left, right, *shown = map(_escape, (link.left, link.right, link.left_label, link.right_label))
+        yield "\t".join([left, right, number_text(link.score), number_text(link.confidence), *shown]) + "\n"
+
+
+def tsv_lines(export: Export) -> Iterator[str]:
+    """The lines of a TSV file: ``to_tsv``, or left, right and perhaps part for known links.
+
+    Raises:
+        InputError: as ``to_tsv``; a label of a known link is empty or holds a tab, a line end or a NUL.
+    """
+    if export.scored:
+        return to_tsv(export.links)
+    columns, rows = link_table(export)
+    return row_lines(columns, map(_texts, rows), "\t")
+
+
+def csv_lines(export: Export) -> Iterator[str]:
+    """The lines of a CSV file with the columns of ``link_table``, numbers as in ``to_tsv``.
+
+    Raises:
+        InputError: a text holds a NUL, a label is empty, or a number is out of range.
+    """
+    columns, rows = link_table(export)
+    return row_lines(columns, map(_texts, rows), ",", optional=OPTIONAL)
+
+
+def _texts(row: Iterable[str | float | None]) -> list[str]:
+    return [value if isinstance(value, str) else number_text(value) for value in row]
+
+
+def _escape(text: str) -> str:
+    return _SPECIAL.sub(lambda found: _ESCAPES[found[0]], text)
+
+
+def _unescape(text: str) -> str:
+    return _ESCAPED.sub(lambda found: _UNESCAPES[found[0]], text)
