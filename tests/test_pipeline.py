@@ -545,7 +545,7 @@ def test_how_many_test_links_are_ranked():
     assert [SearchConfig(test_queries=0).ranked(number) for number in (0, 10**6)] == [0, 10**6]
     assert [SearchConfig(test_queries=50).ranked(number) for number in (0, 49, 51)] == [0, 49, 50]
     for name in ("test_queries", "valid_queries", "valid_candidates"):
-        with pytest.raises(UsageError, match=f"{name} must be >= 0, got -1"):
+        with pytest.raises(UsageError, match=f"{name}: input should be greater than or equal to 0, got -1"):
             SearchConfig(**{name: -1})
 
 

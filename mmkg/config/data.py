@@ -36,9 +36,9 @@ class DataConfig:
         languages: RDF: languages of names, by preference.
         header: TSV and CSV: whether the first line of a file names the columns; by default if it does.
         columns: TSV, CSV and Parquet: names of the columns of head, relation and tail.
-        seeds_from: ``name``, ``text``, ``image`` or several: train on pseudo-links computed from these alone, see
-            ``pivot_links``, and rank all known links; empty = train on known links.
-        pivot_share: share of the pseudo-links that is used, by confidence.
+        seeds_from: ``name``, ``text``, ``image`` or several: learn from seed links found by these alone, see
+            ``pivot_links``, and rank all known links; empty = learn from known links.
+        pivot_share: share of the pairs so found that become seed links, those with the highest scores.
         neutral: embedded pairs: keep the facts that are the same in every language.
         image_ratio: embedded pairs: share of images kept on each side, in [0, 1].
 

@@ -7,9 +7,10 @@ from typing import Any, Literal
 from ..errors import UsageError, nearest
 from ..matching import MATCHERS
 from ..search import INDEXES
-from .parse import check_keys, merged, parse
+from .parse import check_keys, configuration, merged, parse
+from .ranges import CountOrNone, Share
 
-LARGEST_UNSAMPLED = 100_000  # test links that are all ranked, and how many are where there are more
+LARGEST_UNSAMPLED = 100_000  # up to so many test links all are ranked; of more, a sample
 TEST_SAMPLE = 10_000
 
 
@@ -23,43 +24,43 @@ def changed(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
     return merged(values, changes)
 
 
+@configuration
 @dataclass(frozen=True)
 class SearchConfig:
     """How entities are ranked, indexed and matched.
 
     Args:
-        csls_k: neighbourhood of CSLS in evaluation, search and matching; 3 in the papers, 0 = off.
-        index: kind of index, see ``mmkg.search.INDEXES``.
-        matcher: see ``mmkg.matching.MATCHERS``.
+        csls_k: neighbourhood size of CSLS in evaluation, search and matching; 3 in the papers, 0 = off.
+        index: index kind, see ``mmkg.search.INDEXES``.
+        matcher: matcher, see ``mmkg.matching.MATCHERS``.
         options: settings of the index, an instance of the configuration class of its kind; ``None`` = its defaults.
         matchers: settings of matchers by name, where they are not the defaults; in files, one section per matcher, e.g.
             ``search.sinkhorn``.
-        test_queries: test links that are ranked, a seeded sample of them, among all candidates; ``None`` = all
-            up to 100,000, 10,000 of more; 0 = all.
-        valid_queries: validation links that are ranked at each validation and that confidences are calibrated
-            on, a seeded sample of them; 0 = all.
-        valid_candidates: entities of each side that a validation link is ranked among: its own ends, those of
-            the other ranked links, and a seeded sample of the entities outside the training links; 0 = all of
-            these.
-        store: type of the embeddings, in memory and in the run folder: ``float16`` takes half the room and
-            moves a cosine by less than 0.001.
+        test_queries: number of test links that are ranked, a seeded sample, among all candidates; 0 = all. ``None`` =
+            all up to 100,000 links, and 10,000 of more.
+        valid_queries: number of validation links that are ranked at each validation and that confidences are calibrated
+            on, a seeded sample; 0 = all.
+        valid_candidates: number of candidates of each side for validation links: their own ends, those of the other
+            ranked links, and a seeded sample of the entities outside the training links; 0 = all of these.
+        store: type of the embeddings in memory and in the run folder; ``float16`` halves the size and changes a cosine
+            by less than 0.001.
         matchable: share in [0, 1] of the left entities outside the training links that have a counterpart, on which
             confidences depend; ``None`` = estimated, see ``estimate_share``.
 
     Raises:
-        UsageError: an unknown index or matcher, a negative number, a share outside [0, 1].
+        UsageError: an unknown index or matcher, or a value out of range.
     """
 
-    csls_k: int = 3
+    csls_k: CountOrNone = 3
     index: str = "auto"
     matcher: str = "mutual"
     options: Any = None
     matchers: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    test_queries: int | None = None
-    valid_queries: int = 1000
-    valid_candidates: int = 50_000
+    test_queries: CountOrNone | None = None
+    valid_queries: CountOrNone = 1000
+    valid_candidates: CountOrNone = 50_000
     store: Literal["float32", "float16"] = "float32"
-    matchable: float | None = None
+    matchable: Share | None = None
 
     def __post_init__(self) -> None:
         for what, value, known in (("index", self.index, INDEXES), ("matcher", self.matcher, MATCHERS)):
@@ -74,15 +75,9 @@ class SearchConfig:
         for what, (config, value) in expected.items():
             if not isinstance(value, config):
                 raise UsageError(f"{what} must be of class {config.__name__}, got {type(value).__name__}")
-        for name in ("csls_k", "test_queries", "valid_queries", "valid_candidates"):
-            value = getattr(self, name)
-            if value is not None and value < 0:
-                raise UsageError(f"{name} must be >= 0, got {value}")
-        if self.matchable is not None and not 0 <= self.matchable <= 1:
-            raise UsageError(f"matchable must be in 0..1, got {self.matchable}")
 
     def ranked(self, num_test: int) -> int:
-        """How many of so many test links are ranked."""
+        """Number of test links that are ranked, out of ``num_test``."""
         if self.test_queries is None:
             return num_test if num_test <= LARGEST_UNSAMPLED else TEST_SAMPLE
         return min(num_test, self.test_queries) or num_test

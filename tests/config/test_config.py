@@ -96,7 +96,7 @@ def test_an_unknown_name_is_refused_with_the_nearest_one(values, message):
         ({"training": {"epochs": -1}}, "training.epochs", "-1"),
         ({"training": {"learning_rate": float("nan")}}, "training.learning_rate", "nan"),
         ({"training": {"warmup": 2.0}}, "training.warmup", "2.0"),
-        ({"search": {"csls_k": -1}}, "search", "csls_k"),
+        ({"search": {"csls_k": -1}}, "search.csls_k", "-1"),
         ({"search": {"options": {"nprobe": 0}}}, "search.options.nprobe", "0"),
         ({"options": 3}, "options", "3"),
     ],

@@ -261,7 +261,7 @@ def test_the_share_with_a_counterpart_may_be_told(small_result):
     ).counterparts
     assert (told.share, told.estimated) == (0.25, False)
     assert small_result.counterparts.estimated and 0.01 <= small_result.counterparts.share <= 0.99
-    with pytest.raises(UsageError, match=r"matchable must be in 0\.\.1, got 1\.5"):
+    with pytest.raises(UsageError, match=r"matchable: input should be less than or equal to 1, got 1\.5"):
         dataclasses.replace(search, matchable=1.5)
 
 
