@@ -134,7 +134,7 @@ def test_the_examples_run(examples, tmp_path):
     settings = {
         "options": {"dim": 8, "fill": "ones"},
         "training": {"epochs": 2, "eval_every": 1},
-        "search": {"kind": "numpy", "matcher": "first-come"},
+        "search": {"index": "numpy", "matcher": "first-come"},
     }
     result = mmkg.align(twins(), "margin", seed=0, settings=settings)
     assert "degree" in result.widths
@@ -142,6 +142,8 @@ def test_the_examples_run(examples, tmp_path):
     assert len(result.match(method="first-come")) > 0
     again = mmkg.AlignmentResult.load(result.save(tmp_path / "run"))
     assert again.index().kind == "numpy"
+    chance = mmkg.align(twins(), "chance", seed=0, settings={"options": {"dim": 16}})
+    assert chance.widths == {"structure": 16} and chance.metrics["left_to_right"]["hits@1"] < 0.2
 
     folder = tmp_path / "pair"
     folder.mkdir()
