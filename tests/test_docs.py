@@ -132,7 +132,7 @@ def test_every_registry_of_the_table_is_a_dict():
 def test_the_examples_run(examples, tmp_path):
     """Model, loss, encoder, fill, modality, matcher and index kind in one run; then formats of pairs and links."""
     settings = {
-        "options": {"dim": 8, "fill": "ones"},
+        "options": {"dim": 8, "encoder": "mlp", "fill": "ones"},
         "training": {"epochs": 2, "eval_every": 1},
         "search": {"index": "numpy", "matcher": "first-come"},
     }
