@@ -91,7 +91,7 @@ def split_groups(links: IntArray, *, train_ratio: float = 0.3, valid_ratio: floa
     """Split as ``split_links`` does, then move links that share an entity into one part.
 
     A group of such links goes to the part of its first link in file order. One-to-one links are split exactly as by
-    ``split_links``, whose arguments and errors these are.
+    ``split_links``. Arguments and errors are those of ``split_links``.
     """
     positions = np.arange(len(links), dtype=np.int64)[:, None].repeat(2, axis=1)
     split = split_links(positions, train_ratio=train_ratio, valid_ratio=valid_ratio, seed=seed)

@@ -1,4 +1,4 @@
-"""A pair of graphs with known links: what an aligner is trained and judged on."""
+"""A pair of graphs with known links, on which an aligner is trained and evaluated."""
 
 import hashlib
 from collections.abc import Mapping
@@ -16,9 +16,9 @@ Candidates = Literal["test", "all"]
 
 @dataclass(frozen=True)
 class LinkSplit:
-    """Known links, split once; every part is int64 ``[L, 2]`` of (left row, right row).
+    """Known links, split into parts; each part is int64 ``[L, 2]`` of (left row, right row).
 
-    ``valid`` is carved out of the training links: nothing is ever selected on ``test``.
+    ``valid`` is taken from the training links, so that nothing is ever selected on ``test``.
     """
 
     train: IntArray
@@ -35,16 +35,17 @@ class AlignmentTask:
     """Two graphs and the links between them.
 
     Args:
-        left: the graph whose entities ask.
-        right: the graph that answers.
+        left: the graph of the query entities.
+        right: the graph of the candidate entities.
         links: known links; a part may be empty.
-        name: what to call the task in messages and records.
-        candidates: whom a test entity is ranked among: the right entities of test links (``test``,
-            as published) or all right entities (``all``).
-        notes: what the reader counted: skipped lines, duplicates, ... shown by ``describe``.
+        name: name in messages and records.
+        candidates: right entities a test entity is ranked among: those of the test links (``test``, as published) or
+            all (``all``).
+        notes: counts of the reader: skipped lines, duplicates, ...; shown by ``describe``.
+        one_to_one: whether each entity has at most one counterpart; with False it may have several in one part.
 
     Raises:
-        InputError: a link names a row that does not exist, comes twice, or contradicts another; test
+        InputError: a link names a row that does not exist, occurs twice, or contradicts another; test
             and train links overlap.
     """
 
@@ -78,7 +79,7 @@ class AlignmentTask:
         if (counts > 1).any():
             pair = pairs[int((counts > 1).argmax())]
             raise InputError(
-                f"link {self.left.entities[pair[0]]!r} = {self.right.entities[pair[1]]!r} comes more than once "
+                f"link {self.left.entities[pair[0]]!r} = {self.right.entities[pair[1]]!r} occurs more than once "
                 f"(in {_parts(part[(links == pair).all(axis=1)])}); links of different parts must not overlap"
             )
         for side, graph in ((0, self.left), (1, self.right)):
@@ -92,12 +93,12 @@ class AlignmentTask:
                 row = int(refused[0])
                 raise InputError(
                     f"entity {graph.entities[row]!r} is linked to {int(counts[row])} entities "
-                    f"(in {_parts(part[column == row])}; {int(counts[counts > 1].sum())} such links in all); "
-                    "drop the extra links, or pass one_to_one=False for links inside one part"
+                    f"(in {_parts(part[column == row])}; {int(counts[counts > 1].sum())} such links in total); "
+                    "remove the extra links, or pass one_to_one=False for links inside one part"
                 )
 
     def fingerprint(self) -> str:
-        """SHA-256 over both graphs and the split."""
+        """SHA-256 of both graphs and the split."""
         digest = hashlib.sha256()
         digest.update(self.left.fingerprint().encode())
         digest.update(self.right.fingerprint().encode())

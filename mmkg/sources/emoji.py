@@ -1,4 +1,4 @@
-"""The embedded data set: emoji described in two languages and drawn by two vendors (see datasets/README.md)."""
+"""The embedded pairs: emoji with descriptions in two languages and pictures by two vendors (datasets/README.md)."""
 
 import hashlib
 import io
@@ -97,7 +97,7 @@ def read_emoji(
 
 
 def emoji_folder(package: Path = _PACKAGE) -> Path:
-    """Where the data are shipped: inside the installed package, or beside it in a checkout.
+    """Folder of the data: inside the installed package, or next to it in a checkout.
 
     Raises:
         InputError: neither folder exists.
@@ -186,7 +186,7 @@ def _read_graph(files: _Files, side: _Side, neutral: bool, image_ratio: float, g
 def _read_facts(
     files: _Files, side: _Side, emoji: Sequence[Mapping[str, str]], neutral: bool
 ) -> tuple[dict[Node, str], list[tuple[Node, str, Node]]]:
-    """Label of every entity, kind by kind, and every fact; equal facts may come twice."""
+    """Label of every entity, kind by kind, and every fact; the same fact may occur twice."""
     text = files.table(f"text_{side.language}.tsv")
     kinds: tuple[str, ...] = ("region", side.own_relation)
     labels: dict[Node, str] = {("emoji", str(number)): item["label"] for number, item in enumerate(text)}
@@ -229,7 +229,7 @@ def _split(cell: str, separator: str) -> list[str]:
 
 
 def _shuffle(labels: Mapping[Node, str], language: str) -> list[Node]:
-    """The entities, kind by kind, in an order that is drawn once and for all."""
+    """The entities, kind by kind, in a random order that is always the same."""
     generator = numpy_generator(0, f"emoji rows {language}")
     order: list[Node] = []
     for kind in dict.fromkeys(kind for kind, _ in labels):
@@ -265,7 +265,7 @@ def _attributes(table: Sequence[Mapping[str, str]], emoji_rows: IntArray) -> Att
 def _images(
     arrays: Mapping[str, NDArray[Any]], emoji_rows: IntArray, ratio: float, generator: np.random.Generator
 ) -> ImageTable | None:
-    """``codes * scale`` of the pictures kept, by entity row; ``None`` if none is kept."""
+    """``codes * scale`` of the pictures kept, by entity row; ``None`` without pictures."""
     rows = emoji_rows[arrays["rows"]]
     kept = generator.permutation(len(rows))[: round(len(rows) * ratio)]
     if len(kept) == 0:

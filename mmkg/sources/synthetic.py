@@ -1,4 +1,4 @@
-"""Pairs of graphs made from one, so that the right answer is known."""
+"""Synthetic pairs of graphs, generated from one graph, so that all links are known."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -26,7 +26,7 @@ LIKE_DBP15K: Mapping[str, Any] = MappingProxyType(
         "missing": MappingProxyType({"image": 0.3, "attribute": 0.23}),
     }
 )
-"""Options of ``twin_graphs`` that come near DBP15K zh_en; `tools/studies/twin_facts.py` prints both side by side."""
+"""Options of ``twin_graphs`` that resemble DBP15K zh_en; `tools/studies/twin_facts.py` prints both side by side."""
 _CONSONANTS, _VOWELS = "bdfghklmnprstvz", "aeiou"
 SIGMA = 0.75
 _SCRAMBLE = 1_000_000_007
@@ -50,34 +50,33 @@ def twin_graphs(
     valid_ratio: float = 0.1,
     seed: int = 0,
 ) -> AlignmentTask:
-    """Make two noisy, shuffled copies of one base graph.
+    """Generate two noisy, shuffled copies of one base graph.
 
     The base graph has power-law degrees (weight rank^-1/2) and relations and attributes that follow
-    Zipf's law. A side keeps the base triples whose two ends it has. Row numbers and labels tell nothing
-    about the answer; relations and attributes have the same labels on both sides.
+    Zipf's law. Each side keeps the base triples whose head and tail it has. Row numbers and entity labels carry no
+    information about the links; relations and attributes have the same labels on both sides.
 
     Args:
-        num_entities: entities of each side.
-        overlap: share of a side's entities that the other side has too, in (0, 1].
-        num_relations: relation labels.
-        mean_degree: mean number of triples that an entity of the base graph is in.
-        habit: share of triples, in [0, 1], with the one relation that their tail is usually in, so that an
-            entity has fewer relations than triples.
+        num_entities: number of entities of each side.
+        overlap: share of the entities of a side that are also on the other side, in (0, 1].
+        num_relations: number of relations.
+        mean_degree: mean number of triples of an entity of the base graph.
+        habit: share of triples, in [0, 1], whose relation is the usual one of their tail, so that an entity has fewer
+            relations than triples.
         noise: in [0, 1]. Each side replaces this share of its triples, attribute facts and names by
-            random ones, and adds normal noise of this standard deviation to image features of unit
+            random ones, and adds normal noise with this standard deviation to image features of unit
             variance.
         image_dim: width of the image features; 0 for no images.
-        attribute_names: attribute labels; 0 for no attributes.
+        attribute_names: number of attributes; 0 for no attributes.
         mean_attributes: mean number of facts drawn for an entity, log-normal with sigma 0.75 (the same fact
             drawn twice counts once); ``None`` = one to five each.
         names: whether entities have names.
-        missing: share of entities that lack a modality, by name, as ``hide`` makes it.
-        train_ratio: as in ``split_links``.
-        valid_ratio: as in ``split_links``.
-        seed: of everything.
+        missing: share of entities without a modality, by the modality's name, see ``hide``.
+        train_ratio, valid_ratio: see ``SplitConfig``.
+        seed: random seed of the graphs and of the split.
 
     Returns:
-        The pair; its links are all entities that both sides have.
+        The pair; each entity on both sides is a link.
 
     Raises:
         UsageError: a number is out of range.
@@ -125,9 +124,11 @@ def twin_graphs(
 
 
 def _zipf(rng: np.random.Generator, size: int, number: int, exponent: float = 1.0) -> IntArray:
-    """``number`` draws of 0..size-1 with probability proportional to 1 / rank^exponent."""
+    """``number`` samples of 0..size-1 with probability proportional to 1 / rank^exponent."""
     total = np.cumsum(np.arange(1, size + 1) ** -exponent)
-    return np.minimum(np.searchsorted(total, rng.random(number) * total[-1], side="right"), size - 1).astype(np.int64)
+    ranks = np.searchsorted(total, rng.random(number) * total[-1], side="right")
+    drawn: IntArray = np.minimum(ranks, size - 1).astype(np.int64)
+    return drawn
 
 
 def _triples(rng: np.random.Generator, size: int, num_relations: int, number: int, habit: float) -> IntArray:
@@ -155,8 +156,8 @@ def _facts(rng: np.random.Generator, size: int, attribute_names: int, mean: floa
 
 def _inside(triples: IntArray, rows: IntArray) -> IntArray:
     head, tail = rows[triples[:, 0]], rows[triples[:, 2]]
-    there = (head >= 0) & (tail >= 0)
-    return np.stack([head, triples[:, 1], tail], axis=1)[there]
+    inside = (head >= 0) & (tail >= 0)
+    return np.stack([head, triples[:, 1], tail], axis=1)[inside]
 
 
 def _noisy(rng: np.random.Generator, facts: IntArray, noise: float, sizes: tuple[int, ...]) -> IntArray:

@@ -1,4 +1,4 @@
-"""Folders in the DBP15K layout, as EVA, MCLEA and MEAformer use it, in and out."""
+"""Reader and writer of folders in the DBP15K layout, as used by EVA, MCLEA and MEAformer."""
 
 import json
 from collections.abc import Iterable
@@ -93,15 +93,15 @@ def read_dbp15k_pair(
 
 
 def write_dbp15k(task: AlignmentTask, folder: str | Path) -> Path:
-    """Write a pair in the DBP15K layout, image features as safetensors; ``read_dbp15k`` gives it back.
+    """Write a pair in the DBP15K layout, image features as safetensors; ``read_dbp15k`` reads it back.
 
-    The layout holds no split, no types of values, no pictures and no display texts; an empty value comes back as
-    missing, and names lose white space around them. Entities keep their ``source_ids`` where both graphs have
-    some and they differ. Relations of one label have one id.
+    The layout holds no split, no types of values, no pictures and no display texts; an empty value is read back as
+    missing, and names lose leading and trailing white space. Entities keep their ``source_ids`` if both graphs have
+    them and no id is in both. Relations with the same label get the same id.
 
     Args:
         task: the pair.
-        folder: made if it is not there; each file is written whole or not at all.
+        folder: made if it does not exist; each file is written completely or not at all.
 
     Raises:
         InputError: a label, attribute or value that holds a tab or a line end, or an empty label.
@@ -147,7 +147,7 @@ def write_dbp15k(task: AlignmentTask, folder: str | Path) -> Path:
 
 
 def write_lines(path: Path, rows: Iterable[Iterable[str]], *, empty_last: bool = False) -> None:
-    """Write lines of fields separated by tabs, whole or not at all; the last field may be allowed to be empty.
+    """Write lines of fields separated by tabs, completely or not at all; ``empty_last`` allows an empty last field.
 
     Raises:
         InputError: a field holds a tab, a line end or a NUL, is empty, or cannot be UTF-8.
@@ -190,9 +190,9 @@ def _read_entities(path: Path, faults: Faults, other: _Entities | None = None) -
         elif not label:
             faults.bad("expected an id and a URI, got an empty URI", path, line)
         elif entity_id in ids:
-            faults.bad(f"expected unique ids, {entity_id} stands in line {ids[entity_id]} too", path, line)
+            faults.bad(f"expected unique ids, {entity_id} is in line {ids[entity_id]}, too", path, line)
         elif label in labels:
-            faults.bad(f"expected unique URIs, {label!r} stands in line {labels[label]} too", path, line)
+            faults.bad(f"expected unique URIs, {label!r} is in line {labels[label]}, too", path, line)
         elif entity_id in taken:
             faults.bad(f"id {entity_id} belongs to ent_ids_1 too; the two graphs share one id space", path, line)
         else:
@@ -246,7 +246,7 @@ def _read_relations(path: Path, faults: Faults) -> dict[int, str]:
 
 
 def _read_attributes(folder: Path, k: int, entities: _Entities, faults: Faults) -> AttributeTriples:
-    """Facts with values where there are any, else names alone."""
+    """Attribute facts: with values if the folder has a file of them, else names only."""
     with_values = (folder / f"attr_triples_{k}").exists()
     path = folder / (f"attr_triples_{k}" if with_values else f"training_attrs_{k}")
     if not path.exists():
@@ -308,7 +308,7 @@ def _find_names(folder: Path) -> Path | None:
 
 
 def _find_images(folder: Path) -> Path | None:
-    """The only feature file, the safest format first; several of one format are an error."""
+    """The file of image features, in the safest format available; several files in one format are an error."""
     beside = folder.resolve().parent / "pkls"
     for suffix in (".safetensors", ".npz", ".pkl"):
         found = sorted(folder.glob(f"*_id_img_feature_dict{suffix}"))
@@ -345,9 +345,9 @@ def _image_tables(path: Path, sides: tuple[_Entities, _Entities], faults: Faults
 
 
 def _unique(numbers: IntArray) -> tuple[IntArray, IntArray]:
-    """Distinct values, ascending, and the position of each number among them."""
+    """Distinct values in ascending order, and the position of each number among them."""
     if len(numbers) and int(numbers.max()) < 1 << 20:
-        there = np.zeros(int(numbers.max()) + 1, np.int64)
-        there[numbers] = 1
-        return np.flatnonzero(there), (np.cumsum(there) - 1)[numbers]
+        present = np.zeros(int(numbers.max()) + 1, np.int64)
+        present[numbers] = 1
+        return np.flatnonzero(present), (np.cumsum(present) - 1)[numbers]
     return np.unique(numbers, return_inverse=True)

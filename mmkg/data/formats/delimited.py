@@ -1,4 +1,4 @@
-"""Graphs in TSV and CSV files, in and out."""
+"""Reader and writer of graphs in TSV and CSV files."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -29,13 +29,13 @@ def read_delimited(
         source: file or folder.
         header: whether the first line of a file of triples names the columns; ``None`` = if it does.
         columns: names of the columns of head, relation and tail; by default the usual ones (head or subject, ...).
-            Without a header the first three columns are these, and there are no more.
+            A file without a header has exactly these three columns.
         on_error: ``raise`` at the first bad line, or ``skip`` bad lines.
-        faults: what to do with bad lines, in place of ``on_error``; filled with notes.
+        faults: policy for bad lines, in place of ``on_error``; filled with notes.
 
     Raises:
         InputError: a file is missing or breaks the format; the message holds file and line.
-        UsageError: the names are not three.
+        UsageError: ``columns`` does not hold three names.
     """
     source = Path(source)
     read = partial(read_rows, header=header, columns=check_columns(columns))
@@ -43,14 +43,14 @@ def read_delimited(
 
 
 def write_delimited(graph: KnowledgeGraph, folder: str | Path, *, form: str = "tsv") -> Path:
-    """Write a graph as a folder of TSV or CSV tables, which ``read_delimited`` gives back.
+    """Write a graph as a folder of TSV or CSV tables, which ``read_delimited`` reads back.
 
-    Texts that are empty come back as missing. TSV holds no tabs and line ends, CSV any text (of a pair of
-    carriage return and line feed the line feed is left).
+    Empty texts are read back as missing. TSV holds no tabs and line ends; CSV holds any text (a carriage return before
+    a line feed is lost).
 
     Args:
         graph: the graph.
-        folder: made if it is not there; each file is written whole or not at all.
+        folder: made if it does not exist; each file is written completely or not at all.
         form: ``tsv`` or ``csv``.
 
     Raises:
@@ -65,18 +65,17 @@ def write_delimited(graph: KnowledgeGraph, folder: str | Path, *, form: str = "t
 
 
 def suffixes_of(source: Path) -> tuple[str, ...]:
-    """The suffixes of one of the two formats: that of the file, or of the triples in the folder.
+    """The suffixes of TSV or of CSV, whichever the file, or the table of triples in the folder, has.
 
     Raises:
-        InputError: neither fits.
+        InputError: another suffix, or several tables of triples.
     """
     if source.is_dir():
-        there = [
-            path for path in sorted(source.glob("triples.*")) if stem(path).suffix in (*TSV_SUFFIXES, *CSV_SUFFIXES)
-        ]
-        if len(there) > 1:
-            raise InputError(f"expected one table of triples, found {', '.join(path.name for path in there)}", source)
-        return CSV_SUFFIXES if there and stem(there[0]).suffix in CSV_SUFFIXES else TSV_SUFFIXES
+        known = (*TSV_SUFFIXES, *CSV_SUFFIXES)
+        found = [path for path in sorted(source.glob("triples.*")) if stem(path).suffix in known]
+        if len(found) > 1:
+            raise InputError(f"expected one table of triples, found {', '.join(path.name for path in found)}", source)
+        return CSV_SUFFIXES if found and stem(found[0]).suffix in CSV_SUFFIXES else TSV_SUFFIXES
     suffix = stem(source).suffix.lower()
     for suffixes in (TSV_SUFFIXES, CSV_SUFFIXES):
         if suffix in suffixes:

@@ -1,4 +1,4 @@
-"""Raw files of MMKB: FB15K, DB15K and YAGO15K with numbers and pictures."""
+"""Reader and writer of the raw files of MMKB: FB15K, DB15K and YAGO15K with numbers and pictures."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -72,20 +72,20 @@ def read_mmkb_pair(folder: Path, faults: Faults, *, graphs: Sequence[str] = ()) 
 
 
 def write_mmkb(task: AlignmentTask, folder: str | Path) -> Path:
-    """Write a pair as MMKB's own files; ``read_mmkb`` gives it back, with the links split anew.
+    """Write a pair as MMKB's own files; ``read_mmkb`` reads it back with another split.
 
-    The graphs are called by the two halves of the task's name where that is two words, else ``LEFT`` and ``RIGHT``; the
-    right one holds the links. Fields are separated by tabs. Values are written as they are, or as literals with
-    their type. The format holds no names, no display texts, and no split.
+    A task named ``A_B`` gives the graphs ``A`` and ``B``, any other name ``LEFT`` and ``RIGHT``; the right graph holds
+    the links. Fields are separated by tabs. Values without a type are written as plain text, the others as literals.
+    The format holds no names, no display texts, and no split.
 
     Args:
         task: the pair.
-        folder: made if it is not there; each file is written whole or not at all.
+        folder: made if it does not exist; each file is written completely or not at all.
 
     Raises:
         InputError: an entity without triples, a fact without value, images without pictures, or a label that these
             files cannot hold.
-        MissingPackageError: there are image features, and h5py is not installed.
+        MissingPackageError: the task has image features, and h5py is not installed.
     """
     folder = Path(folder)
     halves = task.name.split("_")
@@ -114,7 +114,7 @@ def write_mmkb(task: AlignmentTask, folder: str | Path) -> Path:
 
 
 def _check_writable(graph: KnowledgeGraph, path: Path) -> None:
-    """Refuse what these files have no place for."""
+    """Refuse a graph that these files cannot hold."""
     known = np.zeros(graph.num_entities, bool)
     known[graph.triples[:, ::2]] = True
     if not known.all():
@@ -150,7 +150,7 @@ def _write_features(graph: KnowledgeGraph, path: Path) -> None:
 
 
 def find_graphs(folder: Path) -> dict[str, Path]:
-    """The graphs of a folder, here or one folder below: name and place of each."""
+    """The graphs in a folder or one folder below: the folder of each by its name."""
     files = [*sorted(folder.glob("*" + TRIPLES)), *sorted(folder.glob("*/*" + TRIPLES))]
     return {path.name.removesuffix(TRIPLES): path.parent for path in reversed(files)}
 
@@ -186,7 +186,7 @@ def _read_graph(place: Path, name: str, faults: Faults) -> KnowledgeGraph:
 
 
 def _read_numbers(path: Path, builder: GraphBuilder, faults: Faults) -> None:
-    """Facts with their values; lines of unknown entities are counted."""
+    """Attribute facts with their values; lines of unknown entities are counted."""
     separator = _separator(path)
     kept: tuple[list[str], list[str], list[str], list[str | None], list[int]] = ([], [], [], [], [])
     unknown = 0
@@ -215,7 +215,7 @@ def _read_numbers(path: Path, builder: GraphBuilder, faults: Faults) -> None:
 
 
 def _read_index(path: Path, builder: GraphBuilder, faults: Faults) -> dict[str, int]:
-    """Row of each picture's entity, by the name of the picture; ``builder.pictures`` gets the names."""
+    """Entity row of each picture by its name; the names are also added to ``builder.pictures``."""
     rows: dict[str, int] = {}
     unknown = repeated = 0
     for block in read_fields(path, 2, faults, separator=_separator(path)):
@@ -249,7 +249,7 @@ def _read_features(path: Path, rows: dict[str, int], faults: Faults) -> ImageTab
         raise
     except OSError as error:
         raise InputError(f"expected an HDF5 file, got {error}", path) from None
-    faults.count(f"{path.name}: pictures of the index that are not there", len(rows) - len(found))
+    faults.count(f"{path.name}: pictures of the index without features", len(rows) - len(found))
     if not found:
         return None
     widths = sorted({len(vector) for vector in found.values()})
@@ -290,7 +290,7 @@ def _h5py() -> Any:
 
 
 def _separator(path: Path) -> str:
-    """Tab if the file begins with a line that has one, else a space."""
+    """Tab if the first line of the file has a tab, else a space."""
     with ByteStream(path) as stream:
         return "\t" if b"\t" in stream.read(1 << 16).partition(b"\n")[0] else " "
 

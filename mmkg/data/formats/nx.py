@@ -1,4 +1,4 @@
-"""Graphs of networkx, in and out."""
+"""Conversion from and to networkx graphs."""
 
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import replace
@@ -12,26 +12,27 @@ from ..kg import ImageTable, KnowledgeGraph
 from ..parsing.builder import GraphBuilder
 from ..parsing.columns import Faults
 
-# keys of a node's data that are no attributes
+# keys of node data that are not attributes
 NAME, PICTURE, FEATURES, DISPLAY, FACTS = "name", "picture", "image_features", "display", "attributes"
 RESERVED = (NAME, PICTURE, FEATURES, DISPLAY, FACTS)
 
 
 def from_networkx(graph: Any, *, relation: str = "relation") -> KnowledgeGraph:
-    """Make a knowledge graph of a networkx graph; it stays as it was.
+    """Convert a networkx graph, which is left unchanged, to a knowledge graph.
 
-    Nodes are entities in their order, called by their text. An edge is a triple from its first to its second node; its
-    relation is ``data[relation]``, else its key if that is a text, else ``"edge"``. Of an undirected graph each edge is
-    one triple, from the node that networkx names first. Of a node's data, ``name``, ``display``, ``picture`` (a URL or
-    path) and ``image_features`` (a vector) are what they say; ``attributes`` lists (attribute, value) or (attribute,
-    value, type); every other entry that is a text, a number or a list of these is an attribute.
+    Nodes are entities in their order; the label of an entity is ``str(node)``. An edge is a triple from its first to
+    its second node; its relation is ``data[relation]``, else its key if the key is a string, else ``"edge"``. In an
+    undirected graph each edge is one triple, from the node that networkx lists first. Node data: ``name``,
+    ``display``, ``picture`` (a URL or path) and ``image_features`` (a vector) have the meaning of their names;
+    ``attributes`` lists (attribute, value) or (attribute, value, type); every other string, number or list of these
+    is an attribute.
 
     Args:
         graph: a ``MultiDiGraph`` or any other graph.
-        relation: key of an edge's data that holds the relation.
+        relation: key of the edge data that holds the relation.
 
     Raises:
-        InputError: no graph, no node, two nodes of the same text, a relation or attribute that is no text.
+        InputError: not a graph, no node, two nodes with the same label, a relation or attribute that is not a string.
     """
     if not all(hasattr(graph, name) for name in ("nodes", "edges", "is_directed")):
         raise InputError(f"expected a networkx graph, got a value of type {type(graph).__name__}")
@@ -78,10 +79,10 @@ def from_networkx(graph: Any, *, relation: str = "relation") -> KnowledgeGraph:
 
 
 def to_networkx(graph: KnowledgeGraph) -> Any:
-    """Make a ``networkx.MultiDiGraph`` of a knowledge graph; ``from_networkx`` gives it back.
+    """Convert a knowledge graph to a ``networkx.MultiDiGraph``; ``from_networkx`` converts it back.
 
-    Nodes are entity labels, edges have ``relation`` and ``order``, the place of the triple; node data are as
-    ``from_networkx`` reads them. Attribute facts come back grouped by entity.
+    Nodes are entity labels; edges have ``relation`` and ``order``, the position of the triple; node data are as
+    ``from_networkx`` reads them. Attribute facts are grouped by entity.
     """
     import networkx
 
@@ -113,7 +114,7 @@ def to_networkx(graph: KnowledgeGraph) -> Any:
 
 
 def _edges(graph: Any, relation: str) -> Iterable[tuple[Hashable, Hashable, Any]]:
-    """Head, tail and relation of each edge, by ``order`` where all have one."""
+    """Head, tail and relation of each edge, sorted by ``order`` if all edges have one."""
     if graph.is_multigraph():
         edges = [
             (head, tail, data.get(relation, key if isinstance(key, str) else "edge"), data.get("order"))

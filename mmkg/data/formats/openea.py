@@ -1,4 +1,4 @@
-"""Folders in the OpenEA layout, in and out."""
+"""Reader and writer of folders in the OpenEA layout."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +17,6 @@ from ..split import SplitConfig, SplitSettings
 from ..task import AlignmentTask
 from .dbp15k import write_lines
 
-FILES = ("rel_triples_1", "rel_triples_2", "ent_links")
 FOLD_FILES = {"train": "train_links", "valid": "valid_links", "test": "test_links"}
 
 
@@ -58,15 +57,15 @@ def read_openea_pair(folder: Path, faults: Faults, *, fold: str | None = None) -
 
 
 def write_openea(task: AlignmentTask, folder: str | Path, *, fold: str | None = None) -> Path:
-    """Write a pair in the OpenEA layout; ``read_openea`` gives back triples, attributes and links.
+    """Write a pair in the OpenEA layout; ``read_openea`` reads triples, attributes and links back.
 
-    The layout holds no names and no images, no entity without triple or attribute, and no order of entities but that
-    of the triples. A missing value is written as an empty literal.
+    The layout holds no names, no images and no entities without a triple or attribute; entities are read back in the
+    order of the triples. A missing value is written as an empty literal.
 
     Args:
         task: the pair.
-        folder: made if it is not there; each file is written whole or not at all.
-        fold: folder below it that gets the split of the task.
+        folder: made if it does not exist; each file is written completely or not at all.
+        fold: folder below it for the split of the task.
 
     Raises:
         InputError: a label or attribute name that holds a tab or a line end, or is empty; a link of an entity without

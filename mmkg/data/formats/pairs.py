@@ -44,7 +44,7 @@ def pair_format(folder: Path, format: str | None = None) -> str:
             by the files.
 
     Raises:
-        InputError: no layout fits (the message lists the files that were looked for), or there is one graph only.
+        InputError: no layout fits (the message lists the expected files), or the folder is a single graph.
         UsageError: an unknown format.
     """
     known = (*PAIR_FORMATS, *GRAPH_FORMATS)

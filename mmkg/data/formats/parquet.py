@@ -1,4 +1,4 @@
-"""Graphs in Parquet files, in and out."""
+"""Reader and writer of graphs in Parquet files."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -20,23 +20,23 @@ def read_parquet(
         source: file or folder.
         columns: names of the columns of head, relation and tail; by default the usual ones (head or subject, ...).
         on_error: ``raise`` at the first bad row, or ``skip`` bad rows.
-        faults: what to do with bad rows, in place of ``on_error``; filled with notes.
+        faults: policy for bad rows, in place of ``on_error``; filled with notes.
 
     Raises:
-        InputError: a file is missing or no Parquet, a column is missing or holds no text, a text is missing.
+        InputError: a file is missing or not Parquet, a column is missing or not text, a required text is missing.
         MissingPackageError: pyarrow is not installed.
-        UsageError: the names are not three.
+        UsageError: ``columns`` does not hold three names.
     """
     read = partial(read_rows, columns=check_columns(columns))
     return read_table_graph(Path(source), SUFFIXES, read, faults or Faults(on_error))
 
 
 def write_parquet(graph: KnowledgeGraph, folder: str | Path) -> Path:
-    """Write a graph as a folder of Parquet tables, which ``read_parquet`` gives back.
+    """Write a graph as a folder of Parquet tables, which ``read_parquet`` reads back.
 
     Args:
         graph: the graph.
-        folder: made if it is not there; each file is written whole or not at all.
+        folder: made if it does not exist; each file is written completely or not at all.
 
     Raises:
         InputError: a text that UTF-8 cannot hold, or an empty label.

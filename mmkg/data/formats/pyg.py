@@ -1,4 +1,4 @@
-"""Graphs of PyG, ``Data`` and ``HeteroData``, in and out."""
+"""Conversion from and to PyG ``Data`` and ``HeteroData``."""
 
 import warnings
 from collections.abc import Iterator, Sequence
@@ -12,22 +12,23 @@ import torch
 from ...errors import InputError
 from ..kg import AttributeTriples, ImageTable, KnowledgeGraph
 
-ENTITY = "entity"  # the only node type of what ``to_hetero`` makes
+ENTITY = "entity"  # the only node type in the result of ``to_hetero``
 
 
 def from_pyg(data: Any) -> KnowledgeGraph:
-    """Make a knowledge graph of a PyG ``Data`` or ``HeteroData``; it stays as it was.
+    """Convert a PyG ``Data`` or ``HeteroData``, which is left unchanged, to a knowledge graph.
 
-    Of ``Data``: ``edge_index`` (heads, tails) and ``edge_type`` (0 where there is none) are the triples. What
-    ``to_pyg`` adds is read if it is there: ``entities`` and ``relations`` (labels; else the numbers),
-    ``names``, ``pictures``, ``display``, ``image_rows`` and ``image_features``, ``attribute_entity``,
+    ``Data``: ``edge_index`` (heads, tails) and ``edge_type`` (0 if absent) are the triples. The keys that ``to_pyg``
+    adds are optional: ``entities`` and ``relations`` (labels; by default the numbers), ``names``,
+    ``pictures``, ``display``, ``image_rows`` and ``image_features``, ``attribute_entity``,
     ``attribute_type``, ``attribute_names``, ``attribute_values`` and ``attribute_types``.
 
-    Of ``HeteroData``: the nodes of all types are entities, type after type; labels are ``entities`` of the type, else
-    ``type/number``. Each edge type is a relation, called by its middle name, unless two share it: then by all three.
+    ``HeteroData``: the nodes of all types are entities, type after type; labels are ``entities`` of the type, by
+    default ``type/number``. Each edge type is a relation; its label is the middle name, or all three names if several
+    edge types share the middle one.
 
     Raises:
-        InputError: neither of the two, no nodes, or an index that does not fit.
+        InputError: another class, no nodes, or an index out of range.
     """
     from torch_geometric.data import Data, HeteroData
 
@@ -69,7 +70,7 @@ def from_pyg(data: Any) -> KnowledgeGraph:
 
 
 def to_pyg(graph: KnowledgeGraph) -> Any:
-    """Make a PyG ``Data`` of a knowledge graph; ``from_pyg`` gives it back (all but ``source_ids``)."""
+    """Convert a knowledge graph to a PyG ``Data``; ``from_pyg`` converts it back, without ``source_ids``."""
     from torch_geometric.data import Data
 
     triples, facts = graph.triples, graph.attributes
@@ -96,7 +97,7 @@ def to_pyg(graph: KnowledgeGraph) -> Any:
 
 
 def to_hetero(graph: KnowledgeGraph) -> Any:
-    """Make a PyG ``HeteroData`` of the structure: nodes ``entity`` with labels, one edge type for each relation.
+    """Convert the structure to a PyG ``HeteroData``: nodes ``entity`` with labels, one edge type for each relation.
 
     PyG's warning about type names with ``__`` is suppressed, because ``from_pyg`` reads them back.
     """

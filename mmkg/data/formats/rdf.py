@@ -1,4 +1,4 @@
-"""RDF in and out: N-Triples, N-Quads, Turtle, TriG and RDF/XML, plain or compressed."""
+"""Reader of RDF (N-Triples, N-Quads, Turtle, TriG and RDF/XML, plain or compressed), writer of N-Triples."""
 
 from collections.abc import Iterator, Sequence
 from itertools import chain, compress
@@ -47,32 +47,32 @@ def read_rdf(
 ) -> GraphData:
     """Read one graph from RDF files; memory grows with the graph, not with the size of the files.
 
-    IRIs and blank nodes are entities, statements between them are triples (``rdf:type`` too), and literals are
-    attribute values: the text in ``values`` (``None`` if it is empty), datatype or language in ``types``. Apart from
-    these:
+    IRIs and blank nodes are entities. Statements between them, ``rdf:type`` included, are triples. Literals are
+    attribute values: the text in ``values`` (``None`` if it is empty), datatype or language in ``types``. Exceptions:
 
-    - ``rdfs:label``, ``skos:prefLabel``, ``foaf:name`` and ``schema:name`` give names, one for each entity: the first
-      in the first of ``languages``, and so on, then without a language, then in any; among equals the first
-      of these predicates, then the first read. The others are counted and left out.
-    - ``foaf:depiction``, ``foaf:img``, ``schema:image``, ``dbo:thumbnail`` and Wikidata's P18 give ``pictures``, the
-      first of each entity.
+    - ``rdfs:label``, ``skos:prefLabel``, ``foaf:name`` and ``schema:name`` give one name for each entity. A name in
+      the first of ``languages`` is preferred, then one in the second, and so on, then one without a language, then any
+      other. Among names of equal rank the order of these predicates decides, then the order in the file. All other
+      names are counted and left out.
+    - ``foaf:depiction``, ``foaf:img``, ``schema:image``, ``dbo:thumbnail`` and Wikidata's P18 give ``pictures``; the
+      first one of each entity is used.
     - ``owl:sameAs`` gives pairs of labels, no triples.
-    - ``rdf:type owl:NamedIndividual`` names an entity, and is no triple.
+    - ``rdf:type owl:NamedIndividual`` declares an entity and gives no triple.
 
-    Entities are the terms of all other statements. IRIs below ``urn:mmkg:`` are labels that
-    ``write_ntriples`` could not write as they are. Blank nodes keep their label in N-Triples and N-Quads and are
-    numbered in other formats; of several files each has its own. Graph names are left out.
+    Entities are the terms of all other statements. IRIs that begin with ``urn:mmkg:`` encode labels that are no IRIs,
+    see ``write_ntriples``. Blank nodes keep their label in N-Triples and N-Quads and are numbered in other formats;
+    blank nodes of different files are different entities. Graph names are ignored.
 
     Args:
-        source: a file, a folder of such files, or files; ``.nt``, ``.nq``, ``.ttl``, ``.trig``, ``.rdf``, ``.owl``,
-            ``.xml``, each also ``.gz`` or ``.bz2``.
-        languages: of names, the most welcome first.
-        on_error: ``skip`` leaves out bad lines of N-Triples and N-Quads, and statements that mean nothing here.
-        faults: what to do with bad lines, in place of ``on_error``; filled with notes.
+        source: a file, a folder of such files, or several files; ``.nt``, ``.nq``, ``.ttl``, ``.trig``, ``.rdf``,
+            ``.owl``, ``.xml``, each also ``.gz`` or ``.bz2``.
+        languages: languages of names, by preference.
+        on_error: ``skip`` leaves out bad lines of N-Triples and N-Quads, and statements with an unexpected object.
+        faults: policy for bad lines, in place of ``on_error``; filled with notes.
 
     Raises:
-        InputError: a file is missing or malformed, with line and column as the parser gives them; there is
-            no triple.
+        InputError: a file is missing or malformed (the message gives line and column as reported by the parser), or
+            the files hold no triple.
         MissingPackageError: pyoxigraph is not installed.
     """
     oxigraph()
@@ -89,10 +89,10 @@ def read_rdf(
 
 
 def rdf_files(source: str | Path | Sequence[str | Path]) -> list[Path]:
-    """The RDF files of a folder in order of their names, or the files themselves.
+    """The RDF files of a folder in order of their names, or the given files.
 
     Raises:
-        InputError: there is none, or one whose name tells no format.
+        InputError: no RDF file, or a file without a known suffix.
     """
     if isinstance(source, str | Path) and Path(source).is_dir():
         files = sorted(path for path in Path(source).iterdir() if stem(path).suffix.lower() in RDF_SUFFIXES)
@@ -109,10 +109,10 @@ def rdf_files(source: str | Path | Sequence[str | Path]) -> list[Path]:
 
 
 def write_ntriples(graph: KnowledgeGraph, path: str | Path) -> None:
-    """Write a graph as N-Triples, whole or not at all; ``read_rdf`` gives it back.
+    """Write a graph as N-Triples, completely or not at all; ``read_rdf`` reads it back.
 
-    Every entity is declared first (``rdf:type owl:NamedIndividual``), so that rows keep their order; then names,
-    pictures, triples and attributes follow. Labels that are no IRIs become ``urn:mmkg:`` IRIs, a missing value an empty
+    Every entity is declared first (``rdf:type owl:NamedIndividual``), so that rows keep their order; names, pictures,
+    triples and attributes follow. Labels that are no IRIs become ``urn:mmkg:`` IRIs, a missing value becomes an empty
     literal. Image features and display texts are left out.
 
     Args:
@@ -153,12 +153,12 @@ def statement_lines(graph: KnowledgeGraph) -> Iterator[str]:
 
 
 class _Reader:
-    """Sorts statements into triples, facts, names, pictures and pairs that are the same."""
+    """Sorts statements into triples, attribute facts, names, pictures and ``owl:sameAs`` pairs."""
 
     def __init__(self, builder: GraphBuilder, languages: tuple[str, ...]) -> None:
         self.builder = builder
         self.same_as: list[tuple[str, str]] = []
-        self.blank = ""  # stands before labels of blank nodes
+        self.blank = ""  # prefix of the labels of blank nodes
         self._languages = {language: rank for rank, language in enumerate(languages)}
         self._rank: dict[int, int] = {}
 
@@ -186,7 +186,7 @@ class _Reader:
         builder.add_facts(ends[~linked, 0], names, [value or None for value in values], types, path)
 
     def finish(self) -> GraphData:
-        """Everything taken, as a graph."""
+        """The graph of all statements taken so far."""
         builder = self.builder
         graph = builder.build(
             entities=map(label_of, builder.entities),
@@ -199,7 +199,7 @@ class _Reader:
         return [f"_:{self.blank}{term[2:]}" if term.startswith("_:") else term for term in terms]
 
     def _take_special(self, rows: Statements, special: Sequence[bool], path: Path) -> list[bool]:
-        """Take names, pictures and pairs; which statements are left as triples and facts."""
+        """Take names, pictures and pairs; return a mask of the statements left as triples and facts."""
         builder, faults = self.builder, self.builder.faults
         ordinary = list(map(not_, special))
         seen = 0  # entities are numbered in order of appearance, also before and between special statements

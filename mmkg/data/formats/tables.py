@@ -1,4 +1,4 @@
-"""Graphs as tables, whatever their files are."""
+"""Graphs as tables, independent of the file format."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -18,8 +18,8 @@ from ..parsing.tables import ENTITIES, FACTS, TRIPLES, TableReader
 def read_table_graph(source: Path, suffixes: Sequence[str], read: TableReader, faults: Faults) -> KnowledgeGraph:
     """One graph from a file of triples, or from a folder.
 
-    Files of such a folder: ``triples`` (head, relation, tail), and as far as they are there ``entities`` (entity,
-    name, picture; then it lists all of them, in their order), ``attributes`` (entity, attribute, value, type) and
+    Files of the folder: ``triples`` (head, relation, tail); optionally ``entities`` (entity, name, picture), which
+    then lists all entities in their order, ``attributes`` (entity, attribute, value, type) and
     ``images.safetensors`` (see ``read_images``; ids are rows of ``entities``).
 
     Raises:
@@ -55,10 +55,10 @@ def read_table_graph(source: Path, suffixes: Sequence[str], read: TableReader, f
 
 
 def table_file(folder: Path, name: str, suffixes: Sequence[str]) -> Path | None:
-    """The file of a table, the only one with one of the suffixes, plain or compressed.
+    """The file of a table with one of the suffixes, plain or compressed; ``None`` without one.
 
     Raises:
-        InputError: there are several.
+        InputError: several such files.
     """
     found = sorted(path for path in folder.glob(name + ".*") if stem(path).name in {name + each for each in suffixes})
     if len(found) > 1:
@@ -67,7 +67,7 @@ def table_file(folder: Path, name: str, suffixes: Sequence[str]) -> Path | None:
 
 
 def graph_tables(graph: KnowledgeGraph) -> dict[str, tuple[tuple[str, ...], Iterable[tuple[str | None, ...]]]]:
-    """The tables of a graph: columns and rows of each, by name; attributes only if there are any."""
+    """The tables of a graph: columns and rows of each, by name; no ``attributes`` for a graph without any."""
     labels, relations, facts = graph.entities, graph.relations, graph.attributes
     columns: list[str] = ["entity"]
     rows: list[Sequence[str | None]] = [labels]
@@ -92,7 +92,7 @@ def graph_tables(graph: KnowledgeGraph) -> dict[str, tuple[tuple[str, ...], Iter
 
 
 def write_images(images: ImageTable | None, folder: Path) -> None:
-    """``images.safetensors`` of a graph folder, if there are any."""
+    """Write ``images.safetensors`` of a graph folder, if the graph has images."""
     from safetensors.numpy import save_file
 
     if images is not None:

@@ -86,7 +86,7 @@ def read_sides(
     """The pair of a folder with the graphs ``left`` and ``right`` and a file ``links``.
 
     Raises:
-        InputError: a graph is missing, or there are several of one name or several files of links.
+        InputError: a graph is missing, or the folder has several graphs of one name or several files of links.
     """
     if links is None:
         found = sorted(folder.glob("links.*"))
@@ -102,7 +102,7 @@ def sides_of(folder: Path) -> tuple[Path, Path]:
     """The graphs ``left`` and ``right`` of a folder.
 
     Raises:
-        InputError: a graph is missing, or there are several of one name.
+        InputError: a graph is missing, or several graphs have one name.
     """
     return _side(folder, "left"), _side(folder, "right")
 

@@ -54,7 +54,7 @@ def test_pictures_come_from_the_index_and_their_features_from_hdf5(tmp_path):
     assert dict(task.notes) == {
         "FB15K_ImageIndex.txt: pictures of unknown entities": 1,
         "FB15K_ImageIndex.txt: more pictures of one entity": 1,
-        "FB15K_ImageData.h5: pictures of the index that are not there": 1,
+        "FB15K_ImageData.h5: pictures of the index without features": 1,
     }
 
 
