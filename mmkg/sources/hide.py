@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..compute.seeding import numpy_generator
-from ..data.features.registry import FEATURES
+from ..data.features.registry import FEATURES, has_modality
 from ..data.kg import KnowledgeGraph
 from ..data.task import AlignmentTask
 from ..errors import UsageError, nearest
@@ -42,7 +42,7 @@ def hide(
     notes = dict(task.notes)
     some = False
     for side, graph in (("left", task.left), ("right", task.right)):
-        eligible = FEATURES[modality].present(graph).copy()
+        eligible = has_modality(graph, modality).copy()
         some = some or bool(eligible.any())
         if linked_only:
             linked = np.zeros_like(eligible)

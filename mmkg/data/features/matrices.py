@@ -10,6 +10,8 @@ from ..tensors.sparse import sparse_rows
 from ..tensors.tables import SparseTable
 from .bags import merged_labels
 
+LARGEST_KEY = np.iinfo(np.int64).max  # of a triple as one number
+
 
 def distinct_triples(task: AlignmentTask) -> tuple[IntArray, int]:
     """Triples of both graphs without repetitions and self loops.
@@ -33,10 +35,11 @@ def distinct_triples(task: AlignmentTask) -> tuple[IntArray, int]:
     between = head != tail
     head, relation, tail = head[between], relation[between], tail[between]
     size, kinds = num_left + num_right, max(len(labels), 1)
-    if size * size * kinds >= 1 << 63:  # beyond one int64 key per triple
+    if size * size * kinds > LARGEST_KEY:
         found: IntArray = np.unique(np.stack([head, relation, tail], axis=1), axis=0).T
         return found, len(labels)
-    keys, tail = np.divmod(np.unique((head * kinds + relation) * size + tail), size)
+    keys = np.sort((head * kinds + relation) * size + tail)  # many times faster than np.unique
+    keys, tail = np.divmod(keys[np.diff(keys, prepend=-1) != 0], size)
     head, relation = np.divmod(keys, kinds)
     return np.stack([head, relation, tail]), len(labels)
 

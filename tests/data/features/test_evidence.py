@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from test_features import graph
+from small_pairs import graph
 
 from mmkg.data.features.evidence import RESOLUTIONS, value_evidence
 from mmkg.data.task import AlignmentTask, LinkSplit

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from test_features import graph, pair
+from small_pairs import graph, pair
 
 from mmkg.config.experiment import Experiment
 from mmkg.data.features import sentences

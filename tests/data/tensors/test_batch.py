@@ -33,6 +33,16 @@ def test_select_takes_the_named_values_and_says_what_is_missing():
         made.select(["attribute"])
 
 
+def test_one_more_modality_leaves_the_batch_as_it_was():
+    made, observed = batch(image=torch.zeros(2, 1, 3)), torch.tensor([[True], [False]])
+    more = made.extended("structure", torch.ones(2, 1, 4), observed)
+    assert made.names == ("image",) and more.names == ("image", "structure")
+    assert more.values["image"] is made.values["image"] and more.valid["structure"].all()
+    assert more.present.tolist() == [[True, True], [True, False]]
+    with pytest.raises(ValueError, match="structure"):
+        made.extended("structure", torch.ones(3, 1, 4), observed)
+
+
 @pytest.mark.parametrize("which", ["valid", "observed"])
 def test_a_mask_that_does_not_fit_is_refused(which):
     values = {"image": torch.zeros(2, 1, 3)}
