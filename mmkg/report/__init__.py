@@ -1,10 +1,10 @@
-"""Report: figures and matches for people, files for others, and what the run was."""
+"""Figures and matches for people, links for other tools, and the record of a run."""
 
 from ..data.links.delimited import to_tsv
 from ..data.links.export import Link
 from ..data.links.ntriples import to_ntriples
 from .export import links_of, write_ntriples, write_tsv
-from .html import render_report
+from .html import render_curves, render_report
 from .record import RunRecord, Stopwatch, peak_rss_mb
 from .tables import counterparts_text, matches_table, metric_table
 
@@ -17,6 +17,7 @@ __all__ = [
     "matches_table",
     "metric_table",
     "peak_rss_mb",
+    "render_curves",
     "render_report",
     "to_ntriples",
     "to_tsv",

@@ -1,4 +1,4 @@
-"""One self-contained page per run: no scripts, no other files, nothing fetched."""
+"""Self-contained HTML pages: no scripts, no other files, nothing is fetched."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
@@ -7,8 +7,7 @@ from typing import Any
 from .charts import line_chart
 from .tables import METRIC_COLUMNS, flatten, format_metric, format_value
 
-TEMPLATE = "report.html.jinja"
-# Colours on a light and on a dark page, in the order of the list of modalities.
+# Colours on a light and on a dark page, in the order of the list of modalities; the first also draws curves.
 PALETTE = (
     ("#2a78d6", "#4a94ee"),
     ("#1baf7a", "#23a678"),
@@ -35,35 +34,33 @@ def render_report(
 ) -> str:
     """The report of a run as one HTML page, for light and dark screens and for paper.
 
-    Whatever is absent is left out of the page. Every text is escaped.
+    Sections without content are left out. Every text is escaped.
 
     Args:
         title: heading, e.g. the name of the task and the model.
-        protocol: how the metrics were taken, shown beside them; see `tables.metric_table`.
-        metrics: per direction the figures by name; see `tables.metric_table`.
-        history: rows of ``metrics.jsonl``, each with ``epoch`` (or ``step``) and what was measured then:
-            ``loss``, ``valid`` (MRR on the validation links, where it was taken) and any key that ends in
-            ``mrr`` are drawn, each in a chart of its own.
-        description: what `mmkg.data.describe.describe` returns.
-        matches: what `tables.matches_table` takes.
-        record: what ``json.loads`` gives of ``record.json``; protocol and metrics in it are not repeated.
+        protocol: evaluation protocol, shown beside the metrics; see `tables.metric_table`.
+        metrics: figures by direction and name; see `tables.metric_table`.
+        history: rows of ``metrics.jsonl``, each with ``epoch`` (or ``step``) and the values measured at this point.
+            ``loss``, ``valid`` (MRR on the validation links) and any key that ends in ``mrr`` get one chart each.
+        description: result of `mmkg.data.describe.describe`.
+        matches: matches as in `tables.matches_table`.
+        record: content of ``record.json``; its protocol and metrics are not repeated.
 
     Returns:
         The page, about 10 kB and 1 kB per match; write it with `mmkg.files.write_text`.
     """
-    import jinja2
-
     from ..data.features.registry import FEATURES  # imports torch
 
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    template = environment.from_string(resources.files(__package__).joinpath(TEMPLATE).read_text(encoding="utf-8"))
     shown = [{"correct": None, "gold": None, "shares": {}, **match} for match in matches]
     named = {name for match in shown for name in match["shares"]}
     sides = {name: description[name] for name in ("left", "right") if name in description} if description else {}
     record = record or {}
     palette = {name: pair for name, pair in zip(FEATURES, PALETTE, strict=False) if name.isidentifier()}
-    return template.render(
+    created = f" · {record['created']}" if record.get("created") else ""
+    return _page(
+        "report.html.jinja",
         title=title,
+        subtitle=f"Entity alignment{created}",
         protocol=protocol or {},
         metrics=metrics or {},
         metric_columns=METRIC_COLUMNS,
@@ -73,7 +70,6 @@ def render_report(
         coverage=_coverage(list(sides.values())),
         matches=shown,
         modalities=[*(name for name in FEATURES if name in named), *sorted(named - set(FEATURES))],
-        record={"created": record.get("created", "")},
         facts=flatten({name: value for name, value in record.items() if name not in ("protocol", "metrics")}),
         flatten=flatten,
         format_metric=format_metric,
@@ -83,13 +79,40 @@ def render_report(
     )
 
 
+def render_curves(*, title: str, subtitle: str, curves: Iterable[tuple[str, str]], table: str) -> str:
+    """Curves and a table of their values as one HTML page, in the style of `render_report`. Every text is escaped.
+
+    Args:
+        title: heading.
+        subtitle: line below the heading.
+        curves: caption and chart (`charts.line_chart`) of each curve; without curves only the table is shown.
+        table: the values as text that lines up in columns, e.g. from `tables.text_table`.
+    """
+    charts = [(caption, _markup(chart)) for caption, chart in curves]
+    return _page("curves.html.jinja", title=title, subtitle=subtitle, curves=charts, table=table, palette={})
+
+
+def _page(template: str, **values: Any) -> str:
+    """A page from one of the templates of this folder."""
+    import jinja2
+
+    def text_of(name: str) -> str:
+        return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, loader=jinja2.FunctionLoader(text_of)
+    )
+    return environment.get_template(template).render(series=PALETTE[0], **values)
+
+
 def _markup(svg: str) -> Any:
     from markupsafe import Markup
 
-    return Markup(svg)  # line_chart escapes the texts it is given
+    return Markup(svg)  # line_chart escapes its texts
 
 
 def _curves(history: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """Caption and chart of the loss and of each MRR."""
     keys = dict.fromkeys(key for row in history for key in row if key in ("loss", "valid") or key.endswith("mrr"))
     curves = []
     for key in sorted(keys, key=lambda key: key != "loss"):
@@ -102,11 +125,12 @@ def _curves(history: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
 
 
 def _counts(sides: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[Any]]]:
-    """Rows of plain numbers that each graph has."""
+    """Name and values of each plain number in the descriptions of the graphs."""
     names = dict.fromkeys(name for side in sides for name, value in side.items() if isinstance(value, int | float))
     return [(name, [side.get(name) for side in sides]) for name in names]
 
 
 def _coverage(sides: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[float | None]]]:
+    """Each modality and the share of entities that have it, per graph."""
     names = dict.fromkeys(name for side in sides for name in side.get("modalities") or ())
     return [(name, [(side.get("modalities") or {}).get(name, {}).get("share") for side in sides]) for name in names]

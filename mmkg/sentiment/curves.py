@@ -13,6 +13,7 @@ import numpy as np
 from ..evaluation import auilc
 from ..files import write_text
 from ..report.charts import line_chart
+from ..report.html import render_curves
 from ..report.tables import text_table
 from .metrics import mean_and_std
 from .patterns import WHOLE
@@ -25,11 +26,6 @@ WAYS = {
 SHOWN = ("mae", "corr", "acc2_has0", "acc2_non0", "f1_non0", "acc7", "accuracy", "macro_f1")
 CHARTED = ("mae", "corr", "acc2_non0", "accuracy")
 Patterns = dict[str, dict[str, float]]  # metrics by pattern, see Answers.by_pattern
-STYLE = (
-    "body{font:14px sans-serif;margin:2em;max-width:60em}svg{width:30em}text{font-size:11px;fill:#555}"
-    ".grid{stroke:#ddd}.series{fill:none;stroke:#2563eb;stroke-width:2}.mark{fill:#2563eb}.value{fill:#111}"
-    "td,th{padding:2px 10px;text-align:right}"
-)
 
 
 @dataclass(frozen=True)
@@ -161,12 +157,11 @@ class Sweep:
                     points = list(
                         zip((100 * rate for rate in curve["rates"]), curve["figures"][name]["mean"], strict=True)
                     )
-                    chart = line_chart(points, x_label="missing, %", y_label=f"{name}, train: {way}")
-                    charts.append(f"<h3>{name}, train: {way}</h3>{chart}")
-        return (
-            f'<!doctype html><meta charset="utf-8"><title>mmkg sweep</title><style>{STYLE}</style>'
-            f"{''.join(charts)}<pre>{self.table()}</pre>\n"
-        )
+                    caption = f"{name}, train: {way}"
+                    charts.append((caption, line_chart(points, x_label="missing, %", y_label=caption)))
+        seeds = ", ".join(map(str, self.seeds))
+        subtitle = f"Sentiment with missing input · mean over the seeds {seeds}"
+        return render_curves(title="mmkg sweep", subtitle=subtitle, curves=charts, table=self.table())
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

@@ -4,7 +4,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from mmkg.report.html import render_report
+from mmkg.report.charts import line_chart
+from mmkg.report.html import render_curves, render_report
 from mmkg.report.record import RunRecord
 
 EVIL = "<script>alert('x')</script>\"'&{{ 7 * 7 }}"
@@ -147,3 +148,23 @@ def test_what_is_absent_is_left_out():
 
 def test_the_same_content_gives_the_same_page(content):
     assert render_report(**content) == render_report(**content)
+
+
+# --- pages of curves
+
+
+def test_a_page_of_curves_shows_charts_and_table_in_the_style_of_a_report(content):
+    chart = line_chart([(0, 0.5), (50, 0.25)], x_label="missing, %", y_label=EVIL)
+    html = render_curves(title=EVIL, subtitle=EVIL, curves=[(EVIL, chart)], table=f"a  b\n{EVIL}\n")
+    page = Page(html)
+    assert page.faults == [] and page.tags.count("svg") == 1 and "script" not in page.tags
+    assert page.text.count(EVIL) == 5  # title twice, subtitle, caption, table
+    assert "a  b\n" in page.text
+    style = re.compile(r"(?s)\nbody \{.*?</style>")
+    rules = re.sub(r" \.m-\w+ \{[^}]*\}", "", style.search(render_report(**content))[0])
+    assert style.search(html)[0] == rules and "--series: #2a78d6" in html
+
+
+def test_a_page_without_curves_is_the_table_alone():
+    page = Page(render_curves(title="sets", subtitle="", curves=[], table="a"))
+    assert page.faults == [] and page.tags.count("section") == 1 and "svg" not in page.tags
