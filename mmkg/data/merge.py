@@ -1,4 +1,4 @@
-"""Two aligned graphs as one: aligned entities are one entity, and every statement keeps the graph it came from."""
+"""Merges two aligned graphs: aligned entities become one entity, and the source graph of each statement is kept."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,20 +10,19 @@ from ..typing import IntArray
 from .kg import AttributeTriples, ImageTable, KnowledgeGraph
 
 SIDES = ("left", "right")
-APART = ".right"  # behind the label of a right entity that is called as a left one, but is not aligned with it
+APART = ".right"  # suffix of a right label that equals the label of a left entity it is not aligned with
 
 
 @dataclass(frozen=True)
 class MergedGraph:
-    """A merged graph and where its parts came from.
+    """A merged graph and the origin of its parts.
 
     Args:
-        graph: left entities in their rows, then the right ones that are aligned with none; left statements, then right.
-        parts: the graph with the statements, names and pictures of the left and of the right graph alone; rows are
-            those of ``graph``.
-        same: pairs (label in ``graph``, former label): right entities that are called otherwise now.
+        graph: left entities in their rows, then the right entities that are not aligned; left statements, then right.
+        parts: the statements, names and pictures of the left and of the right graph alone, with the rows of ``graph``.
+        same: pairs (label in ``graph``, former label) of the right entities whose label changed.
         origin: per entity 1 = left, 2 = right, 3 = both, int64 ``[n]``.
-        apart: labels of right entities that had to be renamed, because a left one that is another has their label.
+        apart: labels of right entities that were renamed because another entity on the left has the same label.
     """
 
     graph: KnowledgeGraph
@@ -34,12 +33,12 @@ class MergedGraph:
 
 
 def merge_graphs(left: KnowledgeGraph, right: KnowledgeGraph, pairs: IntArray) -> MergedGraph:
-    """Unify aligned entities.
+    """Merge two graphs into one.
 
-    An aligned entity keeps the label, and where it has them the name, picture and image, of its left side; those of its
-    right side are in ``parts``, but for images. Relations and attributes of one label are one. A right entity that has
-    the label of a left one without being aligned with it gets another label (``.right`` behind it), for equal
-    labels would make the two one.
+    An aligned entity has the label of its left side, and name, picture and image of its left side or, without these, of
+    its right side. ``parts`` keeps the names and pictures of both sides, but no images. Relations and attributes with
+    equal labels are merged. If a right entity has the label of a left entity it is not aligned with, its label gets the
+    suffix ``.right``, so that the two stay apart.
 
     Args:
         left: the left graph.
@@ -47,7 +46,7 @@ def merge_graphs(left: KnowledgeGraph, right: KnowledgeGraph, pairs: IntArray) -
         pairs: aligned rows, int64 ``[M, 2]``, one to one.
 
     Raises:
-        InputError: a row out of range or in two pairs.
+        InputError: a row is out of range or in two pairs.
     """
     for column, graph in enumerate((left, right)):
         rows = pairs[:, column]
@@ -113,7 +112,7 @@ def merge_graphs(left: KnowledgeGraph, right: KnowledgeGraph, pairs: IntArray) -
 
 
 def _moved(column: Sequence[str | None] | None, rows: IntArray, size: int) -> tuple[str | None, ...] | None:
-    """Texts at other rows."""
+    """The texts of a column at the rows of the merged graph."""
     if column is None:
         return None
     texts: list[str | None] = [None] * size
@@ -125,14 +124,14 @@ def _moved(column: Sequence[str | None] | None, rows: IntArray, size: int) -> tu
 def _first_of(
     left: tuple[str | None, ...] | None, right: tuple[str | None, ...] | None
 ) -> tuple[str | None, ...] | None:
-    """Texts of the left side where it has one, else those of the right."""
+    """The left text of each entity, or the right one if the left one is missing."""
     if left is None or right is None:
         return left or right
     return tuple(mine or other for mine, other in zip(left, right, strict=True))
 
 
 def _images(left: ImageTable | None, right: ImageTable | None, rows: IntArray) -> ImageTable | None:
-    """Images of merged entities: those of the left side where it has one, of one width."""
+    """Images of merged entities: the left one, or the right one if there is no left one and both have one width."""
     if left is None or right is None:
         only = left if right is None else ImageTable(rows[right.rows], right.features)
         if only is None:

@@ -1,4 +1,4 @@
-"""Line charts as inline SVG, in the colours of the page they stand in."""
+"""Line charts as inline SVG, in the colours of their page."""
 
 import math
 from collections.abc import Sequence
@@ -15,9 +15,9 @@ def line_chart(points: Sequence[tuple[float, float]], *, x_label: str, y_label: 
     with its container; ``y_label`` is also its accessible name.
 
     Args:
-        points: (x, y), drawn in this order; those that are not finite are left out.
+        points: (x, y), drawn in this order; points with NaN or infinity are left out.
         x_label: title of the horizontal axis.
-        y_label: what is drawn.
+        y_label: name of the drawn value.
 
     Returns:
         An ``<svg>`` element, or "" if no point is left.

@@ -1,4 +1,4 @@
-"""What a run was: seed, code, versions, machine, time and memory beside its figures."""
+"""The record of a run: seed, code, versions, machine, time and memory, and its figures."""
 
 import importlib.metadata
 import json
@@ -26,9 +26,9 @@ PACKAGES = ("torch", "torch-geometric", "faiss-cpu", "faiss-gpu", "numpy", "scip
 class Stopwatch:
     """Sums wall and CPU seconds per phase.
 
-    A phase entered again adds up; a phase inside another counts for both. ``wall`` and ``cpu`` hold the
-    seconds of the finished phases, in the order in which they first ended. CPU seconds are those of this
-    process, all threads together, without child processes.
+    Repeated phases add up; a phase inside another counts for both. ``wall`` and ``cpu`` hold the seconds of the
+    finished phases, in the order in which they first ended. CPU seconds count all threads of this process, without
+    child processes.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Stopwatch:
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """Count the time spent inside the ``with`` block, also when it raises."""
+        """Add the time spent inside the ``with`` block, also if it raises."""
         start = [clock() for clock in self._clocks]
         try:
             yield
@@ -54,23 +54,23 @@ class Stopwatch:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """One run, as ``record.json`` keeps it.
+    """The content of ``record.json``.
 
     Args:
-        seed: the seed everything random was derived from.
+        seed: random seed of the run.
         device: torch device, e.g. ``cpu`` or ``cuda:0``.
-        threads: threads torch computes with.
-        fingerprint: SHA-256 of the data, as `AlignmentTask.fingerprint` gives it.
-        protocol: how the metrics were taken: candidates, selection, CSLS k, ...
-        metrics: the figures, nested as the evaluation hands them on.
+        threads: number of threads of torch.
+        fingerprint: SHA-256 of the data (`AlignmentTask.fingerprint`).
+        protocol: evaluation protocol: candidates, selection, CSLS k, ...
+        metrics: the figures, nested as in the result of the evaluation.
         seconds: wall seconds by phase.
         cpu_seconds: CPU seconds by phase.
         peak_rss_mb: highest resident memory of the process in 10^6 bytes, ``None`` where it cannot be read.
-        git: commit of the checkout mmkg runs from, with ``-dirty`` if files differ; ``None`` outside one.
-        versions: installed version of each package that bears on the result.
+        git: commit of the checkout of mmkg, with ``-dirty`` if tracked files differ; ``None`` outside a checkout.
+        versions: installed version of each package that can affect the result.
         python: version of the interpreter.
         platform: operating system and machine.
-        created: when the record was taken, UTC, ISO 8601.
+        created: time of the record, UTC, ISO 8601.
     """
 
     seed: int
@@ -98,7 +98,7 @@ class RunRecord:
         protocol: Mapping[str, Any] | None = None,
         metrics: Mapping[str, Any] | None = None,
     ) -> "RunRecord":
-        """Record of the run so far: what is given, and what can be read off this process."""
+        """Record of the run so far: the arguments, and the properties of this process and machine."""
         import torch
 
         return RunRecord(
@@ -119,21 +119,21 @@ class RunRecord:
         )
 
     def to_json(self) -> str:
-        """Indented JSON with a final newline; numbers that JSON has not (NaN, inf) are refused.
+        """Indented JSON with a final newline; NaN and infinity are refused.
 
         Raises:
             ValueError: a metric is not finite.
-            TypeError: a value is no number, text, list or mapping.
+            TypeError: a value is not a number, text, list or mapping.
         """
         return json.dumps(asdict(self), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
     @staticmethod
     def from_json(text: str, *, path: str | Path | None = None) -> "RunRecord":
-        """Record of a JSON text; fields of a newer version are left out.
+        """Record of a JSON text; unknown fields (of newer versions) are ignored.
 
         Args:
-            text: what `to_json` gave.
-            path: the file it came from, for the message.
+            text: result of `to_json`.
+            path: its file, for messages.
 
         Raises:
             InputError: not JSON, not an object, or a required field is missing.
@@ -152,9 +152,9 @@ class RunRecord:
 
 
 def package_versions() -> dict[str, str]:
-    """Version of mmkg and of each of ``PACKAGES`` that is installed.
+    """Version of mmkg and of each installed package of ``PACKAGES``.
 
-    Torch's is the one that is imported, with its build (``2.13.0+cpu``).
+    The version of an imported torch includes its build (``2.13.0+cpu``).
     """
     versions = {}
     for name in PACKAGES:
@@ -168,8 +168,8 @@ def package_versions() -> dict[str, str]:
 
 
 def peak_rss_mb() -> float | None:
-    """Highest resident memory of this process so far, in 10^6 bytes; ``None`` where nobody counts it."""
-    try:  # Linux: getrusage would also count what the parent held when it forked
+    """Highest resident memory of this process so far, in 10^6 bytes; ``None`` where the system does not count it."""
+    try:  # Linux: getrusage would include the memory of the parent at the fork
         for line in Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines():
             if line.startswith("VmHWM:"):
                 return round(int(line.split()[1]) * 1024 / 1e6, 1)
@@ -184,7 +184,7 @@ def peak_rss_mb() -> float | None:
 
 
 def git_commit(folder: str | Path) -> str | None:
-    """Commit of the checkout whose top is ``folder``, ``-dirty`` added if tracked files differ; else ``None``."""
+    """Commit of the git checkout at ``folder``, with ``-dirty`` if tracked files differ; ``None`` without one."""
     folder = Path(folder)
     if not (folder / ".git").exists():
         return None

@@ -1,4 +1,4 @@
-"""Figures and matches as tables for people: plain text that lines up, or Markdown."""
+"""Figures and matches as tables for people: aligned plain text, or Markdown."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
@@ -14,13 +14,13 @@ MARKS = {True: "✓", False: "✗", None: ""}
 def metric_table(
     metrics: Mapping[str, Mapping[str, float]], protocol: Mapping[str, Any], *, style: Style = "text"
 ) -> str:
-    """One row per direction, one column per metric, and below it how the figures were taken.
+    """One row per direction, one column per metric, and the evaluation protocol below.
 
     Args:
-        metrics: per direction (``left_to_right``, ``right_to_left``) the figures by name: ``hits@1``,
-            ``hits@5``, ``hits@10`` and ``mrr`` in [0, 1], ``mr`` from 1 up. An absent figure shows as ``-``.
-        protocol: what the figures rest on, in the order to show; nested mappings are flattened.
-        style: ``text`` lines up in a terminal, ``markdown`` is a table of that language.
+        metrics: figures by direction (``left_to_right``, ``right_to_left``) and name: ``hits@1``,
+            ``hits@5``, ``hits@10`` and ``mrr`` in [0, 1], ``mr`` from 1 up. A missing figure is shown as ``-``.
+        protocol: evaluation protocol, in the order of display; nested mappings are flattened.
+        style: ``text`` for aligned columns in a terminal, ``markdown`` for a Markdown table.
     """
     rows = [
         [direction.replace("_", " "), *(format_metric(name, figures.get(name)) for name in METRIC_COLUMNS)]
@@ -32,15 +32,15 @@ def metric_table(
 
 
 def matches_table(matches: Iterable[Mapping[str, Any]], *, style: Style = "text", width: int = 32) -> str:
-    """One row per match: the two entities, whether it is right, how sure, and which modality says so.
+    """One row per match: both entities, whether it is correct, its confidence, and the share of each modality.
 
     Args:
-        matches: mappings with ``left`` and ``right`` (what a person should see; ``right`` is ``None`` for
-            "no counterpart"), ``score``, ``confidence`` in [0, 1] (``None``: not calibrated) and, where
-            known, ``correct`` (True, False, or None), ``gold`` (the right answer) and ``shares`` (modality
-            name to its fraction of the score; they sum to 1, one that speaks against is negative).
+        matches: mappings with ``left`` and ``right`` (display texts; ``right`` is ``None`` for
+            "no counterpart"), ``score``, ``confidence`` in [0, 1] (``None``: not calibrated) and, if
+            known, ``correct`` (True, False, or None), ``gold`` (the correct answer) and ``shares`` (share of the
+            score by modality; they sum to 1, the share of a modality against the match is negative).
         style: as in `metric_table`.
-        width: terminal cells after which a label is cut.
+        width: maximum width of a label, in terminal cells.
     """
     matches = list(matches)
     names = list(dict.fromkeys(name for match in matches for name in match.get("shares") or ()))
@@ -68,9 +68,9 @@ def matches_table(matches: Iterable[Mapping[str, Any]], *, style: Style = "text"
 
 
 def counterparts_text(judged: Mapping[str, Any], *, matcher: str) -> str:
-    """What `AlignmentResult.judge_counterparts` found, for people, with its protocol."""
+    """The result of `AlignmentResult.judge_counterparts` for people, with its protocol."""
     share, chosen = judged["share"], judged["threshold"]
-    how = "estimated" if judged["estimated"] else "as told"
+    how = "estimated" if judged["estimated"] else "as given"
     names = ("precision", "recall", "f1", "none_precision", "none_recall", "none_f1", "calibration_error")
     rows = [
         [what, *(format_metric(name, judged[part].get(name)) for name in names)]
@@ -87,11 +87,11 @@ def counterparts_text(judged: Mapping[str, Any], *, matcher: str) -> str:
         [
             f"Links, and entities without a counterpart (none); candidates: all entities. {share:.3f} of the left "
             f"entities outside the learnt links have a counterpart ({how}); links of confidence {judged['least']:.3f} "
-            f"or more are believed (best F1 on {judged['num_valid']:,} validation links: {chosen['value']:.3f}, which "
-            f"promises F1 {chosen['f1']:.3f})\n",
+            f"or more are believed (best F1 on {judged['num_valid']:,} validation links: {chosen['value']:.3f}, with "
+            f"expected F1 {chosen['f1']:.3f})\n",
             text_table(header, rows, left=[0]),
             f"known: best answers to {judged['num_known']:,} test links, with and without their counterpart among the "
-            "candidates, weighed by that share\n",
+            "candidates, weighted by that share\n",
             f"graph: matches ({matcher}) of all {judged['num_unseen']:,} left entities outside the learnt links; "
             f"{judged['graph']['linked']:.3f} have a known link, the others count as having no counterpart\n",
             text_table(["known", *numbers], [[name, *values] for name, values in named], left=[0]),
@@ -102,19 +102,19 @@ def counterparts_text(judged: Mapping[str, Any], *, matcher: str) -> str:
 def text_table(
     header: Sequence[str], rows: Sequence[Sequence[str]], *, left: Sequence[int] = (), style: Style = "text"
 ) -> str:
-    """Cells in columns, counted in terminal cells, so that wide letters and emoji line up.
+    """A table with aligned columns; widths are counted in terminal cells, so that wide letters and emoji line up.
 
     Args:
         header: column titles.
         rows: texts, one per column.
-        left: columns to set flush left; the others are flush right.
+        left: indices of left-aligned columns; the others are right-aligned.
         style: ``text`` or ``markdown``.
 
     Returns:
         The lines, each with its newline.
 
     Raises:
-        UsageError: a style nobody knows.
+        UsageError: an unknown style.
     """
     if style not in ("text", "markdown"):
         raise UsageError(f"expected the style 'text' or 'markdown', got {style!r}")
@@ -141,7 +141,7 @@ def protocol_line(protocol: Mapping[str, Any]) -> str:
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """Pairs of name and readable text; nested mappings as ``outer.inner``, in the order given."""
+    """Pairs of name and readable text, in the order of ``values``; nested mappings as ``outer.inner``."""
     pairs: list[tuple[str, str]] = []
     for name, value in values.items():
         if isinstance(value, Mapping):
@@ -152,7 +152,7 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]
 
 
 def format_value(value: Any) -> str:
-    """Text a person reads: yes/no, ``-`` for None, thousands marked, floats with four digits, lists by comma."""
+    """A value for people: yes or no, ``-`` for None, thousands separated, floats with four digits, lists by comma."""
     if value is None:
         return "-"
     if isinstance(value, bool):
@@ -167,22 +167,22 @@ def format_value(value: Any) -> str:
 
 
 def format_metric(name: str, value: float | None) -> str:
-    """Three decimals for shares, one for the mean rank ``mr``, ``-`` for what is absent."""
+    """Three decimals for shares, one for the mean rank ``mr``, ``-`` for a missing figure."""
     return "-" if value is None else f"{value:,.1f}" if name == "mr" else f"{value:.3f}"
 
 
 def shorten(text: str, width: int) -> str:
-    """The text, cut to ``width`` terminal cells with an ellipsis as the last."""
+    """The text, cut to ``width`` terminal cells including a final ellipsis."""
     from rich.cells import cell_len, set_cell_size
 
     return text if cell_len(text) <= width else set_cell_size(text, width - 1).rstrip() + "…"
 
 
 def one_line(text: str) -> str:
-    """The text without line breaks, tabs and other control characters, a space for each."""
+    """The text with a space in place of each line break, tab and other control character."""
     return "".join(" " if ord(letter) < 32 or 127 <= ord(letter) < 160 else letter for letter in text)
 
 
 def escape_markdown(text: str) -> str:
-    """The text on one line, with what Markdown or HTML would act upon escaped."""
+    """The text on one line, with the special characters of Markdown and HTML escaped."""
     return "".join("\\" + letter if letter in r"\|*_`<>[]" else letter for letter in one_line(text))

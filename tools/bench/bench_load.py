@@ -22,7 +22,8 @@ from mmkg.data.features.build import build_inputs
 from mmkg.data.features.config import FeatureConfig
 from mmkg.data.features.registry import available_modalities
 from mmkg.data.formats.dbp15k import read_dbp15k, write_dbp15k
-from mmkg.data.parsing.columns import Faults, read_integers
+from mmkg.data.parsing.columns import Faults
+from mmkg.data.parsing.integers import read_integers
 from mmkg.learners.trained import build_model
 from mmkg.sources.synthetic import twin_graphs
 

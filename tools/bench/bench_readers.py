@@ -25,7 +25,8 @@ from mmkg.data.formats.delimited import read_delimited
 from mmkg.data.formats.openea import read_openea
 from mmkg.data.formats.parquet import read_parquet
 from mmkg.data.formats.rdf import read_rdf
-from mmkg.data.parsing.columns import Faults, read_integers
+from mmkg.data.parsing.columns import Faults
+from mmkg.data.parsing.integers import read_integers
 from mmkg.data.parsing.parquet import write_rows
 
 BLOCK = 1 << 16

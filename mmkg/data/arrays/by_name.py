@@ -11,7 +11,7 @@ from ...errors import InputError, MissingPackageError, UsageError
 from ...files import atomic_path
 from ...typing import FloatArray
 from ..kg import rows_not_finite
-from ..parsing.columns import parse_id
+from ..parsing.integers import parse_id
 from .by_id import MAX_BYTES, read_arrays
 
 SUFFIXES = (".safetensors", ".npz", ".h5", ".hdf5")

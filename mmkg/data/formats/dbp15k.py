@@ -16,8 +16,9 @@ from ..kg import AttributeTriples, ImageTable, KnowledgeGraph
 from ..links.checked import SEEDS, LabelLinks
 from ..links.pairs import PairData, make_task
 from ..parsing.builder import Numbers, repeated_triples
-from ..parsing.columns import Faults, parse_id, read_integers, read_strings
+from ..parsing.columns import Faults, read_strings
 from ..parsing.id_rows import IdRows
+from ..parsing.integers import parse_id, read_integers
 from ..parsing.names import read_names
 from ..split import SplitConfig, SplitSettings
 from ..task import AlignmentTask

@@ -97,7 +97,7 @@ def read_links(path: str | Path, *, on_error: OnError = "raise", faults: Faults 
             (``.sssom.tsv``); JSON Lines (``.jsonl``); columns left and right in ``.csv`` and ``.parquet``, and,
             separated by tabs, in a file of any other name.
         on_error: ``raise`` at the first bad line, or ``skip`` bad lines.
-        faults: what to do with bad lines, in place of ``on_error``.
+        faults: policy for bad lines, in place of ``on_error``.
 
     Raises:
         InputError: the file is missing or breaks its format.

@@ -42,8 +42,8 @@ def read_oaei(path: str | Path, *, on_error: OnError = "raise", faults: Faults |
     """Read all cells of an alignment; no other file is ever opened.
 
     Raises:
-        InputError: the file is missing or no such XML, a cell lacks an entity or has a measure outside [0, 1]; with
-            line, and column if the parser reports one. A document type (DTD) is refused.
+        InputError: the file is missing or not an alignment in XML, a cell lacks an entity or has a measure outside
+            [0, 1]; with line, and column if the parser reports one. A document type (DTD) is refused.
     """
     path = Path(path)
     return _Handler(path, faults or Faults(on_error)).run()

@@ -13,7 +13,7 @@ def read_parquet_links(path: str | Path, faults: Faults) -> LabelLinks:
     """Read links from Parquet: left, right and optionally part (train, valid or test).
 
     Raises:
-        InputError: the file is missing or no Parquet file, a column is missing or holds no text, a text is missing.
+        InputError: the file is missing or not a Parquet file, a column is missing or holds no text, a text is missing.
         MissingPackageError: pyarrow is not installed.
     """
     return read_table_links(Path(path), read_rows, faults)

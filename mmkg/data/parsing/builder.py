@@ -1,4 +1,4 @@
-"""From labels to a graph of rows, a block of triples at a time."""
+"""Builds a graph from labels, a block of triples at a time."""
 
 from collections.abc import Iterable, Sequence
 from itertools import compress, repeat
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class Coded(Sequence[str]):
-    """A column of texts of which each different one is kept once.
+    """A column of texts that stores each different text once.
 
     Args:
         words: different texts, in order of their first appearance.
@@ -34,11 +34,11 @@ class Coded(Sequence[str]):
 
     @staticmethod
     def interleaved(first: "Coded", second: "Coded") -> "Coded":
-        """One item of the first column, one of the second, and so on."""
+        """The items of both columns in turn: first, second, first, second, ..."""
         words = [*first.words, *second.words]
         codes = np.stack([first.codes, second.codes + len(first.words)], axis=1).ravel()
         place = np.zeros(len(words), np.int64)
-        place[codes[::-1]] = np.arange(len(codes))[::-1]  # where each comes first: the last to be written stays
+        place[codes[::-1]] = np.arange(len(codes))[::-1]  # first position of each word: the last assignment remains
         order = np.argsort(place, kind="stable")
         rank = np.empty(len(words), np.int64)
         rank[order] = np.arange(len(words))
@@ -46,7 +46,7 @@ class Coded(Sequence[str]):
 
 
 class Numbers(dict[str, int]):
-    """Numbers strings 0, 1, ... in the order in which they are first asked for."""
+    """Numbers strings 0, 1, ... in the order of their first lookup."""
 
     def __missing__(self, key: str) -> int:
         number = self[key] = len(self)
@@ -59,13 +59,13 @@ class Numbers(dict[str, int]):
         return np.array(list(map(self.__getitem__, keys)), np.int64)  # faster than np.fromiter
 
     def known(self, keys: Sequence[str]) -> IntArray:
-        """Number of each string, -1 where it has none."""
+        """Number of each string, -1 for unknown strings."""
         if isinstance(keys, Coded):
             return self.known(keys.words)[keys.codes]
         return np.array(list(map(self.get, keys, repeat(-1))), np.int64)
 
     def forget(self, size: int) -> None:
-        """Take back all numbers from ``size`` on."""
+        """Remove all numbers from ``size`` on."""
         while len(self) > size:
             self.popitem()
 
@@ -73,12 +73,12 @@ class Numbers(dict[str, int]):
 class GraphBuilder:
     """Collects the triples and facts of one graph; entities are rows in order of first appearance.
 
-    Labels are kept once each, triples as numbers. Ids of a block are found by a call for
-    the whole block, so that no loop runs over triples.
+    Each label is stored once, triples as numbers. All labels of a block are numbered by one call, without a loop over
+    triples.
 
     Args:
-        path: of the graph, for messages.
-        faults: what to do with bad lines.
+        path: file of the graph, for messages.
+        faults: policy for bad lines.
     """
 
     def __init__(self, path: Path, faults: Faults) -> None:
@@ -86,22 +86,22 @@ class GraphBuilder:
         self.entities, self.relations, self.attributes = Numbers(), Numbers(), Numbers()
         self.names: dict[int, str] = {}
         self.pictures: dict[int, str] = {}
-        self.declared: str | None = None  # the file that lists all entities, if there is one
+        self.declared: str | None = None  # the file that lists all entities, if any
         self._triples: list[np.ndarray] = []
         self._facts: list[np.ndarray] = []
         self._values: list[str | None] = []
         self._types: list[str | None] = []
 
     def close(self, by: str) -> None:
-        """No entity may come any more that is not known by now; ``by`` is the file that listed them."""
+        """Refuse entities that are still unknown; ``by`` is the name of the file that lists all entities."""
         self.declared = by
 
     def add_triples(
         self, ends: Sequence[str] | IntArray, relations: Sequence[str], path: Path, lines: IntArray | None = None
     ) -> None:
-        """Add triples: ``ends`` holds head, tail, head, tail, ..., ``relations`` one label for each pair.
+        """Add triples: ``ends`` holds head, tail, head, tail, ..., ``relations`` one label per pair.
 
-        Ends may be given as numbers of ``entities``.
+        Ends may also be numbers of ``entities``.
         """
         flat, labels = self._rows(ends)
         rows = flat.reshape(-1, 2)
@@ -120,9 +120,9 @@ class GraphBuilder:
         path: Path,
         lines: IntArray | None = None,
     ) -> None:
-        """Add attribute facts, one per position; ``types`` may be ``None`` where all are plain.
+        """Add attribute facts, one per position; ``types`` = ``None`` if all values are plain.
 
-        Entities may be given as numbers of ``entities``.
+        Entities may also be numbers of ``entities``.
         """
         rows, labels = self._rows(entities)
         good = self._good(rows < 0, rows[:, None], labels, path, lines)
@@ -139,10 +139,10 @@ class GraphBuilder:
         attributes: Iterable[str] | None = None,
         images: ImageTable | None = None,
     ) -> KnowledgeGraph:
-        """The graph; labels may be given where they differ from the strings that were numbered.
+        """The graph; pass labels if they differ from the numbered strings.
 
         Raises:
-            InputError: there is no entity.
+            InputError: the graph has no entities.
         """
         size = len(self.entities)
         if size == 0:
@@ -170,7 +170,7 @@ class GraphBuilder:
         )
 
     def _rows(self, terms: Sequence[str] | IntArray) -> tuple[IntArray, Sequence[str]]:
-        """Numbers of labels, and the labels, if it is not numbers already."""
+        """Numbers of entities, and their labels unless they are numbers already."""
         if isinstance(terms, np.ndarray):
             return terms, ()
         return (self.entities.of(terms) if self.declared is None else self.entities.known(terms)), terms
@@ -178,7 +178,7 @@ class GraphBuilder:
     def _good(
         self, bad: np.ndarray, rows: IntArray, labels: Sequence[str], path: Path, lines: IntArray | None
     ) -> np.ndarray:
-        """The triples of known entities; each other one is a fault."""
+        """Mask of the rows without unknown entities; each other row is a fault."""
         for index in np.flatnonzero(bad).tolist():
             place = index * rows.shape[1] + int(np.flatnonzero(rows[index] < 0)[0])
             line = None if lines is None else int(lines[index])
@@ -187,7 +187,7 @@ class GraphBuilder:
 
 
 def repeated_triples(triples: IntArray, num_entities: int, num_relations: int) -> int:
-    """How many triples stand there a second time or more."""
+    """Number of triples that repeat an earlier one."""
     if num_entities**2 * max(num_relations, 1) >= 2**63:
         return len(triples) - len(np.unique(triples, axis=0))
     key = np.sort((triples[:, 1] * num_entities + triples[:, 0]) * num_entities + triples[:, 2])
@@ -195,7 +195,7 @@ def repeated_triples(triples: IntArray, num_entities: int, num_relations: int) -
 
 
 def _picked(items: Sequence[T], good: np.ndarray) -> Sequence[T]:
-    """The items of a mask; the very same where it is true everywhere."""
+    """The items selected by a mask; ``items`` itself if the mask is true everywhere."""
     return items if good.all() else list(compress(items, good))
 
 

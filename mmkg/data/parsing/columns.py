@@ -1,12 +1,11 @@
-"""Strict readers for files of columns: integers at numpy speed, strings a block or a line at a time.
+"""Strict readers for files of columns of text, a block or a line at a time.
 
 UTF-8 with or without a byte order mark, LF or CRLF, with or without a final newline, plain, gzip or bzip2.
-Everything else that is not exactly as declared is a fault with its file and line.
+Any other deviation from the declared format is a fault with its file and line.
 """
 
 import bz2
 import gzip
-import re
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -23,15 +22,13 @@ COMPRESSED = (".gz", ".bz2")
 SEPARATORS = {"\t": "tab", ",": "comma", " ": "space"}
 
 MAX_LINE = 1 << 20  # bytes
-MAX_ID = 2**63 - 1
 _BLOCK = 1 << 20  # bytes; small enough for the scratch arrays of a block to stay in cache
-_SAFE_DIGITS = 18  # every number of so many digits fits int64
-_TAB, _NEWLINE, _ZERO, _NINE = 9, 10, 48, 57
+_NEWLINE = 10
 
 
 @dataclass
 class Faults:
-    """What to do with a bad line: stop there, or leave it out and count it.
+    """Policy for bad lines: stop at the first one, or skip and count them.
 
     Args:
         on_error: ``raise`` or ``skip``.
@@ -60,42 +57,6 @@ class Faults:
             self.notes[what] = self.notes.get(what, 0) + number
 
 
-@dataclass(frozen=True)
-class IntegerTable:
-    """Integers of a file, int64 ``[L, columns]``, and the 1-based line of each row."""
-
-    path: Path
-    values: IntArray
-    lines: IntArray
-
-    def keep(self, good: np.ndarray) -> "IntegerTable":
-        """The rows that a mask or an index selects."""
-        return IntegerTable(self.path, self.values[good], self.lines[good])
-
-
-def read_integers(path: str | Path, columns: int, faults: Faults) -> IntegerTable:
-    """Read lines of ``columns`` integers >= 0, separated by one tab.
-
-    Blocks of well-formed lines are parsed by array operations (about 8 million triples per second on one
-    core); only a block that is not well formed is looked at line by line, to say where.
-
-    Raises:
-        InputError: file and line of the first bad line, unless ``faults`` skips.
-    """
-    path = Path(path)
-    values, lines = [np.empty((0, columns), np.int64)], [np.empty(0, np.int64)]
-    for first, block in read_blocks(path, faults):
-        parsed = _parse_block(block, columns)
-        if parsed is None:
-            numbered = list(_parse_lines(path, first, block, columns, faults))
-            parsed = np.array([row for _, row in numbered], np.int64).reshape(-1, columns)
-            lines.append(np.array([line for line, _ in numbered], np.int64))
-        else:
-            lines.append(np.arange(first, first + len(parsed), dtype=np.int64))
-        values.append(parsed)
-    return IntegerTable(path, np.concatenate(values), np.concatenate(lines))
-
-
 def read_strings(
     path: str | Path, columns: int, faults: Faults, *, more: bool = False
 ) -> Iterator[tuple[int, list[str]]]:
@@ -103,8 +64,8 @@ def read_strings(
 
     Args:
         path: the file.
-        columns: how many fields a line has.
-        faults: what to do with a bad line.
+        columns: number of fields per line.
+        faults: policy for bad lines.
         more: whether a line may have more than ``columns`` fields.
 
     Raises:
@@ -113,12 +74,12 @@ def read_strings(
     path = Path(path)
     wanted = f"at least {columns}" if more else str(columns)
     for first, block in read_blocks(path, faults):
-        for line, text in _decoded(path, first, block, faults):
+        for line, text in decoded_lines(path, first, block, faults):
             fields = text.split("\t")
             if len(fields) == columns or (more and len(fields) > columns):
                 yield line, fields
             else:
-                faults.bad(_wrong_fields(text, f"{wanted} tab-separated field{'s' * (columns > 1)}"), path, line)
+                faults.bad(wrong_fields(text, f"{wanted} tab-separated field{'s' * (columns > 1)}"), path, line)
 
 
 class FieldBlock(NamedTuple):
@@ -135,13 +96,13 @@ def read_fields(
 
     Args:
         path: the file.
-        columns: how many fields a line has.
-        faults: what to do with a bad line.
-        separator: of the fields.
+        columns: number of fields per line.
+        faults: policy for bad lines.
+        separator: separator of the fields.
         empty: whether fields may be empty.
 
-    Well-formed blocks are cut by a few calls, without a loop over lines (about 2.4 million lines of three
-    fields per second); only a block that is not well formed is looked at line by line, to say where.
+    Well-formed blocks are split by a few calls, without a loop over lines (about 2.4 million lines of three
+    fields per second); only a malformed block is read line by line, to report the line.
 
     Raises:
         InputError: file and line of the first bad line, unless ``faults`` skips.
@@ -158,17 +119,17 @@ def cut_fields(
     text = even_lines(block, columns, separator, empty=empty)
     if text is not None:
         fields = text.replace("\n", separator).split(separator)
-        fields.pop()  # what stands after the last newline
+        fields.pop()  # the empty text after the last newline
         return FieldBlock(np.arange(first, first + len(fields) // columns), fields)
     kind = SEPARATORS[separator]
     lines: list[int] = []
     fields = []
-    for line, words in _decoded(path, first, block, faults, kind):
+    for line, words in decoded_lines(path, first, block, faults, kind):
         found = words.split(separator)
         if len(found) != columns:
-            faults.bad(_wrong_fields(words, f"{columns} {kind}-separated fields", separator), path, line)
+            faults.bad(wrong_fields(words, f"{columns} {kind}-separated fields", separator), path, line)
         elif not (empty or all(found)):
-            faults.bad(f"expected {columns} fields, got an empty one: {_short(words)}", path, line)
+            faults.bad(f"expected {columns} fields, got an empty one: {short_text(words)}", path, line)
         else:
             lines.append(line)
             fields += found
@@ -194,28 +155,14 @@ def even_lines(block: bytes, columns: int, separator: str, *, empty: bool = Fals
         return None
 
 
-def parse_id(text: str) -> int | str:
-    """The integer in 0..2**63-1 that a field holds, or a sentence on what it holds instead."""
-    if len(text) <= _SAFE_DIGITS and text.isascii() and text.isdigit():
-        return int(text)
-    if not re.fullmatch(r"[0-9]+", text):
-        if re.fullmatch(r"-[0-9]+", text):
-            return f"expected an integer >= 0, got {_short(text)}"
-        return f"expected an integer, got {_short(text)}"
-    digits = text.lstrip("0") or "0"
-    if len(digits) > 19 or int(digits) > MAX_ID:
-        return f"expected an integer of at most 2**63 - 1, got {_short(text)}"
-    return int(digits)
-
-
 def stem(path: str | Path) -> Path:
-    """The path without ``.gz`` or ``.bz2``, so that its suffix tells the format."""
+    """The path without ``.gz`` or ``.bz2``, so that its suffix is that of the format."""
     path = Path(path)
     return path.with_suffix("") if path.suffix.lower() in COMPRESSED else path
 
 
 class ByteStream:
-    """A file, plain or compressed, as bytes; a byte order mark is left out.
+    """The bytes of a file, plain or compressed, without a byte order mark.
 
     Raises:
         InputError: the file is missing, cannot be read, or its compression is damaged.
@@ -252,7 +199,7 @@ class ByteStream:
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise InputError(f"cannot be decompressed: {_first_lower(str(error))}", self.path) from None
         except OSError as error:
-            if error.strerror is None:  # bz2 reports damage so
+            if error.strerror is None:  # damaged bz2
                 raise InputError(f"cannot be decompressed: {_first_lower(str(error))}", self.path) from None
             raise InputError(f"cannot be read: {error.strerror}", self.path) from error
 
@@ -263,7 +210,7 @@ class ByteStream:
 
 
 def read_blocks(path: Path, faults: Faults) -> Iterator[tuple[int, bytes]]:
-    """Whole lines, about 1 MiB at a time: number of the first line, and bytes with LF line ends."""
+    """Whole lines, about 1 MiB at a time: the number of the first line, and the bytes with LF line ends."""
     with ByteStream(path) as file:
         rest, line, last = file.read(_BLOCK), 1, False
         while rest or not last:
@@ -285,45 +232,8 @@ def read_blocks(path: Path, faults: Faults) -> Iterator[tuple[int, bytes]]:
             rest += more
 
 
-def _parse_block(block: bytes, columns: int) -> IntArray | None:
-    """Integers of a block ``[L, columns]``; ``None`` if any line is not as it should be."""
-    text = np.frombuffer(block, np.uint8)
-    ends = np.flatnonzero(text < _ZERO)
-    pattern = np.array([_TAB] * (columns - 1) + [_NEWLINE], np.uint8)
-    if len(ends) % columns or not (text[ends].reshape(-1, columns) == pattern).all() or text.max() > _NINE:
-        return None
-    width = np.diff(ends, prepend=-1) - 1
-    longest = int(width.max())
-    if int(width.min()) < 1 or longest > _SAFE_DIGITS:
-        return None
-    padded = np.concatenate([np.full(_SAFE_DIGITS, _ZERO, np.uint8), text])
-    last = ends - 1 + _SAFE_DIGITS
-    values, power = np.zeros(len(ends), np.int64), 1
-    for back in range(longest):
-        digit = padded[last - back].astype(np.int64) - _ZERO
-        values += np.where(width > back, digit * power, 0)
-        power *= 10
-    return values.reshape(-1, columns)
-
-
-def _parse_lines(path: Path, first: int, block: bytes, columns: int, faults: Faults) -> Iterator[tuple[int, list[int]]]:
-    """The same, one line at a time; every bad line goes to ``faults``."""
-    wanted = f"{columns} tab-separated integers"
-    for line, text in _decoded(path, first, block, faults):
-        fields = text.split("\t")
-        if len(fields) != columns:
-            faults.bad(_wrong_fields(text, wanted), path, line)
-            continue
-        parsed = [parse_id(item) for item in fields]
-        problem = next((item for item in parsed if isinstance(item, str)), None)
-        if problem is None:
-            yield line, [item for item in parsed if isinstance(item, int)]
-        else:
-            faults.bad(problem, path, line)
-
-
-def _decoded(path: Path, first: int, block: bytes, faults: Faults, kind: str = "tab") -> Iterator[tuple[int, str]]:
-    """The lines of a block as text, without those that no format allows."""
+def decoded_lines(path: Path, first: int, block: bytes, faults: Faults, kind: str = "tab") -> Iterator[tuple[int, str]]:
+    """The lines of a block as text; lines that no format allows go to ``faults``."""
     try:
         texts: Iterable[str | bytes] = block.decode().split("\n")[:-1]
     except UnicodeDecodeError:
@@ -347,13 +257,15 @@ def _decoded(path: Path, first: int, block: bytes, faults: Faults, kind: str = "
             yield line, text
 
 
-def _wrong_fields(text: str, wanted: str, separator: str = "\t") -> str:
+def wrong_fields(text: str, wanted: str, separator: str = "\t") -> str:
+    """The message about a line with a wrong number of fields."""
     got = text.count(separator) + 1
     hint = "; separate them by a tab, not by spaces" if got == 1 and separator == "\t" and " " in text else ""
-    return f"expected {wanted}, got {got}: {_short(text)}{hint}"
+    return f"expected {wanted}, got {got}: {short_text(text)}{hint}"
 
 
-def _short(text: str) -> str:
+def short_text(text: str) -> str:
+    """The text in quotes, cut to 60 characters, for messages."""
     return repr(text if len(text) <= 60 else text[:57] + "...")
 
 

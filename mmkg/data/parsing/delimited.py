@@ -63,16 +63,24 @@ class _Returned:
 def read_rows(
     path: Path, wanted: Sequence[str], faults: Faults, *, header: bool | None = None, columns: Sequence[str] = ()
 ) -> Iterator[TableBlock]:
-    """The wanted columns of a TSV or CSV file, some thousand rows at a time; see ``TableReader``."""
+    """The requested columns of a TSV or CSV file, some thousand rows at a time; see ``TableReader``.
+
+    Args:
+        path: the file; its suffix decides between commas and tabs.
+        wanted: the columns, by their names in mmkg.
+        faults: policy for bad lines.
+        header: whether the first line names the columns; ``None`` = if it does.
+        columns: names of head, relation and tail in the file; by default the usual ones.
+    """
     separator = "," if stem(path).suffix.lower() in CSV_SUFFIXES else "\t"
     first = first_row(path, separator)
     if first is None:
         return
-    open_to_no_header = wanted in (TRIPLES, LINKS)
+    header_optional = wanted in (TRIPLES, LINKS)
     names = columns if wanted == TRIPLES else ()
     required = [column for column in wanted if column not in OPTIONAL]
-    if header is None or not open_to_no_header:
-        header = not open_to_no_header or _is_header(first, required, path, names)
+    if header is None or not header_optional:
+        header = not header_optional or _is_header(first, required, path, names)
     places: list[int | None]
     if header:
         places, width = columns_of(first, wanted, path, names, 1), len(first)
@@ -99,7 +107,7 @@ def read_rows(
 def _filled(
     found: list[list[str] | None], wanted: Sequence[str], lines: np.ndarray, path: Path, faults: Faults
 ) -> tuple[list[list[str] | None], np.ndarray]:
-    """The rows whose required fields are all there."""
+    """The rows without an empty required field; each other row is a fault."""
     good = np.ones(len(lines), bool)
     for column, texts in zip(wanted, found, strict=True):
         if column not in OPTIONAL and texts is not None and "" in texts:
@@ -113,7 +121,7 @@ def _filled(
 
 
 def _is_header(first: Sequence[str], required: Sequence[str], path: Path, names: Sequence[str]) -> bool:
-    """Whether the fields of a line are names of the required columns."""
+    """Whether a line names each required column."""
     try:
         places = columns_of(first, required, path, names)
     except InputError:
@@ -132,7 +140,7 @@ def first_row(path: Path, separator: str) -> list[str] | None:
 
 
 def _blocks(path: Path, width: int, separator: str, faults: Faults, empty: bool) -> Iterator[FieldBlock]:
-    """Fields of all rows; from the first quote in a CSV file on, the csv module reads."""
+    """Fields of all rows; the csv module reads a CSV file from its first quote on."""
     blocks = read_blocks(path, faults)
     for first, block in blocks:
         if separator == "," and b'"' in block:

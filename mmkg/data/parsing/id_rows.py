@@ -1,4 +1,4 @@
-"""From entity ids of a file to rows."""
+"""Rows of entity ids."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from ...typing import IntArray
 
 
 class IdRows:
-    """Maps entity ids of a file to the rows 0..n-1, in the order given.
+    """Maps entity ids of a file to the rows 0..n-1, in the order of ``ids``.
 
     Args:
         ids: unique ids >= 0, int64 ``[n]``.
@@ -14,7 +14,7 @@ class IdRows:
 
     def __init__(self, ids: IntArray) -> None:
         self.ids = ids
-        self._table: IntArray | None = None  # for ids that are dense enough, row by id
+        self._table: IntArray | None = None  # row by id, for dense ids
         self._order = self._sorted = np.empty(0, np.int64)
         if len(ids) and int(ids.max()) < 8 * len(ids) + (1 << 20):
             self._table = np.full(int(ids.max()) + 1, -1, np.int64)
@@ -24,7 +24,7 @@ class IdRows:
             self._sorted = ids[self._order]
 
     def __call__(self, ids: IntArray) -> IntArray:
-        """Row of each id, -1 where the id is unknown; the shape stays."""
+        """Row of each id, -1 for unknown ids; the shape is that of ``ids``."""
         if self._table is not None:
             inside = (ids >= 0) & (ids < len(self._table))
             return np.where(inside, self._table[np.where(inside, ids, 0)], -1)

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import InputError
-from .columns import MAX_ID, Faults
+from .columns import Faults
 from .id_rows import IdRows
+from .integers import MAX_ID
 
 
 def read_names(path: str | Path, sides: Sequence[IdRows], faults: Faults) -> list[tuple[str | None, ...]]:
@@ -18,10 +19,10 @@ def read_names(path: str | Path, sides: Sequence[IdRows], faults: Faults) -> lis
     Args:
         path: JSON file, UTF-8.
         sides: rows of the ids of each graph.
-        faults: what to do with a bad item; ids of no graph are counted.
+        faults: policy for bad items; ids of neither graph are counted.
 
     Returns:
-        Per graph one text for each row: the words joined by a space, ``None`` where there are none.
+        Per graph one text for each row: the words joined by a space, ``None`` without words.
 
     Raises:
         InputError: the file is missing, is no such JSON, or names an id twice.

@@ -15,7 +15,7 @@ from .columns import Faults
 from .tables import OPTIONAL, TRIPLES, TableBlock, columns_of
 
 SUFFIXES = (".parquet", ".pq")
-_ROWS = 1 << 18  # rows that are read at a time: many, because each different text of them is looked up once
+_ROWS = 1 << 18  # rows that are read at a time: many, because each different text is looked up once per block
 _GROUP = 1 << 16  # rows that are written at a time
 
 
@@ -31,13 +31,13 @@ def write_rows(
 
     Args:
         path: the file.
-        columns: their names.
+        columns: names of the columns.
         rows: one value per column.
-        numbers: columns that hold float64 or ``None`` instead.
+        numbers: columns that hold float64 or ``None`` instead of text.
         optional: columns of texts that may be empty or ``None``.
 
     Raises:
-        InputError: a text that UTF-8 cannot hold, or that is empty where it must not be.
+        InputError: a text that UTF-8 cannot hold, or an empty text in a column that is not optional.
         MissingPackageError: pyarrow is not installed.
     """
     arrow, parquet = _pyarrow()
@@ -60,7 +60,7 @@ def write_rows(
 def read_rows(
     path: Path, wanted: Sequence[str], faults: Faults, *, columns: Sequence[str] = ()
 ) -> Iterator[TableBlock]:
-    """The wanted columns of a Parquet file, some thousand rows at a time; see ``TableReader``. Lines are rows."""
+    """The requested columns of a Parquet file, some thousand rows at a time; see ``TableReader``. Lines are rows."""
     arrow, parquet = _pyarrow()
     try:
         with parquet.ParquetFile(path) as file:
@@ -71,9 +71,9 @@ def read_rows(
                 if place is not None and not _is_text(schema.field(place).type, arrow):
                     field = schema.field(place)
                     raise InputError(f"expected text in column {field.name!r}, got {field.type}", path)
-            asked = [schema.names[place] for place in places if place is not None]
+            present = [schema.names[place] for place in places if place is not None]
             first = 1
-            for batch in file.iter_batches(_ROWS, columns=asked):
+            for batch in file.iter_batches(_ROWS, columns=present):
                 lines = np.arange(first, first + len(batch))
                 first += len(batch)
                 yield _block(batch, places, schema.names, wanted, lines, path, faults)
@@ -116,7 +116,7 @@ def _block(
 def _coded(array: Any) -> Coded | None:
     """The texts of a column, each different one once; ``None`` if any is missing or empty."""
     if hasattr(array, "dictionary_decode"):
-        array = array.dictionary_decode()  # its dictionary may hold more than is there
+        array = array.dictionary_decode()  # its dictionary may hold texts that do not occur
     coded = array.dictionary_encode()
     words = coded.dictionary.to_pylist()
     if array.null_count or "" in words:

@@ -1,4 +1,4 @@
-"""Tables of texts, whatever their files are: names of the columns, and rows as readers return them."""
+"""Tables of texts in files of any format: names of the columns, and rows as readers return them."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -30,7 +30,7 @@ OPTIONAL = ("name", "picture", "value", "type", "part")
 
 
 class TableBlock(NamedTuple):
-    """Some rows of a table: the texts of each column that was asked for (``None``: not there), and their lines."""
+    """Some rows of a table: the texts of each requested column (``None`` = the column is missing), and their lines."""
 
     columns: Sequence[Sequence[str | None] | None]
     lines: IntArray
@@ -43,17 +43,17 @@ TableReader = Callable[[Path, Sequence[str], Faults], Iterator[TableBlock]]
 def columns_of(
     header: Sequence[str], wanted: Sequence[str], path: Path, names: Sequence[str] = (), line: int | None = None
 ) -> list[int | None]:
-    """Where each wanted column stands in a header; ``None`` for an optional one that is not there.
+    """Position of each requested column in a header; ``None`` for a missing optional column.
 
     Args:
         header: names in the file.
-        wanted: our names.
-        path: for messages.
-        names: what the first wanted columns are called here, in place of the usual names.
-        line: of the header, for messages.
+        wanted: names of the requested columns in mmkg.
+        path: the file, for messages.
+        names: names of the first requested columns in the file, in place of the usual names.
+        line: line of the header, for messages.
 
     Raises:
-        InputError: a column is missing or stands there twice.
+        InputError: a column is missing or occurs twice.
     """
     lower = [name.strip().lower() for name in header]
     places: list[int | None] = []
@@ -62,9 +62,9 @@ def columns_of(
         found = [lower.index(name) for name in called if name in lower]
         if not found and column not in OPTIONAL:
             hint = "; name the columns: columns=(HEAD, RELATION, TAIL)" if column in TRIPLES else ""
-            there = ", ".join(map(repr, header[:8]))
+            present = ", ".join(map(repr, header[:8]))
             what = " or ".join(map(repr, called[:3]))
-            raise InputError(f"expected a column {what}, got {there}{hint}", path, line)
+            raise InputError(f"expected a column {what}, got {present}{hint}", path, line)
         if found and lower.count(lower[found[0]]) > 1:
             raise InputError(f"expected one column {header[found[0]]!r}, got several of this name", path, line)
         places.append(found[0] if found else None)

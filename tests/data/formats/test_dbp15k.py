@@ -11,8 +11,9 @@ from reader_cases import pairs as named_pairs
 
 from mmkg.data.formats.dbp15k import read_dbp15k, write_dbp15k
 from mmkg.data.kg import KnowledgeGraph
-from mmkg.data.parsing.columns import Faults, read_integers, read_strings
+from mmkg.data.parsing.columns import Faults, read_strings
 from mmkg.data.parsing.id_rows import IdRows
+from mmkg.data.parsing.integers import read_integers
 from mmkg.errors import InputError, UsageError
 
 PAIR = {  # ids are not contiguous, and not in order
