@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 
 from .compute.devices import resolve_device
 from .config.data import DataConfig
-from .config.experiment import Experiment
-from .config.parse import check_seed
+from .config.parse import check_seed, parse
 from .data.arrays.by_name import holds_ids
 from .data.arrays.cache import cache_folder
 from .data.formats.graphs import settings_of_graphs, users_of_settings
@@ -80,7 +79,7 @@ def load(
         MissingPackageError: a format or an encoder of pictures needs a package that is not installed.
     """
     if config is None:
-        config = Experiment.of({"data": options}).data
+        config = parse(DataConfig(), options, "data")
     elif options:
         raise UsageError("give the data settings as config or as keywords, not as both")
     seed = check_seed(seed if config.split_seed is None else config.split_seed)

@@ -58,7 +58,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "config.experiment": ("config.data", "config.search", "data.features", "matching", "models", "training"),
     "learners": ("config", "data", "models", "training", "matching", "evaluation", "report"),
     "result": ("config", "data", "fusion", "search", "matching", "evaluation", "report"),
-    "loading": ("config", "data", "sources"),
+    "loading": ("config.data", "data", "sources"),
     "pipeline": ("config", "data", "models", "evaluation", "report", "learners", "result"),
     "aligner": ("data", "result", "pipeline"),
     "": ("config", "data", "sources", "search", "evaluation", "loading", "pipeline", "result", "aligner"),

@@ -1,6 +1,8 @@
 """Which settings of the section data have an effect on which source; any other one is an error that names it."""
 
 import dataclasses
+import subprocess
+import sys
 
 import pytest
 from reader_cases import pairs, put
@@ -163,3 +165,8 @@ def test_the_split_of_two_graphs_follows_the_configuration():
     links = mmkg.load("tsv", train_ratio=0.67, valid_ratio=0.5).links
     assert [len(part) for part in (links.train, links.valid, links.test)] == [1, 1, 1]
     assert len(pairs(mmkg.load("tsv"))) == 3
+
+
+def test_reading_a_pair_imports_no_model():
+    code = "import sys, mmkg; mmkg.load('tsv'); print([name for name in sys.modules if name.startswith('mmkg.models')])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

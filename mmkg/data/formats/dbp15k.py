@@ -1,7 +1,6 @@
 """Reader and writer of folders in the DBP15K layout, as used by EVA, MCLEA and MEAformer."""
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Unpack
@@ -22,6 +21,7 @@ from ..parsing.integers import parse_id, read_integers
 from ..parsing.names import read_names
 from ..split import SplitConfig, SplitSettings
 from ..task import AlignmentTask
+from .tab_lines import write_tab_lines
 
 
 @dataclass(frozen=True)
@@ -114,20 +114,20 @@ def write_dbp15k(task: AlignmentTask, folder: str | Path) -> Path:
     names: list[tuple[int, str]] = []
     for k, (graph, own) in enumerate(zip(graphs, ids, strict=True), start=1):
         labels, facts = graph.entities, graph.attributes
-        write_lines(folder / f"ent_ids_{k}", zip(map(str, own.tolist()), labels, strict=True))
+        write_tab_lines(folder / f"ent_ids_{k}", zip(map(str, own.tolist()), labels, strict=True))
         kinds = numbers.of(graph.relations)
-        write_lines(folder / f"rel_ids_{k}", zip(map(str, kinds.tolist()), graph.relations, strict=True))
+        write_tab_lines(folder / f"rel_ids_{k}", zip(map(str, kinds.tolist()), graph.relations, strict=True))
         triples = np.stack([own[graph.triples[:, 0]], kinds[graph.triples[:, 1]], own[graph.triples[:, 2]]], axis=1)
-        write_lines(folder / f"triples_{k}", (map(str, triple) for triple in triples.tolist()))
+        write_tab_lines(folder / f"triples_{k}", (map(str, triple) for triple in triples.tolist()))
         pairs = zip(facts.entity.tolist(), facts.attribute.tolist(), facts.values, strict=True)
         if len(facts) and facts.values.count(None) == len(facts):
-            write_lines(folder / f"training_attrs_{k}", ((labels[e], facts.names[a]) for e, a, _ in pairs))
+            write_tab_lines(folder / f"training_attrs_{k}", ((labels[e], facts.names[a]) for e, a, _ in pairs))
         elif len(facts):
             rows = ((labels[e], facts.names[a], value or "") for e, a, value in pairs)
-            write_lines(folder / f"attr_triples_{k}", rows, empty_last=True)
+            write_tab_lines(folder / f"attr_triples_{k}", rows, empty_last=True)
         names += [(int(own[row]), name) for row, name in enumerate(graph.names or ()) if name]
     links = task.links.all()
-    write_lines(
+    write_tab_lines(
         folder / "ill_ent_ids",
         ((str(i), str(j)) for i, j in zip(ids[0][links[:, 0]], ids[1][links[:, 1]], strict=True)),
     )
@@ -145,26 +145,6 @@ def write_dbp15k(task: AlignmentTask, folder: str | Path) -> Path:
         with atomic_path(folder / f"{name}_id_img_feature_dict.safetensors") as temporary:
             save_file({"ids": all_ids[order], "features": features[order]}, str(temporary))
     return folder
-
-
-def write_lines(path: Path, rows: Iterable[Iterable[str]], *, empty_last: bool = False) -> None:
-    """Write lines of fields separated by tabs, completely or not at all; ``empty_last`` allows an empty last field.
-
-    Raises:
-        InputError: a field holds a tab, a line end or a NUL, is empty, or cannot be UTF-8.
-    """
-    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
-        for row in rows:
-            fields = list(row)
-            for field in fields:
-                if any(sign in field for sign in "\t\n\r\0"):
-                    raise InputError(f"expected text without tabs, line ends and NUL, got {field[:60]!r}", path)
-            if not all(fields[:-1] if empty_last else fields):
-                raise InputError(f"expected text in every field, got {fields!r:.80}", path)
-            try:
-                file.write("\t".join(fields) + "\n")
-            except UnicodeEncodeError:
-                raise InputError(f"expected text that UTF-8 can hold, got {fields!a:.80}", path) from None
 
 
 def _ids(graphs: tuple[KnowledgeGraph, KnowledgeGraph]) -> tuple[IntArray, IntArray]:

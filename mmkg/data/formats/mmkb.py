@@ -16,7 +16,7 @@ from ..parsing.columns import ByteStream, Faults, read_blocks, read_fields
 from ..parsing.terms import literal_of, plain_or_literal
 from ..split import SplitConfig, SplitSettings
 from ..task import AlignmentTask
-from .dbp15k import write_lines
+from .tab_lines import write_tab_lines
 
 TRIPLES, NUMBERS, LINKS = "_EntityTriples.txt", "_NumericalTriples.txt", "_SameAsLink.txt"
 INDEX, FEATURES = "_ImageIndex.txt", "_ImageData.h5"
@@ -94,7 +94,7 @@ def write_mmkb(task: AlignmentTask, folder: str | Path) -> Path:
         _check_writable(graph, folder / (name + TRIPLES))
     for name, graph in zip(names, (task.left, task.right), strict=True):
         labels, relations, facts = graph.entities, graph.relations, graph.attributes
-        write_lines(
+        write_tab_lines(
             folder / (name + TRIPLES),
             ((labels[h], relations[r], labels[t], ".") for h, r, t in graph.triples.tolist()),
         )
@@ -102,14 +102,14 @@ def write_mmkb(task: AlignmentTask, folder: str | Path) -> Path:
             types = facts.types or (None,) * len(facts)
             rows = zip(facts.entity.tolist(), facts.attribute.tolist(), facts.values, types, strict=True)
             values = ((labels[e], facts.names[a], plain_or_literal(v or "", kind), ".") for e, a, v, kind in rows)
-            write_lines(folder / (name + NUMBERS), values)
+            write_tab_lines(folder / (name + NUMBERS), values)
         pictures = [(label, picture) for label, picture in zip(labels, graph.pictures or (), strict=False) if picture]
         if pictures:
-            write_lines(folder / (name + INDEX), pictures)
+            write_tab_lines(folder / (name + INDEX), pictures)
         if graph.images is not None:
             _write_features(graph, folder / (name + FEATURES))
     ends = ((task.left.entities[i], task.right.entities[j]) for i, j in task.links.all().tolist())
-    write_lines(folder / (names[1] + LINKS), ((left, "SameAs", right, ".") for left, right in ends))
+    write_tab_lines(folder / (names[1] + LINKS), ((left, "SameAs", right, ".") for left, right in ends))
     return folder
 
 

@@ -15,7 +15,7 @@ from ..parsing.columns import Faults, FieldBlock, read_fields, read_strings
 from ..parsing.terms import literal_of, plain_or_literal
 from ..split import SplitConfig, SplitSettings
 from ..task import AlignmentTask
-from .dbp15k import write_lines
+from .tab_lines import write_tab_lines
 
 FOLD_FILES = {"train": "train_links", "valid": "valid_links", "test": "test_links"}
 
@@ -87,18 +87,18 @@ def write_openea(task: AlignmentTask, folder: str | Path, *, fold: str | None = 
     for k, graph in enumerate((task.left, task.right), start=1):
         labels, relations, facts = graph.entities, graph.relations, graph.attributes
         triples = ((labels[h], relations[r], labels[t]) for h, r, t in graph.triples.tolist())
-        write_lines(folder / f"rel_triples_{k}", triples)
+        write_tab_lines(folder / f"rel_triples_{k}", triples)
         types = facts.types or (None,) * len(facts)
         rows = zip(facts.entity.tolist(), facts.attribute.tolist(), facts.values, types, strict=True)
         if len(facts):
             written = ((labels[e], facts.names[a], plain_or_literal(v or "", kind)) for e, a, v, kind in rows)
-            write_lines(folder / f"attr_triples_{k}", written)
+            write_tab_lines(folder / f"attr_triples_{k}", written)
     pairs = {part: getattr(task.links, part).tolist() for part in FOLD_FILES}
     named = {part: [(task.left.entities[i], task.right.entities[j]) for i, j in rows] for part, rows in pairs.items()}
-    write_lines(folder / "ent_links", (pair for part in named.values() for pair in part))
+    write_tab_lines(folder / "ent_links", (pair for part in named.values() for pair in part))
     if fold is not None:
         for part, file in FOLD_FILES.items():
-            write_lines(folder / fold / file, named[part])
+            write_tab_lines(folder / fold / file, named[part])
     return folder
 
 
