@@ -44,17 +44,8 @@ def test_the_command_line_shown_there_is_the_one_there_is():
     from mmkg.cli.app import app
 
     shown = [line.split("  ")[0] for block in blocks("") for line in block.splitlines() if line.startswith("mmkg ")]
-    assert {line.split()[1] for line in shown} == {
-        "describe",
-        "align",
-        "evaluate",
-        "search",
-        "match",
-        "images",
-        "merge",
-        "sentiment",
-        "doctor",
-    }
+    commands = {info.name or info.callback.__name__ for info in app.registered_commands}
+    assert {line.split()[1] for line in shown} == commands | {"sentiment"}
     for line in shown:
         words = line.split()[1:3] if line.split()[1] == "sentiment" else line.split()[1:2]
         usage = CliRunner().invoke(app, [*words, "--help"]).stdout
