@@ -2,6 +2,7 @@
 
 import ast
 import builtins
+import functools
 import importlib
 import json
 import re
@@ -49,6 +50,7 @@ def folders():
     return found | {"mmkg/"}
 
 
+@functools.cache
 def defined_names():
     """All names that a file of the library, the tools or the tests defines, at any level."""
     found = set(dir(builtins))
