@@ -64,6 +64,6 @@ class DataConfig:
     header: bool | None = None
     columns: tuple[str, ...] = ()
     seeds_from: tuple[str, ...] = ()
-    pivot_share: float = 0.5
+    pivot_share: Annotated[float, Field(gt=0, le=1)] = 0.5
     neutral: bool = True
     image_ratio: Annotated[float, Field(ge=0, le=1)] = 1.0
