@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 from .compute.devices import resolve_device
 from .config.data import DataConfig
-from .config.parse import check_seed, parse
 from .data.arrays.by_name import holds_ids
 from .data.arrays.cache import cache_folder
 from .data.formats.graphs import settings_of_graphs, users_of_settings
@@ -21,6 +20,7 @@ from .data.pictures.attach import with_images
 from .data.split import SplitConfig
 from .data.task import AlignmentTask
 from .errors import InputError, UsageError, nearest
+from .settings import check_seed, parse
 from .sources.emoji import EMOJI_PAIRS, read_emoji
 
 # settings of DataConfig that have an effect on every source; the others depend on the source

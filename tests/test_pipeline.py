@@ -11,7 +11,6 @@ from small import FLAGS, OPTIONS, SETTINGS, twins, write_dbp15k
 import mmkg
 from mmkg.config.data import DataConfig
 from mmkg.config.experiment import Experiment
-from mmkg.config.parse import merged
 from mmkg.config.search import SearchConfig
 from mmkg.data.features.build import build_inputs
 from mmkg.data.kg import AttributeTriples, ImageTable
@@ -25,6 +24,7 @@ from mmkg.models import MCLEA, MCLEAConfig, MEAformer, RefinementConfig
 from mmkg.pipeline import resolve_device
 from mmkg.progress import TrainingProgress
 from mmkg.result.result import AlignmentResult
+from mmkg.settings import merged
 from mmkg.training import loop
 
 
@@ -444,7 +444,7 @@ def test_the_record_is_json_and_names_the_data(small_result, small_task):
 
 
 def test_the_flags_of_the_small_run_say_what_its_settings_say():
-    from mmkg.config.parse import with_settings
+    from mmkg.settings import with_settings
 
     assert with_settings({}, [flag.removeprefix("--set=") for flag in FLAGS]) == SETTINGS
 

@@ -116,7 +116,7 @@ class Options:
 
     def values(self, before: Iterable[str] = (), after: Iterable[str] = ()) -> dict[str, Any]:
         """Nested settings: those of the file, overridden by ``before``, ``--set`` and ``after`` in this order."""
-        from ..config.parse import read_toml, with_settings
+        from ..settings import read_toml, with_settings
 
         values = {} if self.config is None else read_toml(self.config)
         return with_settings(values, [*before, *(self.settings or []), *after])

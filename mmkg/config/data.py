@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .parse import configuration
+from ..settings import configuration
 
 
 @configuration

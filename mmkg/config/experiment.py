@@ -11,10 +11,10 @@ from ..data.features.config import FeatureConfig
 from ..errors import UsageError, check_model, nearest
 from ..matching import MATCHERS
 from ..models import MODELS, RefinementConfig
+from ..settings import check_keys, check_seed, parse, plain
 from ..training.bootstrap import BootstrapConfig
 from ..training.config import TrainingConfig
 from .data import DataConfig
-from .parse import check_keys, check_seed, parse, plain
 from .search import SearchConfig
 
 CUSTOM = "custom:"  # prefix of the class name of a model that was given as an object

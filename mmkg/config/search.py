@@ -7,8 +7,7 @@ from typing import Any, Literal
 from ..errors import UsageError, nearest
 from ..matching import MATCHERS
 from ..search import INDEXES
-from .parse import check_keys, configuration, merged, parse
-from .ranges import CountOrNone, Share
+from ..settings import CountOrNone, Share, check_keys, configuration, merged, parse
 
 LARGEST_UNSAMPLED = 100_000  # up to so many test links all are ranked; of more, a sample
 TEST_SAMPLE = 10_000

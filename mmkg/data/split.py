@@ -9,7 +9,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from ..compute.seeding import numpy_generator
-from ..config.parse import configuration
+from ..settings import configuration
 from ..typing import IntArray
 from .task import Candidates, LinkSplit
 

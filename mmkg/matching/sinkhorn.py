@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from ..config.parse import configuration
 from ..errors import InputError
 from ..search.vectors import Vectors, check_count
+from ..settings import configuration
 from ..typing import FloatArray, IntArray
 from .candidates import Indexes, Means, Scorer, candidate_pairs
 from .matching import Matching, matching_of

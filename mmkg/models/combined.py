@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from ..config.parse import configuration
 from ..errors import check_model
+from ..settings import configuration
 from .mclea import TRAINING
 from .registry import ModelEntry, trained_models
 

@@ -7,8 +7,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..config.parse import configuration
-from ..config.ranges import Count, CountOrNone, Positive, Share
 from ..data.tensors.inputs import EntityInputs
 from ..data.tensors.sparse import ship
 from ..encoders import EncoderBundle, RelationalEncoder
@@ -16,6 +14,7 @@ from ..errors import UsageError
 from ..fusion import FusionOutput, GlobalFusion
 from ..losses import hard_negatives
 from ..modalities import STRUCTURE
+from ..settings import Count, CountOrNone, Positive, Share, configuration
 from .model import AlignmentModel
 from .parts import MakeEncoder, MakeFill, check_parts, encoders_of, fill_of, joint_terms
 from .registry import ModelEntry

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..config.parse import configuration
-from ..config.ranges import Count, Positive, Weight
 from ..encoders import EncoderBundle, GCNEncoder
 from ..fusion import FusionOutput, GlobalFusion, joint_scale, weighted_concat
 from ..losses import nca
 from ..modalities import IMAGE, STRUCTURE
+from ..settings import Count, Positive, Weight, configuration
 from .mclea import TRAINING
 from .model import AlignmentModel
 from .parts import MakeEncoder, MakeFill, check_parts, encoders_of, fill_of, joint_terms

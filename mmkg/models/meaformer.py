@@ -6,12 +6,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..config.parse import configuration
-from ..config.ranges import Count, CountOrNone, Positive, Share, Weight
 from ..encoders import EncoderBundle, GATEncoder
 from ..fusion import AddedTag, CrossModalBlock, FusionOutput, MetaModalityFusion, joint_scale
 from ..losses import UncertaintyWeights, shared_icl
 from ..modalities import STRUCTURE
+from ..settings import Count, CountOrNone, Positive, Share, Weight, configuration
 from .model import AlignmentModel
 from .parts import MakeEncoder, MakeFill, check_parts, encoders_of, fill_of, joint_terms
 from .registry import ModelEntry

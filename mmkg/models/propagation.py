@@ -8,8 +8,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..compute.seeding import numpy_generator
-from ..config.parse import configuration
-from ..config.ranges import Count, Size, Weight
 from ..data.tensors.incidence import Incidence
 from ..data.tensors.sparse import (
     centred,
@@ -22,6 +20,7 @@ from ..data.tensors.sparse import (
 from ..data.tensors.tables import Table
 from ..errors import InputError
 from ..modalities import ATTRIBUTE, IMAGE, RELATION, STRUCTURE
+from ..settings import Count, Size, Weight, configuration
 from ..typing import IntArray
 from .neutral import COLUMNS, neutral
 from .registry import ModelEntry

@@ -6,11 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..config.parse import configuration
-from ..config.ranges import Count, CountOrNone, Positive, Share, Weight
 from ..data.tensors.incidence import Incidence
 from ..data.tensors.sparse import centred, column_sums, random_projection, sparse_entries, transposed, walk_steps
 from ..modalities import ATTRIBUTE, RELATION, STRUCTURE
+from ..settings import Count, CountOrNone, Positive, Share, Weight, configuration
 from ..typing import FloatArray, IntArray
 
 REFINED = (STRUCTURE, RELATION, ATTRIBUTE)

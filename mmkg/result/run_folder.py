@@ -12,7 +12,6 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from ..config.experiment import Experiment
-from ..config.parse import read_toml
 from ..data.entities import EntityTable
 from ..data.task import LinkSplit
 from ..errors import InputError
@@ -21,6 +20,7 @@ from ..files import atomic_path, read_manifest, write_manifest, write_text
 from ..matching import Counterparts
 from ..report import Link, RunRecord, write_tsv
 from ..search import load_index, save_index
+from ..settings import read_toml
 from .calibrate import Confidences
 from .embeddings import Embeddings, EmbeddingSearch
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ..config.parse import configuration
+from ..settings import configuration
 
 Count = Annotated[int, Field(ge=1)]
 

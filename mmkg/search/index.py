@@ -5,8 +5,8 @@ from typing import Any, TypeVar, get_args, overload
 import torch
 
 from ..compute.devices import torch_device
-from ..config.parse import parse
 from ..errors import UsageError, nearest
+from ..settings import parse
 from .config import IndexConfig
 from .exact import EXACT
 from .faiss_index import FLAT, HNSW, IVF

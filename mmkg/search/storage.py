@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from ..config.parse import parse
 from ..errors import InputError, MmkgError, UsageError
+from ..settings import parse
 from .index import INDEXES, METRICS
 from .kind import Index
 from .sidecar import check_digest, read_sidecar, sidecar_path

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import tomli_w
 from pydantic import Field
 
-from ..config.parse import check_keys, check_seed, configuration, parse, plain
 from ..errors import UsageError, check_model
+from ..settings import check_keys, check_seed, configuration, parse, plain
 from ..training.config import TrainingConfig
 from .policy import MissingPolicy
 from .registry import MODELS

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from ..compute.seeding import numpy_generator
-from ..config.parse import configuration
 from ..errors import UsageError, nearest
+from ..settings import configuration
 from ..typing import BoolArray
 
 Unit = Literal["none", "frame", "modality", "block"]

@@ -15,11 +15,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from ..config.parse import read_toml
 from ..data.tensors.batch import ModalityBatch
 from ..errors import InputError, UsageError, nearest
 from ..files import MANIFEST, atomic_path, read_manifest, write_manifest, write_text
 from ..report import RunRecord
+from ..settings import read_toml
 from ..typing import BoolArray, FloatArray, IntArray
 from .build import Shape, build_model
 from .config import SentimentExperiment

@@ -8,11 +8,11 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from ..config.parse import configuration
 from ..data.tensors.batch import ModalityBatch
 from ..fusion import ConcatenatedTag, LearnedToken, PairwiseCommonSpace, SequenceBlock, SigmoidAttentionPool, tag_bits
 from ..fusion.tag import TagHead
 from ..losses import feature_kl, tag_loss
+from ..settings import configuration
 from .model import Error, Head, Joint, SentimentModel, SentimentOutput
 
 

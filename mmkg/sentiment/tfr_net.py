@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 from torch import Tensor, nn
 
-from ..config.parse import configuration
 from ..data.tensors.batch import ModalityBatch
 from ..fusion import GatedRecurrentPool, PairwiseAttention, Reconstructor
 from ..losses import masked_smooth_l1
+from ..settings import configuration
 from .data import AUDIO, TEXT, VISION
 from .model import Error, Head, Joint, SentimentModel, SentimentOutput
 

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from ..compute.devices import resolve_device
 from ..compute.seeding import derive_seed
-from ..config.parse import merged
 from ..files import free_folder
 from ..progress import TrainingProgress
 from ..report import RunRecord, Stopwatch
+from ..settings import merged
 from ..training import FitResult, optimise
 from .build import Shape, build_model
 from .config import SentimentExperiment

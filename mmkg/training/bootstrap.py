@@ -10,8 +10,8 @@ import numpy as np
 from pydantic import Field
 from torch import Tensor
 
-from ..config.parse import configuration
 from ..errors import UsageError
+from ..settings import configuration
 from ..typing import BoolArray, FloatArray, IntArray
 
 logger = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ..config.parse import configuration
+from ..settings import configuration
 
 
 @configuration

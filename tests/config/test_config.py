@@ -6,12 +6,12 @@ import pytest
 
 from mmkg.config.data import DataConfig
 from mmkg.config.experiment import Experiment
-from mmkg.config.parse import read_toml, with_settings
 from mmkg.config.search import SearchConfig
 from mmkg.data.features.config import FeatureConfig
 from mmkg.errors import InputError, UsageError
 from mmkg.models import MODELS
 from mmkg.search.config import IndexConfig
+from mmkg.settings import read_toml, with_settings
 from mmkg.training.config import TrainingConfig
 
 MODEL_CONFIGS = [entry.config for entry in MODELS.values()]

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from mmkg.config.parse import parse, plain
 from mmkg.errors import UsageError
 from mmkg.sentiment.policy import MissingPolicy
+from mmkg.settings import parse, plain
 
 NAMES = ("text", "audio", "vision")
 

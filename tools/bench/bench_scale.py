@@ -76,7 +76,6 @@ def child(size: int, args: argparse.Namespace) -> dict[str, dict[str, float]]:
 def run(size: int, args: argparse.Namespace) -> dict[str, dict[str, float]]:
     """CPU-seconds, wall-seconds and peak memory of each phase; under ``all`` their totals and Hits@1."""
     from mmkg.config.experiment import Experiment
-    from mmkg.config.parse import with_settings
     from mmkg.data.entities import EntityTable
     from mmkg.data.features.build import build_inputs
     from mmkg.evaluation import Protocol
@@ -84,6 +83,7 @@ def run(size: int, args: argparse.Namespace) -> dict[str, dict[str, float]]:
     from mmkg.report import RunRecord
     from mmkg.result.embeddings import Embeddings
     from mmkg.result.result import AlignmentResult
+    from mmkg.settings import with_settings
     from mmkg.sources.synthetic import LIKE_DBP15K, twin_graphs
     from mmkg.training import fit
 

@@ -19,9 +19,9 @@ from statistics import mean, pstdev
 from typing import Any
 
 from mmkg.config.experiment import Experiment
-from mmkg.config.parse import with_settings
 from mmkg.loading import EMBEDDED, load
 from mmkg.pipeline import align
+from mmkg.settings import with_settings
 
 FOLDER = Path(__file__).parent / "experiments"
 DATA = Path(os.environ.get("MMKG_DATA", Path(__file__).parents[3] / "shared" / "data"))

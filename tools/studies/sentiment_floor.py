@@ -16,10 +16,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mmkg.config.parse import parse, with_settings
 from mmkg.sentiment import SentimentDataConfig, load
 from mmkg.sentiment.data import SPLITS, SentimentData, SentimentSplit
 from mmkg.sentiment.metrics import pearson, regression_metrics
+from mmkg.settings import parse, with_settings
 
 
 def vectors(part: SentimentSplit, flatten: bool) -> np.ndarray:

@@ -22,13 +22,13 @@ from typing import Any
 import numpy as np
 from sentiment_floor import ridge, standardised, vectors
 
-from mmkg.config.parse import merged as settled
-from mmkg.config.parse import with_settings
 from mmkg.sentiment import MissingPolicy, SentimentData, SentimentExperiment, sweep, synthetic
 from mmkg.sentiment.curves import Sweep, SweepRow
 from mmkg.sentiment.data import SPLITS
 from mmkg.sentiment.metrics import regression_metrics
 from mmkg.sentiment.patterns import present_in
+from mmkg.settings import merged as settled
+from mmkg.settings import with_settings
 
 STRENGTHS = {"text": 1.0, "audio": 0.4, "vision": 0.1}
 SCHEDULE = {"batch_size": 128, "learning_rate": 0.002}

@@ -18,12 +18,12 @@ import numpy as np
 
 from mmkg.compute.seeding import numpy_generator
 from mmkg.config.experiment import Experiment
-from mmkg.config.parse import with_settings
 from mmkg.data.features.registry import available_modalities
 from mmkg.data.kg import ImageTable, KnowledgeGraph
 from mmkg.data.task import AlignmentTask
 from mmkg.loading import load
 from mmkg.pipeline import align
+from mmkg.settings import with_settings
 
 COLUMNS = ("hits@1", "hits@10", "mrr")
 NOISE_WIDTH = 128

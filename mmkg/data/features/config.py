@@ -5,8 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ...config.parse import configuration
-from ...config.ranges import Count
+from ...settings import Count, configuration
 from .text_encoder import TextForm
 
 ImageFill = Literal["mask", "gaussian"]

@@ -4,8 +4,8 @@ from typing import Annotated
 import pytest
 from pydantic import Field
 
-from mmkg.config.parse import configuration, parse
 from mmkg.errors import UsageError
+from mmkg.settings import configuration, parse
 
 
 @configuration

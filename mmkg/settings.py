@@ -5,14 +5,23 @@ import functools
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import pydantic
 import pydantic.dataclasses
+from pydantic import Field
 
-from ..errors import InputError, UsageError, nearest
+from .errors import InputError, UsageError, nearest
 
 C = TypeVar("C")
+
+# ranges that several configurations use
+Count = Annotated[int, Field(ge=1)]  # at least one
+CountOrNone = Annotated[int, Field(ge=0)]  # zero = none, or no limit
+Size = Annotated[int, Field(ge=2)]  # width of a part that is halved or projected
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 def check_seed(seed: Any) -> int:
