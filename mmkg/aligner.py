@@ -117,7 +117,7 @@ class Aligner:
         """The k best counterparts of every left entity among all right entities.
 
         Args:
-            k: number of counterparts per entity.
+            k: number of counterparts per entity; if there are fewer right entities, all of them.
             threshold: least confidence, in [0, 1]; predictions below it are left out.
 
         Raises:
@@ -132,7 +132,7 @@ class Aligner:
             raise UsageError("a threshold needs validation links to calibrate confidences on; use valid_ratio > 0")
         left, right = result.entities
         predictions = []
-        for row, place in np.argwhere(found.ids >= 0).tolist():
+        for row, place in np.argwhere(found.present).tolist():
             sure = None if confidence is None else float(confidence[row, place])
             if threshold is None or (sure is not None and sure >= threshold):
                 answer, score = right.labels[found.ids[row, place]], float(found.scores[row, place])

@@ -114,5 +114,5 @@ def candidate_pairs(scorer: Scorer, k: int, *, kind: str) -> tuple[IntArray, Int
 
 def listed_pairs(found: Neighbors) -> tuple[IntArray, IntArray]:
     """The (query row, base row) pairs of a search result, without missing neighbours."""
-    rows, places = np.nonzero(found.ids >= 0)
+    rows, places = np.nonzero(found.present)
     return rows.astype(np.int64), found.ids[rows, places]

@@ -109,14 +109,15 @@ def hold_out(links: IntArray, nearest: Nearest, *, csls_k: int = 0, means: Means
     found = nearest(rows, LISTED, "left")
     ids, scores = found.ids, found.scores
     is_gold = ids == gold[:, None]
-    others = np.where(is_gold | (ids < 0), -np.inf, scores).astype(np.float32)
+    others = np.where(is_gold | ~found.present, -np.inf, scores).astype(np.float32)
     if csls_k and means is not None:
-        cosines = np.where(ids >= 0, (scores + means[0][rows, None] + means[1][ids]) / 2, np.nan)
+        cosines = np.where(found.present, (scores + means[0][rows, None] + means[1][ids]) / 2, np.nan)
         change = _top_mean(cosines, csls_k) - _top_mean(np.where(is_gold, np.nan, cosines), csls_k)
         others = (others + change[:, None]).astype(np.float32)
     order = np.argsort(-others, axis=1, kind="stable")
     ids, others = np.take_along_axis(ids, order, axis=1), np.take_along_axis(others, order, axis=1)
-    others_exist = np.isfinite(others[:, 0])  # else the counterpart was the only candidate
+    ids = np.where(np.isfinite(others), ids, -1)
+    others_exist = ids[:, 0] >= 0  # else the counterpart was the only candidate
     margins = [
         best_margins(rows, found, nearest),
         best_margins(rows[others_exist], Neighbors(ids[others_exist], others[others_exist]), nearest),
@@ -130,6 +131,8 @@ def hold_out(links: IntArray, nearest: Nearest, *, csls_k: int = 0, means: Means
 def best_margins(rows: IntArray, answers: Neighbors, nearest: Nearest) -> FloatArray:
     """Margins of the best candidates of left entities, float32 ``[Q]``; see ``pair_margins``.
 
+    An entity without a candidate, which an approximate index can give, has the margin -8.
+
     Args:
         rows: the entities, ``[Q]``.
         answers: their best candidates, at least two, ``[Q, K]``.
@@ -137,11 +140,14 @@ def best_margins(rows: IntArray, answers: Neighbors, nearest: Nearest) -> FloatA
     """
     if len(rows) == 0:
         return np.empty(0, np.float32)
-    best, places = np.unique(answers.ids[:, 0], return_inverse=True)
-    rivals = rival_scores(nearest(best, 2, "right"), places, rows)
-    margins = answers.scores[:, 0] - np.maximum(answers.scores[:, 1], rivals)
-    clipped: FloatArray = np.clip(margins, -LARGEST_MARGIN, LARGEST_MARGIN).astype(np.float32)
-    return clipped
+    found = np.full(len(rows), -LARGEST_MARGIN, np.float32)
+    there = answers.present[:, 0]
+    if there.any():
+        best, places = np.unique(answers.ids[there, 0], return_inverse=True)
+        rivals = rival_scores(nearest(best, 2, "right"), places, rows[there])
+        margins = answers.scores[there, 0] - np.maximum(answers.scores[there, 1], rivals)
+        found[there] = np.clip(margins, -LARGEST_MARGIN, LARGEST_MARGIN)
+    return found
 
 
 def estimate_share(sample: HeldOut, margins: FloatArray) -> float:

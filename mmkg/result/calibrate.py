@@ -69,7 +69,7 @@ class Confidences:
         """Confidences of neighbours, ``[Q, K]``, 0 where there is none; ``None`` without a calibration."""
         if self.counterparts is None:
             return None
-        queries, places = np.nonzero(found.ids >= 0)
+        queries, places = np.nonzero(found.present)
         ends = [rows[queries], found.ids[queries, places]]
         pairs = np.stack(ends if side == "left" else ends[::-1], axis=1)
         confidence = np.zeros(found.ids.shape, np.float32)

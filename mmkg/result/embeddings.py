@@ -14,8 +14,8 @@ from ..search import INDEXES, Index, Neighbors, build_index, csls_neighbors
 from ..search.exact import ExactIndex
 from ..search.index import LARGEST_FLAT
 from ..search.means import csls_pair_means, mean_scores
-from ..search.neighbors import sort_neighbors
-from ..search.vectors import unit_rows
+from ..search.neighbors import pad_neighbors, sort_neighbors
+from ..search.vectors import check_count, unit_rows
 from ..typing import FloatArray, IntArray
 
 SIDES = ("left", "right")
@@ -144,16 +144,16 @@ class EmbeddingSearch:
         return self.embeddings.has(self._key(side))
 
     def nearest(self, rows: IntArray, k: int, side: str) -> Neighbors:
-        """The k nearest entities of the answering graph.
+        """The k nearest entities of the answering graph, ``[Q, k]``; id -1 and score -inf where there are fewer.
 
         Args:
             rows: querying entities of ``side``, int64 ``[Q]``.
-            k: number of neighbours.
+            k: number of neighbours, >= 1.
             side: the querying graph, ``left`` or ``right``.
         """
         size = len(self.embeddings.sides(side)[1])
         if not self.has_index(side) and size > LARGEST_FLAT and len(rows) <= FEW_ROWS:
-            found = self._nearest_without_index(rows, k, side)
+            found = pad_neighbors(self._nearest_without_index(rows, min(check_count(k, "k"), size), side), k)
         else:
             blocks = np.split(rows, range(BLOCK_ROWS, len(rows), BLOCK_ROWS))
             parts = [self.index(side).search(self.queries(block, side), k) for block in blocks]
@@ -191,7 +191,7 @@ class EmbeddingSearch:
         for side in SIDES:
             querying, answering = self.embeddings.sides(side)
             index = build_index(answering, kind=kind, device="cpu", config=self._options(kind))
-            means.append(mean_scores(index.search(querying, self.csls_k)))
+            means.append(mean_scores(index.search(querying, min(self.csls_k, len(answering)))))
             self.embeddings.keep(self._lists_key(side), index)
         return means[0], means[1]
 
@@ -227,8 +227,8 @@ class EmbeddingSearch:
             if self.csls_k:
                 column = -self.means()[1 - SIDES.index(side)][start : start + step, None]
                 block = np.concatenate([block, column], axis=1, dtype=np.float32)
-            part = ExactIndex(block, metric="ip", device="cpu").search(queries, k)
-            ids = np.concatenate([ids, np.where(part.ids >= 0, part.ids + start, -1)], axis=1)
+            part = ExactIndex(block, metric="ip", device="cpu").search(queries, min(k, len(block)))
+            ids = np.concatenate([ids, np.where(part.present, part.ids + start, -1)], axis=1)
             found = sort_neighbors(ids, np.concatenate([scores, part.scores], axis=1))
             ids, scores = found.ids[:, :k], found.scores[:, :k]
         return Neighbors(ids, scores)

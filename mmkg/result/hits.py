@@ -10,6 +10,7 @@ from ..data.entities import EntityTable
 from ..data.task import LinkSplit
 from ..errors import UsageError
 from ..search import Neighbors
+from ..search.vectors import check_count
 from ..typing import FloatArray, IntArray
 from .calibrate import Confidences
 from .embeddings import SIDES
@@ -72,13 +73,15 @@ class Hits:
         row = self.find(entity, side=side)[0]
         if not 0 <= row < size:
             raise UsageError(f"row must be in 0..{size - 1}, got {row}")
-        found = self.confidences.searcher.nearest(np.array([row]), k, side)
-        return list(self._hits(row, found.ids[0], found.scores[0], side))
+        return list(self._hits(row, self._nearest(np.array([row]), k, side), side))
 
     def neighbors(self, k: int = 1, *, side: str = "left") -> tuple[Neighbors, FloatArray | None]:
-        """The k best counterparts of every entity of a side, with scores, and confidences ``[n, k]``."""
+        """The k best counterparts of every entity of a side, with scores, and confidences ``[n, k]``.
+
+        If the other graph has fewer than k entities, there is one column for each of these.
+        """
         rows = np.arange(len(self.confidences.searcher.embeddings.sides(side)[0]))
-        found = self.confidences.searcher.nearest(rows, k, side)
+        found = self._nearest(rows, k, side)
         return found, self.confidences.of_lists(rows, found, side)
 
     def sample(self, links: IntArray, number: int = 12, *, seed: int = 0) -> list[dict[str, Any]]:
@@ -89,8 +92,10 @@ class Hits:
             return []
         found = self.confidences.searcher.nearest(queries[:, 0], 1, "left")
         chosen = []
-        for (left, gold), ids, scores in zip(queries.tolist(), found.ids, found.scores, strict=True):
-            hit = next(self._hits(left, ids, scores, "left"))
+        for place, (left, gold) in enumerate(queries.tolist()):
+            hit = next(self._hits(left, Neighbors(found.ids[[place]], found.scores[[place]]), "left"), None)
+            if hit is None:  # an approximate index found no candidate
+                continue
             total = sum(hit.shares.values()) or 1.0
             chosen.append(
                 {
@@ -105,13 +110,19 @@ class Hits:
             )
         return chosen
 
-    def _hits(self, row: int, ids: IntArray, scores: FloatArray, side: str) -> Iterator[Hit]:
+    def _nearest(self, rows: IntArray, k: int, side: str) -> Neighbors:
+        """The k best counterparts of some entities, or all of them if there are fewer."""
+        answering = self.confidences.searcher.embeddings.sides(side)[1]
+        return self.confidences.searcher.nearest(rows, min(check_count(k, "k"), len(answering)), side)
+
+    def _hits(self, row: int, found: Neighbors, side: str) -> Iterator[Hit]:
+        """The answers to one query, ``[1, K]``."""
         table = self.entities[1 - SIDES.index(side)]
-        ids = ids[ids >= 0]
+        ids, scores = found.ids[found.present], found.scores[found.present]
         queries = np.full(len(ids), row)
         pairs = np.stack([queries, ids] if side == "left" else [ids, queries], axis=1)
         shares = self.confidences.searcher.embeddings.shares(pairs)
-        confidence = self.confidences.of_lists(np.array([row]), Neighbors(ids[None], scores[None, : len(ids)]), side)
+        confidence = self.confidences.of_lists(np.array([row]), Neighbors(ids[None], scores[None]), side)
         for place, answer in enumerate(ids.tolist()):
             yield Hit(
                 answer,

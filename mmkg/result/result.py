@@ -104,7 +104,7 @@ class AlignmentResult:
 
         Args:
             entity: its row, its URI, or its name; of several with one name, the first with a link, else the first.
-            k: number of answers.
+            k: number of answers; if the other graph has fewer entities, all of them.
             side: graph of the entity, ``left`` or ``right``.
 
         Raises:
@@ -117,7 +117,10 @@ class AlignmentResult:
         return self.hits.find(entity, side=side)
 
     def neighbors(self, k: int = 1, *, side: str = "left") -> tuple[Neighbors, FloatArray | None]:
-        """The k best counterparts of every entity of one side, with scores and confidences ``[n, k]``."""
+        """The k best counterparts of every entity of one side, with scores and confidences ``[n, k]``.
+
+        If the other graph has fewer than k entities, there is one column for each of these.
+        """
         return self.hits.neighbors(k, side=side)
 
     def sample(self, number: int = 12, *, seed: int = 0) -> list[dict[str, Any]]:

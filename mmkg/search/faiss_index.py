@@ -20,7 +20,7 @@ from .exact import ExactIndex, build_exact
 from .grouped import search_lists
 from .kind import Index, IndexKind, Metric
 from .lists import TUNE_QUERIES, choose_probes, learning_rows, list_count, most_probes, sample_rows, tuning_rows
-from .neighbors import Neighbors, sort_neighbors
+from .neighbors import Neighbors, pad_neighbors, sort_neighbors
 from .vectors import Rows, Vectors, check_count
 
 GPU_LARGEST_K = 2048
@@ -94,19 +94,20 @@ class FaissIndex(Index):
             UsageError: k < 1, or k > 2048 on a GPU.
         """
         k = check_count(k, "k")
-        if self.gpu is not None and k > GPU_LARGEST_K:
+        width = min(k, self.size)
+        if self.gpu is not None and width > GPU_LARGEST_K:
             raise UsageError(f"FAISS on a GPU finds at most {GPU_LARGEST_K} neighbours, got k = {k}; use kind='exact'")
         rows = self._queries(queries)
         if self.kind == "ivf" and self.gpu is None and self.config.nprobe is None and len(rows) >= TUNE_QUERIES:
             self._tune(rows)
-        ids = np.empty((len(rows), k), dtype=np.int64)
-        scores = np.empty((len(rows), k), dtype=np.float32)
+        ids = np.empty((len(rows), width), dtype=np.int64)
+        scores = np.empty((len(rows), width), dtype=np.float32)
         with progress_bar("searching", len(rows), enabled=progress) as advance:
             for start, block in rows.blocks(rows.step(QUERY_BYTES) if self.kind == "ivf" else None):
-                found = self._search(block, k)
+                found = self._search(block, width)
                 ids[start : start + len(block)], scores[start : start + len(block)] = found.ids, found.scores
                 advance(len(block))
-        return Neighbors(ids, scores)
+        return pad_neighbors(Neighbors(ids, scores), k)
 
     def tuning_rows(self, size: int) -> IntArray:
         """A sample of ``size`` queries for an ivf index on the CPU whose ``nprobe`` is not chosen yet; else none."""

@@ -80,4 +80,5 @@ def _merge(best: Tensor, ids: Tensor, rows: Tensor, scores: Tensor, names: Tenso
         values = values.masked_fill((fresh[:, :, None] == known[:, None, :]).any(dim=2), -torch.inf)
     merged = torch.cat([best.index_select(0, rows), values], dim=1).topk(k, dim=1)
     best[rows] = merged.values
-    ids[rows] = torch.cat([known, fresh], dim=1).gather(1, merged.indices)
+    chosen = torch.cat([known, fresh], dim=1).gather(1, merged.indices)
+    ids[rows] = chosen.masked_fill(merged.values == -torch.inf, -1)

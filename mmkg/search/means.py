@@ -13,6 +13,8 @@ from .neighbors import Neighbors
 from .tiles import ScorePasses
 from .vectors import Vectors, check_count, prepare
 
+CSLS_K = "the CSLS neighbourhood k"
+
 
 def csls_means(
     queries: Vectors,
@@ -39,7 +41,7 @@ def csls_means(
         InputError: NaN, infinity, no rows, widths that differ.
         UsageError: k < 1, unknown kind or device.
     """
-    return mean_scores(build_index(base, kind=kind, device=device, config=config).search(queries, k))
+    return mean_scores(build_index(base, kind=kind, device=device, config=config).search(queries, min(check_count(k, CSLS_K), len(base))))
 
 
 def csls_pair_means(
@@ -71,7 +73,7 @@ def csls_pair_means(
     if kind == "exact" or (kind == "auto" and (where.type == "cuda" or max(len(left), len(right)) <= LARGEST_FLAT)):
         lefts = prepare(left, "left vectors", normalise=True, device=where)
         rights = prepare(right, "right vectors", normalise=True, dim=lefts.shape[1], device=where)
-        means = pair_means(ScorePasses(lefts, rights), check_count(k, "the CSLS neighbourhood k"))
+        means = pair_means(ScorePasses(lefts, rights), check_count(k, CSLS_K))
         return means[0].cpu().numpy(), means[1].cpu().numpy()
     return (
         csls_means(left, right, k, kind=kind, device=where, config=config),
@@ -81,7 +83,7 @@ def csls_pair_means(
 
 def mean_scores(found: Neighbors) -> FloatArray:
     """Mean score of the neighbours found for each query, float32 ``[Q]``; 0 where none was found."""
-    present = found.ids >= 0
+    present = found.present
     sums = np.where(present, found.scores, 0).sum(axis=1, dtype=np.float64)
     means: FloatArray = (sums / np.maximum(present.sum(axis=1), 1)).astype(np.float32)
     return means

@@ -4,7 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..typing import FloatArray, IntArray
+from ..errors import UsageError
+from ..typing import BoolArray, FloatArray, IntArray
+
+LARGEST_PADDING = 1 << 27  # missing neighbours that a result may hold besides those found
 
 
 @dataclass(frozen=True)
@@ -31,15 +34,21 @@ class Neighbors:
     def __len__(self) -> int:
         return len(self.ids)
 
+    @property
+    def present(self) -> BoolArray:
+        """Whether there is a neighbour, bool ``[Q, K]``; one with score -inf counts as none, whatever its id."""
+        found: BoolArray = (self.ids >= 0) & (self.scores > -np.inf)
+        return found
+
 
 def sort_neighbors(ids: IntArray, scores: FloatArray) -> Neighbors:
-    """Sort each row by (-score, id); missing neighbours (id < 0) come last, with id -1 and score -inf.
+    """Sort each row by (-score, id); missing neighbours (id < 0 or score -inf) come last, with id -1 and score -inf.
 
     Args:
         ids: ``[Q, K]``, any order; negative = none.
         scores: ``[Q, K]``, larger is better. Neither argument is written to.
     """
-    missing = ids < 0
+    missing = (ids < 0) | (scores == -np.inf)
     ids = np.where(missing, -1, ids).astype(np.int64)
     scores = np.where(missing, -np.inf, scores).astype(np.float32)
     order = np.lexsort((ids, -scores, missing), axis=-1)
@@ -47,9 +56,18 @@ def sort_neighbors(ids: IntArray, scores: FloatArray) -> Neighbors:
 
 
 def pad_neighbors(found: Neighbors, k: int) -> Neighbors:
-    """Widen to k columns with id -1 and score -inf."""
+    """Widen to k columns with id -1 and score -inf.
+
+    Raises:
+        UsageError: the padding would be larger than 2^27 places.
+    """
     missing = k - found.ids.shape[1]
     if missing <= 0:
         return found
+    if missing * len(found) > LARGEST_PADDING:
+        raise UsageError(
+            f"k = {k} for {len(found)} queries is more than memory holds, and only {found.ids.shape[1]} neighbours "
+            "exist; use a k of at most the size of the index"
+        )
     width = ((0, 0), (0, missing))
     return Neighbors(np.pad(found.ids, width, constant_values=-1), np.pad(found.scores, width, constant_values=-np.inf))

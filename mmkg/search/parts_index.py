@@ -16,7 +16,7 @@ from .faiss_index import FaissIndex, build_faiss, learn_centroids
 from .grouped import search_lists
 from .kind import Index, IndexKind, Metric
 from .lists import TUNE_QUERIES, choose_probes, learning_rows, list_count, most_probes, sample_rows, tuning_rows
-from .neighbors import Neighbors, sort_neighbors
+from .neighbors import Neighbors, pad_neighbors, sort_neighbors
 from .sidecar import read_tensors, write_tensors
 from .tiles import score_tiles
 from .vectors import Rows, Vectors, check_count
@@ -94,6 +94,7 @@ class PartsIndex(Index):
             UsageError: k < 1.
         """
         k = check_count(k, "k")
+        width = min(k, self.size)
         rows = self._queries(queries)
         if self.config.nprobe is None and len(rows) >= TUNE_QUERIES:
             self._tune(rows)
@@ -101,10 +102,10 @@ class PartsIndex(Index):
         with progress_bar("searching", len(rows), enabled=progress) as advance:
             for _, block in rows.blocks(rows.step(QUERY_BYTES)):
                 probes = self._probes(block, self._most() if self.config.nprobe is None else self.config.nprobe)
-                found.append(search_lists(block, probes, self._read_list, k, repeated=True))
+                found.append(search_lists(block, probes, self._read_list, width, repeated=True))
                 advance(len(block))
         ids, scores = (np.concatenate([part[place] for part in found]) for place in (0, 1))
-        return sort_neighbors(ids, scores)
+        return pad_neighbors(sort_neighbors(ids, scores), k)
 
     def tuning_rows(self, size: int) -> IntArray:
         """A sample of ``size`` queries while ``nprobe`` is not chosen yet; else none."""
