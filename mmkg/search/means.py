@@ -41,7 +41,11 @@ def csls_means(
         InputError: NaN, infinity, no rows, widths that differ.
         UsageError: k < 1, unknown kind or device.
     """
-    return mean_scores(build_index(base, kind=kind, device=device, config=config).search(queries, min(check_count(k, CSLS_K), len(base))))
+    return mean_scores(
+        build_index(base, kind=kind, device=device, config=config).search(
+            queries, min(check_count(k, CSLS_K), len(base))
+        )
+    )
 
 
 def csls_pair_means(
