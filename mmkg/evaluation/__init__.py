@@ -2,6 +2,7 @@
 
 from .curves import auilc
 from .evaluate import evaluate, link_ranks
+from .filtered import known_pairs, other_answers, several_answers
 from .listed import listed_ranks, matching_figures
 from .metrics import all_metrics, hits_at_k, mean_rank, mrr
 from .no_counterpart import answers_to, calibration_error, counterpart_figures, reliability
@@ -23,12 +24,15 @@ __all__ = [
     "evaluate",
     "evaluate_sample",
     "hits_at_k",
+    "known_pairs",
     "link_ranks",
     "listed_ranks",
     "matching_figures",
     "mean_rank",
     "mrr",
+    "other_answers",
     "reliability",
     "sampled_ranks",
     "score_ranks",
+    "several_answers",
 ]

@@ -9,6 +9,7 @@ from ..search.csls import pair_means
 from ..search.tiles import ScorePasses
 from ..search.vectors import Vectors, as_rows, check_count, unit_rows
 from ..typing import IntArray
+from .filtered import known_pairs, other_answers
 from .metrics import all_metrics
 from .protocol import CANDIDATES, LEFT_TO_RIGHT, RIGHT_TO_LEFT
 from .ranks import Ranks, both_directions, ranks
@@ -23,6 +24,7 @@ def evaluate(
     csls_k: int = 3,
     device: str | torch.device = "auto",
     memory_bytes: int | None = None,
+    known: IntArray | None = None,
 ) -> dict[str, dict[str, float]]:
     """Metrics of known links, ranked by cosine or CSLS, in both directions.
 
@@ -30,13 +32,14 @@ def evaluate(
         left: embeddings of the left graph, ``[n1, D]``.
         right: embeddings of the right graph, ``[n2, D]``.
         links: true pairs, int64 ``[L, 2]`` of (left row, right row). An entity may be in several links: each link is
-            ranked separately, and the other right answers count as competitors.
+            ranked separately, and the other right answers of its query are no candidates (filtered ranking).
         candidates: ``test`` = the entities in the links, as in published results; ``all`` = every row.
         csls_k: neighbourhood size of CSLS, 0 = off. The neighbourhood of a candidate consists of the
             candidates of the other side.
         device: ``auto``, ``cpu`` or ``cuda``.
         memory_bytes: memory for scores, besides the vectors and their copies; ``None`` = 512 MiB, 1 GiB on CUDA.
             All scores are kept if they fit, else computed twice; the result is the same.
+        known: further true pairs, int64 ``[K, 2]``, e.g. training links; they too are no candidates of their entities.
 
     Returns:
         ``{"left_to_right": {"hits@1", "hits@5", "hits@10", "mrr", "mr"}, "right_to_left": {...}}``.
@@ -53,6 +56,7 @@ def evaluate(
         csls_k=csls_k,
         device=device,
         memory_bytes=memory_bytes,
+        known=known,
     )
     return {LEFT_TO_RIGHT: all_metrics(forward), RIGHT_TO_LEFT: all_metrics(backward)}
 
@@ -66,6 +70,7 @@ def link_ranks(
     csls_k: int = 3,
     device: str | torch.device = "auto",
     memory_bytes: int | None = None,
+    known: IntArray | None = None,
 ) -> tuple[Ranks, Ranks]:
     """The ranks of which ``evaluate`` gives the metrics, one per link and direction, in the order of ``links``."""
     if candidates not in CANDIDATES:
@@ -83,7 +88,11 @@ def link_ranks(
         _check_rows(f"{('left', 'right')[side]} rows of links", linked, len(rows))
         sides.append((linked, np.unique(linked) if candidates == "test" else np.arange(len(rows))))
     (left_rows, left_pool), (right_rows, right_pool) = sides
-    if len(np.unique(left_rows)) == len(np.unique(right_rows)) == len(links):  # one-to-one
+    pairs = known_pairs(links, known)
+    one_to_one = len(np.unique(left_rows)) == len(np.unique(right_rows)) == len(links)
+    there = other_answers(left_rows, right_rows, pairs, pool=right_pool)
+    back = other_answers(right_rows, left_rows, pairs[:, ::-1], pool=left_pool)
+    if one_to_one and len(there[0]) == len(back[0]) == 0:
         return both_directions(
             _take(lefts, np.concatenate([left_rows, np.setdiff1d(left_pool, left_rows)])),
             _take(rights, np.concatenate([right_rows, np.setdiff1d(right_pool, right_rows)])),
@@ -108,6 +117,7 @@ def link_ranks(
         normalise=False,
         device=where,
         memory_bytes=memory_bytes,
+        others=there,
     )
     backward = ranks(
         _take(right_vectors, right_places),
@@ -118,6 +128,7 @@ def link_ranks(
         normalise=False,
         device=where,
         memory_bytes=memory_bytes,
+        others=back,
     )
     return forward, backward
 

@@ -3,12 +3,19 @@
 import numpy as np
 
 from ..errors import InputError
-from ..typing import FloatArray, IntArray
+from ..typing import BoolArray, FloatArray, IntArray
 from .ranks import Ranks
 
 
 def listed_ranks(
-    rows: IntArray, cols: IntArray, scores: FloatArray, gold: IntArray, *, num_rows: int, num_candidates: int
+    rows: IntArray,
+    cols: IntArray,
+    scores: FloatArray,
+    gold: IntArray,
+    *,
+    num_rows: int,
+    num_candidates: int,
+    others: tuple[IntArray, IntArray] | None = None,
 ) -> Ranks:
     """Ranks of gold pairs if a query has scores for the candidates on its list only.
 
@@ -20,6 +27,7 @@ def listed_ranks(
         gold: (query, right candidate), int64 ``[L, 2]``.
         num_rows: number of queries, including those without a gold pair.
         num_candidates: number of candidates of each query, listed or not.
+        others: positions in ``gold`` and candidates that are no competitors there, ``[X]`` each; see ``other_answers``.
 
     Raises:
         InputError: columns of different lengths, or a row out of range.
@@ -46,13 +54,55 @@ def listed_ranks(
     ends = np.cumsum(length)[queries]
     first, last = np.searchsorted(sorted_keys, own_keys), np.searchsorted(sorted_keys, own_keys, side="right")
     better[listed], equal[listed] = ends - last, last - first - 1
+    if others is not None:
+        _leave_out(better, equal, gold, *others, keys=keys, scores=scores[order], num_candidates=num_candidates)
     return Ranks(better, equal)
+
+
+def _leave_out(
+    better: IntArray,
+    equal: IntArray,
+    gold: IntArray,
+    which: IntArray,
+    answers: IntArray,
+    *,
+    keys: IntArray,
+    scores: FloatArray,
+    num_candidates: int,
+) -> None:
+    """Take candidates that are no competitors of a gold pair out of its counts, to which this writes.
+
+    Args:
+        better, equal: counts of the gold pairs, ``[L]``.
+        gold: (query, right candidate), ``[L, 2]``.
+        which, answers: positions in ``gold``, and the candidates to leave out there, ``[X]`` each.
+        keys: ``query * num_candidates + candidate`` of each listed pair, ascending, ``[P]``.
+        scores: scores of these pairs, ``[P]``.
+        num_candidates: number of candidates of each query.
+    """
+
+    def looked_up(candidates: IntArray) -> tuple[BoolArray, FloatArray]:
+        """Whether each is on the list of its query, and its score, -inf if it is not: a tie of all not listed."""
+        wanted = gold[which, 0] * num_candidates + candidates
+        places = np.searchsorted(keys, wanted)
+        found = np.zeros(len(wanted), bool)
+        found[places < len(keys)] = keys[places[places < len(keys)]] == wanted[places < len(keys)]
+        values = np.full(len(wanted), -np.inf)
+        values[found] = scores[places[found]]
+        return found, values
+
+    (on_list, own), (other_on_list, other) = looked_up(gold[which, 1]), looked_up(answers)
+    above = (other_on_list & ~on_list) | (other_on_list & on_list & (other > own))
+    level = (other_on_list & on_list & (other == own)) | (~other_on_list & ~on_list)
+    np.subtract.at(better, which[above], 1)
+    np.subtract.at(equal, which[level], 1)
 
 
 def matching_figures(pairs: IntArray, links: IntArray) -> dict[str, float]:
     """Precision, recall and F1 of the pairs that contain an entity of the links.
 
-    Pairs of other entities cannot be checked and are not counted.
+    Pairs of other entities cannot be checked and are not counted. Recall counts links: of an entity in several links
+    each counts, so that one-to-one pairs cannot reach a recall of 1 there.
 
     Args:
         pairs: pairs found, int64 ``[M, 2]``.

@@ -9,7 +9,12 @@ from ..typing import BoolArray, FloatArray, IntArray
 
 
 def counterpart_figures(
-    found: BoolArray, right: BoolArray, present: BoolArray, weights: FloatArray | None = None
+    found: BoolArray,
+    right: BoolArray,
+    present: BoolArray,
+    weights: FloatArray | None = None,
+    *,
+    links: IntArray | None = None,
 ) -> dict[str, float]:
     """Precision, recall and F1 of the links found, and of the entities reported to have no counterpart.
 
@@ -18,6 +23,7 @@ def counterpart_figures(
         right: whether the counterpart found is the true one, bool ``[A]``.
         present: whether the entity has a counterpart, bool ``[A]``.
         weights: weight of each entity, ``[A]``, >= 0; ``None`` = equal weights.
+        links: number of counterparts of each entity that has one, ``[A]``; ``None`` = one. Recall counts links.
 
     Returns:
         ``precision``, ``recall``, ``f1`` of links and ``none_precision``, ``none_recall``, ``none_f1`` of entities
@@ -36,9 +42,10 @@ def counterpart_figures(
     if (right & ~(found & present)).any():
         raise InputError("expected right answers among those found, of entities that have a counterpart")
     left_out = ~found & ~present
-    links = _figures(*(float(weights[each].sum()) for each in (right, found, present)))
+    per_entity = weights if links is None else weights * links
+    of_links = _figures(*(float(each.sum()) for each in (weights[right], weights[found], per_entity[present])))
     none = _figures(*(float(weights[each].sum()) for each in (left_out, ~found, ~present)))
-    return links | {f"none_{name}": value for name, value in none.items()} | {"found": float(weights[found].sum())}
+    return of_links | {f"none_{name}": value for name, value in none.items()} | {"found": float(weights[found].sum())}
 
 
 def answers_to(pairs: IntArray, links: IntArray, rows: IntArray) -> tuple[BoolArray, BoolArray, BoolArray]:
@@ -46,15 +53,17 @@ def answers_to(pairs: IntArray, links: IntArray, rows: IntArray) -> tuple[BoolAr
 
     Args:
         pairs: pairs found, int64 ``[M, 2]``, each left row once.
-        links: true pairs, int64 ``[L, 2]``, each left row once; an entity in none of them counts as having no
-            counterpart.
+        links: true pairs, int64 ``[L, 2]``; each of several counterparts of an entity is right, and an entity in none
+            of them counts as having no counterpart.
         rows: left rows, int64 ``[A]``.
     """
     size = 1 + max((int(each.max()) for each in (pairs[:, 0], links[:, 0], rows) if len(each)), default=0)
-    answer, gold = np.full(size, -1), np.full(size, -2)
+    answer, present = np.full(size, -1), np.zeros(size, bool)
     answer[pairs[:, 0]] = pairs[:, 1]
-    gold[links[:, 0]] = links[:, 1]
-    return answer[rows] >= 0, answer[rows] == gold[rows], gold[rows] >= 0
+    present[links[:, 0]] = True
+    right = np.zeros(size, bool)
+    right[links[answer[links[:, 0]] == links[:, 1], 0]] = True
+    return answer[rows] >= 0, right[rows], present[rows]
 
 
 class Bin(NamedTuple):

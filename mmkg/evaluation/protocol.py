@@ -34,6 +34,9 @@ class Protocol:
             outside the training links.
         rescoring: ``sinkhorn`` if candidates were ranked by an assignment of all queries at once, which uses that each
             candidate is the answer to one query; not comparable with ranks of ``none``.
+        filtered: whether test entities have several counterparts, so that a link is ranked without the other right
+            answers to its query (filtered ranking), and recall counts links; without such entities there is nothing
+            to filter.
         seed: random seed of the run.
         directions: directions reported.
         ties: rank of equal scores; always their mean rank.
@@ -57,6 +60,7 @@ class Protocol:
     num_test_ranked: int | None = None
     valid_candidates: int | None = None
     rescoring: str = "none"
+    filtered: bool = False
     seed: int | None = None
     directions: tuple[str, ...] = (LEFT_TO_RIGHT, RIGHT_TO_LEFT)
     ties: str = "mean"
@@ -92,6 +96,8 @@ class Protocol:
             parts.insert(2, "modalities: " + ", ".join(self.modalities))
         if self.num_test_ranked is not None:
             parts.insert(0, _sampled(self.num_test_ranked, self.num_test, "test links", self.seed))
+        if self.filtered:
+            parts.insert(1, "filtered: the other right answers to a query are no candidates, recall per link")
         if self.seeds_from:
             parts.insert(
                 0, f"NO KNOWN LINKS: trained and selected on pairs derived from {' and '.join(self.seeds_from)}"

@@ -57,6 +57,7 @@ def ranks(
     normalise: bool = True,
     device: str | torch.device = "auto",
     memory_bytes: int | None = None,
+    others: tuple[IntArray, IntArray] | None = None,
 ) -> Ranks:
     """Rank the right candidate of each query among all candidates, exactly.
 
@@ -74,6 +75,8 @@ def ranks(
         normalise: rank by cosine; else by the inner product of the vectors as given.
         device: ``auto``, ``cpu`` or ``cuda``.
         memory_bytes: memory for one block of scores; ``None`` = 64 MiB, on CUDA 1 GiB.
+        others: positions of queries, ascending, and of candidates that are no competitors there, ``[X]`` each; see
+            ``other_answers``.
 
     Raises:
         InputError: NaN, infinity, widths that differ, a gold position out of range.
@@ -95,10 +98,13 @@ def ranks(
             if col_mean.shape != (len(right),):
                 raise InputError(f"expected one column mean for each of {len(right)} candidates, got {col_mean.shape}")
             means = torch.as_tensor(col_mean, dtype=torch.float32, device=where)
+    left_out = None if others is None else _LeftOut(*others)
     counts = torch.empty(2, len(left), dtype=torch.int64, device=where)
     for start, tile in score_tiles(left, right, memory_bytes=memory_bytes):
         for part in torch.split(tile, slice_rows(tile)):
             rows = slice(start, start + len(part))
+            if left_out is not None:
+                left_out.lower(part, start)
             counts[:, rows] = _row_counts(part, columns[rows], means, part.new_empty(2, *part.shape))
             start += len(part)
     numbers = counts.cpu().numpy()
@@ -195,6 +201,24 @@ def score_ranks(scores: Vectors, gold: Gold) -> Ranks:
     own = matrix.gather(1, columns[:, None])
     better, equal = (matrix > own).sum(dim=1), (matrix == own).sum(dim=1) - 1
     return Ranks(better.cpu().numpy(), equal.cpu().numpy())
+
+
+class _LeftOut:
+    """Candidates that do not count for a query: their scores are lowered to -inf.
+
+    Args:
+        rows: positions of queries, ascending, ``[X]``.
+        columns: positions of candidates, ``[X]``.
+    """
+
+    def __init__(self, rows: IntArray, columns: IntArray) -> None:
+        self.rows, self.columns = rows, columns
+
+    def lower(self, scores: Tensor, start: int) -> None:
+        """Write to a block of scores whose first row is the query ``start``."""
+        first, last = np.searchsorted(self.rows, [start, start + len(scores)])
+        rows, columns = (torch.from_numpy(each[first:last]).to(scores.device) for each in (self.rows, self.columns))
+        scores[rows - start, columns] = -torch.inf
 
 
 def _row_counts(scores: Tensor, gold: Tensor, col_mean: Tensor | None, scratch: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..typing import IntArray
+from .filtered import known_pairs, other_answers
 
 FACTORS = (0.0, 0.5, 0.7, 0.85, 1.2, 1.4, 2.0)
 LEAST_GAIN = 1e-4  # smallest gain in MRR for which a weight is changed
@@ -22,6 +23,7 @@ def choose_weights(
     *,
     start: Mapping[str, float] | None = None,
     rounds: int = ROUNDS,
+    known: IntArray | None = None,
 ) -> dict[str, float]:
     """One weight >= 0 per part, such that the weighted concatenation ranks held-out links best.
 
@@ -36,6 +38,7 @@ def choose_weights(
         pairs: held-out links as positions in these, int64 ``[L, 2]``, L >= 1.
         start: initial weights by name, at least one above 0.
         rounds: largest number of passes over all weights; a pass without a change is the last.
+        known: further true pairs as such positions, int64 ``[K, 2]``; other right answers to a query are no candidates.
 
     Returns:
         The weights, scaled so that the largest is 1.
@@ -50,9 +53,10 @@ def choose_weights(
         parts = f"{list(left)} and {list(right)}"
         raise InputError(f"expected at least one pair and the same parts, got {len(pairs)} pairs, {parts}")
     names, links = list(left), torch.from_numpy(np.ascontiguousarray(pairs))
+    true = known_pairs(pairs, known)
     directions = [
-        _Direction([left[name] for name in names], [right[name] for name in names], links),
-        _Direction([right[name] for name in names], [left[name] for name in names], links.flip(1)),
+        _Direction([left[name] for name in names], [right[name] for name in names], links, true),
+        _Direction([right[name] for name in names], [left[name] for name in names], links.flip(1), true[:, ::-1]),
     ]
 
     def score(weights: Sequence[float]) -> Tensor:
@@ -82,17 +86,21 @@ def _above_chance(gains: Tensor) -> bool:
 class _Direction:
     """Scores of the held-out links in one direction, part by part."""
 
-    def __init__(self, queries: Sequence[Tensor], candidates: Sequence[Tensor], pairs: Tensor) -> None:
+    def __init__(self, queries: Sequence[Tensor], candidates: Sequence[Tensor], pairs: Tensor, known: IntArray) -> None:
         rows = [part.index_select(0, pairs[:, 0].to(part.device)) for part in queries]
         self.scores = torch.stack([row @ part.t() for row, part in zip(rows, candidates, strict=True)])  # [M, L, n]
         self.present = torch.stack([part.any(dim=1) for part in candidates]).float()  # [M, n]
         self.gold = pairs[:, 1:].to(self.scores.device)
+        others = other_answers(pairs[:, 0].numpy(), pairs[:, 1].numpy(), known)
+        self.others = tuple(torch.from_numpy(each).to(self.scores.device) for each in others)
 
     def reciprocal_ranks(self, weights: Sequence[float]) -> Tensor:
         """Reciprocal ranks of the pairs by the cosine of the weighted concatenations, ``[L]``, ties at their mean."""
         squares = torch.tensor(weights, device=self.scores.device).square()
         scores = torch.tensordot(squares, self.scores, dims=1)
         scores /= (squares @ self.present).sqrt().clamp(min=1e-12)
+        if len(self.others[0]):
+            scores[self.others] = -torch.inf
         own = scores.gather(1, self.gold)
         ranks = 1 + (scores > own).sum(dim=1) + ((scores == own).sum(dim=1) - 1) / 2
         reciprocal: Tensor = 1 / ranks

@@ -4,10 +4,11 @@ import numpy as np
 import torch
 
 from ..compute.devices import resolve_device
-from ..errors import UsageError, nearest
+from ..errors import InputError, UsageError, nearest
 from ..search.means import csls_pair_means
 from ..search.vectors import Vectors
 from ..typing import FloatArray, IntArray
+from .filtered import known_pairs, other_answers
 from .metrics import all_metrics
 from .protocol import CANDIDATES, LEFT_TO_RIGHT, RIGHT_TO_LEFT
 from .ranks import Ranks, ranks
@@ -24,6 +25,7 @@ def evaluate_sample(
     kind: str = "auto",
     means: tuple[FloatArray, FloatArray] | None = None,
     device: str | torch.device = "auto",
+    known: IntArray | None = None,
 ) -> dict[str, dict[str, float]]:
     """``evaluate`` for some of the links; the candidates follow from all links.
 
@@ -40,12 +42,23 @@ def evaluate_sample(
         kind: index kind for the neighbourhoods, see ``build_index``.
         means: CSLS means of all left rows and all right rows, if they are known already; for candidates ``all`` only.
         device: ``auto``, ``cpu`` or ``cuda``.
+        known: further true pairs, as for ``evaluate``.
 
     Raises:
+        InputError: no link to rank, or an array of links of another shape.
         UsageError: unknown ``candidates``, index kind or device.
     """
     forward, backward = sampled_ranks(
-        left, right, links, ranked, candidates=candidates, csls_k=csls_k, kind=kind, means=means, device=device
+        left,
+        right,
+        links,
+        ranked,
+        candidates=candidates,
+        csls_k=csls_k,
+        kind=kind,
+        means=means,
+        device=device,
+        known=known,
     )
     return {LEFT_TO_RIGHT: all_metrics(forward), RIGHT_TO_LEFT: all_metrics(backward)}
 
@@ -61,11 +74,15 @@ def sampled_ranks(
     kind: str = "auto",
     means: tuple[FloatArray, FloatArray] | None = None,
     device: str | torch.device = "auto",
+    known: IntArray | None = None,
 ) -> tuple[Ranks, Ranks]:
     """The ranks of which ``evaluate_sample`` gives the metrics, one per ranked link and direction, in their order."""
     if candidates not in CANDIDATES:
         raise UsageError(f"unknown candidates {candidates!r}; {nearest(str(candidates), CANDIDATES)}")
     where = resolve_device(device)
+    pairs = known_pairs(links, ranked, known)
+    if len(ranked) == 0:
+        raise InputError("expected at least one link to rank, got none")
     pools: list[IntArray | None] = [np.unique(links[:, side]) if candidates == "test" else None for side in (0, 1)]
     lefts, rights = (
         rows if pool is None else _take(rows, pool) for rows, pool in zip((left, right), pools, strict=True)
@@ -76,10 +93,16 @@ def sampled_ranks(
     if csls_k == 0:
         left_means = right_means = None
     else:
-        known = means if means is not None and candidates == "all" else None
-        left_means, right_means = known or csls_pair_means(lefts, rights, csls_k, kind=kind, device=where)
-    forward = ranks(_take(lefts, places[0]), rights, places[1], csls_k=csls_k, col_mean=right_means, device=where)
-    backward = ranks(_take(rights, places[1]), lefts, places[0], csls_k=csls_k, col_mean=left_means, device=where)
+        given = means if means is not None and candidates == "all" else None
+        left_means, right_means = given or csls_pair_means(lefts, rights, csls_k, kind=kind, device=where)
+    there = other_answers(ranked[:, 0], ranked[:, 1], pairs, pool=pools[1])
+    back = other_answers(ranked[:, 1], ranked[:, 0], pairs[:, ::-1], pool=pools[0])
+    forward = ranks(
+        _take(lefts, places[0]), rights, places[1], csls_k=csls_k, col_mean=right_means, device=where, others=there
+    )
+    backward = ranks(
+        _take(rights, places[1]), lefts, places[0], csls_k=csls_k, col_mean=left_means, device=where, others=back
+    )
     return forward, backward
 
 

@@ -23,17 +23,18 @@ MOST_WEIGHED = 10_000  # largest number of candidates of either side when weight
 def judge_of(task: AlignmentTask, config: SearchConfig, *, seed: int, device: torch.device) -> Judge:
     """Like ``validator``, for embeddings of all entities."""
     chosen, pairs = validation(task, config, seed=seed)
+    known = known_among(task, chosen)
     lefts, rights = (torch.from_numpy(rows) for rows in chosen)
 
     def judge(left: Tensor, right: Tensor) -> float:
         rows = left.index_select(0, lefts.to(left.device)), right.index_select(0, rights.to(right.device))
-        return _valid_mrr(*rows, pairs, device)
+        return _valid_mrr(*rows, pairs, known, device)
 
     return judge
 
 
-def _valid_mrr(left: Tensor, right: Tensor, pairs: IntArray, device: torch.device) -> float:
-    metrics = evaluate_sample(left, right, pairs, pairs, candidates="all", csls_k=0, device=device)
+def _valid_mrr(left: Tensor, right: Tensor, pairs: IntArray, known: IntArray, device: torch.device) -> float:
+    metrics = evaluate_sample(left, right, pairs, pairs, candidates="all", csls_k=0, device=device, known=known)
     return (metrics["left_to_right"]["mrr"] + metrics["right_to_left"]["mrr"]) / 2
 
 
@@ -47,11 +48,12 @@ def validator(
     only its entities are embedded.
     """
     chosen, pairs = validation(task, config or SearchConfig(), seed=seed)
+    known = known_among(task, chosen)
     rows = torch.from_numpy(np.concatenate([chosen[0], chosen[1] + inputs.num_left]))
 
     def validate(model: AlignmentModel) -> float:
         left, right = model.embed(inputs, rows=rows).split([len(chosen[0]), len(chosen[1])])
-        return _valid_mrr(left, right, pairs, next(model.parameters()).device)
+        return _valid_mrr(left, right, pairs, known, next(model.parameters()).device)
 
     return validate
 
@@ -70,6 +72,16 @@ def validation(task: AlignmentTask, config: SearchConfig, *, seed: int) -> tuple
             free[others[: max(0, most - int(free.sum()))]] = True
         chosen.append(np.flatnonzero(free))
     return chosen, np.stack([np.searchsorted(chosen[side], links[:, side]) for side in (0, 1)], axis=1)
+
+
+def known_among(task: AlignmentTask, chosen: list[IntArray]) -> IntArray:
+    """The validation links between candidates, ranked or not, as positions in the rows ``chosen`` of either side.
+
+    An entity with several counterparts is ranked with each of them, and the others are no competitors.
+    """
+    links = task.links.valid
+    inside = np.isin(links[:, 0], chosen[0]) & np.isin(links[:, 1], chosen[1])
+    return np.stack([np.searchsorted(chosen[side], links[inside, side]) for side in (0, 1)], axis=1)
 
 
 def free_entities(task: AlignmentTask) -> list[BoolArray]:
@@ -109,4 +121,4 @@ def weights_of(
         {name: part.index_select(0, torch.from_numpy(rows)) for name, part in side.items()}
         for side, rows in zip((left, right), chosen, strict=True)
     )
-    return choose_weights(lefts, rights, pairs, start=start)
+    return choose_weights(lefts, rights, pairs, start=start, known=known_among(task, chosen))

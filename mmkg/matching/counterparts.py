@@ -100,15 +100,17 @@ def hold_out(links: IntArray, nearest: Nearest, *, csls_k: int = 0, means: Means
     candidates.
 
     Args:
-        links: held-out links, int64 ``[L, 2]``.
+        links: held-out links, int64 ``[L, 2]``. A left entity in several of them is queried once; each of its
+            counterparts is right, and all are removed.
         nearest: returns the k best candidates of some entities of a side.
         csls_k: neighbourhood size of CSLS, 0 = scores are cosines.
         means: CSLS means of all left and right entities, if ``csls_k`` > 0.
     """
-    rows, gold = links[:, 0], links[:, 1]
-    found = nearest(rows, LISTED, "left")
+    rows = links[np.sort(np.unique(links[:, 0], return_index=True)[1]), 0]
+    most = int(np.bincount(links[:, 0]).max(initial=1))
+    found = nearest(rows, LISTED + most - 1, "left")
     ids, scores = found.ids, found.scores
-    is_gold = ids == gold[:, None]
+    is_gold = _are_links(rows, ids, links)
     others = np.where(is_gold | ~found.present, -np.inf, scores).astype(np.float32)
     if csls_k and means is not None:
         cosines = np.where(found.present, (scores + means[0][rows, None] + means[1][ids]) / 2, np.nan)
@@ -124,8 +126,15 @@ def hold_out(links: IntArray, nearest: Nearest, *, csls_k: int = 0, means: Means
     ]
     present = np.repeat([True, False], [len(rows), int(others_exist.sum())])
     right = np.zeros(len(present), bool)
-    right[: len(rows)] = found.ids[:, 0] == gold
+    right[: len(rows)] = is_gold[:, 0]
     return HeldOut(np.concatenate(margins), right, present)
+
+
+def _are_links(rows: IntArray, ids: IntArray, links: IntArray) -> BoolArray:
+    """Whether (row, id) is a link, bool ``[Q, K]``."""
+    size = int(max(ids.max(initial=0), links[:, 1].max(initial=0))) + 1
+    found: BoolArray = np.isin(rows[:, None] * size + ids, links[:, 0] * size + links[:, 1]) & (ids >= 0)
+    return found
 
 
 def best_margins(rows: IntArray, answers: Neighbors, nearest: Nearest) -> FloatArray:

@@ -145,8 +145,9 @@ class Confidences:
         known = counterpart_figures(found, sample.right & found, sample.present, weights)
         rows = self._unseen()
         answers = answers_to(self.sure(matching, least).pairs, test, rows)
+        several = np.bincount(test[:, 0], minlength=int(rows.max()) + 1)[rows]
         about = matching if matching.confidence is None else matching.keep(np.isin(matching.left, rows))
-        graph: dict[str, Any] = counterpart_figures(*answers) | {"linked": float(answers[2].mean())}
+        graph: dict[str, Any] = counterpart_figures(*answers, links=several) | {"linked": float(answers[2].mean())}
         if about.confidence is not None:
             graph |= _reliability(about.confidence, answers_to(about.pairs, test, about.left)[1], None)
         return {

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..config.search import SearchConfig
 from ..data.split import sample_links
-from ..evaluation import all_metrics, evaluate, evaluate_sample, listed_ranks
+from ..evaluation import all_metrics, evaluate, evaluate_sample, known_pairs, listed_ranks, other_answers
 from ..evaluation.protocol import LEFT_TO_RIGHT, RIGHT_TO_LEFT
 from ..matching.sinkhorn import transported_pairs
 from ..typing import IntArray
@@ -23,11 +23,14 @@ class Judge:
         searcher: search of the run's embeddings; its CSLS means are used where they fit.
         search: settings of the run.
         seed: random seed of the run.
+        known: all known links of the run, int64 ``[K, 2]``: a link is ranked without the other right answers to its
+            query.
     """
 
     searcher: EmbeddingSearch
     search: SearchConfig
     seed: int
+    known: IntArray
 
     def ranks(self, links: IntArray, *, candidates: str, csls_k: int, device: str = "auto") -> Metrics:
         """Hits@k, MRR and MR in both directions. Empty without links.
@@ -46,9 +49,17 @@ class Judge:
         queries = sample_links(links, self.search.ranked(len(links)), seed=self.seed, label="ranked test links")
         means = self.searcher.means() if candidates == "all" and csls_k and csls_k == self.searcher.csls_k else None
         if len(queries) == len(links) and means is None:
-            return evaluate(left, right, links, candidates=candidates, csls_k=csls_k, device=device)
+            return evaluate(left, right, links, candidates=candidates, csls_k=csls_k, device=device, known=self.known)
         return evaluate_sample(
-            left, right, links, queries, candidates=candidates, csls_k=csls_k, means=means, device=device
+            left,
+            right,
+            links,
+            queries,
+            candidates=candidates,
+            csls_k=csls_k,
+            means=means,
+            device=device,
+            known=self.known,
         )
 
     def assignment_ranks(self, links: IntArray, *, candidates: str, device: str = "auto") -> Metrics:
@@ -78,6 +89,10 @@ class Judge:
             csls_k=self.searcher.csls_k,
             device=device,
         )
-        right = listed_ranks(rows, cols, weights, gold, num_rows=len(pools[0]), num_candidates=len(pools[1]))
-        left = listed_ranks(cols, rows, weights, gold[:, ::-1], num_rows=len(pools[1]), num_candidates=len(pools[0]))
+        pairs = known_pairs(links, self.known)
+        there = other_answers(links[:, 0], links[:, 1], pairs, pool=pools[1])
+        back = other_answers(links[:, 1], links[:, 0], pairs[:, ::-1], pool=pools[0])
+        sizes = len(pools[0]), len(pools[1])
+        right = listed_ranks(rows, cols, weights, gold, num_rows=sizes[0], num_candidates=sizes[1], others=there)
+        left = listed_ranks(cols, rows, weights, gold[:, ::-1], num_rows=sizes[1], num_candidates=sizes[0], others=back)
         return {LEFT_TO_RIGHT: all_metrics(right), RIGHT_TO_LEFT: all_metrics(left)}

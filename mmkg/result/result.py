@@ -14,7 +14,7 @@ from ..data.entities import EntityTable
 from ..data.features.registry import use_names
 from ..data.task import AlignmentTask, LinkSplit
 from ..errors import UsageError, nearest
-from ..evaluation import Protocol, matching_figures
+from ..evaluation import Protocol, known_pairs, matching_figures, several_answers
 from ..matching import MATCHERS, Counterparts, Matching
 from ..report import Link, RunRecord, links_of, render_report
 from ..search import Index, Neighbors
@@ -248,7 +248,7 @@ class AlignmentResult:
     @property
     def judge(self) -> Judge:
         """Ranks links with the settings of the run."""
-        return Judge(self.searcher, self.experiment.search, self.experiment.seed)
+        return Judge(self.searcher, self.experiment.search, self.experiment.seed, self.links.all())
 
     def evaluate(
         self,
@@ -260,7 +260,8 @@ class AlignmentResult:
     ) -> Metrics:
         """Metrics on the test links (or others), by the run's protocol where nothing else is given.
 
-        Of more links than ``search.test_queries`` a sample is ranked, among the candidates of all.
+        Of more links than ``search.test_queries`` a sample is ranked, among the candidates of all. If an entity has
+        several counterparts, each of its links is ranked without the others (filtered ranking).
         """
         return self.judge.ranks(
             self.links.test if links is None else links,
@@ -312,6 +313,7 @@ class AlignmentResult:
             csls_k=self.protocol.csls_k if csls_k is None else csls_k,
             num_test_ranked=ranked if ranked < len(self.links.test) else None,
             rescoring=rescoring,
+            filtered=several_answers(known_pairs(self.links.test)),
         )
         return replace(self, metrics=metrics, protocol=protocol)
 

@@ -56,7 +56,10 @@ def test_an_entity_may_stand_in_several_links():
     links = np.concatenate([links, [[links[0, 0], links[1, 1]]]])
     there, _ = sampled_ranks(left, right, links, links[[0, 30]], csls_k=0)
     pool = sorted(set(links[:, 1].tolist()))
-    assert there.mean.tolist() == naive_ranks(left, right, links[[0, 30]], None, pool, 0)
+    for row, own, other in ((0, 0, 1), (1, 1, 0)):  # each is ranked as if the other were no candidate
+        candidates = [each for each in pool if each != links[other, 1]]
+        expected = naive_ranks(left, right, np.array([[links[0, 0], links[own, 1]]]), None, candidates, 0)
+        assert there.mean[row] == expected[0]
 
 
 def test_unknown_candidates_are_refused():
