@@ -13,6 +13,8 @@ from .errors import InputError, UsageError
 
 MANIFEST = "manifest.json"
 
+MAX_BYTES = 1 << 34  # default of the setting data.max_bytes: largest size of a file after decompression
+
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:

@@ -26,7 +26,7 @@ from .sources.emoji import EMOJI_PAIRS, read_emoji
 # settings of DataConfig that have an effect on every source; the others depend on the source
 SPLIT = ("train_ratio", "valid_ratio", "split_seed", "candidates", "on_error")
 IMAGES = ("images", "image_encoder", "image_cache")
-SHARED = (*SPLIT, *IMAGES, "seeds_from", "pivot_share")
+SHARED = (*SPLIT, *IMAGES, "seeds_from", "pivot_share", "max_bytes")
 ANY_FILES = ("format", "one_to_one")  # settings that have an effect on all files
 
 
@@ -106,7 +106,7 @@ def load(
         candidates=config.candidates,
         on_error=config.on_error,
     )
-    task = make_task(found.read(Faults(config.on_error), seed, **settings), split)
+    task = make_task(found.read(Faults(config.on_error, max_bytes=config.max_bytes), seed, **settings), split)
     if not images or _by_id(images):
         return task
     return with_images(

@@ -27,10 +27,10 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "data.task": ("data.kg",),
     "data.split": ("data.task",),
     "data.entities": ("data.kg",),
-    "data.merge": ("data.kg",),
     "data.tensors": ("data.kg",),
     # files
     "data.parsing": GRAPHS,
+    "data.merge": ("data.kg", "data.parsing"),
     "data.arrays": (*GRAPHS, "data.parsing"),
     "data.links": (*GRAPHS, "data.parsing"),
     "data.formats": (*GRAPHS, "data.parsing", "data.arrays", "data.links", "data.merge"),

@@ -188,11 +188,15 @@ def merge(
     method: Method = None,
     threshold: LeastConfidence = None,
     min_precision: LeastPrecision = None,
+    apart: Annotated[
+        bool, typer.Option("--apart", help="Keep entities with the same IRI apart unless they are aligned.")
+    ] = False,
     options: RunOptions,
 ) -> None:
     """Merge both graphs of a run; aligned entities become one.
 
-    Known links count as aligned. PAIR and RIGHT are the pair that the run was trained on.
+    Known links count as aligned. Entities with the same absolute IRI become one, too. PAIR and RIGHT are the pair that
+    the run was trained on.
     """
     from ..data.formats.merged import write_merged
     from ..data.merge import merge_graphs
@@ -205,7 +209,7 @@ def merge(
     task = load(place, data, seed=experiment.seed, device=options.device)
     threshold = result.threshold(min_precision) if threshold is None else threshold
     matching = result.believed(result.match(method, device=options.device), threshold)
-    merged = merge_graphs(task.left, task.right, result.aligned_pairs(task, matching))
+    merged = merge_graphs(task.left, task.right, result.aligned_pairs(task, matching), apart=apart)
     write_merged(merged, out)
     counts = {
         "entities": merged.graph.num_entities,

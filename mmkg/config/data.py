@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from ..files import MAX_BYTES
 from ..settings import configuration
 
 
@@ -21,6 +22,7 @@ class DataConfig:
         split_seed: random seed of the split; by default the seed of the experiment.
         candidates: right entities a test entity is ranked among: ``test`` (those of the test links) or ``all``.
         on_error: ``raise`` at the first bad line of a file, or ``skip`` and count.
+        max_bytes: largest size of a compressed file after decompression, in bytes.
         one_to_one: files: whether each entity has at most one counterpart.
         names: DBP15K: file of entity names in another place.
         images: one source for both graphs, or one for the left and one for the right: a folder or table of pictures,
@@ -51,6 +53,7 @@ class DataConfig:
     split_seed: Annotated[int, Field(ge=0, lt=2**32)] | None = None
     candidates: Literal["test", "all"] = "test"
     on_error: Literal["raise", "skip"] = "raise"
+    max_bytes: Annotated[int, Field(gt=0)] = MAX_BYTES
     one_to_one: bool = True
     names: str | None = None
     images: str | tuple[str, ...] | None = None

@@ -8,9 +8,11 @@ import numpy as np
 from ..errors import InputError
 from ..typing import IntArray
 from .kg import AttributeTriples, ImageTable, KnowledgeGraph
+from .parsing.iris import is_iri
 
 SIDES = ("left", "right")
-APART = ".right"  # suffix of a right label that equals the label of a left entity it is not aligned with
+APART = ".right"  # suffix of a right label that equals the label of a left entity it is kept apart from
+_LOCAL = "file:"  # IRIs of files name other things on other machines
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,8 @@ class MergedGraph:
     Args:
         graph: left entities in their rows, then the right entities that are not aligned; left statements, then right.
         parts: the statements, names and pictures of the left and of the right graph alone, with the rows of ``graph``.
-        same: pairs (label in ``graph``, former label) of the right entities whose label changed.
+        same: pairs (label in ``graph``, former label) of the right entities that have the label of their left entity.
+            A former label that another entity of ``graph`` has is left out: the two are not the same.
         origin: per entity 1 = left, 2 = right, 3 = both, int64 ``[n]``.
         apart: labels of right entities that were renamed because another entity on the left has the same label.
     """
@@ -32,18 +35,23 @@ class MergedGraph:
     apart: Sequence[str]
 
 
-def merge_graphs(left: KnowledgeGraph, right: KnowledgeGraph, pairs: IntArray) -> MergedGraph:
+def merge_graphs(left: KnowledgeGraph, right: KnowledgeGraph, pairs: IntArray, *, apart: bool = False) -> MergedGraph:
     """Merge two graphs into one.
 
     An aligned entity has the label of its left side, and name, picture and image of its left side or, without these, of
     its right side. ``parts`` keeps the names and pictures of both sides, but no images. Relations and attributes with
-    equal labels are merged. If a right entity has the label of a left entity it is not aligned with, its label gets the
-    suffix ``.right``, so that the two stay apart.
+    equal labels are merged.
+
+    An absolute IRI names one thing everywhere: an entity of both graphs that is in no pair becomes one entity. Plain
+    labels, blank nodes and IRIs of files are local to their graph. A right entity stays apart from the left entity of
+    the same label if that label is local, if one of the two is aligned with another entity, or with ``apart``. Its
+    label then gets the suffix ``.right``, and nothing calls the two the same.
 
     Args:
         left: the left graph.
         right: the right graph.
         pairs: aligned rows, int64 ``[M, 2]``, one to one.
+        apart: whether entities with the same absolute IRI stay apart unless they are aligned.
 
     Raises:
         InputError: a row is out of range or in two pairs.
@@ -57,10 +65,12 @@ def merge_graphs(left: KnowledgeGraph, right: KnowledgeGraph, pairs: IntArray) -
     n = left.num_entities
     rows = np.full(right.num_entities, -1, np.int64)
     rows[pairs[:, 1]] = pairs[:, 0]
+    if not apart:
+        _unify(left.entities, right.entities, rows)
     alone = np.flatnonzero(rows < 0)
     rows[alone] = np.arange(n, n + len(alone))
     taken = {*left.entities, *(right.entities[row] for row in alone.tolist())}
-    labels, apart = list(left.entities), []
+    labels, renamed = list(left.entities), []
     known = set(left.entities)
     for row in alone.tolist():
         label = right.entities[row]
@@ -68,10 +78,11 @@ def merge_graphs(left: KnowledgeGraph, right: KnowledgeGraph, pairs: IntArray) -
             while label in taken:
                 label += APART
             taken.add(label)
-            apart.append(right.entities[row])
+            renamed.append(right.entities[row])
         labels.append(label)
+    known = set(labels)
     same = [
-        (labels[new], label) for new, label in zip(rows.tolist(), right.entities, strict=True) if labels[new] != label
+        (labels[new], label) for new, label in zip(rows.tolist(), right.entities, strict=True) if label not in known
     ]
     origin = np.ones(len(labels), np.int64)
     origin[rows] += 2
@@ -108,7 +119,18 @@ def merge_graphs(left: KnowledgeGraph, right: KnowledgeGraph, pairs: IntArray) -
         pictures=_first_of(first.pictures, second.pictures),
         images=_images(left.images, right.images, rows),
     )
-    return MergedGraph(whole, (first, second), same, origin, apart)
+    return MergedGraph(whole, (first, second), same, origin, renamed)
+
+
+def _unify(left: Sequence[str], right: Sequence[str], rows: IntArray) -> None:
+    """Give right entities without a pair the row of the left entity with the same absolute IRI, if it has no pair."""
+    free = {label: row for row, label in enumerate(left)}
+    for row in rows[rows >= 0].tolist():
+        free.pop(left[row], None)
+    for row in np.flatnonzero(rows < 0).tolist():
+        label = right[row]
+        if label in free and is_iri(label) and not label.lower().startswith(_LOCAL):
+            rows[row] = free[label]
 
 
 def _moved(column: Sequence[str | None] | None, rows: IntArray, size: int) -> tuple[str | None, ...] | None:

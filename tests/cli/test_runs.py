@@ -191,7 +191,7 @@ def test_the_example_of_merge_runs_on_the_pair_of_a_run(run, aligned, pair, tmp_
     )
     read = mmkg.read_graph(tmp_path / "merged.nq")
     assert read.num_entities == 180 - unified
-    assert len(read.triples) == len(task.left.triples) + len(task.right.triples)
+    assert len(read.triples) <= len(task.left.triples) + len(task.right.triples)  # a statement of both counts once
     done = run("merge", aligned.folder, pair, "--out", "m.graphml", "--json")
     assert done.err == "" and json.loads(done.out)["unified"] == unified
     assert len(networkx.read_graphml(tmp_path / "m.graphml")) == 180 - unified

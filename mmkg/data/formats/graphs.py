@@ -12,7 +12,7 @@ from ..kg import KnowledgeGraph
 from ..parsing.columns import Faults, OnError, stem
 from ..parsing.delimited import CSV_SUFFIXES, TSV_SUFFIXES
 from ..parsing.parquet import SUFFIXES as PARQUET_SUFFIXES
-from ..parsing.statements import SUFFIXES as RDF_SUFFIXES
+from ..parsing.rdf_syntax import SUFFIXES as RDF_SUFFIXES
 from .delimited import read_delimited, write_delimited
 from .parquet import read_parquet, write_parquet
 from .rdf import read_rdf, write_ntriples

@@ -1,4 +1,4 @@
-"""Reader of RDF (N-Triples, N-Quads, Turtle, TriG and RDF/XML, plain or compressed), writer of N-Triples."""
+"""Reader of RDF (N-Triples, N-Quads, Turtle, TriG, N3, RDF/XML and JSON-LD), writer of N-Triples."""
 
 from collections.abc import Iterator, Sequence
 from itertools import chain, compress
@@ -13,8 +13,9 @@ from ..kg import KnowledgeGraph
 from ..parsing.builder import GraphBuilder
 from ..parsing.columns import Faults, OnError, stem
 from ..parsing.iris import is_iri, oxigraph
-from ..parsing.statements import SUFFIXES as RDF_SUFFIXES
-from ..parsing.statements import Statements, read_statements
+from ..parsing.rdf_statements import Statements
+from ..parsing.rdf_syntax import SUFFIXES as RDF_SUFFIXES
+from ..parsing.statements import read_statements
 from ..parsing.terms import RDF, SAME_AS, escape, label_of, literal_text, term_of, type_of
 from .registry import GraphData
 
@@ -51,9 +52,9 @@ def read_rdf(
     attribute values: the text in ``values`` (``None`` if it is empty), datatype or language in ``types``. Exceptions:
 
     - ``rdfs:label``, ``skos:prefLabel``, ``foaf:name`` and ``schema:name`` give one name for each entity. A name in
-      the first of ``languages`` is preferred, then one in the second, and so on, then one without a language, then any
-      other. Among names of equal rank the order of these predicates decides, then the order in the file. All other
-      names are counted and left out.
+      the first of ``languages`` is preferred, then one in a regional variant of it (``@en-GB`` for ``en``), then one in
+      the second, and so on, then one without a language, then any other. Among names of equal rank the order of these
+      predicates decides, then the order in the file. All other names are counted and left out.
     - ``foaf:depiction``, ``foaf:img``, ``schema:image``, ``dbo:thumbnail`` and Wikidata's P18 give ``pictures``; the
       first one of each entity is used.
     - ``owl:sameAs`` gives pairs of labels, no triples.
@@ -63,11 +64,18 @@ def read_rdf(
     see ``write_ntriples``. Blank nodes keep their label in N-Triples and N-Quads and are numbered in other formats;
     blank nodes of different files are different entities. Graph names are ignored.
 
+    A repeated statement counts once, also one that is in several files or named graphs. Left out and counted are
+    RDF-star triples with the statements about them, and formulas of N3. Relative IRIs are resolved against the base
+    that the file declares, else against ``file:///`` and the name of the file. RDF/XML may have any encoding that it
+    declares. Entities of a DTD must be short plain text, such as namespaces.
+
     Args:
         source: a file, a folder of such files, or several files; ``.nt``, ``.nq``, ``.ttl``, ``.trig``, ``.rdf``,
-            ``.owl``, ``.xml``, each also ``.gz`` or ``.bz2``.
+            ``.owl``, ``.xml``, ``.n3``, ``.jsonld``, each also ``.gz`` or ``.bz2``. Files in ``.ttl``, ``.rdf``,
+            ``.owl`` and ``.xml`` are recognised by their content.
         languages: languages of names, by preference.
-        on_error: ``skip`` leaves out bad lines of N-Triples and N-Quads, and statements with an unexpected object.
+        on_error: ``skip`` leaves out bad lines of N-Triples and N-Quads, bad statements of Turtle, TriG and N3,
+            statements of RDF/XML with a bad IRI, and statements with an unexpected object.
         faults: policy for bad lines, in place of ``on_error``; filled with notes.
 
     Raises:
@@ -189,6 +197,7 @@ class _Reader:
         """The graph of all statements taken so far."""
         builder = self.builder
         graph = builder.build(
+            once=True,
             entities=map(label_of, builder.entities),
             relations=map(label_of, builder.relations),
             attributes=map(label_of, builder.attributes),
@@ -243,13 +252,19 @@ class _Reader:
                     _ = numbers[rows.objects[place]]
 
     def _name(self, entity: int, text: str, language: str, predicate: int, path: Path) -> None:
-        size = len(self._languages)
-        place = self._languages.get(language.lower(), size + 1) if language else size
-        if language and place > size:
-            place = self._languages.get(language.lower().partition("-")[0], place)
-        rank = place * len(NAMES) + predicate
+        rank = self._place(language.lower()) * len(NAMES) + predicate
         if entity in self._rank:
             self.builder.faults.count(f"{path.name}: more names of one entity", 1)
-        if rank < self._rank.get(entity, size * len(NAMES) * 9 + 99):
+        if rank < self._rank.get(entity, rank + 1):
             self._rank[entity] = rank
             self.builder.names[entity] = text
+
+    def _place(self, language: str) -> int:
+        """Place of a language in the order of preference; a regional variant comes after the language itself."""
+        last = 2 * len(self._languages)
+        if not language:
+            return last
+        if language in self._languages:
+            return 2 * self._languages[language]
+        main = self._languages.get(language.partition("-")[0])
+        return last + 1 if main is None else 2 * main + 1

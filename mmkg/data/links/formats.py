@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...errors import UsageError, nearest
+from ...errors import InputError, UsageError, nearest
 from ...files import write_lines
 from ..parsing.columns import Faults, OnError, stem
-from ..parsing.statements import SUFFIXES as RDF_SUFFIXES
+from ..parsing.rdf_syntax import SUFFIXES as RDF_SUFFIXES
 from .checked import LabelLinks
 from .delimited import csv_lines, read_delimited_links, tsv_lines
 from .export import Export
@@ -93,16 +93,25 @@ def read_links(path: str | Path, *, on_error: OnError = "raise", faults: Faults 
     """Read links between labels.
 
     Args:
-        path: an OAEI alignment or ``owl:sameAs`` (``.rdf``, ``.xml``, ``.owl``, ``.nt``, ``.ttl``, ...); SSSOM
-            (``.sssom.tsv``); JSON Lines (``.jsonl``); columns left and right in ``.csv`` and ``.parquet``, and,
-            separated by tabs, in a file of any other name.
+        path: an OAEI alignment, or RDF with ``owl:sameAs``, ``skos:exactMatch``, ``owl:equivalentClass`` or
+            ``owl:equivalentProperty`` (``.rdf``, ``.xml``, ``.owl``, ``.nt``, ``.ttl``, ...); SSSOM (``.sssom.tsv``);
+            JSON Lines (``.jsonl``); columns left and right in ``.csv`` and ``.parquet``, and, separated by tabs, in a
+            file of any other name.
         on_error: ``raise`` at the first bad line, or ``skip`` bad lines.
         faults: policy for bad lines, in place of ``on_error``.
 
     Raises:
-        InputError: the file is missing or breaks its format.
+        InputError: the file is missing, breaks its format, or holds something, but no link.
     """
-    return link_format_of(path).read(Path(path), faults or Faults(on_error))
+    path, faults = Path(path), faults or Faults(on_error)
+    found = link_format_of(path).read(path, faults)
+    start = f"{path.name}: "
+    seen = [
+        f"{text.removeprefix(start)}: {number:,}" for text, number in faults.notes.items() if text.startswith(start)
+    ]
+    if seen and not len(found.left):
+        raise InputError(f"expected at least one link, got none; found {'; '.join(seen)}"[:350], path)
+    return found
 
 
 def write_links(path: str | Path, export: Export, form: str) -> int:

@@ -132,7 +132,7 @@ class _Handler:
         self.inside = ""
 
     def run(self) -> Alignment:
-        with ByteStream(self.path) as stream:
+        with ByteStream(self.path, self.faults.max_bytes) as stream:
             try:
                 while block := stream.read(_BLOCK):
                     self.parser.Parse(block, False)

@@ -138,8 +138,14 @@ class GraphBuilder:
         relations: Iterable[str] | None = None,
         attributes: Iterable[str] | None = None,
         images: ImageTable | None = None,
+        once: bool = False,
     ) -> KnowledgeGraph:
         """The graph; pass labels if they differ from the numbered strings.
+
+        Args:
+            entities, relations, attributes: labels.
+            images: image features.
+            once: whether repeated triples and facts are left out; else they are kept. Either way they are counted.
 
         Raises:
             InputError: the graph has no entities.
@@ -150,7 +156,15 @@ class GraphBuilder:
         triples = _stacked(self._triples, 3)
         self._triples.clear()
         facts = _stacked(self._facts, 2)
-        self.faults.count(f"{self.path.name}: repeated triples", repeated_triples(triples, size, len(self.relations)))
+        repeated = repeated_triples(triples, size, len(self.relations))
+        if once:
+            triples = triples[_first_of_each(triples)] if repeated else triples
+            number = len(facts)
+            facts = self._facts_once(facts)
+            what, repeated = "repeated statements, counted once", repeated + number - len(facts)
+        else:
+            what = "repeated triples"
+        self.faults.count(f"{self.path.name}: {what}", repeated)
         names = None if not self.names else tuple(self.names.get(row) for row in range(size))
         pictures = None if not self.pictures else tuple(self.pictures.get(row) for row in range(size))
         return KnowledgeGraph(
@@ -168,6 +182,25 @@ class GraphBuilder:
             images,
             pictures=pictures,
         )
+
+    def _facts_once(self, facts: IntArray) -> IntArray:
+        """The facts without repetitions; values and types are changed alike."""
+        texts = zip(self._values, self._types, strict=True)
+        hashes = np.fromiter(map(hash, texts), np.int64, len(facts))
+        keys = np.column_stack([facts, hashes])
+        again = np.ones(len(facts), bool)
+        again[_first_of_each(keys)] = False
+        if not again.any():
+            return facts
+        alike = np.isin(hashes, hashes[again])  # equal hashes need not mean equal texts
+        seen: set[tuple[int, int, str | None, str | None]] = set()
+        kept = np.ones(len(facts), bool)
+        for place in np.flatnonzero(alike).tolist():
+            key = (int(facts[place, 0]), int(facts[place, 1]), self._values[place], self._types[place])
+            kept[place] = key not in seen
+            seen.add(key)
+        self._values, self._types = list(compress(self._values, kept)), list(compress(self._types, kept))
+        return facts[kept]
 
     def _rows(self, terms: Sequence[str] | IntArray) -> tuple[IntArray, Sequence[str]]:
         """Numbers of entities, and their labels unless they are numbers already."""
@@ -192,6 +225,18 @@ def repeated_triples(triples: IntArray, num_entities: int, num_relations: int) -
         return len(triples) - len(np.unique(triples, axis=0))
     key = np.sort((triples[:, 1] * num_entities + triples[:, 0]) * num_entities + triples[:, 2])
     return int((key[1:] == key[:-1]).sum())
+
+
+def _first_of_each(rows: IntArray) -> IntArray:
+    """Positions of the rows without repetitions, ascending; the first of equal rows is kept."""
+    if not len(rows):
+        return np.empty(0, np.int64)
+    order = np.lexsort(rows.T)
+    ordered = rows[order]
+    new = np.ones(len(rows), bool)
+    new[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
+    found: IntArray = np.sort(order[new])  # the sort is stable, so that the first of equal rows comes first
+    return found
 
 
 def _picked(items: Sequence[T], good: np.ndarray) -> Sequence[T]:

@@ -15,6 +15,7 @@ from typing import IO, Literal, NamedTuple, cast
 import numpy as np
 
 from ...errors import InputError, UsageError
+from ...files import MAX_BYTES
 from ...typing import IntArray
 
 OnError = Literal["raise", "skip"]
@@ -33,6 +34,7 @@ class Faults:
     Args:
         on_error: ``raise`` or ``skip``.
         notes: counts by text, e.g. ``{"triples_1: skipped lines": 3}``; filled while reading.
+        max_bytes: largest size of a compressed file after decompression.
 
     Raises:
         UsageError: ``on_error`` is neither.
@@ -40,6 +42,7 @@ class Faults:
 
     on_error: OnError = "raise"
     notes: dict[str, int] = field(default_factory=dict)
+    max_bytes: int = MAX_BYTES
 
     def __post_init__(self) -> None:
         if self.on_error not in ("raise", "skip"):
@@ -164,12 +167,18 @@ def stem(path: str | Path) -> Path:
 class ByteStream:
     """The bytes of a file, plain or compressed, without a byte order mark.
 
+    Args:
+        path: the file; ``.gz`` and ``.bz2`` are decompressed.
+        max_bytes: largest size of a compressed file after decompression.
+
     Raises:
-        InputError: the file is missing, cannot be read, or its compression is damaged.
+        InputError: the file is missing, cannot be read, its compression is damaged, or it is too large.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, max_bytes: int = MAX_BYTES) -> None:
         self.path = path
+        self._left = max_bytes if path.suffix.lower() in COMPRESSED else None
+        self._max_bytes = max_bytes
         opened = {".gz": gzip.open, ".bz2": bz2.open}.get(path.suffix.lower(), open)
         try:
             self.file = cast(IO[bytes], opened(path, "rb"))  # type: ignore[operator]
@@ -194,8 +203,33 @@ class ByteStream:
     def read(self, size: int = -1) -> bytes:
         """The next bytes, at most ``size`` of them; none at the end."""
         ahead, self._ahead = self._ahead, b""
+        if 0 <= size < len(ahead):
+            ahead, self._ahead = ahead[:size], ahead[size:]
+        wanted = size if size < 0 else size - len(ahead)
+        if self._left is not None and not 0 <= wanted <= self._left:
+            wanted = self._left + 1
+        return ahead + self._counted(self._read(wanted))
+
+    def peek(self, size: int) -> bytes:
+        """The next bytes, at least ``size`` of them unless the file ends before; they are read again."""
+        while len(self._ahead) < size and (block := self._counted(self._read(size - len(self._ahead)))):
+            self._ahead += block
+        return self._ahead
+
+    def _counted(self, block: bytes) -> bytes:
+        if self._left is not None:
+            self._left -= len(block)
+            if self._left < 0:
+                raise InputError(
+                    f"expected at most {self._max_bytes:,} bytes after decompression, got more; decompress the file "
+                    "yourself, or raise data.max_bytes",
+                    self.path,
+                )
+        return block
+
+    def _read(self, size: int) -> bytes:
         try:
-            return ahead + self.file.read(size if size < 0 else max(0, size - len(ahead)))
+            return self.file.read(size)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise InputError(f"cannot be decompressed: {_first_lower(str(error))}", self.path) from None
         except OSError as error:
@@ -205,13 +239,13 @@ class ByteStream:
 
     def skip_line(self) -> None:
         """Read past the end of the current line without keeping it."""
-        while (part := self.file.readline(_BLOCK)) and not part.endswith(b"\n"):
+        while (part := self._counted(self.file.readline(_BLOCK))) and not part.endswith(b"\n"):
             pass
 
 
 def read_blocks(path: Path, faults: Faults) -> Iterator[tuple[int, bytes]]:
     """Whole lines, about 1 MiB at a time: the number of the first line, and the bytes with LF line ends."""
-    with ByteStream(path) as file:
+    with ByteStream(path, faults.max_bytes) as file:
         rest, line, last = file.read(_BLOCK), 1, False
         while rest or not last:
             cut = rest.rfind(b"\n") + 1

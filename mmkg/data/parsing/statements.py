@@ -1,54 +1,19 @@
 """Statements of an RDF file by columns: N-Triples of plain links are split, everything else is parsed by pyoxigraph."""
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import compress, islice
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
 
 from ...errors import InputError
-from ...typing import IntArray
 from .builder import Numbers
-from .columns import MAX_LINE, ByteStream, Faults, even_lines, read_blocks, stem
+from .columns import MAX_LINE, Faults, even_lines, read_blocks
 from .iris import oxigraph
+from .rdf_parser import RdfParser, parse_file, parser_of_lines, too_deep
+from .rdf_statements import Statements
+from .rdf_syntax import suffix_of
+from .rdf_xml import MAX_DEPTH
 
-SUFFIXES = (".nt", ".nq", ".ttl", ".trig", ".rdf", ".owl", ".xml")
-_CHUNK = 1 << 14  # statements that are taken from the parser at a time
 _LINE_FORMATS = (".nt", ".nq")
-_KINDS = {".nt": "N-Triples", ".nq": "N-Quads", ".ttl": "Turtle", ".trig": "TriG"} | dict.fromkeys(
-    (".rdf", ".owl", ".xml"), "RDF/XML"
-)
-_PLACE = re.compile(r"^Parser error (?:at|between) line [^:]*: ")
-
-
-class Statements(NamedTuple):
-    """Some statements by column; ``objects`` is "" for a literal, which has value, language and datatype."""
-
-    subjects: Sequence[str]
-    predicates: Sequence[str]
-    objects: Sequence[str]
-    values: Sequence[str]
-    languages: Sequence[str]
-    datatypes: Sequence[str]
-    lines: Sequence[int] | None = None  # line of each statement in N-Triples and N-Quads, where it is known
-    numbers: IntArray | None = None  # numbers of the terms, if all of them are entities
-
-    def keep(self, mask: Sequence[bool]) -> "Statements":
-        """The statements selected by a mask, without numbers."""
-        lines = None if self.lines is None else list(compress(self.lines, mask))
-        return Statements.of(list(compress(column, mask)) for column in self[:6])._replace(lines=lines)
-
-    def terms(self) -> list[str]:
-        """Subject and object of the first statement, of the second, and so on; literals are left out."""
-        terms: list[str] = [""] * (2 * len(self.subjects))
-        terms[::2], terms[1::2] = self.subjects, self.objects
-        return list(filter(None, terms)) if "" in self.objects else terms
-
-    @staticmethod
-    def of(columns: Iterable[Sequence[str]]) -> "Statements":
-        """Six columns of equal length."""
-        subjects, predicates, objects, values, languages, datatypes = columns
-        return Statements(subjects, predicates, objects, values, languages, datatypes)
 
 
 def read_statements(
@@ -67,15 +32,15 @@ def read_statements(
     Raises:
         InputError: a file is missing or malformed; line and column as the parser gives them.
     """
-    suffix = stem(path).suffix.lower()
+    suffix = suffix_of(path)
     if suffix not in _LINE_FORMATS:
-        with ByteStream(path) as stream:
-            yield from _parsed(stream, suffix, path, 1)
+        yield from parse_file(path, faults)
         return
+    parser = parser_of_lines(path, faults)
     sound: set[str] = set()  # predicates; other terms are sound once they have a number
     for first, block in read_blocks(path, faults):
-        if len(block) > MAX_LINE and max(map(len, block.split(b"\n"))) > MAX_LINE:
-            yield from _line_by_line(block, suffix, path, first, faults)
+        if _some_too_long(block) or _some_too_deep(block):
+            yield from _line_by_line(block, parser, first)
             continue
         rows = _plain_links(block) if suffix == ".nt" else None
         if rows is not None:
@@ -84,7 +49,16 @@ def read_statements(
         if rows is not None:
             yield rows._replace(lines=range(first, first + len(rows.subjects)))
         else:
-            yield from _parsed_block(block, suffix, path, first, faults)
+            yield from _parsed_block(block, parser, first)
+    parser.finish()
+
+
+def _some_too_long(block: bytes) -> bool:
+    return len(block) > MAX_LINE and max(map(len, block.split(b"\n"))) > MAX_LINE
+
+
+def _some_too_deep(block: bytes) -> bool:
+    return b"<<(" in block and any(line.count(b"<<(") > MAX_DEPTH for line in block.split(b"\n"))
 
 
 def _plain_links(block: bytes) -> Statements | None:
@@ -142,14 +116,14 @@ def _is_term(term: str) -> bool:
     return True
 
 
-def _parsed_block(block: bytes, suffix: str, path: Path, first: int, faults: Faults) -> Iterator[Statements]:
-    """Statements of some lines of N-Triples or N-Quads, with their lines; bad lines go to ``faults``."""
+def _parsed_block(block: bytes, parser: RdfParser, first: int) -> Iterator[Statements]:
+    """Statements of some lines of N-Triples or N-Quads, with their lines; bad lines go to ``parser.faults``."""
     try:
-        parts = list(_parsed(block, suffix, path, first))
+        parts = list(parser.statements(block, first))
     except InputError:
-        if faults.on_error == "raise":
+        if parser.faults.on_error == "raise":
             raise
-        yield from _line_by_line(block, suffix, path, first, faults)
+        yield from _line_by_line(block, parser, first)
         return
     lines = _lines(block, first, sum(len(part.subjects) for part in parts))
     start = 0
@@ -171,57 +145,19 @@ def _lines(block: bytes, first: int, number: int) -> Sequence[int] | None:
     return lines if len(lines) == number else None
 
 
-def _parsed(source: Any, suffix: str, path: Path, first: int) -> Iterator[Statements]:
-    """The statements that pyoxigraph parses from a stream or from some lines of a file."""
-    ox = oxigraph()
-    literal, triple = ox.Literal, ox.Triple
-    fresh: dict[str, str] | None = None if suffix in _LINE_FORMATS else {}
-    columns: list[list[str]] = [[] for _ in range(6)]
-    subjects, predicates, objects, values, languages, datatypes = columns
-
-    def term(node: Any) -> str:
-        text = str(node)
-        return text if fresh is None or text[0] == "<" else fresh.setdefault(text, f"_:b{len(fresh)}")
-
-    try:
-        for quad in ox.parse(source, format=_format(suffix)):
-            target = quad.object
-            if type(target) is triple:
-                raise InputError("expected an entity or a literal as object, got a triple (RDF-star)", path)
-            subjects.append(term(quad.subject))
-            predicates.append(str(quad.predicate))
-            if type(target) is literal:
-                objects.append("")
-                values.append(target.value)
-                languages.append(target.language or "")
-                datatypes.append("" if target.language else target.datatype.value)
-            else:
-                objects.append(term(target))
-                for column in (values, languages, datatypes):
-                    column.append("")
-            if len(subjects) == _CHUNK:
-                yield Statements.of(map(list, columns))
-                for column in columns:
-                    column.clear()
-    except SyntaxError as error:
-        place = "" if error.offset is None else f" in column {error.offset}"
-        line = None if error.lineno is None else error.lineno + first - 1
-        text = _PLACE.sub("", str(error.msg))
-        raise InputError(f"expected {_KINDS[suffix]}{place}: {text[:200]}", path, line) from None
-    if subjects:
-        yield Statements.of(columns)
-
-
-def _line_by_line(block: bytes, suffix: str, path: Path, first: int, faults: Faults) -> Iterator[Statements]:
-    """Statements of some lines, each parsed separately; bad lines go to ``faults``."""
+def _line_by_line(block: bytes, parser: RdfParser, first: int) -> Iterator[Statements]:
+    """Statements of some lines, each parsed separately; bad lines go to ``parser.faults``."""
     parts: list[Statements] = []
     lines: list[int] = []
+    path, faults = parser.path, parser.faults
     for line, text in enumerate(block.split(b"\n")[:-1], start=first):
         if len(text) > MAX_LINE:
             faults.bad(f"expected lines of at most {MAX_LINE} bytes, got a longer one", path, line)
             continue
         try:
-            found = list(_parsed(text + b"\n", suffix, path, line))
+            if _some_too_deep(text):
+                raise too_deep(path, line)
+            found = list(parser.statements(text + b"\n", line))
         except InputError as error:
             faults.bad(str(error), path, line)
             continue
@@ -230,9 +166,3 @@ def _line_by_line(block: bytes, suffix: str, path: Path, first: int, faults: Fau
     if parts:
         columns = zip(*(part[:6] for part in parts), strict=True)
         yield Statements.of([item for column in each for item in column] for each in columns)._replace(lines=lines)
-
-
-def _format(suffix: str) -> Any:
-    form = oxigraph().RdfFormat
-    names = {".nt": "N_TRIPLES", ".nq": "N_QUADS", ".ttl": "TURTLE", ".trig": "TRIG"}
-    return getattr(form, names.get(suffix, "RDF_XML"))

@@ -95,8 +95,11 @@ def test_the_same_pair_through_every_format_is_the_same_graphs_and_split(form, t
     names, types, pictures = KEPT.get(form, (True, True, True))
     for before, after in ((twins.left, task.left), (twins.right, task.right)):
         assert after.entities == before.entities
-        assert triples(after) == triples(before) and set(after.relations) == set(before.relations)
-        assert [fact[: 3 + types] for fact in facts(after)] == [fact[: 3 + types] for fact in facts(before)]
+        once = form == "ntriples"  # RDF knows a statement once
+        kept = (lambda items: list(dict.fromkeys(items))) if once else list
+        assert triples(after) == kept(triples(before))
+        assert set(after.relations) == set(before.relations)
+        assert [fact[: 3 + types] for fact in facts(after)] == kept(fact[: 3 + types] for fact in facts(before))
         assert after.names == (before.names if names else None)
         assert after.pictures == (before.pictures if pictures else None)
     first = mmkg.load(folders["openea"], seed=5)

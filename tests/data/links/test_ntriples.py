@@ -1,8 +1,11 @@
+import pytest
 from reader_cases import put, refused
 
+from mmkg.data.formats.two_graphs import read_pair
 from mmkg.data.links.export import Export, Link
-from mmkg.data.links.formats import write_links
+from mmkg.data.links.formats import read_links, write_links
 from mmkg.data.links.ntriples import read_same_as_links, to_ntriples
+from mmkg.data.links.oaei import Cell, cell_lines
 from mmkg.data.parsing.columns import Faults
 
 CHAT = Link("http://a/chat", "http://b/cat", 0.5, 0.25, "chat", "cat")
@@ -39,4 +42,41 @@ def test_other_statements_are_left_out_and_a_literal_is_refused_with_its_line(tm
     faults = Faults("skip")
     found = read_same_as_links(path, faults)
     assert (found.left, found.right, found.lines.tolist()) == (["http://e/a"], ["http://f/a"], [2])
-    assert faults.notes == {"links.nt: skipped lines": 1}
+    assert faults.notes == {"links.nt: skipped lines": 1, "links.nt: statements that are no links: http://e/p (1)": 1}
+
+
+SKOS, OWL = "http://www.w3.org/2004/02/skos/core#", "http://www.w3.org/2002/07/owl#"
+MIXED = f"""@prefix skos: <{SKOS}> . @prefix owl: <{OWL}> . @prefix : <http://e/> . @prefix f: <http://f/> .
+:a skos:exactMatch f:a . :b owl:equivalentClass f:b . :c owl:equivalentProperty f:c . :d owl:sameAs f:d .
+:e skos:closeMatch f:e, f:a . :g skos:prefLabel "x" . :h a owl:Class .
+"""
+
+
+def test_all_predicates_of_equality_are_links_and_the_others_are_counted(tmp_path):
+    path = put(tmp_path, {"links.ttl": MIXED}) / "links.ttl"
+    faults = Faults()
+    found = read_links(path, faults=faults)
+    assert list(zip(found.left, found.right, strict=True)) == [(f"http://e/{x}", f"http://f/{x}") for x in "abcd"]
+    seen = "skos:closeMatch (2), skos:prefLabel (1), rdf:type (1)"
+    assert faults.notes == {f"links.ttl: statements that are no links: {seen}": 4}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "seen"),
+    [
+        ("links.ttl", MIXED.replace("exactMatch", "broadMatch").replace("equivalent", "sub").replace("sameAs", "as"),
+         "statements that are no links: skos:closeMatch (2), skos:broadMatch (1), owl:subClass (1)"),
+        ("links.sssom.tsv", "#curie_map:\n#  e: http://e/\nsubject_id\tpredicate_id\tobject_id\tmapping_justification\n"
+         "e:a\tskos:closeMatch\te:b\tsemapv:ManualMappingCuration\n", "mappings that are no links: 1"),
+        ("links.rdf", "".join(cell_lines([Cell("http://e/a", "http://f/a", "<")])), "cells of another relation than ="),
+        ("links.nt", "", None),
+        ("links.tsv", "left\tright\n", None),
+    ],
+)  # fmt: skip
+def test_a_file_of_links_without_a_link_is_an_error_that_names_what_it_holds(tmp_path, name, content, seen):
+    put(tmp_path, {name: content, "l.nt": "<http://e/a> <http://e/p> <http://e/b> .\n"})
+    path = tmp_path / name
+    if seen is not None:
+        refused(lambda: read_links(path), path, None, f"expected at least one link, got none; found {seen}")
+    message = "expected at least one link, got none"
+    refused(lambda: read_pair(tmp_path / "l.nt", tmp_path / "l.nt", path), path, None, message)
