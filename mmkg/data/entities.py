@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ..errors import UsageError
+from ..records import Record
 from .kg import KnowledgeGraph
 
 
-@dataclass(frozen=True)
-class EntityTable:
+@dataclass(frozen=True, eq=False, repr=False)
+class EntityTable(Record):
     """Labels, names and display texts of the entities of one graph.
 
     Args:

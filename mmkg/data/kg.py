@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..errors import InputError
+from ..records import Record
 from ..typing import BoolArray, FloatArray, IntArray
 
 BLOCK_ROWS = 1 << 14
 
 
-@dataclass(frozen=True)
-class AttributeTriples:
+@dataclass(frozen=True, eq=False, repr=False)
+class AttributeTriples(Record):
     """Attribute facts of one graph.
 
     Args:
@@ -40,8 +41,8 @@ class AttributeTriples:
         return len(self.entity)
 
 
-@dataclass(frozen=True)
-class ImageTable:
+@dataclass(frozen=True, eq=False, repr=False)
+class ImageTable(Record):
     """Image features of the entities that have an image.
 
     Args:
@@ -53,8 +54,8 @@ class ImageTable:
     features: FloatArray
 
 
-@dataclass(frozen=True)
-class KnowledgeGraph:
+@dataclass(frozen=True, eq=False, repr=False)
+class KnowledgeGraph(Record):
     """A knowledge graph whose entities are the rows 0..n-1.
 
     Args:
@@ -115,6 +116,16 @@ class KnowledgeGraph:
             if len(bad):
                 label = self.entities[rows[bad[0]]]
                 raise InputError(f"image features must be finite; {len(bad)} entities break this, first {label!r}")
+
+    def _facts(self) -> dict[str, int]:
+        return {
+            "entities": self.num_entities,
+            "relations": len(self.relations),
+            "triples": len(self.triples),
+            "attribute_facts": len(self.attributes),
+            "names": 0 if self.names is None else sum(map(bool, self.names)),
+            "images": 0 if self.images is None else len(self.images.rows),
+        }
 
     @property
     def num_entities(self) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..errors import InputError
+from ..records import Record
 from ..typing import IntArray
 from .kg import AttributeTriples, ImageTable, KnowledgeGraph
 from .parsing.iris import is_iri
@@ -15,8 +16,8 @@ APART = ".right"  # suffix of a right label that equals the label of a left enti
 _LOCAL = "file:"  # IRIs of files name other things on other machines
 
 
-@dataclass(frozen=True)
-class MergedGraph:
+@dataclass(frozen=True, eq=False, repr=False)
+class MergedGraph(Record):
     """A merged graph and the origin of its parts.
 
     Args:

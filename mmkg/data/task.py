@@ -1,21 +1,22 @@
 """A pair of graphs with known links, on which an aligner is trained and evaluated."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from ..errors import InputError
+from ..records import Record
 from ..typing import IntArray
 from .kg import KnowledgeGraph
 
 Candidates = Literal["test", "all"]
 
 
-@dataclass(frozen=True)
-class LinkSplit:
+@dataclass(frozen=True, eq=False, repr=False)
+class LinkSplit(Record):
     """Known links, split into parts; each part is int64 ``[L, 2]`` of (left row, right row).
 
     ``valid`` is taken from the training links, so that nothing is ever selected on ``test``.
@@ -30,8 +31,8 @@ class LinkSplit:
         return np.concatenate([self.train, self.valid, self.test])
 
 
-@dataclass(frozen=True)
-class AlignmentTask:
+@dataclass(frozen=True, eq=False, repr=False)
+class AlignmentTask(Record):
     """Two graphs and the links between them.
 
     Args:
@@ -69,6 +70,17 @@ class AlignmentTask:
                         f"0..{graph.num_entities - 1}, got {int(column.min())}..{int(column.max())}"
                     )
         self._check_unique()
+
+    def _facts(self) -> dict[str, Any]:
+        sides = {f"{side}_entities": getattr(self, side).num_entities for side in ("left", "right")}
+        links = {f"{part}_links": len(getattr(self.links, part)) for part in ("train", "valid", "test")}
+        return {"name": self.name, **sides, **links}
+
+    def _table_rows(self) -> Iterable[tuple[Any, ...]]:
+        left, right = self.left._facts(), self.right._facts()
+        yield (self.name, "left", "right")
+        yield from ((name.replace("_", " "), left[name], right[name]) for name in left)
+        yield from ((f"{part} links", len(getattr(self.links, part)), "") for part in ("train", "valid", "test"))
 
     def _check_unique(self) -> None:
         links = self.links.all()

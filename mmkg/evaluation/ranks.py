@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..compute.devices import resolve_device
 from ..errors import InputError
+from ..records import Record
 from ..search.csls import pair_means, row_means
 from ..search.tiles import ScorePasses, score_tiles, slice_rows
 from ..search.vectors import Vectors, check_count, prepare
@@ -18,8 +19,8 @@ Gold = np.ndarray | Tensor
 RankArray = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Ranks:
+@dataclass(frozen=True, eq=False, repr=False)
+class Ranks(Record):
     """Rank of the right answer of each query.
 
     Args:

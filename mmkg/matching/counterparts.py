@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import InputError, UsageError
+from ..records import Record
 from ..search.neighbors import Neighbors
 from ..typing import BoolArray, FloatArray, IntArray
 from .candidates import Means
@@ -58,8 +59,8 @@ def rival_scores(tops: Neighbors, places: IntArray, partners: IntArray) -> Float
     return scores
 
 
-@dataclass(frozen=True)
-class HeldOut:
+@dataclass(frozen=True, eq=False, repr=False)
+class HeldOut(Record):
     """Best candidates of entities whose counterpart is known; each held-out link gives two of them.
 
     One is the best of all candidates, one the best after the counterpart was removed. The latter is wrong, as the best
@@ -199,8 +200,8 @@ class Threshold(NamedTuple):
     f1: float
 
 
-@dataclass(frozen=True)
-class Counterparts:
+@dataclass(frozen=True, eq=False, repr=False)
+class Counterparts(Record):
     """Confidences of matches, and the confidence threshold for accepting them, learnt from held-out links.
 
     Args:

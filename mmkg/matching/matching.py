@@ -4,11 +4,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..records import Record
 from ..typing import FloatArray, IntArray
 
 
-@dataclass(frozen=True)
-class Matching:
+@dataclass(frozen=True, eq=False, repr=False)
+class Matching(Record):
     """One-to-one pairs of rows, sorted by the left row; it does not contain unmatched rows.
 
     Args:
@@ -45,6 +46,9 @@ class Matching:
 
     def __len__(self) -> int:
         return len(self.left)
+
+    def _facts(self) -> dict[str, object]:
+        return {"pairs": len(self), "confidences": 0 if self.confidence is None else len(self.confidence)}
 
     @property
     def pairs(self) -> IntArray:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..records import Record
 from ..version import __version__
 
 logger = logging.getLogger(__name__)
@@ -52,8 +53,8 @@ class Stopwatch:
                 sums[name] = sums.get(name, 0.0) + clock() - begun
 
 
-@dataclass(frozen=True)
-class RunRecord:
+@dataclass(frozen=True, eq=False, repr=False)
+class RunRecord(Record):
     """The content of ``record.json``.
 
     Args:

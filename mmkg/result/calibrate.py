@@ -14,6 +14,7 @@ from ..errors import UsageError
 from ..evaluation import answers_to, calibration_error, counterpart_figures, reliability
 from ..matching import Counterparts, Matching
 from ..matching.counterparts import HeldOut, best_margins, estimate_share, hold_out, pair_margins
+from ..records import Shown
 from ..search import Neighbors
 from ..typing import BoolArray, FloatArray, IntArray
 from .embeddings import EmbeddingSearch
@@ -24,8 +25,8 @@ SAME_AS_PRECISION = 0.95  # precision of links that are exported as owl:sameAs a
 NO_CONFIDENCES = "and this run had too few validation links to calibrate them"
 
 
-@dataclass(frozen=True)
-class Confidences:
+@dataclass(frozen=True, repr=False)
+class Confidences(Shown):
     """Confidences of a run. What the validation links teach is kept by the embeddings.
 
     Args:

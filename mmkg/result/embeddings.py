@@ -10,6 +10,7 @@ import torch
 from ..config.search import SearchConfig
 from ..errors import UsageError, nearest
 from ..fusion import modality_shares
+from ..records import Shown
 from ..search import INDEXES, Index, Neighbors, build_index, csls_neighbors
 from ..search.exact import ExactIndex
 from ..search.index import LARGEST_FLAT
@@ -26,7 +27,7 @@ BLOCK_ROWS = 1 << 18  # queries per search; each list of an index is read once p
 T = TypeVar("T")
 
 
-class Embeddings:
+class Embeddings(Shown):
     """Unit rows of both graphs. What was computed from them is kept, under the settings that it was computed with.
 
     Args:
@@ -37,6 +38,10 @@ class Embeddings:
     def __init__(self, left: FloatArray, right: FloatArray, widths: Mapping[str, int]) -> None:
         self.left, self.right, self.widths = left, right, dict(widths)
         self._kept: dict[Hashable, Any] = {}
+
+    def _facts(self) -> dict[str, int]:
+        sides = {"left_rows": len(self.left), "right_rows": len(self.right), "columns": self.left.shape[1]}
+        return sides | {"modalities": len(self.widths)}
 
     def kept(self, key: Hashable, compute: Callable[[], T]) -> T:
         """The value that ``compute`` gives; computed once per key.
@@ -102,8 +107,8 @@ class Embeddings:
         return Embeddings(_columns(self.left, columns), _columns(self.right, columns), widths)
 
 
-@dataclass(frozen=True)
-class EmbeddingSearch:
+@dataclass(frozen=True, repr=False)
+class EmbeddingSearch(Shown):
     """Nearest-neighbour search of embeddings, by CSLS or cosine.
 
     CSLS means and indexes are kept by the embeddings.

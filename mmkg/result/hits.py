@@ -9,6 +9,7 @@ import numpy as np
 from ..data.entities import EntityTable
 from ..data.task import LinkSplit
 from ..errors import UsageError
+from ..records import Record, Shown
 from ..search import Neighbors
 from ..search.vectors import check_count
 from ..typing import FloatArray, IntArray
@@ -16,8 +17,8 @@ from .calibrate import Confidences
 from .embeddings import SIDES
 
 
-@dataclass(frozen=True)
-class Hit:
+@dataclass(frozen=True, eq=False)
+class Hit(Record):
     """One answer of a search.
 
     Args:
@@ -38,8 +39,8 @@ class Hit:
     shares: Mapping[str, float]
 
 
-@dataclass(frozen=True)
-class Hits:
+@dataclass(frozen=True, eq=False, repr=False)
+class Hits(Shown):
     """Answers to queries by entity.
 
     Args:
@@ -49,6 +50,9 @@ class Hits:
 
     confidences: Confidences
     entities: tuple[EntityTable, EntityTable]
+
+    def _facts(self) -> dict[str, int]:
+        return {f"{side}_entities": len(table.labels) for side, table in zip(SIDES, self.entities, strict=True)}
 
     @property
     def links(self) -> LinkSplit:

@@ -9,14 +9,15 @@ from ..data.split import sample_links
 from ..evaluation import all_metrics, evaluate, evaluate_sample, known_pairs, listed_ranks, other_answers
 from ..evaluation.protocol import LEFT_TO_RIGHT, RIGHT_TO_LEFT
 from ..matching.sinkhorn import transported_pairs
+from ..records import Shown
 from ..typing import IntArray
 from .embeddings import EmbeddingSearch
 
 Metrics = dict[str, dict[str, float]]
 
 
-@dataclass(frozen=True)
-class Judge:
+@dataclass(frozen=True, repr=False)
+class Judge(Shown):
     """Ranks links by the embeddings of a run.
 
     Args:

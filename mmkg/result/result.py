@@ -16,6 +16,7 @@ from ..data.task import AlignmentTask, LinkSplit
 from ..errors import UsageError, nearest
 from ..evaluation import Protocol, known_pairs, matching_figures, several_answers
 from ..matching import MATCHERS, Counterparts, Matching
+from ..records import Shown
 from ..report import Link, RunRecord, links_of, render_report
 from ..search import Index, Neighbors
 from ..search.index import LARGEST_FLAT
@@ -27,8 +28,8 @@ from .judge import Judge, Metrics
 from .run_folder import RunContent, read_run, write_run
 
 
-@dataclass(frozen=True)
-class AlignmentResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class AlignmentResult(Shown):
     """Aligned embeddings of two graphs, with search, matches, confidences and figures.
 
     Args:
@@ -69,6 +70,18 @@ class AlignmentResult:
     def widths(self) -> dict[str, int]:
         """Width of each modality's part of D, in order."""
         return self.embeddings.widths
+
+    def _facts(self) -> dict[str, Any]:
+        hits = {name.replace("_", " "): each["hits@1"] for name, each in self.metrics.items() if "hits@1" in each}
+        return {
+            "model": self.experiment.model,
+            "left_entities": len(self.left),
+            "right_entities": len(self.right),
+            "columns": self.left.shape[1],
+            "modalities": len(self.widths),
+            **{f"{part}_links": len(getattr(self.links, part)) for part in ("train", "valid", "test")},
+            **{f"Hits@1 {name}": round(value, 4) for name, value in hits.items()},
+        }
 
     # --- search
 

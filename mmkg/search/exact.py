@@ -9,14 +9,14 @@ from torch import Tensor
 from ..compute.devices import resolve_device
 from ..errors import InputError
 from .config import IndexConfig
-from .kind import Index, IndexKind, Metric
+from .kind import Index, IndexKind, Metric, ShownIndex
 from .neighbors import Neighbors, pad_neighbors, sort_neighbors
 from .sidecar import read_tensors, write_tensors
 from .tiles import pad_rows, score_tiles, slice_rows, top_values
 from .vectors import Vectors, check_count, prepare
 
 
-class ExactIndex(Index):
+class ExactIndex(ShownIndex, Index):
     """Exact nearest neighbours in the order (-score, id); among equal scores at the k-th place the lowest ids stay.
 
     Args:

@@ -18,7 +18,7 @@ from ..typing import FloatArray, IntArray
 from .config import IndexConfig
 from .exact import ExactIndex, build_exact
 from .grouped import search_lists
-from .kind import Index, IndexKind, Metric
+from .kind import Index, IndexKind, Metric, ShownIndex
 from .lists import TUNE_QUERIES, choose_probes, learning_rows, list_count, most_probes, sample_rows, tuning_rows
 from .neighbors import Neighbors, pad_neighbors, sort_neighbors
 from .vectors import Rows, Vectors, check_count
@@ -52,7 +52,7 @@ def faiss_sees_gpu() -> bool:
     return hasattr(faiss, "StandardGpuResources") and faiss.get_num_gpus() > 0
 
 
-class FaissIndex(Index):
+class FaissIndex(ShownIndex, Index):
     """A built FAISS index with its metric.
 
     Args:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from ..errors import UsageError
+from ..records import Shown
 from ..typing import FloatArray, IntArray
 from .config import IndexConfig
 from .neighbors import Neighbors
@@ -87,6 +88,18 @@ class Index(Searcher, Protocol):
             UsageError: this kind has to be built anew.
         """
         raise UsageError(f"an index of kind {self.kind!r} cannot be extended by a column; build another one")
+
+
+class ShownIndex(Shown):
+    """Base of indexes beside ``Index``: shows kind, metric and size."""
+
+    kind: str
+    metric: Metric
+    size: int
+    dim: int
+
+    def _facts(self) -> dict[str, Any]:
+        return {"kind": self.kind, "metric": self.metric, "rows": self.size, "columns": self.dim}
 
 
 Build = Callable[[Vectors, Metric, str | torch.device, Any, bool], Index]

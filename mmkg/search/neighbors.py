@@ -5,13 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import UsageError
+from ..records import Record
 from ..typing import BoolArray, FloatArray, IntArray
 
 LARGEST_PADDING = 1 << 27  # missing neighbours that a result may hold besides those found
 
 
-@dataclass(frozen=True)
-class Neighbors:
+@dataclass(frozen=True, eq=False, repr=False)
+class Neighbors(Record):
     """The nearest base rows of each query, best first, in the order (-score, id).
 
     Args:
@@ -39,6 +40,9 @@ class Neighbors:
         """Whether there is a neighbour, bool ``[Q, K]``; one with score -inf counts as none, whatever its id."""
         found: BoolArray = (self.ids >= 0) & (self.scores > -np.inf)
         return found
+
+    def _facts(self) -> dict[str, int]:
+        return {"queries": self.ids.shape[0], "neighbors_each": self.ids.shape[1]}
 
 
 def sort_neighbors(ids: IntArray, scores: FloatArray) -> Neighbors:

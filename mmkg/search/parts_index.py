@@ -14,7 +14,7 @@ from ..typing import FloatArray, IntArray
 from .config import IndexConfig
 from .faiss_index import FaissIndex, build_faiss, learn_centroids
 from .grouped import search_lists
-from .kind import Index, IndexKind, Metric
+from .kind import Index, IndexKind, Metric, ShownIndex
 from .lists import TUNE_QUERIES, choose_probes, learning_rows, list_count, most_probes, sample_rows, tuning_rows
 from .neighbors import Neighbors, pad_neighbors, sort_neighbors
 from .sidecar import read_tensors, write_tensors
@@ -25,7 +25,7 @@ QUERY_BYTES = 256 << 20
 NO_LIST = -1
 
 
-class PartsIndex(Index):
+class PartsIndex(ShownIndex, Index):
     """Approximate search of joint embeddings that are the concatenation of one part per modality.
 
     Every part has its own lists. A row is in the list of its nearest centroid in each part that is not all zeros. A

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from ...records import Record
 from ...typing import IntArray
 from ..kg import KnowledgeGraph
 from ..parsing.builder import Numbers
@@ -17,8 +18,8 @@ from ..task import AlignmentTask, LinkSplit
 from .checked import PARTS, SEEDS, LabelLinks, label_link_rows
 
 
-@dataclass(frozen=True)
-class PairData:
+@dataclass(frozen=True, eq=False, repr=False)
+class PairData(Record):
     """What a reader of a pair returns: graphs and links as the files hold them. ``make_task`` checks and splits them.
 
     Args:

@@ -7,13 +7,14 @@ import torch
 from torch import Tensor
 from torch_geometric import EdgeIndex
 
+from ...records import Shown
 from ...typing import IntArray
 from .adjacency import RelationGraph, relation_graph
 from .neighborhood import NeighborSampler
 
 
-@dataclass(frozen=True)
-class EntityGraph:
+@dataclass(frozen=True, eq=False, repr=False)
+class EntityGraph(Shown):
     """The union of both graphs; no edge joins the two.
 
     Args:

@@ -7,13 +7,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...records import Shown
 from .tables import Table
 
 MATRICES = ("neighbors", "heads", "tails", "triples", "attributes")
 
 
-@dataclass(frozen=True)
-class Incidence:
+@dataclass(frozen=True, eq=False, repr=False)
+class Incidence(Shown):
     """All data of a task that label propagation and refinement read; rows as in ``EntityInputs``.
 
     Args:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ...errors import UsageError
 from ...modalities import STRUCTURE
+from ...records import Shown
 from .adjacency import RelationGraph
 from .batch import ModalityBatch
 from .graph import EntityGraph
@@ -16,8 +17,8 @@ from .sparse import ship
 from .tables import Table
 
 
-@dataclass(frozen=True)
-class EntityInputs:
+@dataclass(frozen=True, eq=False, repr=False)
+class EntityInputs(Shown):
     """All data of a task that a model reads: rows 0..num_left-1 are the left graph, the others the right one.
 
     Args:
