@@ -1,5 +1,6 @@
 """The aligner as an estimator, with the methods of scikit-learn and of Hugging Face."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +12,13 @@ from .compute.devices import is_available
 from .data.task import AlignmentTask
 from .errors import InputError, UsageError, nearest
 from .pipeline import align
+from .records import Shown, brief, same
 from .result.calibrate import check_threshold
 from .result.result import AlignmentResult
-from .typing import FloatArray
+from .typing import FloatArray, IntArray
 
-PARAMETERS = ("model", "seed", "modalities", "device", "settings")
+# arguments of the constructor, with their defaults
+PARAMETERS: dict[str, Any] = {"model": "meaformer", "seed": 0, "modalities": (), "device": "auto", "settings": None}
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,12 @@ class Prediction:
     confidence: float | None
 
 
-class Aligner:
+class Aligner(Shown):
     """Entity aligner: ``fit``, ``transform``, ``predict``, ``score``, ``save_pretrained``.
+
+    It is an estimator of scikit-learn: ``clone``, ``Pipeline``, ``cross_val_score`` and ``GridSearchCV`` take it. The
+    samples of a task are its training and validation links, so ``GridSearchCV(Aligner(), grid, cv=3).fit(task)``
+    compares settings on held-out training links and never on test links.
 
     Args:
         model: name of the model.
@@ -70,23 +77,30 @@ class Aligner:
         return {name: getattr(self, name) for name in PARAMETERS}
 
     def set_params(self, **params: Any) -> "Aligner":
-        """Change constructor arguments.
+        """Change constructor arguments; ``settings__training__epochs=3`` changes one of the nested settings.
 
         Raises:
             UsageError: an unknown argument.
         """
         for name in params:
-            if name not in PARAMETERS:
-                raise UsageError(f"unknown parameter {name!r}; {nearest(name, PARAMETERS)}")
-        for name, value in params.items():
+            first, nested, rest = name.partition("__")
+            if first not in PARAMETERS or (nested and (first != "settings" or not all(rest.split("__")))):
+                raise UsageError(f"unknown parameter {name!r}; {nearest(first, PARAMETERS)}")
+        changed: dict[str, Any] = {}
+        for name, value in sorted(params.items()):  # settings as a whole first
+            first, _, rest = name.partition("__")
+            before = changed.get(first, self.settings) or {}
+            changed[first] = _with_setting(before, rest.split("__"), value) if rest else value
+        for name, value in changed.items():
             setattr(self, name, value)
         return self
 
-    def fit(self, task: AlignmentTask, *, progress: bool | None = None) -> "Aligner":
+    def fit(self, task: AlignmentTask, y: Any = None, *, progress: bool | None = None) -> "Aligner":
         """Learn from the task's training links; choices are made on its validation links.
 
         Args:
             task: two graphs and their links.
+            y: ignored; scikit-learn passes it.
             progress: show a bar on stderr; ``None`` = if stderr is a terminal.
         """
         self.result_ = align(
@@ -103,28 +117,41 @@ class Aligner:
     def transform(self, task: AlignmentTask | None = None) -> tuple[FloatArray, FloatArray]:
         """Embeddings of the left and the right graph, unit rows ``[n1, D]`` and ``[n2, D]``.
 
-        Embeddings belong to the entities of ``fit``; another task cannot be embedded.
+        Embeddings belong to the entities of ``fit``; other graphs cannot be embedded.
+
+        Args:
+            task: with the graphs of ``fit``, and any links; by default the task of ``fit``.
 
         Raises:
-            InputError: ``task`` is not the one of ``fit``.
+            InputError: ``task`` has other graphs than that of ``fit``.
         """
         result = self._fitted()
-        if task is not None and task.fingerprint() != result.record.fingerprint:
-            raise InputError("this aligner was fitted on other data; call fit on the new task")
+        self._check_graphs(task)
         return result.left, result.right
 
-    def predict(self, k: int = 1, threshold: float | None = None) -> list[Prediction]:
+    def fit_transform(self, task: AlignmentTask, y: Any = None) -> tuple[FloatArray, FloatArray]:
+        """The embeddings after ``fit``, as ``transform`` returns them; ``y`` is ignored."""
+        return self.fit(task, y).transform()
+
+    def predict(
+        self, task: AlignmentTask | int | None = None, k: int = 1, threshold: float | None = None
+    ) -> list[Prediction]:
         """The k best counterparts of every left entity among all right entities.
 
         Args:
+            task: with the graphs of ``fit``; may be left out. ``predict(5)`` is ``predict(k=5)``.
             k: number of counterparts per entity; if there are fewer right entities, all of them.
             threshold: least confidence, in [0, 1]; predictions below it are left out.
 
         Raises:
             UsageError: k or the threshold is out of range, or there is a threshold but too few validation links to
                 calibrate confidences on.
+            InputError: ``task`` has other graphs than that of ``fit``.
         """
         result = self._fitted()
+        if isinstance(task, (int, np.integer)):
+            return self.predict(None, int(task), threshold)
+        self._check_graphs(task)
         if threshold is not None:
             check_threshold(threshold)
         found, confidence = result.neighbors(k)
@@ -139,18 +166,35 @@ class Aligner:
                 predictions.append(Prediction(left.labels[row], answer, place + 1, score, sure))
         return predictions
 
-    def score(self, task: AlignmentTask | None = None) -> float:
-        """Hits@1 from left to right on the test links of the task (the fitted one by default).
+    def score(self, task: AlignmentTask | None = None, y: Any = None) -> float:
+        """Hits@1 from left to right on the test links of a task.
+
+        Args:
+            task: with the graphs of ``fit``, and any test links; by default the task of ``fit``. Of a task without test
+                links, such as a part ``task[rows]``, those training and validation links count that ``fit`` was not
+                given.
+            y: ignored; scikit-learn passes it.
 
         Raises:
-            InputError: ``task`` is not the one of ``fit``, or has no test links.
+            InputError: ``task`` has other graphs than that of ``fit``, or there are no such links.
         """
-        self.transform(task)
+        result = self._fitted()
+        self._check_graphs(task)
         links = None if task is None else task.links.test
-        metrics = self._fitted().evaluate(links=links)
+        if task is not None and len(task.links.test) == 0:
+            links = self._held_out(task)
+        metrics = result.evaluate(links=links)
         if not metrics:
             raise InputError("there are no test links to score on")
         return metrics["left_to_right"]["hits@1"]
+
+    def _held_out(self, task: AlignmentTask) -> IntArray:
+        """Training and validation links of a task that ``fit`` was not given."""
+        result, known = self._fitted(), np.concatenate([task.links.train, task.links.valid])
+        if result.experiment.data.seeds_from:  # its links were found, not given
+            return known
+        given = set(map(tuple, np.concatenate([result.links.train, result.links.valid]).tolist()))
+        return known[[tuple(link) not in given for link in known.tolist()]]
 
     def save_pretrained(self, folder: str | Path) -> Path:
         """Write a run folder, which ``from_pretrained`` reads."""
@@ -175,7 +219,54 @@ class Aligner:
         aligner.result_ = result
         return aligner
 
+    # --- the protocol of scikit-learn
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "result_")
+
+    def __sklearn_tags__(self) -> Any:
+        utils: Any = sys.modules["sklearn.utils"]  # of the caller; mmkg does not need scikit-learn
+
+        return utils.Tags(
+            estimator_type=None,
+            target_tags=utils.TargetTags(required=False),
+            transformer_tags=utils.TransformerTags(preserves_dtype=[]),
+            input_tags=utils.InputTags(two_d_array=False),
+            no_validation=True,
+        )
+
+    def _facts(self) -> dict[str, Any]:
+        """Arguments other than the defaults, and the model."""
+        given = {name: getattr(self, name) for name in PARAMETERS}
+        return {name: value for name, value in given.items() if name == "model" or not same(value, PARAMETERS[name])}
+
+    def __repr__(self) -> str:
+        return f"Aligner({', '.join(f'{name}={brief(value)}' for name, value in self._facts().items())})"
+
+    def _check_graphs(self, task: AlignmentTask | None) -> None:
+        """Refuse a task with other graphs than those of ``fit``."""
+        if task is None:
+            return
+        result = self._fitted()
+        if result.record.graphs:
+            equal = list(result.record.graphs) == list(task.graph_fingerprints())
+        else:  # a run of an older version
+            equal = [table.labels for table in result.entities] == [task.left.entities, task.right.entities]
+        if not equal:
+            raise InputError("this aligner was fitted on other data; call fit on the new task")
+
     def _fitted(self) -> AlignmentResult:
         if not hasattr(self, "result_"):
             raise UsageError("this aligner is not fitted; call fit(task) first")
         return self.result_
+
+
+def _with_setting(settings: Mapping[str, Any], path: Sequence[str], value: Any) -> dict[str, Any]:
+    """Nested settings with one value changed; the given ones stay as they are."""
+    found = {key: each for key, each in settings.items() if key != ".".join(path)}
+    if len(path) == 1:
+        return {**found, path[0]: value}
+    inner = settings.get(path[0], {})
+    if not isinstance(inner, Mapping):
+        raise UsageError(f"settings: {path[0]!r} is a single value and has no setting {path[1]!r}")
+    return {**found, path[0]: _with_setting(inner, path[1:], value)}

@@ -69,12 +69,13 @@ def align(
     folder = free_folder(out, overwrite)
     where = resolve_device(device)
     watch = Stopwatch()
-    test = task.links.test
+    test, graphs = task.links.test, task.graph_fingerprints()
+    fingerprint = task.fingerprint(graphs)
     if experiment.data.seeds_from:
         test = task.links.all()
         with watch.phase("pivots"):
             task = replace(task, links=_seed_links(task, experiment, where))
-    setting = Setting(task, experiment, where, watch, progress, folder, task.fingerprint())
+    setting = Setting(task, experiment, where, watch, progress, folder, fingerprint)
     learned = learn(setting, model if isinstance(model, AlignmentModel) else None)
     store = experiment.search.store
     result = AlignmentResult(
@@ -101,7 +102,8 @@ def align(
         seed=experiment.seed,
         device=str(where),
         stopwatch=watch,
-        fingerprint=setting.fingerprint,
+        fingerprint=fingerprint,
+        graphs=graphs,
         protocol=result.protocol.as_dict() | dict(learned.course),
         metrics=result.metrics,
     )

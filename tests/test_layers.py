@@ -69,6 +69,7 @@ RESERVED = {
     "faiss": ("search/faiss_index.py", "cli/doctor.py"),
     "torch_geometric": ("encoders/", "data/tensors/", "data/formats/pyg.py", "cli/doctor.py"),
     "networkx": ("data/", "matching/", "cli/doctor.py"),
+    "sklearn": (),
     "scipy": ("data/", "matching/", "cli/doctor.py"),
 }
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -109,11 +109,45 @@ class AlignmentTask(Record):
                     "remove the extra links, or pass one_to_one=False for links inside one part"
                 )
 
-    def fingerprint(self) -> str:
-        """SHA-256 of both graphs and the split."""
-        digest = hashlib.sha256()
-        digest.update(self.left.fingerprint().encode())
-        digest.update(self.right.fingerprint().encode())
+    # --- samples, for scikit-learn: the training and validation links
+
+    __iter__ = None  # the samples are no elements of a task
+
+    @property
+    def shape(self) -> tuple[int]:
+        """The number of samples: of training and validation links."""
+        return (len(self.links.train) + len(self.links.valid),)
+
+    def __getitem__(self, rows: Any) -> "AlignmentTask":
+        """The same graphs with some of the training and validation links, and without test links.
+
+        ``GridSearchCV`` and other tools of scikit-learn use this to cross-validate on the training links; test links
+        stay unseen. Validation links are spread evenly among the training links, so that every part has its share.
+
+        Args:
+            rows: positions, a slice or a mask, of ``shape[0]`` links.
+        """
+        rows = rows[0] if isinstance(rows, tuple) else rows
+        train, valid = self.links.train, self.links.valid
+        spread = np.concatenate([(np.arange(len(part)) + 0.5) / max(len(part), 1) for part in (train, valid)])
+        chosen = np.argsort(spread, kind="stable")[np.atleast_1d(rows) if not isinstance(rows, slice) else rows]
+        is_train = chosen < len(train)
+        known = self.links.all()
+        return replace(self, links=LinkSplit(known[chosen[is_train]], known[chosen[~is_train]], known[:0]))
+
+    # --- identity of the data
+
+    def graph_fingerprints(self) -> tuple[str, str]:
+        """SHA-256 of the left and of the right graph."""
+        return self.left.fingerprint(), self.right.fingerprint()
+
+    def fingerprint(self, graphs: tuple[str, str] | None = None) -> str:
+        """SHA-256 of both graphs and the split.
+
+        Args:
+            graphs: the ``graph_fingerprints``, if they are known already.
+        """
+        digest = hashlib.sha256("".join(graphs or self.graph_fingerprints()).encode())
         for part in (self.links.train, self.links.valid, self.links.test):
             digest.update(np.ascontiguousarray(part).tobytes() + b"|")
         return digest.hexdigest()

@@ -15,7 +15,7 @@ from ..matching import SinkhornConfig
 from ..matching.sinkhorn import transported_pairs
 from ..models import spread_matches
 from ..models.refinement import REFINED
-from ..typing import IntArray
+from ..typing import FloatArray, IntArray
 from .setting import Learned, Learner, Setting, concatenated
 from .validation import free_entities
 
@@ -84,23 +84,13 @@ class Refined:
         setting, config = self.setting, self.config
         with setting.watch.phase("refine"), torch.no_grad():
             free = [np.flatnonzero(mask) for mask in free_entities(setting.task)]
-            lefts, rights = left[torch.from_numpy(free[0])], right[torch.from_numpy(free[1])]
-            sketch = None
-            if left.shape[1] > SKETCH:
-                narrow = random_projection(left.shape[1], SKETCH, setting.experiment.seed, "sketch", "cpu")
-                sketch = lefts @ narrow, rights @ narrow
-            options = SinkhornConfig(config.candidates, config.temperature, config.iterations)
-            rows, cols, logs = transported_pairs(
-                lefts, rights, options, csls_k=setting.experiment.search.csls_k, device=setting.device, sketch=sketch
-            )
-            likely = np.minimum(np.exp(logs), 1).astype(np.float32)
-            kept = likely >= config.least
             known = setting.task.links.train
+            rows, cols, likely = self._soft_matches(left, right, free[0], free[1])
             parts = spread_matches(
                 inputs,
-                np.concatenate([known[:, 0], free[0][rows[kept]]]),
-                np.concatenate([known[:, 1], free[1][cols[kept]]]),
-                np.concatenate([np.ones(len(known), np.float32), likely[kept]]),
+                np.concatenate([known[:, 0], rows]),
+                np.concatenate([known[:, 1], cols]),
+                np.concatenate([np.ones(len(known), np.float32), likely]),
                 config,
                 seed=setting.experiment.seed,
             )
@@ -110,6 +100,26 @@ class Refined:
             {name: part[:count] for name, part in whole.items()},
             {name: part[count:] for name, part in whole.items()},
         )
+
+    def _soft_matches(
+        self, left: Tensor, right: Tensor, free_left: IntArray, free_right: IntArray
+    ) -> tuple[IntArray, IntArray, FloatArray]:
+        """Rows and probabilities of the probable matches of free entities; none if a side has no free entity."""
+        setting, config = self.setting, self.config
+        if len(free_left) == 0 or len(free_right) == 0:
+            return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32)
+        lefts, rights = left[torch.from_numpy(free_left)], right[torch.from_numpy(free_right)]
+        sketch = None
+        if left.shape[1] > SKETCH:
+            narrow = random_projection(left.shape[1], SKETCH, setting.experiment.seed, "sketch", "cpu")
+            sketch = lefts @ narrow, rights @ narrow
+        options = SinkhornConfig(config.candidates, config.temperature, config.iterations)
+        rows, cols, logs = transported_pairs(
+            lefts, rights, options, csls_k=setting.experiment.search.csls_k, device=setting.device, sketch=sketch
+        )
+        likely = np.minimum(np.exp(logs), 1).astype(np.float32)
+        kept = likely >= config.least
+        return free_left[rows[kept]], free_right[cols[kept]], likely[kept]
 
     def _weights(self, base: Learned, parts: tuple[dict[str, Tensor], dict[str, Tensor]]) -> dict[str, float]:
         start = {BASE: 1.0} | {name: self.config.weight(name) for name in parts[0]}

@@ -22,7 +22,7 @@ from .validation import judge_of, weights_of
 CHECKPOINT = "trainer{}.safetensors"  # one per round, in the run folder; removed when the run is finished
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Learned:
     """Embeddings of all entities, and how they were learnt.
 
@@ -52,7 +52,7 @@ class Learned:
         return {name: F.normalize(block, dim=1) for name, block in zip(self.widths, blocks, strict=True)}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Setting:
     """The run that all its learners share.
 

@@ -100,8 +100,9 @@ def hard_negatives(embeddings: Tensor, left: Tensor, right: Tensor, *, sharpness
     """
     if len(left) == 0 or len(left) != len(right) or len(embeddings) < 3 or sharpness <= 0:
         raise UsageError(
-            "expected as many left as right rows, at least one link, at least three entities and a sharpness > 0, got "
-            f"{len(left)}, {len(right)}, {len(embeddings)} and {sharpness}"
+            "hard negatives need at least one link, as many left as right rows, three entities of both graphs together "
+            f"and a sharpness > 0, got {len(left)} left and {len(right)} right rows, {len(embeddings)} entities and "
+            f"sharpness {sharpness}"
         )
     with torch.autocast(embeddings.device.type, enabled=False):
         return _hard_negatives(embeddings.float(), left, right, sharpness)

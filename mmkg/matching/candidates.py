@@ -20,7 +20,7 @@ Means = tuple[FloatArray, FloatArray]
 Indexes = tuple[Searcher, Searcher]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scorer:
     """Scores of pairs of left and right rows: cosine, or CSLS.
 

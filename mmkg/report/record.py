@@ -8,7 +8,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
@@ -62,6 +62,7 @@ class RunRecord(Record):
         device: torch device, e.g. ``cpu`` or ``cuda:0``.
         threads: number of threads of torch.
         fingerprint: SHA-256 of the data (`AlignmentTask.fingerprint`).
+        graphs: SHA-256 of the left and of the right graph; empty in records of older versions.
         protocol: evaluation protocol: candidates, selection, CSLS k, ...
         metrics: the figures, nested as in the result of the evaluation.
         seconds: wall seconds by phase.
@@ -78,6 +79,7 @@ class RunRecord(Record):
     device: str
     threads: int
     fingerprint: str | None = None
+    graphs: Sequence[str] = ()
     protocol: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
@@ -96,6 +98,7 @@ class RunRecord(Record):
         device: str,
         stopwatch: Stopwatch | None = None,
         fingerprint: str | None = None,
+        graphs: Sequence[str] = (),
         protocol: Mapping[str, Any] | None = None,
         metrics: Mapping[str, Any] | None = None,
     ) -> "RunRecord":
@@ -107,6 +110,7 @@ class RunRecord(Record):
             device=str(device),
             threads=torch.get_num_threads(),
             fingerprint=fingerprint,
+            graphs=list(graphs),
             protocol=dict(protocol or {}),
             metrics=dict(metrics or {}),
             seconds={} if stopwatch is None else {name: round(s, 3) for name, s in stopwatch.wall.items()},

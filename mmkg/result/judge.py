@@ -16,7 +16,7 @@ from .embeddings import EmbeddingSearch
 Metrics = dict[str, dict[str, float]]
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Judge(Shown):
     """Ranks links by the embeddings of a run.
 

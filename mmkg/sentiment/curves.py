@@ -12,6 +12,7 @@ import numpy as np
 
 from ..evaluation import auilc
 from ..files import write_text
+from ..records import Record
 from ..report.charts import line_chart
 from ..report.html import render_curves
 from ..report.tables import text_table
@@ -28,8 +29,8 @@ CHARTED = ("mae", "corr", "acc2_non0", "accuracy")
 Patterns = dict[str, dict[str, float]]  # metrics by pattern, see Answers.by_pattern
 
 
-@dataclass(frozen=True)
-class SweepRow:
+@dataclass(frozen=True, eq=False, repr=False)
+class SweepRow(Record):
     """Metrics at one rate, or for one set of modalities, with one way of training.
 
     Args:
@@ -74,8 +75,8 @@ class SweepRow:
         return found
 
 
-@dataclass(frozen=True)
-class Sweep:
+@dataclass(frozen=True, eq=False, repr=False)
+class Sweep(Record):
     """Metrics of all runs, with their protocols.
 
     Args:

@@ -9,6 +9,7 @@ import torch
 
 from ..data.tensors.batch import ModalityBatch
 from ..errors import InputError, UsageError, nearest
+from ..records import Record
 from ..typing import BoolArray, FloatArray, IntArray
 
 TEXT, AUDIO, VISION = "text", "audio", "vision"
@@ -16,8 +17,8 @@ SPLITS = ("train", "valid", "test")
 SIMS = (-1.0, 1.0)  # label range of CH-SIMS
 
 
-@dataclass(frozen=True)
-class SentimentSplit:
+@dataclass(frozen=True, eq=False, repr=False)
+class SentimentSplit(Record):
     """N samples.
 
     Args:
@@ -66,8 +67,8 @@ class SentimentSplit:
         )
 
 
-@dataclass(frozen=True)
-class SentimentData:
+@dataclass(frozen=True, eq=False, repr=False)
+class SentimentData(Record):
     """Three splits of the same modalities.
 
     Args:

@@ -20,7 +20,7 @@ JOINTS = ("concat", "global", "meta")
 CLASSES = 3  # negative, neutral, positive
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Inputs:
     """Standardised inputs of a model for B samples.
 
@@ -42,7 +42,7 @@ class Inputs:
     present: Tensor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SentimentOutput:
     """Predictions of a model for B samples.
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from ..records import Record
 from ..typing import BoolArray, FloatArray
 from .metrics import class_metrics, regression_metrics
 from .model import class_of
@@ -13,8 +14,8 @@ from .model import class_of
 WHOLE = "none"  # name of the pattern without a missing modality
 
 
-@dataclass(frozen=True)
-class Answers:
+@dataclass(frozen=True, eq=False, repr=False)
+class Answers(Record):
     """Predictions for N samples.
 
     Args:

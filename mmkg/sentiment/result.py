@@ -18,6 +18,7 @@ from torch import Tensor
 from ..data.tensors.batch import ModalityBatch
 from ..errors import InputError, UsageError, nearest
 from ..files import MANIFEST, atomic_path, read_manifest, write_manifest, write_text
+from ..records import Shown
 from ..report import RunRecord
 from ..settings import read_toml
 from ..typing import BoolArray, FloatArray, IntArray
@@ -36,8 +37,8 @@ FILES = ("config.toml", "shape.json", "model.safetensors", "metrics.jsonl", "pre
 CLASS_NAMES = ("negative", "neutral", "positive")
 
 
-@dataclass(frozen=True)
-class SentimentResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class SentimentResult(Shown):
     """The result of one run.
 
     Args:

@@ -86,7 +86,7 @@ class BootstrapConfig:
             raise UsageError(f"min_score must be a number, got {self.min_score}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class BootstrapResult(Generic[E]):
     """Outcome of the rounds.
 

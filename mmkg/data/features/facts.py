@@ -14,7 +14,7 @@ FACTS_PER_ENTITY = 64  # largest number of facts of an entity that are compared 
 Numbers = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ValueFacts:
     """Attribute facts with a value, of both graphs, sorted by entity; arrays ``[F]`` unless noted.
 
@@ -77,7 +77,7 @@ class ValueFacts:
         return found
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LinkedFacts:
     """Pairs of facts of linked entities, both numbers or both texts, sorted by key, then by link.
 

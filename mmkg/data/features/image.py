@@ -14,6 +14,8 @@ from ..tensors.tables import DenseTable, row_lengths
 from .config import FeatureConfig, ImageFill
 from .modality import Modality
 
+LARGEST = 1e15  # the square of a larger number may exceed float32
+
 
 def image_table(task: AlignmentTask, *, fill: ImageFill = "mask", seed: int = 0) -> DenseTable:
     """Image vectors of both graphs, scaled to unit length when they are taken.
@@ -41,6 +43,8 @@ def image_table(task: AlignmentTask, *, fill: ImageFill = "mask", seed: int = 0)
     real = lengths > 0
     if fill == "gaussian":
         vectors = np.concatenate(parts)[real]
+        if len(vectors) and (largest := np.abs(vectors).max()) > LARGEST:  # their length does not count
+            vectors, lengths = vectors / largest, lengths / largest
         gaps = np.setdiff1d(np.arange(size), rows[real])
         noise = numpy_generator(seed, "image noise").standard_normal((len(gaps), vectors.shape[1]), dtype=np.float32)
         parts = [vectors, vectors.mean(axis=0) + vectors.std(axis=0) * noise]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from ...errors import UsageError, nearest
+from ...errors import InputError, UsageError, nearest
 from ...typing import BoolArray
 from ..kg import KnowledgeGraph
 from ..task import AlignmentTask
@@ -52,8 +52,14 @@ def chosen_modalities(task: AlignmentTask, config: FeatureConfig) -> tuple[str, 
 
     Raises:
         UsageError: a modality is unknown, or no entity of the pair has it.
+        InputError: no entity of the pair has any modality.
     """
     available = available_modalities(task, config)
+    if not available:
+        raise InputError(
+            f"{task.name} has nothing to learn from: no triple between two entities, no attribute, no name and "
+            "no image on either side; add one of these to the data"
+        )
     for wanted in config.modalities:
         if wanted not in FEATURES:
             raise UsageError(f"unknown modality {wanted!r}; {nearest(wanted, FEATURES)}")

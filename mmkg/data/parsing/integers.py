@@ -15,7 +15,7 @@ _SAFE_DIGITS = 18  # every number with this many digits fits int64
 _TAB, _NEWLINE, _ZERO, _NINE = 9, 10, 48, 57
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class IntegerTable:
     """Integers of a file, int64 ``[L, columns]``, and the 1-based line of each row."""
 

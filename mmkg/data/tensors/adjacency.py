@@ -10,7 +10,7 @@ from torch_geometric import EdgeIndex
 from ...typing import IntArray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RelationGraph:
     """Every triple as two messages, tail -> head and head -> tail, with a separate relation for each direction.
 

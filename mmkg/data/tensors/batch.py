@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ModalityBatch:
     """B items with values per modality; modalities are looked up by name, never by position.
 

@@ -11,7 +11,7 @@ from ...errors import UsageError
 from .sparse import row_entries
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Hop:
     """One round of messages.
 
@@ -35,7 +35,7 @@ class Hop:
         return Hop(self.edge_index.to(device), weight, targets)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Neighborhood:
     """All rounds of messages into some entities.
 

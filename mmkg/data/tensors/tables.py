@@ -80,8 +80,14 @@ Table = SparseTable | DenseTable
 
 
 def row_lengths(vectors: FloatArray) -> FloatArray:
-    """Euclidean lengths of the rows, ``[P]``; block by block, so that a mapped file is not copied."""
-    blocks = range(0, len(vectors), BLOCK_ROWS)
-    return np.concatenate(
-        [np.empty(0, np.float32), *(np.linalg.norm(vectors[start : start + BLOCK_ROWS], axis=1) for start in blocks)]
-    )
+    """Euclidean lengths of the rows, ``[P]``, at most the largest float32; by blocks, as the rows may be in a file."""
+    lengths = [np.empty(0, np.float32)]
+    for start in range(0, len(vectors), BLOCK_ROWS):
+        block = vectors[start : start + BLOCK_ROWS]
+        with np.errstate(over="ignore"):
+            found = np.linalg.norm(block, axis=1)
+        if len(large := np.flatnonzero(np.isinf(found))):  # the sum of squares is, the length need not be
+            exact = np.linalg.norm(block[large].astype(np.float64), axis=1)
+            found[large] = np.minimum(exact, np.finfo(np.float32).max)
+        lengths.append(found)
+    return np.concatenate(lengths)
