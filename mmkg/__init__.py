@@ -3,7 +3,6 @@
 Names are imported when they are first used, so that ``import mmkg`` costs next to nothing.
 """
 
-import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from .search import build_index
     from .sources.synthetic import twin_graphs
 
+from .compute.process import import_home
 from .version import __version__ as __version__
 
 _HOME = {
@@ -83,7 +83,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOME[name], __name__), name)
+    return getattr(import_home(_HOME[name], __name__), name)
 
 
 def __dir__() -> list[str]:

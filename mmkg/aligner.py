@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .compute.devices import is_available
+from .compute.host import isolated_class
 from .data.task import AlignmentTask
 from .errors import InputError, UsageError, nearest
 from .pipeline import align
@@ -39,6 +39,7 @@ class Prediction:
     confidence: float | None
 
 
+@isolated_class
 class Aligner(Shown):
     """Entity aligner: ``fit``, ``transform``, ``predict``, ``score``, ``save_pretrained``.
 
@@ -210,12 +211,11 @@ class Aligner(Shown):
         Raises:
             InputError: no run, or a damaged one.
         """
-        result = AlignmentResult.load(folder)
+        result = AlignmentResult.load(folder, device=None)
         settings = result.experiment.to_dict()
         model, seed = settings.pop("model"), settings.pop("seed")
         modalities = tuple(settings["features"].pop("modalities", ()))
-        device = result.record.device if is_available(result.record.device) else "auto"
-        aligner = cls(model, seed=seed, modalities=modalities, device=device, settings=settings)
+        aligner = cls(model, seed=seed, modalities=modalities, device=result.device, settings=settings)
         aligner.result_ = result
         return aligner
 

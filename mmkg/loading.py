@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .compute.devices import resolve_device
+from .compute.host import isolated
 from .config.data import DataConfig
 from .data.arrays.by_name import holds_ids
 from .data.arrays.cache import cache_folder
@@ -55,6 +56,7 @@ class Source(NamedTuple):
     read: Callable[..., PairData]  # (faults, seed, **settings)
 
 
+@isolated
 def load(
     source: str | Path | Sequence[str | Path],
     config: DataConfig | None = None,

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from .compute.devices import resolve_device
+from .compute.host import isolated
 from .config.experiment import CUSTOM, Experiment
 from .config.search import changed
 from .data.describe import describe
@@ -28,6 +29,7 @@ from .result.result import AlignmentResult
 from .typing import FloatArray
 
 
+@isolated
 def align(
     task: AlignmentTask,
     model: str | AlignmentModel | None = None,
@@ -89,6 +91,7 @@ def align(
         history=learned.history,
         description=describe(task),
         weights=learned.weights,
+        device=str(where),
     )
     if not ranks_only:
         with watch.phase("index"):

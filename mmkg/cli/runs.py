@@ -242,9 +242,9 @@ def load_run(run: Path, options: SearchOptions) -> "AlignmentResult":
     from ..config.search import changed
     from ..result.result import AlignmentResult
 
-    if isinstance(options, RunOptions):
-        resolve_device(options.device)
-    result = AlignmentResult.load(run)
+    device = options.device if isinstance(options, RunOptions) else "auto"
+    resolve_device(device)
+    result = AlignmentResult.load(run, device=device)
     given = options.values()
     for key in given:
         if key != "search":

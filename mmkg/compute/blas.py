@@ -9,6 +9,8 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_info
 
+from .process import PROCESS
+
 logger = logging.getLogger(__name__)
 
 VARIABLE = "OPENBLAS_CORETYPE"
@@ -57,11 +59,12 @@ def fast_blas() -> Iterator[None]:
         yield
         return
     logger.info("loading FAISS with %s=%s", VARIABLE, kernel)
-    os.environ[VARIABLE] = kernel
-    try:
-        yield
-    finally:
-        os.environ.pop(VARIABLE, None)
+    with PROCESS:
+        os.environ[VARIABLE] = kernel
+        try:
+            yield
+        finally:
+            os.environ.pop(VARIABLE, None)
 
 
 def blas_kernels() -> list[dict[str, str]]:

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from ..compute.host import isolated
 from ..typing import BoolArray, IntArray
 from .features.registry import FEATURES
 from .features.values import KINDS, read_values
@@ -13,6 +14,7 @@ from .task import AlignmentTask
 _QUANTILES = (0.0, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 
+@isolated
 def describe(task: AlignmentTask) -> dict[str, Any]:
     """Count entities, facts, modalities and links of a task; the result can be written as JSON.
 

@@ -3,11 +3,9 @@
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch_geometric import EdgeIndex
-from torch_geometric.nn import MessagePassing
-from torch_geometric.utils import softmax
 
 from ..data.tensors.neighborhood import Hop
+from ..data.tensors.pyg import EdgeIndex, MessagePassing, softmax
 from .structure import StructureEncoder
 from .weighted_sum import weighted_sum
 

@@ -2,10 +2,9 @@
 
 import torch
 from torch import Tensor, nn
-from torch_geometric import EdgeIndex
-from torch_geometric.nn import GCNConv
 
 from ..data.tensors.neighborhood import Hop
+from ..data.tensors.pyg import EdgeIndex, GCNConv
 from .structure import StructureEncoder
 from .weighted_sum import weighted_sum
 

@@ -6,9 +6,9 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch_geometric.utils import softmax
 
 from ..data.tensors.adjacency import RelationGraph
+from ..data.tensors.pyg import softmax
 from .weighted_sum import weighted_sum
 
 CHUNK = 1 << 15  # messages whose vectors are gathered together

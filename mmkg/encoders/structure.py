@@ -4,9 +4,9 @@ from abc import ABC, abstractmethod
 
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch_geometric import EdgeIndex
 
 from ..data.tensors.neighborhood import Hop, Neighborhood
+from ..data.tensors.pyg import EdgeIndex
 
 
 class StructureEncoder(nn.Module, ABC):

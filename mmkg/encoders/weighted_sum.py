@@ -6,8 +6,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch_geometric import EdgeIndex
 
+from ..data.tensors.pyg import EdgeIndex
 from ..data.tensors.sparse import sparse_rows
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from ..compute.devices import resolve_device
+from ..compute.host import isolated
 from ..errors import InputError, UsageError, nearest
 from ..search.csls import pair_means
 from ..search.tiles import ScorePasses
@@ -15,6 +16,7 @@ from .protocol import CANDIDATES, LEFT_TO_RIGHT, RIGHT_TO_LEFT
 from .ranks import Ranks, both_directions, ranks
 
 
+@isolated
 def evaluate(
     left: Vectors,
     right: Vectors,
@@ -61,6 +63,7 @@ def evaluate(
     return {LEFT_TO_RIGHT: all_metrics(forward), RIGHT_TO_LEFT: all_metrics(backward)}
 
 
+@isolated
 def link_ranks(
     left: Vectors,
     right: Vectors,

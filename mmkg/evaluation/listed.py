@@ -2,11 +2,13 @@
 
 import numpy as np
 
+from ..compute.host import isolated
 from ..errors import InputError
 from ..typing import BoolArray, FloatArray, IntArray
 from .ranks import Ranks
 
 
+@isolated
 def listed_ranks(
     rows: IntArray,
     cols: IntArray,
@@ -98,6 +100,7 @@ def _leave_out(
     np.subtract.at(equal, which[level], 1)
 
 
+@isolated
 def matching_figures(pairs: IntArray, links: IntArray) -> dict[str, float]:
     """Precision, recall and F1 of the pairs that contain an entity of the links.
 

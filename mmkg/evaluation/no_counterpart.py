@@ -4,10 +4,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..compute.host import isolated
 from ..errors import InputError
 from ..typing import BoolArray, FloatArray, IntArray
 
 
+@isolated
 def counterpart_figures(
     found: BoolArray,
     right: BoolArray,
@@ -48,6 +50,7 @@ def counterpart_figures(
     return of_links | {f"none_{name}": value for name, value in none.items()} | {"found": float(weights[found].sum())}
 
 
+@isolated
 def answers_to(pairs: IntArray, links: IntArray, rows: IntArray) -> tuple[BoolArray, BoolArray, BoolArray]:
     """``found``, ``right`` and ``present`` of ``counterpart_figures`` for a matching and some left entities.
 
@@ -74,6 +77,7 @@ class Bin(NamedTuple):
     weight: float
 
 
+@isolated
 def reliability(
     confidence: FloatArray, right: BoolArray, weights: FloatArray | None = None, *, bins: int = 10
 ) -> list[Bin]:
@@ -108,6 +112,7 @@ def reliability(
     return [Bin(c / w, r / w, w / total) for w, c, r in zip(*sums, strict=True) if w > 0]
 
 
+@isolated
 def calibration_error(curve: list[Bin]) -> float:
     """Expected calibration error: the weighted mean of ``|confidence - right|`` over the bins, in [0, 1].
 

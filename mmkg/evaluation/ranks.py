@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..compute.devices import resolve_device
+from ..compute.host import isolated
 from ..errors import InputError
 from ..records import Record
 from ..search.csls import pair_means, row_means
@@ -48,6 +49,7 @@ class Ranks(Record):
         return rank
 
 
+@isolated
 def ranks(
     queries: Vectors,
     candidates: Vectors,
@@ -112,6 +114,7 @@ def ranks(
     return Ranks(numbers[0], numbers[1])
 
 
+@isolated
 def both_directions(
     left: Vectors,
     right: Vectors,
@@ -185,6 +188,7 @@ def both_directions(
     return Ranks(numbers[0], numbers[1]), Ranks(numbers[2], numbers[3])
 
 
+@isolated
 def score_ranks(scores: Vectors, gold: Gold) -> Ranks:
     """Ranks from a score matrix.
 

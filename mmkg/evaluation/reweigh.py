@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..compute.host import isolated
 from ..errors import InputError
 from ..typing import IntArray
 from .filtered import known_pairs, other_answers
@@ -16,6 +17,7 @@ LEAST_GAIN = 1e-4  # smallest gain in MRR for which a weight is changed
 ROUNDS = 3
 
 
+@isolated
 def choose_weights(
     left: Mapping[str, Tensor],
     right: Mapping[str, Tensor],

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from ..compute.devices import resolve_device
+from ..compute.host import isolated
 from ..errors import InputError, UsageError, nearest
 from ..search.means import csls_pair_means
 from ..search.vectors import Vectors
@@ -14,6 +15,7 @@ from .protocol import CANDIDATES, LEFT_TO_RIGHT, RIGHT_TO_LEFT
 from .ranks import Ranks, ranks
 
 
+@isolated
 def evaluate_sample(
     left: Vectors,
     right: Vectors,
@@ -63,6 +65,7 @@ def evaluate_sample(
     return {LEFT_TO_RIGHT: all_metrics(forward), RIGHT_TO_LEFT: all_metrics(backward)}
 
 
+@isolated
 def sampled_ranks(
     left: Vectors,
     right: Vectors,

@@ -8,6 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..compute.draws import Dropout, own_generator
+from ..compute.draws import dropout as drop
+
 
 def attend(
     query: Tensor, key: Tensor, value: Tensor, keys: Tensor, dropout: float = 0.0, *, with_weights: bool = False
@@ -28,12 +31,22 @@ def attend(
     mask = keys[:, None, None, :]
     some = mask.any(dim=-1, keepdim=True)
     if not with_weights:
+        if dropout and own_generator(query) is not None:
+            return torch.where(some, _attended(query, key, value, mask | ~some, dropout), 0.0), None
         context = F.scaled_dot_product_attention(query, key, value, attn_mask=mask | ~some, dropout_p=dropout)
         return torch.where(some, context, 0.0), None
     logits = query @ key.transpose(-1, -2) / query.shape[-1] ** 0.5
     logits = torch.where(some, logits.masked_fill(~mask, float("-inf")), 0.0)
-    attention = F.dropout(logits.softmax(dim=-1), dropout, training=dropout > 0)
+    attention = drop(logits.softmax(dim=-1), dropout, training=dropout > 0)
     return torch.where(some, attention @ value, 0.0), attention
+
+
+def _attended(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, rate: float) -> Tensor:
+    """``F.scaled_dot_product_attention`` on a CPU, with the same bits, by ``compute.draws.dropout``."""
+    scale = math.sqrt(1 / math.sqrt(query.shape[-1]))
+    logits = (query * scale) @ (key.transpose(-1, -2) * scale)
+    bias = torch.zeros_like(mask, dtype=logits.dtype).masked_fill_(~mask, float("-inf"))
+    return drop((logits + bias).softmax(dim=-1), rate) @ value
 
 
 class CrossModalBlock(nn.Module):
@@ -58,11 +71,11 @@ class CrossModalBlock(nn.Module):
         self.project = nn.Linear(dim, 3 * dim)
         self.output = nn.Linear(dim, dim)
         self.norm = nn.LayerNorm(dim, eps=1e-12)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.feedforward = None
         if feedforward_dim:
             self.feedforward = nn.Sequential(
-                nn.Linear(dim, feedforward_dim), nn.GELU(), nn.Linear(feedforward_dim, dim), nn.Dropout(dropout)
+                nn.Linear(dim, feedforward_dim), nn.GELU(), nn.Linear(feedforward_dim, dim), Dropout(dropout)
             )
             self.feedforward_norm = nn.LayerNorm(dim, eps=1e-12)
 
@@ -135,9 +148,9 @@ class SequenceBlock(nn.Module):
         self.key_value = nn.Linear(dim, 2 * dim)
         self.output = nn.Linear(dim, dim)
         self.norms = nn.ModuleList([nn.LayerNorm(dim), nn.LayerNorm(dim)])
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.feedforward = nn.Sequential(
-            nn.Linear(dim, feedforward_dim), nn.ReLU(), nn.Dropout(dropout), nn.Linear(feedforward_dim, dim)
+            nn.Linear(dim, feedforward_dim), nn.ReLU(), Dropout(dropout), nn.Linear(feedforward_dim, dim)
         )
 
     def forward(self, x: Tensor, keys: Tensor, source: Tensor | None = None) -> Tensor:
@@ -192,7 +205,7 @@ class SequenceEncoder(nn.Module):
             SequenceBlock(dim, num_heads, 4 * dim, dropout=dropout, attention_dropout=attention_dropout)
             for _ in range(num_layers)
         )
-        self.embed_dropout = nn.Dropout(embed_dropout)
+        self.embed_dropout = Dropout(embed_dropout)
         self.norm = nn.LayerNorm(dim)
 
     def forward(self, x: Tensor, keys: Tensor, source: Tensor | None = None) -> Tensor:
@@ -213,8 +226,8 @@ class SequenceEncoder(nn.Module):
 def positions(steps: int, dim: int, device: torch.device | None = None) -> Tensor:
     """Sinusoids ``[T, d]``: sines in the first half of the columns, cosines in the second."""
     half = (dim + 1) // 2
-    rate = torch.exp(torch.arange(half, device=device) * (-math.log(10_000) / max(half - 1, 1)))
-    angle = torch.arange(steps, device=device)[:, None] * rate
+    rate = torch.exp(torch.arange(half, dtype=torch.float32, device=device) * (-math.log(10_000) / max(half - 1, 1)))
+    angle = torch.arange(steps, dtype=torch.float32, device=device)[:, None] * rate
     return torch.cat([angle.sin(), angle.cos()], dim=1)[:, :dim]
 
 

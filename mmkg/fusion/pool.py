@@ -1,8 +1,12 @@
 """Pooling: the steps of one modality, or of all, become one vector."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
 
+from ..compute.draws import Dropout, dropout, own_generator
 from ..data.tensors.batch import ModalityBatch
 
 
@@ -36,6 +40,25 @@ class SigmoidAttentionPool(nn.Module):
         return (weights[..., None] * torch.where(present[..., None], x, 0.0)).sum(dim=1)
 
 
+class _GRU(nn.GRU):
+    """``torch.nn.GRU`` of packed sequences whose dropout between layers is that of ``compute.draws``."""
+
+    def forward(self, packed: PackedSequence) -> tuple[PackedSequence, Tensor]:  # type: ignore[override]
+        """Output of the last layer, and the final states."""
+        if not self.training or not self.dropout or own_generator(packed.data) is None:
+            whole: tuple[PackedSequence, Tensor] = super().forward(packed)
+            return whole
+        data, sizes, states = packed.data, packed.batch_sizes, []
+        start = data.new_zeros(2, int(sizes[0]), self.hidden_size)
+        for layer in range(self.num_layers):
+            weights: Any = self._flat_weights[8 * layer : 8 * (layer + 1)]  # of both directions
+            data, last = torch._VF.gru(data, sizes, start, weights, True, 1, 0.0, True, True)
+            data = dropout(data, self.dropout) if layer + 1 < self.num_layers else data
+            states.append(last)
+        found = PackedSequence(data, sizes, packed.sorted_indices, packed.unsorted_indices)
+        return found, self.permute_hidden(torch.cat(states), packed.unsorted_indices)
+
+
 class GatedRecurrentPool(nn.Module):
     """Bidirectional GRU, a gate from a convolution, and the maximum over the present steps.
 
@@ -55,10 +78,10 @@ class GatedRecurrentPool(nn.Module):
     def __init__(self, in_dim: int, dim: int, *, num_layers: int = 3, dropout: float = 0.2) -> None:
         super().__init__()
         between = dropout if num_layers > 1 else 0.0
-        self.gru = nn.GRU(in_dim, dim, num_layers, batch_first=True, bidirectional=True, dropout=between)
+        self.gru = _GRU(in_dim, dim, num_layers, batch_first=True, bidirectional=True, dropout=between)
         self.gate = nn.Conv1d(2 * dim, 1, 3, padding=1)
         self.join = nn.Linear(in_dim + 2 * dim, dim)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor, present: Tensor) -> Tensor:
         """``x`` [B, T, d], ``present`` bool [B, T] -> [B, h]; zero for an item without present steps."""

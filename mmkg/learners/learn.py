@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from torch import Tensor
 
+from ..compute.host import isolated
 from ..matching import MATCHERS, Matching
 from ..models import MODELS, AlignmentModel
 from ..progress import show_round
@@ -14,6 +15,7 @@ from .refined import Refined
 from .setting import Learned, Setting
 
 
+@isolated
 def learn(setting: Setting, model: AlignmentModel | None = None) -> Learned:
     """Learn the embeddings of a run, in rounds with pseudo-links if the experiment has them.
 

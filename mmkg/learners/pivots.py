@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..compute.host import isolated
 from ..compute.seeding import numpy_generator
 from ..data.features.build import build_inputs
 from ..data.features.config import FeatureConfig
@@ -22,6 +23,7 @@ WIDTH = 1024  # width of the random projection of sparse rows, which changes a c
 BLOCK_ROWS = 4096
 
 
+@isolated
 def pivot_links(
     task: AlignmentTask,
     modalities: Sequence[str],

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from ..compute.host import isolated, seeded
 from ..compute.seeding import derive_seed
 from ..config.experiment import Experiment
 from ..data.features.build import build_inputs
@@ -30,7 +31,9 @@ class Trained:
         self.setting, experiment = setting, setting.experiment
         with setting.watch.phase("features"):
             inputs = build_inputs(setting.task, experiment.features, seed=experiment.seed)
-            self.model = (model or build_model(experiment, inputs)).to(setting.device)
+            self.model = (model or build_model(experiment, inputs)).to(setting.device, torch.float32)
+            if any(weight.is_inference() for weight in self.model.parameters()):
+                raise UsageError("a model that was built in torch.inference_mode() cannot be trained; build it outside")
             # neighbours are drawn on the host
             self.inputs = inputs if experiment.training.fanout else inputs.graph_to(setting.device)
         links = setting.task.links.valid
@@ -74,6 +77,7 @@ class Trained:
         )
 
 
+@isolated
 def build_model(experiment: Experiment, inputs: EntityInputs) -> AlignmentModel:
     """The trained model that the experiment names, built for these inputs, with seeded weights.
 
@@ -86,7 +90,6 @@ def build_model(experiment: Experiment, inputs: EntityInputs) -> AlignmentModel:
         raise UsageError(f"the model {name} was given as an object; give it again, or name a model of mmkg")
     if entry.build is None or entry.learner != "trained":
         raise UsageError(f"the model {name} is not trained; trained are {', '.join(trained_models())}")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive_seed(experiment.seed, "weights"))
+    with seeded(derive_seed(experiment.seed, "weights")):
         model: AlignmentModel = entry.build(experiment.options, inputs.dims, num_relations=inputs.num_relations)
     return model

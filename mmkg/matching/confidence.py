@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from ..compute.host import isolated_class
 from ..errors import InputError
 from ..typing import BoolArray, FloatArray
 
 
+@isolated_class
 @dataclass(frozen=True)
 class Calibration:
     """``P(right | score) = 1 / (1 + exp(-(slope score + intercept)))``; it does not decrease with the score.

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..compute.host import isolated_class
 from ..errors import InputError, UsageError
 from ..records import Record
 from ..search.neighbors import Neighbors
@@ -200,6 +201,7 @@ class Threshold(NamedTuple):
     f1: float
 
 
+@isolated_class
 @dataclass(frozen=True, eq=False, repr=False)
 class Counterparts(Record):
     """Confidences of matches, and the confidence threshold for accepting them, learnt from held-out links.

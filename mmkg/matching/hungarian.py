@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from ..compute.host import isolated
 from ..errors import UsageError
 from ..search.tiles import score_tiles
 from ..search.vectors import Vectors, check_count
@@ -13,6 +14,7 @@ from .matching import Matching, matching_of
 DENSE_BYTES = 4 << 30
 
 
+@isolated
 def hungarian(
     left: Vectors,
     right: Vectors,

@@ -3,11 +3,13 @@
 import numpy as np
 import torch
 
+from ..compute.host import isolated
 from ..search.vectors import Vectors, check_count
 from .candidates import Indexes, Means, Scorer
 from .matching import Matching, matching_of
 
 
+@isolated
 def mutual(
     left: Vectors,
     right: Vectors,

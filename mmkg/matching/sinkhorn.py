@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from pydantic import Field
 
+from ..compute.host import isolated
 from ..errors import InputError
 from ..search.vectors import Vectors, check_count
 from ..settings import configuration
@@ -38,6 +39,7 @@ class SinkhornConfig:
     iterations: Annotated[int, Field(ge=1)] = ITERATIONS
 
 
+@isolated
 def sinkhorn(
     left: Vectors,
     right: Vectors,
@@ -136,6 +138,7 @@ def transport(
     return weights
 
 
+@isolated
 def transported_pairs(
     left: Vectors,
     right: Vectors,

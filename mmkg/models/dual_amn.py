@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from ..compute.draws import dropout
 from ..data.tensors.inputs import EntityInputs
 from ..data.tensors.sparse import ship
 from ..encoders import EncoderBundle, RelationalEncoder
@@ -133,7 +133,7 @@ class DualAMN(AlignmentModel):
     def loss_terms(self, output: FusionOutput, num_links: int | None = None) -> dict[str, Tensor]:
         """The contrastive loss of the joint embeddings."""
         count = len(output.joint) // 2 if num_links is None else num_links
-        joint = F.dropout(output.joint, self.config.dropout, self.training)
+        joint = dropout(output.joint, self.config.dropout, self.training)
         ends = torch.arange(2 * count, device=joint.device)
         hard = hard_negatives(joint, ends[:count], ends[count:], sharpness=self.config.sharpness)
         terms = {"hard.joint": hard} | self.fill_terms(output, 1.0)

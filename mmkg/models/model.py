@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ..compute.host import isolated
 from ..data.tensors.batch import ModalityBatch
 from ..data.tensors.inputs import EntityInputs
 from ..data.tensors.sparse import ship
@@ -131,6 +132,7 @@ class AlignmentModel(nn.Module, ABC):
             terms[f"fill.{name}"] = weight * predicted.shape[-1] * distance
         return terms
 
+    @isolated
     def embed(
         self,
         inputs: EntityInputs,

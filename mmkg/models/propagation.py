@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..compute.host import isolated
 from ..compute.seeding import numpy_generator
 from ..data.tensors.incidence import Incidence
 from ..data.tensors.sparse import (
@@ -117,6 +118,7 @@ class Propagation:
     def _own_dim(self, name: str, table: Table) -> int:
         return min(table.dim, self.config.image_dim) if name == IMAGE else self.config.name_dim
 
+    @isolated
     def embed(self, inputs: Incidence, links: IntArray, *, seed: int = 0) -> Tensor:
         """Joint embeddings of all entities.
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..compute.host import isolated_class
 from ..compute.seeding import numpy_generator
 from ..config.search import SearchConfig
 from ..data.split import sample_links
@@ -25,6 +26,7 @@ SAME_AS_PRECISION = 0.95  # precision of links that are exported as owl:sameAs a
 NO_CONFIDENCES = "and this run had too few validation links to calibrate them"
 
 
+@isolated_class
 @dataclass(frozen=True, repr=False)
 class Confidences(Shown):
     """Confidences of a run. What the validation links teach is kept by the embeddings.

@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
+from ..compute.devices import resolve_device
+from ..compute.host import isolated_class
 from ..config.search import SearchConfig
 from ..errors import UsageError, nearest
 from ..fusion import modality_shares
@@ -27,6 +29,7 @@ BLOCK_ROWS = 1 << 18  # queries per search; each list of an index is read once p
 T = TypeVar("T")
 
 
+@isolated_class
 class Embeddings(Shown):
     """Unit rows of both graphs. What was computed from them is kept, under the settings that it was computed with.
 
@@ -107,6 +110,7 @@ class Embeddings(Shown):
         return Embeddings(_columns(self.left, columns), _columns(self.right, columns), widths)
 
 
+@isolated_class
 @dataclass(frozen=True, repr=False)
 class EmbeddingSearch(Shown):
     """Nearest-neighbour search of embeddings, by CSLS or cosine.
@@ -117,11 +121,14 @@ class EmbeddingSearch(Shown):
         embeddings: of both graphs.
         csls_k: neighbourhood size of CSLS; 0 = cosine.
         search: settings of the index.
+        device: where scores are computed: ``auto``, ``cpu`` or ``cuda``. An index of a kind that does not run there
+            is on the CPU.
     """
 
     embeddings: Embeddings
     csls_k: int = 3
     search: SearchConfig = field(default_factory=SearchConfig)
+    device: str = "auto"
 
     def means(self) -> tuple[FloatArray, FloatArray]:
         """CSLS means: mean cosine of each left row to its nearest right rows, and of each right row to left rows."""
@@ -173,6 +180,10 @@ class EmbeddingSearch(Shown):
             block = np.concatenate([2 * block, np.ones((len(block), 1), np.float32)], axis=1)
         return block
 
+    @property
+    def _where(self) -> torch.device:
+        return resolve_device(self.device)
+
     def _index_key(self) -> tuple[Hashable, ...]:
         return (self.search.index, self.search.options)
 
@@ -184,14 +195,18 @@ class EmbeddingSearch(Shown):
 
     def _means_by_lists(self) -> str | None:
         """The index kind that CSLS means of graphs so large come from; ``None`` where they are small enough."""
+        kind = INDEXES[self.search.index]
         largest = max(len(self.embeddings.left), len(self.embeddings.right))
-        return INDEXES[self.search.index].extendable if largest > LARGEST_FLAT else None
+        if largest <= LARGEST_FLAT or kind.extendable is None or kind.fitting(self._where).type != "cpu":
+            return None
+        return kind.extendable
 
     def _means(self) -> tuple[FloatArray, FloatArray]:
         kind = self._means_by_lists()
         if kind is None:
             options = self._options("auto")
-            return csls_pair_means(self.embeddings.left, self.embeddings.right, self.csls_k, config=options)
+            left, right = self.embeddings.left, self.embeddings.right
+            return csls_pair_means(left, right, self.csls_k, device=self._where, config=options)
         means = []
         for side in SIDES:
             querying, answering = self.embeddings.sides(side)
@@ -213,14 +228,15 @@ class EmbeddingSearch(Shown):
 
     def _built(self, side: str) -> Index:
         answering, kind = self.embeddings.sides(side)[1], self.search.index
+        device = INDEXES[kind].fitting(self._where)
         if not self.csls_k:
-            return build_index(answering, kind=kind, device="cpu", config=self._options(kind))
+            return build_index(answering, kind=kind, device=device, config=self._options(kind))
         column = -self.means()[1 - SIDES.index(side)]
         lists: Index | None = self.embeddings.taken(self._lists_key(side))
         if lists is not None:
             return lists.extended(column)
         base = np.concatenate([answering, column[:, None]], axis=1, dtype=np.float32)
-        return build_index(base, kind=kind, metric="ip", device="cpu", config=self._options(kind))
+        return build_index(base, kind=kind, metric="ip", device=device, config=self._options(kind))
 
     def _nearest_without_index(self, rows: IntArray, k: int, side: str) -> Neighbors:
         """As ``nearest`` before CSLS, by scoring all entities of the answering graph, a block at a time."""
@@ -232,7 +248,7 @@ class EmbeddingSearch(Shown):
             if self.csls_k:
                 column = -self.means()[1 - SIDES.index(side)][start : start + step, None]
                 block = np.concatenate([block, column], axis=1, dtype=np.float32)
-            part = ExactIndex(block, metric="ip", device="cpu").search(queries, min(k, len(block)))
+            part = ExactIndex(block, metric="ip", device=self._where).search(queries, min(k, len(block)))
             ids = np.concatenate([ids, np.where(part.present, part.ids + start, -1)], axis=1)
             found = sort_neighbors(ids, np.concatenate([scores, part.scores], axis=1))
             ids, scores = found.ids[:, :k], found.scores[:, :k]

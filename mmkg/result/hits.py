@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..compute.host import isolated_class
 from ..data.entities import EntityTable
 from ..data.task import LinkSplit
 from ..errors import UsageError
@@ -39,6 +40,7 @@ class Hit(Record):
     shares: Mapping[str, float]
 
 
+@isolated_class
 @dataclass(frozen=True, eq=False, repr=False)
 class Hits(Shown):
     """Answers to queries by entity.

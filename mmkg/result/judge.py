@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..compute.host import isolated_class
 from ..config.search import SearchConfig
 from ..data.split import sample_links
 from ..evaluation import all_metrics, evaluate, evaluate_sample, known_pairs, listed_ranks, other_answers
@@ -16,6 +17,7 @@ from .embeddings import EmbeddingSearch
 Metrics = dict[str, dict[str, float]]
 
 
+@isolated_class
 @dataclass(frozen=True, eq=False, repr=False)
 class Judge(Shown):
     """Ranks links by the embeddings of a run.
@@ -33,7 +35,7 @@ class Judge(Shown):
     seed: int
     known: IntArray
 
-    def ranks(self, links: IntArray, *, candidates: str, csls_k: int, device: str = "auto") -> Metrics:
+    def ranks(self, links: IntArray, *, candidates: str, csls_k: int, device: str | None = None) -> Metrics:
         """Hits@k, MRR and MR in both directions. Empty without links.
 
         Of more links than ``search.test_queries`` a sample is ranked, among the candidates of all links.
@@ -42,10 +44,11 @@ class Judge(Shown):
             links: int64 ``[L, 2]``.
             candidates: ``test`` = the entities of the links, ``all`` = all entities.
             csls_k: neighbourhood size of CSLS, 0 = off.
-            device: where scores are computed.
+            device: where scores are computed; ``None`` = as the searcher.
         """
         if len(links) == 0:
             return {}
+        device = device or self.searcher.device
         left, right = self.searcher.embeddings.left, self.searcher.embeddings.right
         queries = sample_links(links, self.search.ranked(len(links)), seed=self.seed, label="ranked test links")
         means = self.searcher.means() if candidates == "all" and csls_k and csls_k == self.searcher.csls_k else None
@@ -63,7 +66,7 @@ class Judge(Shown):
             known=self.known,
         )
 
-    def assignment_ranks(self, links: IntArray, *, candidates: str, device: str = "auto") -> Metrics:
+    def assignment_ranks(self, links: IntArray, *, candidates: str, device: str | None = None) -> Metrics:
         """Metrics of an assignment: candidates are ranked by Sinkhorn's transport of the scores of all queries.
 
         The queries compete for the candidates. With candidates ``test`` the ranking also uses that every query has its
@@ -73,7 +76,7 @@ class Judge(Shown):
         Args:
             links: int64 ``[L, 2]``.
             candidates: ``test`` = the entities of the links, ``all`` = all entities.
-            device: where scores are computed.
+            device: where scores are computed; ``None`` = as the searcher.
         """
         if len(links) == 0:
             return {}
@@ -88,7 +91,7 @@ class Judge(Shown):
             sides[1][pools[1]],
             self.search.matcher_settings("sinkhorn"),
             csls_k=self.searcher.csls_k,
-            device=device,
+            device=device or self.searcher.device,
         )
         pairs = known_pairs(links, self.known)
         there = other_answers(links[:, 0], links[:, 1], pairs, pool=pools[1])

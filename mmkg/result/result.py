@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..compute.host import isolated_class
 from ..config.experiment import Experiment
 from ..data.entities import EntityTable
 from ..data.features.registry import use_names
@@ -28,6 +29,7 @@ from .judge import Judge, Metrics
 from .run_folder import RunContent, read_run, write_run
 
 
+@isolated_class
 @dataclass(frozen=True, eq=False, repr=False)
 class AlignmentResult(Shown):
     """Aligned embeddings of two graphs, with search, matches, confidences and figures.
@@ -43,6 +45,7 @@ class AlignmentResult(Shown):
         history: one row per epoch and round.
         description: what ``describe`` reports of the task.
         weights: state of the model, which is saved with the run.
+        device: where scores are computed if a method is not given another device: ``auto``, ``cpu`` or ``cuda``.
     """
 
     embeddings: Embeddings
@@ -55,6 +58,7 @@ class AlignmentResult(Shown):
     history: Sequence[Mapping[str, Any]] = ()
     description: Mapping[str, Any] = field(default_factory=dict)
     weights: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    device: str = "auto"
 
     @property
     def left(self) -> FloatArray:
@@ -88,7 +92,7 @@ class AlignmentResult(Shown):
     @property
     def searcher(self) -> EmbeddingSearch:
         """Nearest-neighbour search with the settings of the run."""
-        return EmbeddingSearch(self.embeddings, self.protocol.csls_k, self.experiment.search)
+        return EmbeddingSearch(self.embeddings, self.protocol.csls_k, self.experiment.search, self.device)
 
     @property
     def csls_means(self) -> tuple[FloatArray, FloatArray]:
@@ -152,7 +156,7 @@ class AlignmentResult(Shown):
         return self.embeddings.kept(("matching", *settings, self.calibration.key), self.match)
 
     def match(
-        self, method: str | None = None, *, k: int | None = None, csls_k: int | None = None, device: str = "auto"
+        self, method: str | None = None, *, k: int | None = None, csls_k: int | None = None, device: str | None = None
     ) -> Matching:
         """Matches over all entities of both graphs.
 
@@ -160,7 +164,7 @@ class AlignmentResult(Shown):
             method: name in ``MATCHERS``; by default the run's.
             k: number of nearest entities of either side that are candidates; by default the matcher's own choice.
             csls_k: by default the run's.
-            device: where scores are computed.
+            device: where scores are computed; by default that of the run.
 
         Returns:
             Pairs with scores, and with confidences if there were enough validation links to calibrate on.
@@ -174,7 +178,7 @@ class AlignmentResult(Shown):
         if means is not None and max(len(self.left), len(self.right)) > LARGEST_FLAT:
             options["indexes"] = (self.index("left"), self.index("right"))
         found = MATCHERS[method](
-            self.left, self.right, csls_k=csls_k, kind="auto", device=device, means=means, **options
+            self.left, self.right, csls_k=csls_k, kind="auto", device=device or self.device, means=means, **options
         )
         if self.counterparts is None or csls_k != self.protocol.csls_k:
             return found
@@ -269,7 +273,7 @@ class AlignmentResult(Shown):
         candidates: str | None = None,
         csls_k: int | None = None,
         links: IntArray | None = None,
-        device: str = "auto",
+        device: str | None = None,
     ) -> Metrics:
         """Metrics on the test links (or others), by the run's protocol where nothing else is given.
 
@@ -284,7 +288,7 @@ class AlignmentResult(Shown):
         )
 
     def evaluate_assignment(
-        self, *, candidates: str | None = None, links: IntArray | None = None, device: str = "auto"
+        self, *, candidates: str | None = None, links: IntArray | None = None, device: str | None = None
     ) -> Metrics:
         """Metrics of an assignment of all queries by Sinkhorn; see ``Judge.assignment_ranks``.
 
@@ -307,7 +311,7 @@ class AlignmentResult(Shown):
         candidates: str | None = None,
         csls_k: int | None = None,
         rescoring: str = "none",
-        device: str = "auto",
+        device: str | None = None,
     ) -> "AlignmentResult":
         """The same run with the metrics of ``evaluate`` and the protocol that belongs to them.
 
@@ -370,14 +374,16 @@ class AlignmentResult(Shown):
         return write_run(content, folder, matches=self.export(), report=self.report())
 
     @staticmethod
-    def load(folder: str | Path, *, fingerprint: str | None = None) -> "AlignmentResult":
+    def load(folder: str | Path, *, fingerprint: str | None = None, device: str | None = "auto") -> "AlignmentResult":
         """Read a run folder, after checking the hash of each file; embeddings are mapped from the disk.
 
         Args:
             folder: written by ``save``.
             fingerprint: fingerprint of the data that the run must belong to; ``None`` = any data.
+            device: where scores are computed: ``auto``, ``cpu`` or ``cuda``; ``None`` = as in training, or ``auto`` if
+                this machine does not have that device.
 
         Raises:
             InputError: no run, a file is missing or damaged, or the run belongs to other data.
         """
-        return AlignmentResult(**vars(read_run(folder, fingerprint=fingerprint)))
+        return AlignmentResult(**vars(read_run(folder, fingerprint=fingerprint, device=device)))

@@ -11,6 +11,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
+from ..compute.devices import is_available, resolve_device
 from ..config.experiment import Experiment
 from ..data.entities import EntityTable
 from ..data.task import LinkSplit
@@ -54,12 +55,13 @@ class RunContent:
     history: Sequence[Mapping[str, Any]]
     description: Mapping[str, Any]
     weights: Mapping[str, torch.Tensor]
+    device: str = "auto"
 
     @property
     def confidences(self) -> Confidences:
         """Confidences of the run, with its search."""
         search = self.experiment.search
-        searcher = EmbeddingSearch(self.embeddings, self.protocol.csls_k, search)
+        searcher = EmbeddingSearch(self.embeddings, self.protocol.csls_k, search, self.device)
         return Confidences(searcher, self.links, search, self.experiment.seed)
 
 
@@ -110,7 +112,7 @@ def write_run(run: RunContent, folder: str | Path, *, matches: Iterable[Link], r
     return folder
 
 
-def read_run(folder: str | Path, *, fingerprint: str | None = None) -> RunContent:
+def read_run(folder: str | Path, *, fingerprint: str | None = None, device: str | None = "auto") -> RunContent:
     """Read a run folder, after checking the hash of each file.
 
     Embeddings are mapped into memory, not read: rows that are not used stay on the disk.
@@ -119,12 +121,18 @@ def read_run(folder: str | Path, *, fingerprint: str | None = None) -> RunConten
         folder: written by ``write_run``.
         fingerprint: fingerprint of the data that the run must belong to; ``None`` = any data.
 
+        device: where scores are computed: ``auto``, ``cpu`` or ``cuda``; ``None`` = as in training, or ``auto`` if this
+            machine does not have that device.
+
     Raises:
         InputError: no run, a file is missing or damaged, or the run belongs to other data.
+        UsageError: the device is not available.
     """
     folder = Path(folder)
     manifest = read_manifest(folder, FILES, format=FORMAT, again="run the alignment again")
     record = RunRecord.from_json((folder / "record.json").read_text(encoding="utf-8"), path=folder / "record.json")
+    if device is None:
+        device = record.device if is_available(record.device) else "auto"
     if fingerprint is not None and record.fingerprint != fingerprint:
         raise InputError(f"this run belongs to other data: it has {record.fingerprint}, expected {fingerprint}", folder)
     try:
@@ -149,9 +157,11 @@ def read_run(folder: str | Path, *, fingerprint: str | None = None) -> RunConten
         history=[json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()],
         description=manifest["description"],
         weights=load_file(folder / WEIGHTS) if WEIGHTS in manifest["sha256"] else {},
+        device=device,
     )
     confidences = run.confidences
-    stored = load_index(folder / "index.faiss", expect={"fingerprint": record.fingerprint})
+    on = "cpu" if resolve_device(device).type == "cpu" else "auto"  # a FAISS index was saved on the CPU and stays there
+    stored = load_index(folder / "index.faiss", device=on, expect={"fingerprint": record.fingerprint})
     confidences.searcher.keep_index("left", stored.index)
     if "left_mean" in tensors:
         confidences.searcher.keep_means((tensors["left_mean"].numpy(), tensors["right_mean"].numpy()))

@@ -3,8 +3,9 @@
 Names are imported when they are first used, so that ``mmkg.search`` alone loads neither torch nor faiss.
 """
 
-import importlib
 from typing import TYPE_CHECKING, Any
+
+from ..compute.process import import_home
 
 if TYPE_CHECKING:
     from .config import IndexConfig
@@ -53,4 +54,4 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
+    return getattr(import_home(f".{_HOME[name]}", __name__), name)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ..compute.devices import resolve_device
+from ..compute.host import isolated
 from ..errors import InputError
 from ..typing import FloatArray
 from .neighbors import Neighbors
@@ -39,6 +40,7 @@ def csls(scores: Tensor, row_mean: Tensor, col_mean: Tensor) -> Tensor:
     return 2 * scores - row_mean[:, None] - col_mean[None, :]
 
 
+@isolated
 def mean_top_k(
     queries: Vectors,
     base: Vectors,
@@ -102,6 +104,7 @@ def pair_means(
     return row_mean, best.mean(dim=1)
 
 
+@isolated
 def csls_augment(
     left: Vectors, right: Vectors, k: int, *, normalise: bool = True, device: str | torch.device = "auto"
 ) -> tuple[FloatArray, FloatArray]:
@@ -132,6 +135,7 @@ def csls_augment(
     return queries.cpu().numpy(), base.cpu().numpy()
 
 
+@isolated
 def csls_neighbors(found: Neighbors, row_mean: FloatArray) -> Neighbors:
     """CSLS scores from a search with ``csls_augment``: subtracts the row mean of each query, ``[Q]``.
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ..compute.devices import resolve_device
+from ..compute.host import isolated_class
 from ..errors import InputError
 from .config import IndexConfig
 from .kind import Index, IndexKind, Metric, ShownIndex
@@ -16,6 +17,7 @@ from .tiles import pad_rows, score_tiles, slice_rows, top_values
 from .vectors import Vectors, check_count, prepare
 
 
+@isolated_class
 class ExactIndex(ShownIndex, Index):
     """Exact nearest neighbours in the order (-score, id); among equal scores at the k-th place the lowest ids stay.
 
@@ -109,7 +111,7 @@ def load_exact(path: Path, metric: Metric, config: IndexConfig, device: str | to
     return ExactIndex.from_stored(tensors["vectors"], metric=metric, config=config, device=device)
 
 
-EXACT = IndexKind(build_exact, load_exact)
+EXACT = IndexKind(build_exact, load_exact, on_gpu=lambda: True)
 
 
 def best_columns(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:

@@ -1,6 +1,8 @@
 """FAISS indexes (flat, ivf, hnsw) with one search interface; the only file that imports faiss."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,6 +14,8 @@ from torch import Tensor
 
 from ..compute.blas import fast_blas
 from ..compute.devices import resolve_device, torch_device
+from ..compute.host import isolated_class
+from ..compute.process import PROCESS, quiet
 from ..errors import InputError, MissingPackageError, UsageError
 from ..progress import progress_bar
 from ..typing import FloatArray, IntArray
@@ -38,7 +42,7 @@ def import_faiss() -> Any:
     """
     if (loaded := sys.modules.get("faiss")) is not None:  # called once per list; its BLAS kernel is chosen already
         return loaded
-    with fast_blas():
+    with fast_blas(), quiet():  # its wrapper warns of missing module names
         try:
             import faiss
         except ImportError as error:
@@ -52,6 +56,7 @@ def faiss_sees_gpu() -> bool:
     return hasattr(faiss, "StandardGpuResources") and faiss.get_num_gpus() > 0
 
 
+@isolated_class
 class FaissIndex(ShownIndex, Index):
     """A built FAISS index with its metric.
 
@@ -274,22 +279,32 @@ def read_faiss(path: Path, *, kind: str, metric: Metric, config: IndexConfig, gp
     """
     faiss = import_faiss()
     expected = {"flat": faiss.IndexFlat, "ivf": faiss.IndexIVFFlat, "hnsw": faiss.IndexHNSWFlat}[kind]
-    limit = getattr(faiss, "set_deserialization_vector_byte_limit", None)  # FAISS >= 1.14
-    before = faiss.get_deserialization_vector_byte_limit() if limit is not None else 0
     try:
-        if limit is not None:
-            limit(max(path.stat().st_size, 1 << 20))  # nothing in the file can be larger than the file
-        index = faiss.read_index(str(path))
+        with _byte_limit(max(path.stat().st_size, 1 << 20)):  # nothing in the file can be larger than the file
+            index = faiss.read_index(str(path))
     except RuntimeError as error:
         raise InputError(f"FAISS cannot read this index: {str(error).splitlines()[0]}", path) from None
-    finally:
-        if limit is not None:
-            limit(before)
     if not isinstance(index, expected) or index.metric_type != faiss.METRIC_INNER_PRODUCT:
         raise InputError(f"expected an inner-product index of kind {kind!r}, got {type(index).__name__}", path)
     if kind == "ivf" and gpu is not None:
         index.nprobe = min(GPU_NPROBE if config.nprobe is None else config.nprobe, index.nlist)
     return FaissIndex(index, kind=kind, metric=metric, config=config, gpu=gpu)
+
+
+@contextmanager
+def _byte_limit(size: int) -> Iterator[None]:
+    """Limit the vectors that FAISS reads; the limit belongs to the process, so one thread at a time sets it."""
+    faiss = import_faiss()
+    if not hasattr(faiss, "set_deserialization_vector_byte_limit"):  # FAISS < 1.14
+        yield
+        return
+    with PROCESS:
+        before = faiss.get_deserialization_vector_byte_limit()
+        faiss.set_deserialization_vector_byte_limit(size)
+        try:
+            yield
+        finally:
+            faiss.set_deserialization_vector_byte_limit(before)
 
 
 def build_on_device(
@@ -332,5 +347,6 @@ def load_faiss(kind: str, path: Path, metric: Metric, config: IndexConfig, devic
 
 
 FLAT, IVF, HNSW = (
-    IndexKind(partial(build_on_device, kind), partial(load_faiss, kind)) for kind in ("flat", "ivf", "hnsw")
+    IndexKind(partial(build_on_device, kind), partial(load_faiss, kind), on_gpu=on_gpu)
+    for kind, on_gpu in (("flat", lambda: True), ("ivf", faiss_sees_gpu), ("hnsw", lambda: False))
 )

@@ -5,6 +5,7 @@ from typing import Any, TypeVar, get_args, overload
 import torch
 
 from ..compute.devices import torch_device
+from ..compute.host import isolated
 from ..errors import UsageError, nearest
 from ..settings import parse
 from .config import IndexConfig
@@ -28,7 +29,7 @@ def _auto(vectors: Vectors, metric: Metric, device: str | torch.device, config: 
 
 
 INDEXES: dict[str, IndexKind] = {
-    "auto": IndexKind(_auto, extendable=PARTS.extendable),
+    "auto": IndexKind(_auto, extendable=PARTS.extendable, on_gpu=lambda: True),
     "exact": EXACT,
     "flat": FLAT,
     "ivf": IVF,
@@ -54,6 +55,7 @@ def build_index(
 def build_index(vectors: Vectors, *, kind: S, **options: Any) -> S: ...
 
 
+@isolated
 def build_index(
     vectors: Vectors,
     *,

@@ -118,12 +118,18 @@ class IndexKind:
             width of each modality's part of the vectors.
         extendable: kind of which one index per side serves CSLS means and search alike, by ``Index.extended``, where
             a side is larger than ``LARGEST_FLAT``; ``None`` = each is built separately.
+        on_gpu: whether ``build`` and ``load`` take a GPU with the packages that are installed.
     """
 
     build: Build
     load: Load | None = None
     config: type[Any] = IndexConfig
     extendable: str | None = None
+    on_gpu: Callable[[], bool] = lambda: False
+
+    def fitting(self, device: torch.device) -> torch.device:
+        """The device for an index of this kind: the given one, or the CPU if the kind does not run there."""
+        return device if device.type == "cpu" or self.on_gpu() else torch.device("cpu")
 
     def over_parts(self, config: Any, widths: tuple[int, ...]) -> Any:
         """Settings for vectors made of parts of these widths."""

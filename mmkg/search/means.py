@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from ..compute.devices import resolve_device
+from ..compute.host import isolated
 from ..typing import FloatArray
 from .csls import pair_means
 from .index import LARGEST_FLAT, build_index
@@ -16,6 +17,7 @@ from .vectors import Vectors, check_count, prepare
 CSLS_K = "the CSLS neighbourhood k"
 
 
+@isolated
 def csls_means(
     queries: Vectors,
     base: Vectors,
@@ -48,6 +50,7 @@ def csls_means(
     )
 
 
+@isolated
 def csls_pair_means(
     left: Vectors,
     right: Vectors,

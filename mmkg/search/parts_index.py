@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..compute.host import isolated_class
 from ..errors import InputError, UsageError
 from ..progress import progress_bar
 from ..typing import FloatArray, IntArray
@@ -25,6 +26,7 @@ QUERY_BYTES = 256 << 20
 NO_LIST = -1
 
 
+@isolated_class
 class PartsIndex(ShownIndex, Index):
     """Approximate search of joint embeddings that are the concatenation of one part per modality.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from ..compute.host import isolated
 from ..errors import InputError, MmkgError, UsageError
 from ..settings import parse
 from .index import INDEXES, METRICS
@@ -27,6 +28,7 @@ class StoredIndex:
     about: dict[str, Any]
 
 
+@isolated
 def save_index(index: Index, path: str | Path, *, about: Mapping[str, Any] | None = None) -> None:
     """Write an index file (FAISS format, safetensors for the kinds exact and parts) and its sidecar ``<path>.json``.
 
@@ -46,6 +48,7 @@ def save_index(index: Index, path: str | Path, *, about: Mapping[str, Any] | Non
     index.save(path, about=about)
 
 
+@isolated
 def load_index(
     path: str | Path, *, device: str | torch.device = "auto", expect: Mapping[str, Any] | None = None
 ) -> StoredIndex:

@@ -3,8 +3,9 @@
 Names are imported when they are first used, as in ``mmkg``.
 """
 
-import importlib
 from typing import TYPE_CHECKING, Any
+
+from ..compute.process import import_home
 
 if TYPE_CHECKING:
     from .config import SentimentDataConfig, SentimentExperiment
@@ -63,7 +64,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOME[name], __name__), name)
+    return getattr(import_home(_HOME[name], __name__), name)
 
 
 def __dir__() -> list[str]:

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-import torch
-
+from ..compute.host import isolated, seeded
 from ..compute.seeding import derive_seed
 from .config import SentimentExperiment
 from .data import SIMS
@@ -31,8 +30,8 @@ class Shape:
         return tuple(self.label_range) == SIMS
 
 
+@isolated
 def build_model(experiment: SentimentExperiment, shape: Shape) -> SentimentModel:
     """The model of an experiment with seeded initial weights; torch's global generator is restored."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive_seed(experiment.seed, "weights"))
+    with seeded(derive_seed(experiment.seed, "weights")):
         return MODELS[experiment.model].build(shape.dims, shape.steps, experiment.options)

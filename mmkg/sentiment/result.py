@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from ..compute.host import isolated_class
 from ..data.tensors.batch import ModalityBatch
 from ..errors import InputError, UsageError, nearest
 from ..files import MANIFEST, atomic_path, read_manifest, write_manifest, write_text
@@ -37,6 +38,7 @@ FILES = ("config.toml", "shape.json", "model.safetensors", "metrics.jsonl", "pre
 CLASS_NAMES = ("negative", "neutral", "positive")
 
 
+@isolated_class
 @dataclass(frozen=True, eq=False, repr=False)
 class SentimentResult(Shown):
     """The result of one run.

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations, product
 from pathlib import Path
 
+from ..compute.host import isolated
 from ..errors import InputError, UsageError, nearest
 from ..files import MANIFEST
 from .config import SentimentExperiment
@@ -26,6 +27,7 @@ def combinations_of(names: Sequence[str]) -> list[MissingPolicy]:
     return policies
 
 
+@isolated
 def sweep(
     data: SentimentData,
     policies: Sequence[MissingPolicy],

@@ -8,6 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from ..compute.draws import Dropout
 from ..data.tensors.batch import ModalityBatch
 from ..fusion import ConcatenatedTag, LearnedToken, PairwiseCommonSpace, SequenceBlock, SigmoidAttentionPool, tag_bits
 from ..fusion.tag import TagHead
@@ -74,7 +75,7 @@ class TATE(SentimentModel):
         self.config = config
         self.uses_teacher, self.starts_from_teacher = config.kl_weight > 0, config.from_teacher
         number, dim = len(self.names), config.dim
-        self.input_dropout = nn.Dropout(config.input_dropout)
+        self.input_dropout = Dropout(config.input_dropout)
         self.project = nn.ModuleDict({name: nn.Linear(width, dim, bias=False) for name, width in dims.items()})
         self.fill = LearnedToken(dict.fromkeys(self.names, dim))
         self.blocks = nn.ModuleDict({name: self._block(dim) for name in self.names})

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from torch import Tensor, nn
 
+from ..compute.draws import Dropout
 from ..data.tensors.batch import ModalityBatch
 from ..fusion import GatedRecurrentPool, PairwiseAttention, Reconstructor
 from ..losses import masked_smooth_l1
@@ -82,7 +83,7 @@ class TFRNet(SentimentModel):
     def __init__(self, dims: Mapping[str, int], steps: Mapping[str, int], config: TFRNetConfig) -> None:
         super().__init__(dims, steps, config.head, config.error)
         self.config = config
-        self.input_dropout = nn.Dropout(config.input_dropout)
+        self.input_dropout = Dropout(config.input_dropout)
         self.project = nn.ModuleDict(
             {
                 name: nn.Conv1d(dim, config.dim, config.kernels.get(name, 1), padding="same", bias=False)
@@ -124,7 +125,7 @@ class TFRNet(SentimentModel):
             nn.LayerNorm(joint_dim),
             nn.Linear(joint_dim, config.head_dim),
             nn.LeakyReLU(),
-            nn.Dropout(config.head_dropout),
+            Dropout(config.head_dropout),
             nn.Linear(config.head_dim, self.num_scores),
         )
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ..compute.devices import resolve_device
+from ..compute.host import isolated
 from ..compute.seeding import derive_seed
 from ..files import free_folder
 from ..progress import TrainingProgress
@@ -32,6 +33,7 @@ from .teacher import Teacher
 CHECKPOINTS = {"teacher": "teacher.safetensors", "model": "trainer.safetensors"}
 
 
+@isolated
 def fit(
     data: SentimentData,
     model: str | None = None,
@@ -127,12 +129,14 @@ def fit(
     return result
 
 
+@isolated
 def predict(result: SentimentResult | str | Path, sample: Mapping[str, Any]) -> dict[str, Any]:
     """Predict one sample with a result or a run folder; see ``SentimentResult.predict``."""
     run = result if isinstance(result, SentimentResult) else SentimentResult.load(result)
     return run.predict(sample)
 
 
+@isolated
 def evaluate(
     result: SentimentResult | str | Path,
     data: SentimentData,
@@ -155,6 +159,7 @@ def evaluate(
     return metrics, replace(protocol, recalibrated=recalibrate)
 
 
+@isolated
 def train(
     model: SentimentModel,
     data: SentimentData,

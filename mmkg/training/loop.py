@@ -2,8 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -12,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..compute.draws import drawing
+from ..compute.host import deterministic, isolated
 from ..compute.seeding import derive_seed
 from ..data.tensors.inputs import EntityInputs
 from ..data.tensors.neighborhood import check_fanout
@@ -55,6 +56,7 @@ class FitResult:
     skipped_in_a_row: int = 0
 
 
+@isolated
 def fit(
     model: AlignmentModel,
     inputs: EntityInputs,
@@ -106,6 +108,7 @@ def fit(
     )
 
 
+@isolated
 def optimise(
     model: nn.Module,
     count: int,
@@ -145,25 +148,26 @@ def optimise(
             if on_epoch is not None:
                 on_epoch(row)
     saved, save_took = time.monotonic(), 0.0
-    with deterministic(next(model.parameters()).device):
-        for epoch in range(start, config.epochs):
-            if stop.stop:
-                break
+    device = next(model.parameters()).device
+    for epoch in range(start, config.epochs):
+        if stop.stop:
+            break
+        with deterministic(device), drawing(model, derive_seed(seed, f"dropout {epoch}"), device):
             row = train_epoch(model, count, terms, optimizers, config, epoch=epoch, seed=seed, result=result)
-            last = epoch + 1 == config.epochs
-            if validate is not None and ((epoch + 1) % config.eval_every == 0 or last):
-                row["valid"] = float(validate())
-                stop.update(row["valid"], epoch, model)
-            result.history.append(row)
-            result.epochs = epoch + 1
-            if on_epoch is not None:
-                on_epoch(row)
-            now = time.monotonic()
-            due = now - saved >= max(config.checkpoint_seconds, CHECKPOINT_SHARE * save_took)
-            if checkpoint is not None and (due or last or stop.stop):
-                _save(checkpoint, identity, model, optimizers, stop, result)
-                saved = time.monotonic()
-                save_took = saved - now
+        last = epoch + 1 == config.epochs
+        if validate is not None and ((epoch + 1) % config.eval_every == 0 or last):
+            row["valid"] = float(validate())
+            stop.update(row["valid"], epoch, model)
+        result.history.append(row)
+        result.epochs = epoch + 1
+        if on_epoch is not None:
+            on_epoch(row)
+        now = time.monotonic()
+        due = now - saved >= max(config.checkpoint_seconds, CHECKPOINT_SHARE * save_took)
+        if checkpoint is not None and (due or last or stop.stop):
+            _save(checkpoint, identity, model, optimizers, stop, result)
+            saved = time.monotonic()
+            save_took = saved - now
     result.best_epoch, result.best_score = result.epochs - 1, stop.best_score
     if stop.weights:
         model.load_state_dict(stop.weights)
@@ -183,7 +187,6 @@ def train_epoch(
     result: FitResult,
 ) -> dict[str, Any]:
     """Make one pass over the items in a seeded order; returns its row of the history."""
-    torch.manual_seed(derive_seed(seed, f"dropout {epoch}"))
     order = torch.randperm(count, generator=torch.Generator().manual_seed(derive_seed(seed, f"order {epoch}")))
     batches = torch.split(order, config.batch_size or count)
     generator = torch.Generator().manual_seed(derive_seed(seed, f"neighbours {epoch}"))
@@ -244,7 +247,9 @@ def link_terms(
     structure = model.encode_structure(inputs, rows, fanout=config.fanout, generator=generator)
     device = next(model.parameters()).device
     with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
-        return model.loss_terms(model.fuse(inputs, rows, structure), len(links))
+        found = model.loss_terms(model.fuse(inputs, rows, structure), len(links))
+    torch.clear_autocast_cache()  # torch keeps the weights of this step if the calling program uses autocast too
+    return found
 
 
 def optimiser_step(
@@ -265,23 +270,6 @@ def optimiser_step(
     finite = torch.isfinite(loss.detach()) & torch.isfinite(norm)
     step_if(finite, optimizers)
     return {name: term.detach() for name, term in found.items()}, finite
-
-
-@contextmanager
-def deterministic(device: torch.device) -> Iterator[None]:
-    """Use deterministic kernels on a CPU; restore this setting and the global random generators afterwards."""
-    before, warn = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
-    settings: Any = torch.utils.deterministic
-    filled = settings.fill_uninitialized_memory
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        try:
-            if device.type == "cpu":
-                torch.use_deterministic_algorithms(True)
-                settings.fill_uninitialized_memory = False  # no code here reads uninitialised memory
-            yield
-        finally:
-            settings.fill_uninitialized_memory = filled
-            torch.use_deterministic_algorithms(before, warn_only=warn)
 
 
 def _save(

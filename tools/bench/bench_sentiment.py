@@ -20,10 +20,11 @@ from typing import Any
 import torch
 from harness import Spent, measure, parser, report, row, start
 
+from mmkg.compute.host import deterministic
 from mmkg.sentiment import MissingPolicy, SentimentData, SentimentExperiment, synthetic
 from mmkg.sentiment.build import Shape, build_model
 from mmkg.sentiment.data import feature_statistics
-from mmkg.training.loop import deterministic, optimiser_step
+from mmkg.training.loop import optimiser_step
 from mmkg.training.optim import build_optimizers
 
 SIZES: dict[str, dict[str, Any]] = {

@@ -22,6 +22,7 @@ from harness import Spent, gather_rate, measure, parser, report, row, sgemm_rate
 from published_step import PublishedStep, all_observed
 from torch import Tensor
 
+from mmkg.compute.host import deterministic
 from mmkg.config.experiment import Experiment
 from mmkg.data.features.build import build_inputs
 from mmkg.data.tensors.batch import ModalityBatch
@@ -32,7 +33,7 @@ from mmkg.loading import load
 from mmkg.modalities import STRUCTURE
 from mmkg.models import AlignmentModel
 from mmkg.sources.synthetic import twin_graphs
-from mmkg.training.loop import deterministic, train_step
+from mmkg.training.loop import train_step
 from mmkg.training.optim import Optimizers, build_optimizers, clip_
 
 # Terms of one family share their similarity products and one backward pass.

@@ -8,7 +8,6 @@ such files call are recognised and checked, never imported.
 import math
 import pickletools
 import re
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...compute.process import quiet
 from ...errors import InputError
 
 _DTYPES = ("f2", "f4", "f8")
@@ -81,8 +81,7 @@ def read_vectors(data: bytes) -> dict[int, NDArray[Any]]:
         InputError: the pickle has any other content; no code of it was run.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # about bad escapes in strings, which are refused below
+        with quiet(category=DeprecationWarning):  # about bad escapes in strings, which are refused below
             return _vectors(_Machine(data).run())
     except (_Refused, ValueError, OverflowError, IndexError, StructError) as error:
         raise InputError(
@@ -101,8 +100,7 @@ def read_nested(data: bytes) -> dict[str, Any]:
         InputError: the pickle has any other content; no code of it was run.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
+        with quiet(category=DeprecationWarning):
             value = _Machine(data, nested=True).run()
         if type(value) is not dict:
             raise _Refused(f"got a value of type {_kind(value)}")

@@ -1,5 +1,6 @@
 """Features of a task for models that are trained."""
 
+from ...compute.host import isolated
 from ..task import AlignmentTask
 from ..tensors.graph import EntityGraph
 from ..tensors.inputs import EntityInputs
@@ -8,6 +9,7 @@ from .config import FeatureConfig
 from .registry import FEATURES, chosen_modalities
 
 
+@isolated
 def build_inputs(task: AlignmentTask, config: FeatureConfig | None = None, *, seed: int = 0) -> EntityInputs:
     """Features of a task, for the modalities that the configuration names or else all available ones.
 

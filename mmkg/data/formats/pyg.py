@@ -1,14 +1,13 @@
 """Conversion from and to PyG ``Data`` and ``HeteroData``."""
 
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 
+from ...compute.process import quiet
 from ...errors import InputError
 from ..kg import AttributeTriples, ImageTable, KnowledgeGraph
 
@@ -110,7 +109,7 @@ def to_hetero(graph: KnowledgeGraph) -> Any:
         made[ENTITY].names = list(graph.names)
     order = np.argsort(graph.triples[:, 1], kind="stable")
     cuts = np.cumsum(np.bincount(graph.triples[:, 1], minlength=len(graph.relations)))[:-1]
-    with _quiet():
+    with quiet(category=UserWarning):  # PyG warns about inferred numbers of nodes
         for relation, rows in zip(graph.relations, np.split(order, cuts), strict=bool(graph.relations)):
             edges = np.ascontiguousarray(graph.triples[rows][:, ::2].T)
             made[ENTITY, relation, ENTITY].edge_index = torch.from_numpy(edges)
@@ -148,16 +147,8 @@ def _from_hetero(data: Any) -> KnowledgeGraph:
 
 def _num_nodes(store: Any) -> int | None:
     """Number of nodes as PyG stores or infers it."""
-    with _quiet():
+    with quiet(category=UserWarning):  # PyG warns about inferred numbers of nodes
         return None if store.num_nodes is None else int(store.num_nodes)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Suppress the warnings of PyG about inferred numbers of nodes and about type names with ``__``."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        yield
 
 
 def _edges(index: Any, what: str) -> np.ndarray:

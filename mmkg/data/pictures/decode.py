@@ -2,12 +2,12 @@
 
 import io
 import stat
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...compute.process import quiet
 from ...errors import InputError, MissingPackageError
 
 if TYPE_CHECKING:
@@ -72,11 +72,10 @@ def decode(content: bytes) -> "Picture":
     """
     Image = pillow()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns about sizes, which are checked here, and about metadata
-            with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
-                _check_size(*picture.size)
-                return _rgb(picture)
+        # Pillow warns about sizes, which are checked here, and about metadata
+        with quiet(), Image.open(io.BytesIO(content), formats=FORMATS) as picture:
+            _check_size(*picture.size)
+            return _rgb(picture)
     except PictureError:
         raise
     except Image.UnidentifiedImageError:

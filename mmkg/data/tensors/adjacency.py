@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from torch_geometric import EdgeIndex
 
 from ...typing import IntArray
+from .pyg import EdgeIndex
 
 
 @dataclass(frozen=True, eq=False)

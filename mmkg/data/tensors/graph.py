@@ -5,12 +5,12 @@ from functools import cached_property
 
 import torch
 from torch import Tensor
-from torch_geometric import EdgeIndex
 
 from ...records import Shown
 from ...typing import IntArray
 from .adjacency import RelationGraph, relation_graph
 from .neighborhood import NeighborSampler
+from .pyg import EdgeIndex
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch_geometric import EdgeIndex
 
 from ...errors import UsageError
+from .pyg import EdgeIndex
 from .sparse import row_entries
 
 

@@ -1,19 +1,17 @@
 """Sparse CSR tensors."""
 
-import warnings
-
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...compute.process import quiet
 from ...compute.seeding import numpy_generator
 
 
 def sparse_rows(offsets: Tensor, columns: Tensor, values: Tensor, shape: tuple[int, int]) -> Tensor:
     """Sparse CSR tensor of valid parts, which are not checked; torch's warning that CSR is in beta is suppressed."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Sparse (CSR tensor support|invariant checks)")
+    with quiet("Sparse (CSR tensor support|invariant checks)"):
         return torch.sparse_csr_tensor(offsets, columns, values, shape, check_invariants=False)
 
 

@@ -1,0 +1,67 @@
+"""Dropout that draws from a generator of the training run, not from the global generator of the process."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .host import seeded
+
+_run = threading.local()
+
+
+class Dropout(nn.Dropout):
+    """``torch.nn.Dropout`` that draws by ``dropout``."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The input, with elements dropped in training mode."""
+        return dropout(x, self.p, self.training)
+
+
+def dropout(x: Tensor, rate: float, training: bool = True) -> Tensor:
+    """``torch.nn.functional.dropout``, with the same bits, from the generator of ``drawing`` on a CPU."""
+    generator = own_generator(x)
+    if generator is None or not training or not 0 < rate < 1 or x.numel() == 0:
+        return F.dropout(x, rate, training)
+    return x * torch.empty_like(x).bernoulli_(1 - rate, generator=generator).div_(1 - rate)
+
+
+def own_generator(x: Tensor) -> torch.Generator | None:
+    """The generator of ``drawing`` for draws beside a tensor; ``None`` outside of it, and on other devices."""
+    generator: torch.Generator | None = getattr(_run, "generator", None)
+    return generator if x.device.type == "cpu" else None
+
+
+@contextmanager
+def drawing(model: nn.Module, seed: int, device: torch.device) -> Iterator[None]:
+    """All dropout inside depends on the seed alone, also if other threads draw from torch's global generators.
+
+    On a CPU the modules of mmkg draw from a generator of their own. For other modules, and on a GPU, the global
+    generators are seeded and restored; one thread at a time does this.
+
+    Args:
+        model: the model that draws.
+        seed: random seed.
+        device: of the model.
+    """
+    before = getattr(_run, "generator", None)
+    _run.generator = torch.Generator().manual_seed(seed) if device.type == "cpu" else None
+    shared = device.type != "cpu" or any(_draws_globally(module) for module in model.modules())
+    try:
+        with seeded(seed, device) if shared else nullcontext():
+            yield
+    finally:
+        _run.generator = before
+
+
+def _draws_globally(module: nn.Module) -> bool:
+    """Whether a module may draw from torch's global generators."""
+    package = f"{type(module).__module__}."
+    if package.startswith("mmkg."):
+        return False
+    known = package.startswith(("torch.nn.modules.", "torch_geometric."))
+    draws = isinstance(module, nn.modules.dropout._DropoutNd | nn.RReLU) or bool(getattr(module, "dropout", 0))
+    return draws or not known

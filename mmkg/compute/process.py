@@ -1,0 +1,47 @@
+"""Settings of the whole process, which one thread at a time may change."""
+
+import importlib
+import os
+import sys
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+
+PROCESS = threading.RLock()
+"""Held by a thread while it changes a setting of the whole process, until the setting is restored."""
+
+os.register_at_fork(after_in_child=PROCESS._at_fork_reinit)  # type: ignore[attr-defined]  # its holder is not copied
+
+
+@contextmanager
+def undo_imports() -> Iterator[None]:
+    """Undo what packages change when they are imported inside: filters of warnings, environment variables."""
+    modules, filters, variables = len(sys.modules), list(warnings.filters), dict(os.environ)
+    try:
+        yield
+    finally:
+        if len(sys.modules) != modules:
+            with PROCESS:
+                if list(warnings.filters) != filters:
+                    warnings.filters[:] = filters  # type: ignore[index]
+                    with warnings.catch_warnings():  # Python then looks up its filters anew
+                        pass
+                for name in os.environ.keys() - variables.keys():
+                    del os.environ[name]
+                os.environ.update({name: value for name, value in variables.items() if os.environ.get(name) != value})
+
+
+def import_home(name: str, package: str) -> ModuleType:
+    """Import the module of a lazy name, and undo what its packages change in the process."""
+    with undo_imports():
+        return importlib.import_module(name, package)
+
+
+@contextmanager
+def quiet(message: str = "", category: type[Warning] = Warning) -> Iterator[None]:
+    """Ignore warnings of other packages. One thread at a time, since the filters belong to the process."""
+    with PROCESS, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=message, category=category)
+        yield
