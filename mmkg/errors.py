@@ -21,6 +21,7 @@ class InputError(MmkgError, ValueError):
     def __init__(self, message: str, path: str | Path | None = None, line: int | None = None) -> None:
         place = "" if path is None else f"{path}: " if line is None else f"{path}:{line}: "
         super().__init__(place + message)
+        self.reason = message
         self.path = None if path is None else Path(path)
         self.line = line
 

@@ -1,17 +1,20 @@
-"""Atomic writing of files, their hashes, and the manifest that seals a run folder."""
+"""Atomic writing of files, and their hashes."""
 
+import errno
 import hashlib
-import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
-from .errors import InputError, UsageError
+from .errors import InputError
 
-MANIFEST = "manifest.json"
+FULL = {  # messages of libraries that hide the number of a system error, as of safetensors and FAISS
+    errno.ENOSPC: ("No space left on device", "os error 28"),
+    errno.EDQUOT: ("Disk quota exceeded", "os error 122"),
+    errno.EFBIG: ("File too large", "os error 27"),
+}
 
 MAX_BYTES = 1 << 34  # default of the setting data.max_bytes: largest size of a file after decompression
 
@@ -21,6 +24,9 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path in the folder of ``path``; rename it to ``path`` on success, remove it on error.
 
     The file is flushed to disk before the rename, so that an interruption leaves either the old or the new file.
+
+    Raises:
+        OSError: the file cannot be written; also where a library reports a full disk by an error of its own.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -33,10 +39,33 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         temporary.chmod(0o644)
         temporary.replace(path)
-    except BaseException:
+    except BaseException as error:
         with suppress(FileNotFoundError):
             temporary.unlink()
+        if (number := full_disk(error)) is not None:
+            raise OSError(number, os.strerror(number), str(path)) from error
         raise
+
+
+def full_disk(error: BaseException) -> int | None:
+    """The number of the system error, if an error means that a disk is full; else ``None``."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno if error.errno in FULL else None
+    if isinstance(error, Exception) and not isinstance(error, InputError):
+        for number, texts in FULL.items():
+            if any(text in str(error) for text in texts):
+                return number
+    return None
+
+
+def sync(folder: str | Path) -> None:
+    """Flush the names of the files in a folder to disk, where the system can."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -70,75 +99,3 @@ def sha256_file(path: str | Path) -> str:
     """SHA-256 of a file, hexadecimal."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def free_folder(
-    out: str | Path | None, overwrite: bool, instead: str = "give another folder, or overwrite it"
-) -> Path | None:
-    """The folder of a run to be written, checked before any work is done.
-
-    Args:
-        out: folder, existing or not; ``None`` = the run is not written.
-        overwrite: whether a finished run in the folder may be replaced.
-        instead: remedy named in the message if it may not.
-
-    Raises:
-        UsageError: the folder contains a finished run, or is a file.
-    """
-    folder = None if out is None else Path(out)
-    if folder is not None and (folder / MANIFEST).is_file() and not overwrite:
-        raise UsageError(f"{folder} holds a finished run already; {instead}")
-    if folder is not None and folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder} is a file; give a folder for the run")
-    return folder
-
-
-def write_manifest(folder: Path, names: Iterable[str], **facts: Any) -> None:
-    """Write the SHA-256 of each file, some facts, and a seal over both; call it after all other files are written."""
-    manifest = {**facts, "sha256": {name: sha256_file(folder / name) for name in sorted(names)}}
-    text = json.dumps(manifest | {"seal": _seal(manifest)}, indent=1, ensure_ascii=False)
-    write_text(folder / MANIFEST, text + "\n")
-
-
-def read_manifest(folder: Path, required: Iterable[str], *, format: int, again: str) -> dict[str, Any]:
-    """The content of a manifest, after the hash of each file was checked.
-
-    Args:
-        folder: folder of a finished run.
-        required: files that must exist in addition to those in the manifest.
-        format: expected number of the run format.
-        again: remedy for a damaged folder, for the message.
-
-    Raises:
-        InputError: no manifest, another run format, or a file is missing or damaged.
-    """
-    path = folder / MANIFEST
-    if not path.is_file():
-        state = (
-            "an unfinished run; start the same command again to continue it" if folder.is_dir() else "no such folder"
-        )
-        raise InputError(f"expected a finished run with a manifest, found {state}", folder)
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        seal = manifest.pop("seal")
-        hashes = dict(manifest["sha256"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"damaged manifest ({error!r}); {again}", path) from error
-    if manifest.get("format") != format:
-        raise InputError(f"expected run format {format}, got {manifest.get('format')}", path)
-    if seal != _seal(manifest):
-        raise InputError(f"damaged manifest: its hash differs from its seal; {again}", path)
-    for name in sorted(set(required) | set(hashes)):
-        if not (folder / name).is_file():
-            raise InputError(f"{name} is missing from this run; {again}", folder)
-        if (found := sha256_file(folder / name)) != hashes.get(name):
-            raise InputError(
-                f"{name} is damaged or belongs to another run: SHA-256 {found}, in the manifest {hashes.get(name)}",
-                folder,
-            )
-    return dict(manifest)
-
-
-def _seal(manifest: Mapping[str, Any]) -> str:
-    """SHA-256 of the content of a manifest."""
-    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()

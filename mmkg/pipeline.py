@@ -17,10 +17,10 @@ from .data.entities import EntityTable
 from .data.features.registry import use_names
 from .data.task import AlignmentTask, LinkSplit
 from .evaluation import Protocol
-from .files import free_folder
+from .folders import claimed, free_folder
 from .learners.learn import learn
 from .learners.pivots import pivot_links
-from .learners.setting import CHECKPOINT, Learned, Setting
+from .learners.setting import Learned, Setting
 from .learners.validation import capped
 from .models import AlignmentModel
 from .report import RunRecord, Stopwatch
@@ -64,12 +64,32 @@ def align(
         Embeddings, metrics on the test links, matches.
 
     Raises:
-        UsageError: an unknown model, modality, device or setting; ``out`` holds a finished run, or is a file.
-        InputError: no training links, or ``out`` holds an unfinished run of other data or settings.
+        UsageError: an unknown model, modality, device or setting; ``out`` holds a finished run or other files, or is
+            a file.
+        InputError: no training links, ``out`` holds an unfinished run of other data or settings, or another process
+            writes to it.
     """
     experiment = _experiment(experiment, model, seed, modalities, settings)
-    folder = free_folder(out, overwrite)
-    where = resolve_device(device)
+    folder, where = free_folder(out, overwrite), resolve_device(device)
+    own = model if isinstance(model, AlignmentModel) else None
+    if folder is None:
+        return _aligned(task, own, experiment, where, None, ranks_only=ranks_only, progress=progress)
+    with claimed(folder):
+        free_folder(out, overwrite)  # another process may have finished a run there
+        return _aligned(task, own, experiment, where, folder, ranks_only=ranks_only, progress=progress)
+
+
+def _aligned(
+    task: AlignmentTask,
+    model: AlignmentModel | None,
+    experiment: Experiment,
+    where: torch.device,
+    folder: Path | None,
+    *,
+    ranks_only: bool,
+    progress: bool | None,
+) -> AlignmentResult:
+    """Learn, index, evaluate, match; ``folder`` is the run folder, which this thread has claimed."""
     watch = Stopwatch()
     test, graphs = task.links.test, task.graph_fingerprints()
     fingerprint = task.fingerprint(graphs)
@@ -78,7 +98,7 @@ def align(
         with watch.phase("pivots"):
             task = replace(task, links=_seed_links(task, experiment, where))
     setting = Setting(task, experiment, where, watch, progress, folder, fingerprint)
-    learned = learn(setting, model if isinstance(model, AlignmentModel) else None)
+    learned = learn(setting, model)
     store = experiment.search.store
     result = AlignmentResult(
         embeddings=Embeddings(_stored(learned.left, store), _stored(learned.right, store), learned.widths),
@@ -112,9 +132,7 @@ def align(
     )
     result = replace(result, record=record)
     if folder is not None:
-        result.save(folder)
-        for checkpoint in folder.glob(CHECKPOINT.format("*")):
-            checkpoint.unlink()
+        result.save(folder)  # which removes the checkpoints
     return result
 
 

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from .printing import show
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
@@ -81,7 +83,7 @@ class TrainingProgress:
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=row["epoch"] + 1, note=note)
         elif self.enabled and "valid" in row:
-            print(f"{self.title}: epoch {row['epoch'] + 1}/{self.epochs}  {note}", file=sys.stderr, flush=True)
+            show(f"{self.title}: epoch {row['epoch'] + 1}/{self.epochs}  {note}", file=sys.stderr, flush=True)
 
 
 def show_round(row: Mapping[str, Any]) -> None:
@@ -91,7 +93,7 @@ def show_round(row: Mapping[str, Any]) -> None:
         text += f", {row['pseudo_precision']:.1%} correct of {row['pseudo_judged']:,} with a validation entity"
     if "valid" in row:
         text += f"; validation MRR {row['valid']:.3f}"
-    print(text, file=sys.stderr, flush=True)
+    show(text, file=sys.stderr, flush=True)
 
 
 def _on_stderr(*columns: Any) -> "Progress":

@@ -11,7 +11,8 @@ ROOT = Path(__file__).parents[1] / "mmkg"
 # Room -> the rooms it may import from, besides those that are open to all. A room may only name rooms above it in
 # this table, so that imports run one way. A room is a folder, or a module outside of folders; in data/ it is a
 # folder or module inside. "" is mmkg/__init__.py. "data" stands for every room of data/.
-OPEN_TO_ALL = ("version", "errors", "typing", "records", "modalities", "progress", "settings", "files", "compute")
+OPEN_TO_ALL = ("version", "errors", "typing", "records", "modalities", "printing", "progress", "settings", "files")
+OPEN_TO_ALL += ("schema", "folders", "compute")
 GRAPHS = ("data.kg", "data.task", "data.split", "data.entities")
 ROOMS: dict[str, tuple[str, ...]] = {
     "version": (),
@@ -19,8 +20,11 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "typing": (),
     "records": (),
     "modalities": (),
-    "progress": (),
+    "printing": (),
+    "progress": ("printing",),
     "files": ("errors",),
+    "schema": ("errors",),
+    "folders": ("errors", "files", "schema"),
     "compute": ("errors", "typing"),
     "settings": ("errors",),
     # records of graphs, and what models read of them

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from ..files import free_folder
+from ..folders import free_folder
+from ..printing import show
 from .options import INSTEAD, Out, Overwrite, PairOptions, Source, expanded, experiment_of, load_pair, setting
 from .shown import print_json, print_result
 
@@ -28,7 +29,7 @@ def describe(*, source: Source, options: PairOptions) -> None:
     if options.as_json:
         print_json(facts_of(task))
     else:
-        print(describe_text(task))
+        show(describe_text(task))
 
 
 @expanded
@@ -75,8 +76,8 @@ def align(
         result = run(task, experiment=experiment, device=options.device, out=out, overwrite=overwrite, progress=True)
     except KeyboardInterrupt:
         if out is not None and (out / "trainer.safetensors").is_file():
-            print("mmkg: the same command continues from the last checkpoint", file=sys.stderr)
+            show("mmkg: the same command continues from the last checkpoint", file=sys.stderr)
         raise
     print_result(result, options.as_json)
     if out is not None and not options.as_json:
-        print(f"\nrun folder: {out}   (open {out / 'report.html'}, or query it: mmkg search {out} --entity NAME)")
+        show(f"\nrun folder: {out}   (open {out / 'report.html'}, or query it: mmkg search {out} --entity NAME)")

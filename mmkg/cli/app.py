@@ -7,13 +7,16 @@ in a module beside this one and one line below; it reads options, calls the libr
 import logging
 import os
 import sys
+import traceback
+import warnings
 from typing import Annotated
 
 import typer
 
-from ..errors import MmkgError, UsageError
+from ..printing import line, show
 from ..version import __version__
 from . import align, convert, doctor, fetch, images, inspect, runs, sentiment
+from .faults import exit_code, fault_text
 
 app = typer.Typer(
     name="mmkg",
@@ -25,11 +28,23 @@ app = typer.Typer(
 )
 
 
+_debug = [False]  # whether an error is shown with its traceback
+
+
 @app.callback(invoke_without_command=True)
-def root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show errors with their traceback, and warnings of libraries.")
+    ] = False,
+) -> None:
     """Options before a sub-command."""
+    _debug[0] = debug
+    if debug:
+        logging.getLogger().setLevel(logging.INFO)
+        warnings.simplefilter("default")
     if version:
-        print(__version__)
+        show(__version__)
         raise typer.Exit
 
 
@@ -48,11 +63,25 @@ app.command(epilog="Example: mmkg doctor")(doctor.doctor)
 app.add_typer(sentiment.app, name="sentiment")
 
 
+class _OneLine(logging.Formatter):
+    """Messages for a terminal, on one line each."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return line(super().format(record))
+
+
 def main() -> None:
-    """Entry point: an error that the user can correct is one line on stderr, without a traceback."""
+    """Entry point: an error is one line on stderr, with a traceback only after ``--debug``."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # waiting threads must not spin: small steps run 4x longer
-    logging.basicConfig(level=logging.WARNING, format="mmkg: %(message)s", stream=sys.stderr)
-    sys.exit(_run())
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_OneLine("mmkg: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    _debug[0] = False
+    with warnings.catch_warnings():
+        if not sys.warnoptions:  # warnings of libraries are for developers
+            warnings.simplefilter("ignore")
+        code = _run()
+    sys.exit(code)
 
 
 def _run() -> int:
@@ -62,16 +91,15 @@ def _run() -> int:
             app(prog_name="mmkg")
         except SystemExit as stop:  # how typer ends: with 130 after an interrupt and 1 after a broken pipe
             if stop.code == 130:
-                print("mmkg: interrupted", file=sys.stderr)
+                show("mmkg: interrupted", file=sys.stderr)
             sys.stdout.flush()
             return int(stop.code or 0)
-    except MmkgError as error:
-        print(f"mmkg: {error}", file=sys.stderr)
-        return 2 if isinstance(error, UsageError) else 1
     except BrokenPipeError:  # the reader of stdout is gone: discard the rest of the output
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except OSError as error:
-        print(f"mmkg: {error}", file=sys.stderr)
-        return 1
+    except Exception as error:
+        if _debug[0]:
+            traceback.print_exc()
+        show(f"mmkg: {fault_text(error)}", file=sys.stderr)
+        return exit_code(error)
     return 0

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ..errors import UsageError, nearest
+from ..printing import show
 from .options import SeedOptions, Source, expanded, load_pair
 from .shown import print_json
 
@@ -46,7 +47,7 @@ def convert(
         print_json({"folder": str(folder), "entities": sizes, "links": links, "notes": dict(task.notes)})
         return
     for note, number in task.notes.items():
-        print(f"{note}: {number:,}", file=sys.stderr)
-    print(
+        show(f"{note}: {number:,}", file=sys.stderr)
+    show(
         f"{task.left.num_entities:,} + {task.right.num_entities:,} entities, {len(task.links.all()):,} links: {folder}"
     )

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ..printing import show
 from .options import Json, expanded
 from .shown import print_json
 
@@ -26,7 +27,7 @@ def doctor(as_json: Json = False) -> None:
     if as_json:
         print_json(diagnose())
     else:
-        print(diagnose_text())
+        show(diagnose_text())
 
 
 def diagnose() -> dict[str, Any]:

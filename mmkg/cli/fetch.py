@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ..errors import UsageError, nearest
+from ..printing import show
 from .options import Json, expanded
 from .shown import print_json
 
@@ -41,7 +42,7 @@ def fetch(
             print_json({key: source.about for key, source in known.items()})
             return
         for key, source in known.items():
-            print(f"{key:<14} {source.about}")
+            show(f"{key:<14} {source.about}")
         return
     if name is None:
         raise UsageError(f"expected the name of a data set; known: {', '.join(known)}")
@@ -55,13 +56,13 @@ def fetch(
         print_json({"folder": str(folder), **counts, "problems": problems})
     elif problems:
         for problem in problems:
-            print(f"mmkg: {problem}", file=sys.stderr)
+            show(f"mmkg: {problem}", file=sys.stderr)
     else:
-        print(f"{len(source.files)} files in {folder} are {'unchanged' if verify else 'complete'}")
+        show(f"{len(source.files)} files in {folder} are {'unchanged' if verify else 'complete'}")
         if unknown:
             first = folder / library.RECORD
-            print(f"{unknown} of them have no published hash; their hash at the first download is in {first}")
+            show(f"{unknown} of them have no published hash; their hash at the first download is in {first}")
         if source.load:
-            print(f"look at them: mmkg describe {source.load.format(folder=folder)}")
+            show(f"look at them: mmkg describe {source.load.format(folder=folder)}")
     if problems:
         raise typer.Exit(1)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ..printing import show
 from .options import DeviceOptions, expanded, experiment_of
 from .shown import print_json
 
@@ -46,6 +47,6 @@ def images(
         reasons = [{"picture": str(each.path), "kind": each.kind, "reason": each.reason} for each in bad]
         print_json({"pictures": number, "dim": dim, "rejected": reasons})
         return
-    print(f"features of {number:,} pictures, {dim} numbers each, written to {out}")
+    show(f"features of {number:,} pictures, {dim} numbers each, written to {out}")
     if bad:
-        print(f"mmkg: {rejected_text(bad)}; all are listed in {rejected_file(out)}", file=sys.stderr)
+        show(f"mmkg: {rejected_text(bad)}; all are listed in {rejected_file(out)}", file=sys.stderr)

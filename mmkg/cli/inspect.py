@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..printing import line, show
 from .options import SeedOptions, Source, expanded, load_pair
 from .shown import print_json
 
@@ -44,19 +45,19 @@ def inspect(
         shown = [{"left": left.as_dict(), "right": right.as_dict()} for left, right in links]
         print_json({"pair": describe(task), "compared": found, "links": shown})
         return
-    print(describe_text(task))
+    show(describe_text(task))
     if compared:
-        print("attributes compared by value, best evidence first; share of training links that agree beyond chance:")
+        show("attributes compared by value, best evidence first; share of training links that agree beyond chance:")
     for each in compared:
         unit = "" if each.factor == 1 else f", right x {each.factor:.4g}"
         shares = " ".join(f"{share:.2f}" for share in each.agreement)
-        print(f"  {each.left} = {each.right} ({each.links} links{unit}): {shares}")
+        show(f"  {line(each.left)} = {line(each.right)} ({each.links} links{unit}): {shares}")
     for left, right in links:
-        print(f"{left.label}  =  {right.label}")
+        show(f"{line(left.label)}  =  {line(right.label)}")
         for side, entity in (("left", left), ("right", right)):
-            print(f"  {side}: {entity.uri}")
-            for line in entity.lines:
-                print(f"    {line}")
+            show(f"  {side}: {line(entity.uri)}")
+            for fact in entity.lines:
+                show(f"    {line(fact)}")
 
 
 @dataclass(frozen=True)

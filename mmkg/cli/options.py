@@ -13,6 +13,7 @@ import dataclasses
 import functools
 import inspect
 import json
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -212,7 +213,10 @@ def expanded(command: Callable[..., None]) -> Callable[..., None]:
     def run(**values: Any) -> None:
         for name, group in groups.items():
             values[name] = group(**{field.name: values.pop(field.name) for field in dataclasses.fields(group)})
-        command(**values)
+        try:
+            command(**values)
+        except EOFError as error:  # of a cut file; typer would take it for the end of the terminal
+            raise zlib.error(str(error)) from error
 
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {each.name: each.annotation for each in parameters}

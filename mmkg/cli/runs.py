@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import UsageError
+from ..printing import line, show
+from ..printing import lines as lines_of
 from .options import Pair, Right, Run, RunOptions, SearchOptions, expanded, names_of, place_of
 from .shown import print_json, print_result
 
@@ -90,9 +92,10 @@ def search(
         query = {"label": table.labels[rows[0]], "display": table.display[rows[0]]}
         print_json({"query": query, "answers": answers})
         return
-    print(f"{table.display[rows[0]]}   {table.labels[rows[0]]}")
+    show(f"{line(table.display[rows[0]])}   {line(table.labels[rows[0]])}")
     for other in rows[1:4]:
-        print(f"  same name: {table.labels[other]}   (search it with --entity {table.labels[other]})")
+        label = line(table.labels[other])
+        show(f"  same name: {label}   (search it with --entity {label})")
     body = [
         [
             hit.display,
@@ -103,7 +106,7 @@ def search(
         ]
         for hit in hits
     ]
-    print(text_table(["answer", "URI", "score", "conf.", *result.widths], body, left=[0, 1]))
+    show(text_table(["answer", "URI", "score", "conf.", *result.widths], body, left=[0, 1]))
 
 
 @expanded
@@ -167,13 +170,13 @@ def match(
         }
         print_json(values)
     elif out is not None:
-        print(
+        show(
             f"{len(export.links)} links written to {out}, with confidence {threshold:.3f} or more; "
             f"{left} left and {right} right entities have none"
         )
     elif lines is not None:
-        for line in lines(export):
-            sys.stdout.write(line)
+        for each in lines(export):
+            sys.stdout.write(lines_of(each) if sys.stdout.isatty() else each)
 
 
 @expanded
@@ -222,12 +225,12 @@ def merge(
     if options.as_json:
         print_json(counts)
         return
-    print(
+    show(
         f"{counts['entities']:,} entities, {counts['unified']:,} of them in both graphs (links with confidence "
         f"{threshold:.3f} or more), {counts['triples']:,} triples, {counts['attributes']:,} attribute facts: {out}"
     )
     if merged.apart:
-        print(f"renamed because a different left entity has the same label: {len(merged.apart):,}")
+        show(f"renamed because a different left entity has the same label: {len(merged.apart):,}")
 
 
 def load_run(run: Path, options: SearchOptions) -> "AlignmentResult":

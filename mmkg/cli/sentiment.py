@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import InputError, UsageError
-from ..files import free_folder
+from ..folders import free_folder
+from ..printing import show
 from .options import INSTEAD, DeviceOptions, Json, Options, Out, Overwrite, SeedOptions, expanded, setting
 from .shown import print_cost, print_json
 
@@ -74,7 +75,7 @@ def train(
     )
     _print(result, options.as_json)
     if out is not None and not options.as_json:
-        print(f"\nrun folder: {out}   (use it with: mmkg sentiment predict {out} SAMPLE)")
+        show(f"\nrun folder: {out}   (use it with: mmkg sentiment predict {out} SAMPLE)")
 
 
 @app.command(epilog="Example: mmkg sentiment sweep synthetic --missing frame:0,0.5 --seeds 1")
@@ -137,16 +138,16 @@ def sweep(
         recalibrate=recalibrate,
         device=options.device,
         out=out,
-        on_run=lambda line: print(line, file=sys.stderr, flush=True),
+        on_run=lambda line: show(line, file=sys.stderr, flush=True),
     )
     if out is not None:
         found.save(out)
     if options.as_json:
         print_json(found.to_dict())
         return
-    print(found.table())
+    show(found.table())
     if out is not None:
-        print(f"\nplots: {out / 'sweep.html'}")
+        show(f"\nplots: {out / 'sweep.html'}")
 
 
 @app.command(epilog="Example: mmkg sentiment predict RUN sample.json")
@@ -173,14 +174,14 @@ def predict(
         return
     if "score" in found:
         low, high = result.shape.label_range
-        print(f"{found['score']:+.3f}   on a scale from {low:g} to {high:g}")
+        show(f"{found['score']:+.3f}   on a scale from {low:g} to {high:g}")
     else:
         chances = "  ".join(f"{name} {chance:.2f}" for name, chance in found["probabilities"].items())
-        print(f"{found['class']}   ({chances})")
+        show(f"{found['class']}   ({chances})")
     if found["missing"]:
-        print(f"missing: {', '.join(found['missing'])}")
+        show(f"missing: {', '.join(found['missing'])}")
     if "weights" in found:
-        print("weights: " + ", ".join(f"{name} {weight:.2f}" for name, weight in found["weights"].items()))
+        show("weights: " + ", ".join(f"{name} {weight:.2f}" for name, weight in found["weights"].items()))
 
 
 def read_sample(path: Path) -> dict[str, Any]:
@@ -190,7 +191,6 @@ def read_sample(path: Path) -> dict[str, Any]:
         InputError: no such file, another kind of file, or a damaged one.
     """
     import numpy as np
-    from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
     if not path.is_file():
@@ -206,9 +206,9 @@ def read_sample(path: Path) -> dict[str, Any]:
                 return {name: file[name] for name in file.files}
         if path.suffix == ".safetensors":
             return dict(load_file(path))
-    except (ValueError, TypeError, OSError, SafetensorError, KeyError) as error:
-        if isinstance(error, InputError):
-            raise
+    except (InputError, MemoryError):
+        raise
+    except Exception as error:  # NumPy, zipfile and safetensors each have their own
         raise InputError(f"cannot be read: {error}", path) from None
     raise InputError("expected a .json, .npz or .safetensors file", path)
 
@@ -219,7 +219,7 @@ def _read(path: str, experiment: "SentimentExperiment") -> "SentimentData":
 
     data = load(path, experiment.data)
     for what, count in data.notes.items():
-        print(f"noted: {what}: {count:,}", file=sys.stderr)
+        show(f"noted: {what}: {count:,}", file=sys.stderr)
     return data
 
 
@@ -250,6 +250,6 @@ def _print(result: "SentimentResult", as_json: bool) -> None:
         [split, *(f"{metrics[name]:.3f}" for name in names)]
         for split, metrics in (("test", result.metrics), ("valid", result.valid_metrics))
     ]
-    print(text_table(["split", *names], rows, left=[0]))
-    print(result.protocol.describe())
+    show(text_table(["split", *names], rows, left=[0]))
+    show(result.protocol.describe())
     print_cost(record.seconds, record.peak_rss_mb)

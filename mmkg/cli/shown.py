@@ -1,8 +1,11 @@
 """What the sub-commands print of a run: tables for people, one JSON object for programs."""
 
 import json
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+
+from ..printing import json_safe, printable, show
 
 if TYPE_CHECKING:
     from ..result.result import AlignmentResult
@@ -10,7 +13,10 @@ if TYPE_CHECKING:
 
 def print_json(values: Any) -> None:
     """Print one JSON object on one line."""
-    print(json.dumps(values, ensure_ascii=False))
+    text = json_safe(json.dumps(values, ensure_ascii=False))
+    if printable(text, sys.stdout) != text:  # the terminal lacks a letter
+        text = json.dumps(values)
+    show(text)
 
 
 def print_result(
@@ -30,26 +36,26 @@ def print_result(
     from ..report import counterparts_text, matches_table, metric_table
 
     if sample and len(result.links.test):
-        print("A dozen test entities with their best match (correct answer in brackets where it is wrong):\n")
-        print(matches_table(result.sample(sample)))
+        show("A dozen test entities with their best match (correct answer in brackets where it is wrong):\n")
+        show(matches_table(result.sample(sample)))
     if result.metrics:
-        print(metric_table(result.metrics, {"protocol": result.protocol.describe()}))
+        show(metric_table(result.metrics, {"protocol": result.protocol.describe()}))
     else:
-        print("no test links, no metrics")
+        show("no test links, no metrics")
     if sample and (found := result.figures()):
-        print(
+        show(
             f"one-to-one matches among all entities: precision {found['precision']:.3f}, recall {found['recall']:.3f}, "
             f"F1 {found['f1']:.3f} on {found['links']:,} test links ({result.experiment.search.matcher})"
         )
     if judged is not None:
-        print(counterparts_text(judged, matcher=result.experiment.search.matcher))
+        show(counterparts_text(judged, matcher=result.experiment.search.matcher))
     print_cost(result.record.seconds, result.record.peak_rss_mb)
 
 
 def print_cost(seconds: Mapping[str, float], peak_rss_mb: float | None) -> None:
     """Print the seconds of each phase and the peak memory on one line."""
     spent = "  ".join(f"{name} {value:.1f} s" for name, value in seconds.items())
-    print(f"{spent}   peak memory {peak_rss_mb} MB")
+    show(f"{spent}   peak memory {peak_rss_mb} MB")
 
 
 def _values(result: "AlignmentResult", matched: bool, judged: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from ..errors import UsageError
+from ..printing import line
 
 Style = Literal["text", "markdown"]
 
@@ -120,7 +121,7 @@ def text_table(
         raise UsageError(f"expected the style 'text' or 'markdown', got {style!r}")
     from rich.cells import cell_len
 
-    clean = escape_markdown if style == "markdown" else one_line
+    clean = escape_markdown if style == "markdown" else line
     table = [[clean(cell) for cell in row] for row in (header, *rows)]
     widths = [max(3, *(cell_len(row[column]) for row in table)) for column in range(len(header))]
 
@@ -178,11 +179,6 @@ def shorten(text: str, width: int) -> str:
     return text if cell_len(text) <= width else set_cell_size(text, width - 1).rstrip() + "…"
 
 
-def one_line(text: str) -> str:
-    """The text with a space in place of each line break, tab and other control character."""
-    return "".join(" " if ord(letter) < 32 or 127 <= ord(letter) < 160 else letter for letter in text)
-
-
 def escape_markdown(text: str) -> str:
     """The text on one line, with the special characters of Markdown and HTML escaped."""
-    return "".join("\\" + letter if letter in r"\|*_`<>[]" else letter for letter in one_line(text))
+    return "".join("\\" + letter if letter in r"\|*_`<>[]" else letter for letter in line(text))

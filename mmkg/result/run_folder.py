@@ -17,10 +17,11 @@ from ..data.entities import EntityTable
 from ..data.task import LinkSplit
 from ..errors import InputError
 from ..evaluation import Protocol
-from ..files import atomic_path, read_manifest, write_manifest, write_text
+from ..files import atomic_path, write_text
+from ..folders import read_manifest, replaced
 from ..matching import Counterparts
 from ..report import Link, RunRecord, write_tsv
-from ..search import load_index, save_index
+from ..search import Index, load_index, save_index
 from ..settings import read_toml
 from .calibrate import Confidences
 from .embeddings import Embeddings, EmbeddingSearch
@@ -70,18 +71,28 @@ def write_run(run: RunContent, folder: str | Path, *, matches: Iterable[Link], r
 
     Args:
         run: the content.
-        folder: made if it does not exist.
+        folder: made if it does not exist; a run in it is replaced when this one is whole.
         matches: the links of ``alignment.tsv``.
         report: the page ``report.html``.
 
     Returns:
         The folder.
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "manifest.json").unlink(missing_ok=True)
     confidences = run.confidences
     searcher = confidences.searcher
+    index = searcher.index()
+
+    def counterparts() -> dict[str, Any] | None:
+        learnt = confidences.counterparts
+        return None if learnt is None else learnt.as_dict()
+
+    with replaced(folder, format=FORMAT, description=run.description, counterparts=counterparts) as new:
+        _write_files(run, new, index, matches, report)
+    return Path(folder)
+
+
+def _write_files(run: RunContent, folder: Path, index: Index, matches: Iterable[Link], report: str) -> None:
+    searcher = run.confidences.searcher
     write_text(folder / "config.toml", run.experiment.to_toml())
     tables = [{"labels": t.labels, "names": t.names, "display": t.display} for t in run.entities]
     write_text(folder / "entities.json", json.dumps(tables, ensure_ascii=False))
@@ -92,24 +103,13 @@ def write_run(run: RunContent, folder: str | Path, *, matches: Iterable[Link], r
         means = zip(("left_mean", "right_mean"), searcher.means(), strict=True)
         tensors |= {name: torch.from_numpy(mean) for name, mean in means}
     _write_tensors(folder / "embeddings.safetensors", tensors, {"widths": json.dumps(run.embeddings.widths)})
-    (folder / WEIGHTS).unlink(missing_ok=True)
     if run.weights:
         _write_tensors(folder / WEIGHTS, run.weights, {"model": run.experiment.model})
     write_text(folder / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in run.history))
     write_text(folder / "record.json", run.record.to_json())
-    save_index(searcher.index(), folder / "index.faiss", about={"fingerprint": run.record.fingerprint})
+    save_index(index, folder / "index.faiss", about={"fingerprint": run.record.fingerprint})
     write_tsv(folder / "alignment.tsv", matches)
     write_text(folder / "report.html", report)
-    names = [*FILES, *([WEIGHTS] if run.weights else [])]
-    learnt = confidences.counterparts
-    write_manifest(
-        folder,
-        names,
-        format=FORMAT,
-        description=run.description,
-        counterparts=None if learnt is None else learnt.as_dict(),
-    )
-    return folder
 
 
 def read_run(folder: str | Path, *, fingerprint: str | None = None, device: str | None = "auto") -> RunContent:

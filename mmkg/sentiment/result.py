@@ -18,7 +18,8 @@ from torch import Tensor
 from ..compute.host import isolated_class
 from ..data.tensors.batch import ModalityBatch
 from ..errors import InputError, UsageError, nearest
-from ..files import MANIFEST, atomic_path, read_manifest, write_manifest, write_text
+from ..files import atomic_path, write_text
+from ..folders import read_manifest, replaced
 from ..records import Shown
 from ..report import RunRecord
 from ..settings import read_toml
@@ -202,10 +203,17 @@ class SentimentResult(Shown):
         return ModalityBatch(values, valid, observed)
 
     def save(self, folder: str | Path) -> Path:
-        """Write a run folder; the manifest with the hashes of all files is written last."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / MANIFEST).unlink(missing_ok=True)
+        """Write a run folder; a run that is in the folder stays until this one is whole.
+
+        Raises:
+            UsageError: the folder has files, but no run.
+            InputError: another process or thread writes to the folder.
+        """
+        with replaced(folder, format=FORMAT, task="sentiment", valid=self.valid_metrics) as new:
+            self._write(new)
+        return Path(folder)
+
+    def _write(self, folder: Path) -> None:
         write_text(folder / "config.toml", self.experiment.to_toml())
         shape = {"dims": self.shape.dims, "steps": self.shape.steps, "label_range": list(self.shape.label_range)}
         write_text(folder / "shape.json", json.dumps(shape, indent=1) + "\n")
@@ -220,8 +228,6 @@ class SentimentResult(Shown):
         writer.writerows((name, *(f"{value:.6g}" for value in row)) for name, row in self.scores.items())
         write_text(folder / "predictions.csv", table.getvalue())
         write_text(folder / "record.json", self.record.to_json())
-        write_manifest(folder, FILES, format=FORMAT, task="sentiment", valid=self.valid_metrics)
-        return folder
 
     @staticmethod
     def load(folder: str | Path) -> "SentimentResult":

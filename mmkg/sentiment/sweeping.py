@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..compute.host import isolated
 from ..errors import InputError, UsageError, nearest
-from ..files import MANIFEST
+from ..folders import MANIFEST
 from .config import SentimentExperiment
 from .curves import SHOWN, WAYS, Patterns, Sweep, SweepRow
 from .data import SentimentData

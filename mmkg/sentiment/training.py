@@ -14,7 +14,7 @@ from torch import Tensor
 from ..compute.devices import resolve_device
 from ..compute.host import isolated
 from ..compute.seeding import derive_seed
-from ..files import free_folder
+from ..folders import claimed, free_folder
 from ..progress import TrainingProgress
 from ..report import RunRecord, Stopwatch
 from ..settings import merged
@@ -71,6 +71,22 @@ def fit(
     """
     experiment = _experiment(experiment, model, missing, seed, settings)
     folder = free_folder(out, overwrite)
+    if folder is None:
+        return _fitted(data, experiment, device, None, progress=progress)
+    with claimed(folder):
+        free_folder(out, overwrite)  # another process may have finished a run there
+        return _fitted(data, experiment, device, folder, progress=progress)
+
+
+def _fitted(
+    data: SentimentData,
+    experiment: SentimentExperiment,
+    device: str | torch.device,
+    folder: Path | None,
+    *,
+    progress: bool | None,
+) -> SentimentResult:
+    """Train and evaluate; ``folder`` is the run folder, which this thread has claimed."""
     selected = data.select(experiment.data.modalities or data.names)
     data = selected.learnable()
     watch, where = Stopwatch(), resolve_device(device)
@@ -123,9 +139,7 @@ def fit(
         scores=dict(zip(data.test.ids, scores.reshape(len(scores), -1).tolist(), strict=True)),
     )
     if folder is not None:
-        result.save(folder)
-        for name in CHECKPOINTS.values():
-            (folder / name).unlink(missing_ok=True)
+        result.save(folder)  # which removes the checkpoints
     return result
 
 

@@ -20,7 +20,7 @@ FORMAT = 1
 def save_checkpoint(path: str | Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
     """Write tensors and a JSON state with the SHA-256 of both; the file is written completely or not at all."""
     copies = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    text = json.dumps({"format": FORMAT, **state}, sort_keys=True)
+    text = json.dumps({"format": FORMAT, **state})  # in the order of the keys, which a resumed run writes to its files
     with atomic_path(path) as temporary:
         save_file(copies, temporary, metadata={"state": text, "sha256": _digest(copies, text)})
 

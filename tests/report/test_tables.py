@@ -55,7 +55,7 @@ def test_wide_letters_and_emoji_line_up():
 
 def test_control_characters_cannot_break_a_row_or_reach_the_terminal():
     table = text_table(["a"], [["x\ny\x1b[31m\tz\r"]], left=[0])
-    assert table.splitlines() == ["a", "x y [31m z"]
+    assert table.splitlines() == ["a", r"x y\x1b[31m z"]
 
 
 def test_markdown_escapes_what_would_break_the_table():

@@ -434,27 +434,50 @@ def test_an_index_of_another_run_is_refused(small_result, tmp_path, monkeypatch)
         "run_folder.save_file",
     ],
 )
-def test_a_save_that_fails_leaves_no_run_and_no_half_written_file(small_result, small_run, copy, monkeypatch, writer):
+def test_a_save_that_fails_leaves_the_old_run_whole_and_no_half_written_file(
+    small_result, copy, tmp_path, monkeypatch, writer
+):
     def full(*arguments, **options):
         raise OSError(28, "No space left on device")
 
+    before = {path.name: path.read_bytes() for path in copy.iterdir()}
     monkeypatch.setattr(f"mmkg.result.{writer}", full)
     with pytest.raises(OSError, match="No space"):
         small_result.save(copy)
-    assert not (copy / "manifest.json").exists()
-    assert not list(copy.glob(".*")) and not list(copy.glob("*.part"))
-    with pytest.raises(InputError, match="unfinished run"):
-        AlignmentResult.load(copy)
+    assert {path.name: path.read_bytes() for path in copy.iterdir()} == before
+    assert AlignmentResult.load(copy).metrics == small_result.metrics
+    with pytest.raises(OSError, match="No space"):
+        small_result.save(tmp_path / "new")
+    assert not (tmp_path / "new").exists()
     monkeypatch.undo()
     small_result.save(copy)
     assert AlignmentResult.load(copy).metrics == small_result.metrics
 
 
-def test_files_of_others_in_the_folder_are_left_alone(small_result, tmp_path):
-    (tmp_path / "notes.txt").write_text("mine")
-    small_result.save(tmp_path)
-    (tmp_path / "notes.txt").write_text("changed")
-    assert AlignmentResult.load(tmp_path).metrics == small_result.metrics
+def test_files_of_others_in_the_folder_of_a_run_are_left_alone(small_result, copy):
+    (copy / "notes.txt").write_text("mine")
+    small_result.save(copy)
+    assert (copy / "notes.txt").read_text() == "mine"
+    (copy / "notes.txt").write_text("changed")
+    assert AlignmentResult.load(copy).metrics == small_result.metrics
+
+
+@pytest.mark.parametrize("name", ["config.toml", "manifest.json", "notes.txt", "src/main.py"])
+def test_a_folder_that_is_neither_empty_nor_a_run_is_refused_and_stays_as_it_was(
+    small_task, small_result, tmp_path, name
+):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text('{"name": "mine"}')
+    first = name.partition("/")[0]
+    for call in (
+        lambda: small_result.save(tmp_path),
+        lambda: mmkg.align(small_task, "propagation", out=tmp_path),
+        lambda: mmkg.align(small_task, "propagation", out=tmp_path, overwrite=True),
+    ):
+        with pytest.raises(UsageError, match=rf"holds files but no run \({first}\); give a new or an empty folder"):
+            call()
+    assert (tmp_path / name).read_text() == '{"name": "mine"}'
+    assert [path.name for path in tmp_path.iterdir()] == [first]
 
 
 def test_saving_over_an_older_run_replaces_it(small_result, small_run, copy):
