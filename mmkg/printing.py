@@ -50,6 +50,22 @@ def json_safe(text: str) -> str:
     return _ACTING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
+# --- fields of tables that a spreadsheet may open
+
+# a spreadsheet runs a text that begins like this, or takes its quotes off and then runs it
+_FORMULA = re.compile('[=+\\-@"\\t\\r\\uff1d\\uff0b\\uff0d\\uff20]')
+
+
+def guarded(text: str) -> str:
+    """The text, after a backslash if a spreadsheet would take it for a formula; ``unguarded`` takes that off again."""
+    return "\\" + text if _FORMULA.match(text.lstrip("\\")) else text
+
+
+def unguarded(text: str) -> str:
+    """The text that ``guarded`` was given."""
+    return text[1:] if text.startswith("\\") and _FORMULA.match(text.lstrip("\\")) else text
+
+
 def _escape(found: re.Match[str]) -> str:
     code = ord(found[0])
     return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"

@@ -63,6 +63,8 @@ def checked(value: Any, kind: Any, path: str | Path | None = None, line: int | N
         got = repr(first["input"])
         got = got if len(got) <= 60 else got[:57] + "..."
         message = f"{first['msg'][:1].lower()}{first['msg'][1:]}, got {got}"
+        if not first["loc"] and first["type"] in ("dict_type", "dataclass_type"):
+            message = f"expected a JSON object, got a {type(value).__name__}"
         raise InputError(f"{place}: {message}" if place else message, path, line) from None
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..records import Record
+from ..schema import Facts, checked, parse_json
 from ..version import __version__
 
 logger = logging.getLogger(__name__)
@@ -143,17 +144,13 @@ class RunRecord(Record):
         Raises:
             InputError: not JSON, not an object, or a required field is missing.
         """
-        try:
-            values = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise InputError(f"expected the JSON of a run record: {error.msg}", path, error.lineno) from error
-        if not isinstance(values, dict):
-            raise InputError(f"expected a JSON object, got a {type(values).__name__}", path)
+        values = parse_json(text, Facts, path)
         missing = [name for name in ("seed", "device", "threads") if name not in values]
         if missing:
             raise InputError(f"expected the fields of a run record, {', '.join(missing)} missing", path)
         known = {each.name for each in fields(RunRecord)}
-        return RunRecord(**{name: value for name, value in values.items() if name in known})
+        record: RunRecord = checked({name: value for name, value in values.items() if name in known}, RunRecord, path)
+        return record
 
 
 def package_versions() -> dict[str, str]:

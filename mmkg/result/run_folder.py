@@ -2,14 +2,12 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from ..compute.devices import is_available, resolve_device
 from ..config.experiment import Experiment
@@ -18,13 +16,25 @@ from ..data.task import LinkSplit
 from ..errors import InputError
 from ..evaluation import Protocol
 from ..files import atomic_path, write_text
-from ..folders import read_manifest, replaced
+from ..folders import MANIFEST, read_manifest, replaced, settle
 from ..matching import Counterparts
 from ..report import Link, RunRecord, write_tsv
+from ..schema import checked
 from ..search import Index, load_index, save_index
-from ..settings import read_toml
 from .calibrate import Confidences
 from .embeddings import Embeddings, EmbeddingSearch
+from .stored import (
+    Description,
+    HeldOutValues,
+    check_index,
+    read_embeddings,
+    read_experiment,
+    read_history,
+    read_record,
+    read_split,
+    read_tables,
+    read_weights,
+)
 
 FORMAT = 1
 FILES = (
@@ -120,7 +130,6 @@ def read_run(folder: str | Path, *, fingerprint: str | None = None, device: str 
     Args:
         folder: written by ``write_run``.
         fingerprint: fingerprint of the data that the run must belong to; ``None`` = any data.
-
         device: where scores are computed: ``auto``, ``cpu`` or ``cuda``; ``None`` = as in training, or ``auto`` if this
             machine does not have that device.
 
@@ -129,45 +138,65 @@ def read_run(folder: str | Path, *, fingerprint: str | None = None, device: str 
         UsageError: the device is not available.
     """
     folder = Path(folder)
+    for last in (False, False, True):
+        settle(folder)
+        before = _seal_of(folder)
+        try:
+            run = _read(folder, fingerprint, device)
+        except InputError:
+            if last or _seal_of(folder) == before:
+                raise
+        else:
+            if last or _seal_of(folder) == before:  # else another process has replaced the run in the meantime
+                return run
+    raise AssertionError
+
+
+def _seal_of(folder: Path) -> bytes:
+    try:
+        return (folder / MANIFEST).read_bytes()
+    except OSError:
+        return b""
+
+
+def _read(folder: Path, fingerprint: str | None, device: str | None) -> RunContent:
     manifest = read_manifest(folder, FILES, format=FORMAT, again="run the alignment again")
-    record = RunRecord.from_json((folder / "record.json").read_text(encoding="utf-8"), path=folder / "record.json")
+    checked(manifest.get("description", {}), Description, folder / MANIFEST)
+    record, protocol = read_record(folder / "record.json")
     if device is None:
         device = record.device if is_available(record.device) else "auto"
     if fingerprint is not None and record.fingerprint != fingerprint:
         raise InputError(f"this run belongs to other data: it has {record.fingerprint}, expected {fingerprint}", folder)
-    try:
-        tensors = load_file(folder / "embeddings.safetensors")  # safetensors maps the file
-        with safe_open(folder / "embeddings.safetensors", framework="pt") as file:
-            widths = json.loads(file.metadata()["widths"])
-    except (SafetensorError, KeyError, ValueError) as error:
-        raise InputError(f"damaged embeddings ({error}); run the alignment again", folder) from error
-    tables = json.loads((folder / "entities.json").read_text(encoding="utf-8"))
-    left, right = (EntityTable.of_columns(t["labels"], t["names"], t["display"]) for t in tables)
-    parts = json.loads((folder / "links.json").read_text(encoding="utf-8"))
-    protocol = {f.name: record.protocol[f.name] for f in fields(Protocol) if f.name in record.protocol}
-    protocol = {name: tuple(value) if isinstance(value, list) else value for name, value in protocol.items()}
+    tables = read_tables(folder / "entities.json")
+    sizes = (len(tables[0].labels), len(tables[1].labels))
+    csls = protocol.csls_k > 0
+    left, right, widths, means = read_embeddings(folder / "embeddings.safetensors", sizes, csls=csls)
     run = RunContent(
-        embeddings=Embeddings(tensors["left"].numpy(), tensors["right"].numpy(), widths),
-        entities=(left, right),
-        links=LinkSplit(**{name: np.array(rows, dtype=np.int64).reshape(-1, 2) for name, rows in parts.items()}),
-        experiment=Experiment.of(read_toml(folder / "config.toml")),
-        protocol=Protocol(**protocol),
+        embeddings=Embeddings(left, right, widths),
+        entities=tables,
+        links=read_split(folder / "links.json", sizes),
+        experiment=read_experiment(folder / "config.toml"),
+        protocol=protocol,
         metrics=record.metrics,
         record=record,
-        history=[json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()],
-        description=manifest["description"],
-        weights=load_file(folder / WEIGHTS) if WEIGHTS in manifest["sha256"] else {},
+        history=read_history(folder / "metrics.jsonl"),
+        description=manifest.get("description", {}),
+        weights=read_weights(folder / WEIGHTS) if WEIGHTS in manifest["sha256"] else {},
         device=device,
     )
     confidences = run.confidences
     on = "cpu" if resolve_device(device).type == "cpu" else "auto"  # a FAISS index was saved on the CPU and stays there
     stored = load_index(folder / "index.faiss", device=on, expect={"fingerprint": record.fingerprint})
+    check_index(stored.index, folder / "index.faiss", size=sizes[1], dim=left.shape[1], csls=csls)
     confidences.searcher.keep_index("left", stored.index)
-    if "left_mean" in tensors:
-        confidences.searcher.keep_means((tensors["left_mean"].numpy(), tensors["right_mean"].numpy()))
+    if means is not None:
+        confidences.searcher.keep_means(means)
     if "counterparts" in manifest:
-        learnt = manifest["counterparts"]
-        confidences.keep(None if learnt is None else Counterparts.from_dict(learnt))
+        learnt = checked(manifest["counterparts"], HeldOutValues | None, folder / MANIFEST)
+        try:
+            confidences.keep(None if learnt is None else Counterparts.from_dict(learnt))
+        except InputError as error:
+            raise InputError(error.reason, folder / MANIFEST) from None
     return run
 
 

@@ -12,7 +12,7 @@ from ..errors import InputError
 from .config import IndexConfig
 from .kind import Index, IndexKind, Metric, ShownIndex
 from .neighbors import Neighbors, pad_neighbors, sort_neighbors
-from .sidecar import read_tensors, write_tensors
+from .sidecar import check_vectors, read_tensors, write_tensors
 from .tiles import pad_rows, score_tiles, slice_rows, top_values
 from .vectors import Vectors, check_count, prepare
 
@@ -108,6 +108,7 @@ def load_exact(path: Path, metric: Metric, config: IndexConfig, device: str | to
     tensors = read_tensors(path)
     if set(tensors) != {"vectors"} or tensors["vectors"].ndim != 2 or tensors["vectors"].dtype != torch.float32:
         raise InputError("expected one float32 matrix named 'vectors'", path)
+    check_vectors(tensors["vectors"], "vectors of the index", path)
     return ExactIndex.from_stored(tensors["vectors"], metric=metric, config=config, device=device)
 
 

@@ -21,6 +21,7 @@ from ..progress import progress_bar
 from ..typing import FloatArray, IntArray
 from .config import IndexConfig
 from .exact import ExactIndex, build_exact
+from .faiss_check import check_content
 from .grouped import search_lists
 from .kind import Index, IndexKind, Metric, ShownIndex
 from .lists import TUNE_QUERIES, choose_probes, learning_rows, list_count, most_probes, sample_rows, tuning_rows
@@ -286,6 +287,7 @@ def read_faiss(path: Path, *, kind: str, metric: Metric, config: IndexConfig, gp
         raise InputError(f"FAISS cannot read this index: {str(error).splitlines()[0]}", path) from None
     if not isinstance(index, expected) or index.metric_type != faiss.METRIC_INNER_PRODUCT:
         raise InputError(f"expected an inner-product index of kind {kind!r}, got {type(index).__name__}", path)
+    check_content(faiss, index, kind, path)
     if kind == "ivf" and gpu is not None:
         index.nprobe = min(GPU_NPROBE if config.nprobe is None else config.nprobe, index.nlist)
     return FaissIndex(index, kind=kind, metric=metric, config=config, gpu=gpu)

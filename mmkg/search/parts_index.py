@@ -198,9 +198,15 @@ class PartsIndex(ShownIndex, Index):
             each.dtype == torch.float32 and each.ndim == 2 and each.shape[1] == width and len(each) > 0
             for each, width in zip(centroids, config.parts, strict=True)
         )
-        if not fits or any(
-            int(cells[part].min()) < NO_LIST or int(cells[part].max()) >= len(each)
-            for part, each in enumerate(centroids)
+        for name in names - {"cells"} if fits and len(base) else ():
+            Rows(tensors[name], f"{name} of the index", normalise=False)  # refuses NaN and infinity
+        if (
+            not fits
+            or len(base) == 0
+            or any(
+                int(cells[part].min()) < NO_LIST or int(cells[part].max()) >= len(each)
+                for part, each in enumerate(centroids)
+            )
         ):
             raise InputError("the tensors of this index do not fit each other; build and save it again")
         index = PartsIndex.__new__(PartsIndex)

@@ -9,6 +9,8 @@ import torch
 
 from ..errors import InputError, UsageError
 from ..files import atomic_path, sha256_file, write_text
+from ..schema import Facts, read_json
+from .vectors import Rows
 
 FORMAT = "mmkg-index"
 VERSION = 1
@@ -68,10 +70,10 @@ def read_sidecar(path: Path) -> dict[str, Any]:
         if not file.is_file():
             raise InputError("no such file; an index is two files, the index and its sidecar .json", file)
     try:
-        sidecar = json.loads(where.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"sidecar is not JSON: {error}", where) from None
-    if not isinstance(sidecar, dict) or sidecar.get("format") != FORMAT:
+        sidecar: dict[str, Any] = read_json(where, Facts)
+    except InputError as error:
+        raise InputError(f"sidecar is not JSON: {error.reason}", where, error.line) from None
+    if sidecar.get("format") != FORMAT:
         raise InputError(f"expected a sidecar with format {FORMAT!r}", where)
     if sidecar.get("version") != VERSION:
         raise InputError(f"expected format version {VERSION}, got {sidecar.get('version')!r}; save it again", where)
@@ -81,6 +83,8 @@ def read_sidecar(path: Path) -> dict[str, Any]:
     for name, kind in FIELDS.items():
         if not isinstance(sidecar[name], kind) or isinstance(sidecar[name], bool):
             raise InputError(f"sidecar field {name!r} must be {kind.__name__}, got {sidecar[name]!r}", where)
+    if sidecar["dim"] < 1 or sidecar["size"] < 1:
+        raise InputError("sidecar fields 'dim' and 'size' must be at least 1", where)
     return sidecar
 
 
@@ -101,13 +105,22 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
     Raises:
         InputError: the file is not one.
     """
-    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
         return load_file(path)
-    except SafetensorError as error:
+    except (MemoryError, OSError):
+        raise
+    except Exception as error:  # SafetensorError, and others where the header is hostile
         raise InputError(f"not a safetensors file: {error}", path) from None
+
+
+def check_vectors(rows: torch.Tensor, what: str, path: Path) -> None:
+    """Refuse stored vectors ``[n, d]`` with NaN, infinity or values of which inner products overflow."""
+    try:
+        Rows(rows, what, normalise=False)
+    except InputError as error:
+        raise InputError(error.reason, path) from None
 
 
 def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:

@@ -3,25 +3,30 @@
 import csv
 import io
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from safetensors import SafetensorError
+from pydantic import Field, FiniteFloat, PositiveInt
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from typing_extensions import TypedDict
 
 from ..compute.host import isolated_class
 from ..data.tensors.batch import ModalityBatch
-from ..errors import InputError, UsageError, nearest
+from ..errors import InputError, MmkgError, UsageError, nearest
 from ..files import atomic_path, write_text
-from ..folders import read_manifest, replaced
+from ..folders import MANIFEST, read_manifest, replaced
+from ..printing import guarded, unguarded
 from ..records import Shown
 from ..report import RunRecord
+from ..schema import ROW, Figures, checked, parse_json, read_json
 from ..settings import read_toml
 from ..typing import BoolArray, FloatArray, IntArray
 from .build import Shape, build_model
@@ -166,10 +171,13 @@ class SentimentResult(Shown):
         missing = [name for name, present in zip(names, batch.present[0].tolist(), strict=True) if not present]
         if self.model.head == "regression":
             found: dict[str, Any] = {"score": float(output.scores[0])}
+            chances = [found["score"]]
         else:
             chances = output.scores[0].softmax(dim=0).tolist()
             found = {"class": CLASS_NAMES[int(np.argmax(chances))]}
             found["probabilities"] = dict(zip(CLASS_NAMES, chances, strict=True))
+        if not all(map(math.isfinite, chances)):
+            raise InputError("the model gives no number for this sample; are its values too large?")
         found["missing"] = missing
         if output.weights is not None:
             found["weights"] = dict(zip(names, output.weights[0].tolist(), strict=True))
@@ -225,7 +233,7 @@ class SentimentResult(Shown):
         writer = csv.writer(table, lineterminator="\n")
         columns = ("score",) if self.model.head == "regression" else CLASS_NAMES
         writer.writerow(("id", *columns))
-        writer.writerows((name, *(f"{value:.6g}" for value in row)) for name, row in self.scores.items())
+        writer.writerows((guarded(name), *(f"{value:.6g}" for value in row)) for name, row in self.scores.items())
         write_text(folder / "predictions.csv", table.getvalue())
         write_text(folder / "record.json", self.record.to_json())
 
@@ -238,29 +246,91 @@ class SentimentResult(Shown):
         """
         folder = Path(folder)
         manifest = read_manifest(folder, FILES, format=FORMAT, again="train again")
-        experiment = SentimentExperiment.of(read_toml(folder / "config.toml"))
-        values = json.loads((folder / "shape.json").read_text(encoding="utf-8"))
-        low, high = values["label_range"]
-        shape = Shape(values["dims"], values["steps"], (low, high))
-        model = build_model(experiment, shape)
-        try:
-            model.load_state_dict(load_file(folder / "model.safetensors"))
-        except (SafetensorError, RuntimeError) as error:
-            raise InputError(f"the weights do not fit the model ({error}); train again", folder) from None
-        record = RunRecord.from_json((folder / "record.json").read_text(encoding="utf-8"), path=folder / "record.json")
-        known = [f.name for f in fields(SentimentProtocol) if f.name in record.protocol]
-        protocol = {name: record.protocol[name] for name in known}
-        protocol = {name: tuple(value) if isinstance(value, list) else value for name, value in protocol.items()}
-        history = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-        rows = csv.reader((folder / "predictions.csv").read_text(encoding="utf-8").splitlines()[1:])
+        experiment = _experiment_of(folder / "config.toml")
+        values = read_json(folder / "shape.json", _Shape)
+        shape = Shape(values["dims"], values["steps"], values["label_range"])
+        model = _model_of(experiment, shape, folder)
+        path = folder / "record.json"
+        record = RunRecord.from_json(_text_of(path), path=path)
+        known = {f.name: record.protocol[f.name] for f in fields(SentimentProtocol) if f.name in record.protocol}
         return SentimentResult(
             model=model.eval(),
             experiment=experiment,
             shape=shape,
-            protocol=SentimentProtocol(**protocol),
-            metrics=dict(record.metrics),
-            valid_metrics=dict(manifest["valid"]),
+            protocol=checked(known, SentimentProtocol, path),
+            metrics=checked(record.metrics, Figures, path),
+            valid_metrics=checked(manifest.get("valid"), Figures, folder / MANIFEST),
             record=record,
-            history=[json.loads(line) for line in history],
-            scores={row[0]: [float(value) for value in row[1:]] for row in rows},
+            history=_history_of(folder / "metrics.jsonl"),
+            scores=_scores_of(folder / "predictions.csv"),
         )
+
+
+class _Shape(TypedDict):
+    dims: Annotated[dict[str, PositiveInt], Field(min_length=1)]
+    steps: dict[str, PositiveInt]
+    label_range: tuple[FiniteFloat, FiniteFloat]
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"expected UTF-8 text: {error.reason}", path) from None
+
+
+def _experiment_of(path: Path) -> SentimentExperiment:
+    try:
+        return SentimentExperiment.of(read_toml(path))
+    except InputError:
+        raise
+    except MmkgError as error:
+        raise InputError(f"not the configuration of a run: {error}", path) from None
+
+
+def _model_of(experiment: SentimentExperiment, shape: Shape, folder: Path) -> SentimentModel:
+    """The model of a run with its weights, which must fit and be finite."""
+    path = folder / "model.safetensors"
+    try:
+        weights = load_file(path)
+    except (MemoryError, OSError):
+        raise
+    except Exception as error:  # SafetensorError, and others where the header is hostile
+        raise InputError(f"not a safetensors file: {error}; train again", path) from None
+    for name, tensor in weights.items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise InputError(f"weights {name} must be finite; train again", path)
+    if set(shape.dims) != set(shape.steps):
+        raise InputError("expected dims and steps of the same modalities", folder / "shape.json")
+    try:
+        with torch.device("meta"):  # takes no memory, whatever the sizes
+            sizes = {name: value.shape for name, value in build_model(experiment, shape).state_dict().items()}
+        if sizes != {name: value.shape for name, value in weights.items()}:
+            raise RuntimeError("other names or shapes")
+        model = build_model(experiment, shape)
+        model.load_state_dict(weights)
+    except (MemoryError, OSError):
+        raise
+    except Exception as error:
+        raise InputError(f"the weights do not fit the model ({error}); train again", folder) from None
+    return model
+
+
+def _history_of(path: Path) -> list[dict[str, Any]]:
+    rows = enumerate(_text_of(path).split("\n"), start=1)
+    return [parse_json(row, ROW, path, number) for number, row in rows if row]
+
+
+def _scores_of(path: Path) -> dict[str, list[float]]:
+    """Predictions by id."""
+    scores: dict[str, list[float]] = {}
+    try:
+        for row in list(csv.reader(io.StringIO(_text_of(path), newline="")))[1:]:
+            scores[unguarded(row[0])] = [float(value) for value in row[1:]]
+    except (csv.Error, ValueError, IndexError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"expected an id and numbers in each row: {error}", path) from None
+    if not all(map(math.isfinite, chain.from_iterable(scores.values()))):
+        raise InputError("expected finite predictions", path)
+    return scores

@@ -66,7 +66,7 @@ def test_fields_of_a_newer_version_are_left_out():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"seed": 1,\n', r"record\.json:\d: expected the JSON"),
+        ('{"seed": 1,\n', r"record\.json:\d: expected JSON"),
         ("[]", r"record\.json: expected a JSON object, got a list"),
         ('{"seed": 1}', r"record\.json: .* device, threads missing"),
     ],

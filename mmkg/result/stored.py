@@ -1,0 +1,199 @@
+"""The JSON of a run folder and its types; a folder of somebody else is checked against them before it is used."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+from pydantic import ConfigDict, Field, FiniteFloat, NonNegativeInt, PositiveInt
+from safetensors import SafetensorError, safe_open
+from typing_extensions import TypedDict
+
+from ..config.experiment import Experiment
+from ..data.entities import EntityTable
+from ..data.task import LinkSplit
+from ..errors import InputError, MmkgError
+from ..evaluation import Protocol
+from ..report import RunRecord
+from ..schema import ROW, Figures, checked, parse_json, read_json
+from ..search import Index
+from ..search.sidecar import read_tensors
+from ..search.vectors import Rows
+from ..settings import read_toml
+from ..typing import FloatArray, IntArray
+
+LARGEST_CSLS = 10_000
+LONGEST_UNIT = 1.01  # largest value in a unit row, with rounding
+MEANS = ("left_mean", "right_mean")
+
+
+class _Table(TypedDict):
+    labels: list[str]
+    names: list[str]
+    display: list[str]
+
+
+class _Links(TypedDict):
+    train: list[tuple[NonNegativeInt, NonNegativeInt]]
+    valid: list[tuple[NonNegativeInt, NonNegativeInt]]
+    test: list[tuple[NonNegativeInt, NonNegativeInt]]
+
+
+class _Coverage(TypedDict, total=False):
+    __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
+    share: FiniteFloat | None
+
+
+class _Side(TypedDict, total=False):
+    __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
+    modalities: dict[str, _Coverage]
+
+
+class Description(TypedDict, total=False):
+    """What ``describe`` found of a pair."""
+
+    __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
+    name: str
+    left: _Side
+    right: _Side
+
+
+class HeldOutValues(TypedDict):
+    """A calibration, as ``Counterparts.as_dict`` gives it."""
+
+    share: Annotated[float, Field(ge=0, le=1)]
+    estimated: bool
+    margins: Annotated[list[FiniteFloat], Field(min_length=1)]
+    right: Annotated[list[bool], Field(min_length=1)]
+    present: Annotated[list[bool], Field(min_length=1)]
+
+
+def read_tables(path: Path) -> tuple[EntityTable, EntityTable]:
+    """Labels, names and display texts of both graphs."""
+    tables = []
+    for side, table in zip(("left", "right"), read_json(path, tuple[_Table, _Table]), strict=True):
+        sizes = {len(table["labels"]), len(table["names"]), len(table["display"])}
+        if len(sizes) != 1 or len(set(table["labels"])) != len(table["labels"]):
+            raise InputError(f"expected unique labels of the {side} graph, and as many names and display texts", path)
+        tables.append(EntityTable.of_columns(table["labels"], table["names"], table["display"]))
+    return tables[0], tables[1]
+
+
+def read_split(path: Path, sizes: tuple[int, int]) -> LinkSplit:
+    """Known links, all between entities of graphs of these sizes."""
+    parts: dict[str, IntArray] = {}
+    for name, rows in read_json(path, _Links).items():
+        if any(left >= sizes[0] or right >= sizes[1] for left, right in rows):
+            raise InputError(f"{name} links must name rows below {sizes[0]} and {sizes[1]}", path)
+        parts[name] = np.array(rows, dtype=np.int64).reshape(-1, 2)
+    return LinkSplit(**parts)
+
+
+def read_embeddings(
+    path: Path, sizes: tuple[int, int], *, csls: bool
+) -> tuple[FloatArray, FloatArray, dict[str, int], tuple[FloatArray, FloatArray] | None]:
+    """Rows of both graphs, mapped from the disk, the widths of the modalities, and the CSLS means, if any."""
+    tensors = read_tensors(path)
+    wanted = {"left", "right", *(MEANS if csls else ())}
+    if set(tensors) != wanted:
+        raise InputError(f"expected tensors {', '.join(sorted(wanted))}, got {', '.join(sorted(tensors))}", path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            text = (file.metadata() or {})["widths"]
+    except (SafetensorError, KeyError) as error:
+        raise InputError(f"damaged embeddings ({error}); run the alignment again", path) from None
+    widths: dict[str, int] = parse_json(text, Annotated[dict[str, PositiveInt], Field(min_length=1)], path)
+    for name, size in zip(("left", "right"), sizes, strict=True):
+        rows = tensors[name]
+        if rows.dtype not in (torch.float16, torch.float32) or rows.shape != (size, sum(widths.values())):
+            raise InputError(
+                f"expected {name} rows float16 or float32 [{size}, {sum(widths.values())}], got {rows.dtype} "
+                f"{list(rows.shape)}",
+                path,
+            )
+        check_finite(rows, f"{name} rows", path, largest=LONGEST_UNIT)
+    for name, size in zip(MEANS if csls else (), sizes, strict=False):
+        if tensors[name].dtype != torch.float32 or tensors[name].shape != (size,):
+            raise InputError(f"expected {name} float32 [{size}]", path)
+        check_finite(tensors[name][None], name, path, largest=LONGEST_UNIT)
+    means = (tensors[MEANS[0]].numpy(), tensors[MEANS[1]].numpy()) if csls else None
+    return tensors["left"].numpy(), tensors["right"].numpy(), widths, means
+
+
+def read_weights(path: Path) -> dict[str, torch.Tensor]:
+    """Weights of a model; every number is finite."""
+    tensors = read_tensors(path)
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point():
+            check_finite(tensor.reshape(1, -1), f"weights {name}", path)
+    return tensors
+
+
+def read_experiment(path: Path) -> Experiment:
+    """The configuration of a run."""
+    try:
+        return Experiment.of(read_toml(path))
+    except InputError:
+        raise
+    except MmkgError as error:
+        raise InputError(f"not the configuration of a run: {error}", path) from None
+
+
+def read_history(path: Path) -> list[dict[str, Any]]:
+    """The rows of a training history."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"expected UTF-8 text: {error.reason}", path) from None
+    rows = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line:
+            row = parse_json(line, ROW, path, number)
+            if any(isinstance(row.get(key), (str, bool)) for key in ("epoch", "step", "loss", "valid")):
+                raise InputError("expected numbers as epoch, step, loss and valid", path, number)
+            rows.append(row)
+    return rows
+
+
+def read_record(path: Path) -> tuple[RunRecord, Protocol]:
+    """The record of a run and its protocol."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"expected UTF-8 text: {error.reason}", path) from None
+    record = RunRecord.from_json(text, path=path)
+    checked(record.metrics, dict[str, Figures], path)
+    protocol: Protocol = checked(known_fields(Protocol, record.protocol), Protocol, path)
+    if protocol.csls_k > LARGEST_CSLS:
+        raise InputError(f"expected csls_k in 0..{LARGEST_CSLS}, got {protocol.csls_k}", path)
+    return record, protocol
+
+
+def known_fields(cls: Any, values: Any) -> dict[str, Any]:
+    """The values of the fields that a dataclass has; a newer version may have written more."""
+    return {name: values[name] for name in cls.__dataclass_fields__ if name in values}
+
+
+def check_index(index: Index, path: Path, *, size: int, dim: int, csls: bool) -> None:
+    """Refuse an index of other vectors than those of the run."""
+    expected = (size, dim + csls, "ip" if csls else "cosine")
+    if (index.size, index.dim, index.metric) != expected:
+        raise InputError(
+            f"expected an index of {size} vectors of width {dim + csls} by {expected[2]}, got {index.size} of width "
+            f"{index.dim} by {index.metric}; run the alignment again",
+            path,
+        )
+
+
+def check_finite(rows: torch.Tensor, what: str, path: Path, *, largest: float | None = None) -> None:
+    """Refuse rows ``[n, d]`` with NaN, infinity or a value beyond ``largest``, block by block."""
+    if rows.numel() == 0:
+        return
+    try:
+        checked_rows = Rows(rows, what, normalise=False)
+    except InputError as error:
+        raise InputError(error.reason, path) from None
+    if largest is not None:
+        for _, block in checked_rows.blocks():
+            if float(block.abs().max()) > largest:
+                raise InputError(f"{what} must be within +-{largest:g}", path)
