@@ -56,14 +56,19 @@ def json_safe(text: str) -> str:
 _FORMULA = re.compile('[=+\\-@"\\t\\r\\uff1d\\uff0b\\uff0d\\uff20]')
 
 
+def is_formula(text: str) -> bool:
+    """Whether a spreadsheet may take a text for a formula."""
+    return _FORMULA.match(text) is not None
+
+
 def guarded(text: str) -> str:
     """The text, after a backslash if a spreadsheet would take it for a formula; ``unguarded`` takes that off again."""
-    return "\\" + text if _FORMULA.match(text.lstrip("\\")) else text
+    return "\\" + text if is_formula(text.lstrip("\\")) else text
 
 
 def unguarded(text: str) -> str:
     """The text that ``guarded`` was given."""
-    return text[1:] if text.startswith("\\") and _FORMULA.match(text.lstrip("\\")) else text
+    return text[1:] if text.startswith("\\") and is_formula(text.lstrip("\\")) else text
 
 
 def _escape(found: re.Match[str]) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
+from ...printing import guarded, is_formula, unguarded
 from ..parsing.columns import Faults
 from ..parsing.delimited import first_row, read_rows, row_lines
 from .checked import LabelLinks
@@ -14,28 +15,34 @@ from .tables import OPTIONAL, checked_links, link_table, number_text, read_table
 _ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 _UNESCAPES = {escaped: plain for plain, escaped in _ESCAPES.items()}
 _SPECIAL = re.compile(r"[\\\t\n\r]")
-_ESCAPED = re.compile(r"\\[\\tnr]")
+_ESCAPED = re.compile(r"\\[\\tnr]")  # at its beginning, a field may also be guarded
 
 
 def read_delimited_links(path: str | Path, faults: Faults, *, header: bool | None = None) -> LabelLinks:
     """Read links from TSV or CSV: left, right and, with a header, optionally part (train, valid or test).
 
-    Labels in a TSV file with the header of ``to_tsv`` are unescaped; all other fields are taken as they are.
+    Labels in a file with the header of ``to_tsv`` are unescaped (TSV) or unguarded (CSV); all other fields are taken as
+    they are.
 
     Raises:
         InputError: the file is missing or breaks the format; the message holds file and line.
     """
     path = Path(path)
     found = read_table_links(path, partial(read_rows, header=header), faults)
-    if first_row(path, "\t") != list(Link._fields):
+    if first_row(path, "\t") == list(Link._fields):
+        back = _unescape
+    elif first_row(path, ",") == list(Link._fields):
+        back = unguarded
+    else:
         return found
-    return found._replace(left=list(map(_unescape, found.left)), right=list(map(_unescape, found.right)))
+    return found._replace(left=list(map(back, found.left)), right=list(map(back, found.right)))
 
 
 def to_tsv(links: Iterable[Link]) -> Iterator[str]:
     r"""Header and one line per link, each with its newline; the columns are the fields of ``Link``.
 
-    Backslash, tab, newline and carriage return inside a label become ``\\``, ``\t``, ``\n``, ``\r``;
+    Backslash, tab, newline and carriage return inside a label become ``\\``, ``\t``, ``\n``, ``\r``, and a label that a
+    spreadsheet would take for a formula (``=1+1``, ``+``, ``-``, ``@``, a quote) begins with a backslash (``\=1+1``);
     quotes stay as they are (read with ``quoting=csv.QUOTE_NONE``). Numbers have nine significant
     digits, which hold every float32; a confidence that is ``None`` is an empty field.
 
@@ -61,22 +68,30 @@ def tsv_lines(export: Export) -> Iterator[str]:
 
 
 def csv_lines(export: Export) -> Iterator[str]:
-    """The lines of a CSV file with the columns of ``link_table``, numbers as in ``to_tsv``.
+    """The lines of a CSV file with the columns of ``link_table``, numbers and guarded labels as in ``to_tsv``.
 
     Raises:
         InputError: a text holds a NUL, a label is empty, or a number is out of range.
     """
     columns, rows = link_table(export)
-    return row_lines(columns, map(_texts, rows), ",", optional=OPTIONAL)
+    texts = map(_guarded, rows) if export.scored else map(_texts, rows)
+    return row_lines(columns, texts, ",", optional=OPTIONAL)
 
 
 def _texts(row: Iterable[str | float | None]) -> list[str]:
     return [value if isinstance(value, str) else number_text(value) for value in row]
 
 
+def _guarded(row: Iterable[str | float | None]) -> list[str]:
+    return [guarded(value) if isinstance(value, str) else number_text(value) for value in row]
+
+
 def _escape(text: str) -> str:
-    return _SPECIAL.sub(lambda found: _ESCAPES[found[0]], text)
+    text = _SPECIAL.sub(lambda found: _ESCAPES[found[0]], text)
+    return "\\" + text if is_formula(text) else text
 
 
 def _unescape(text: str) -> str:
+    if text.startswith("\\") and is_formula(text[1:]):
+        text = text[1:]
     return _ESCAPED.sub(lambda found: _UNESCAPES[found[0]], text)

@@ -43,14 +43,15 @@ def row_lines(
     """
     needed = [column not in optional for column in columns]
     refused, hint = ("\0", "") if separator == "," else ("\t\n\r\0", "; write CSV or Parquet")
-    quoting = csv.writer(_Returned(), lineterminator="\n") if separator == "," else None
+    quoting = csv.writer(_Returned(), lineterminator="\r\n") if separator == "," else None
     yield separator.join(columns) + "\n"
     for row in rows:
         fields = [field or "" for field in row]
         for field, need in zip(fields, needed, strict=True):
             if (need and not field) or any(sign in field for sign in refused):
                 raise InputError(f"expected text without tabs, line ends and NUL, got {field[:60]!r}{hint}")
-        yield "\t".join(fields) + "\n" if quoting is None else quoting.writerow(fields)
+        # with \r among the line ends, so that it is quoted too
+        yield "\t".join(fields) + "\n" if quoting is None else quoting.writerow(fields)[:-2] + "\n"
 
 
 class _Returned:

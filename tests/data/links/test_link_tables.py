@@ -68,10 +68,44 @@ def test_a_row_with_a_bad_part_is_skipped_as_a_whole(tmp_path):
 
 # --- matches as TSV
 
+FORMULA = '=+-@"\uff1d\uff0b\uff0d\uff20'
+HOSTILE = [
+    "=1+1",
+    "+1",
+    "-1",
+    "@SUM(A1)",
+    '"=1+1"',
+    "\t=1",
+    "\r=1",
+    "＝1",
+    '=HYPERLINK("http://x","y")',
+    "\\=1",
+    "\\\\=1",
+]
+HOSTILE += ["\\", "\\t", "-", "a=1", "\\-\\t"]
+
+
+@pytest.mark.parametrize("form", ["tsv", "csv"])
+def test_no_label_is_a_formula_in_a_spreadsheet_and_all_are_read_back(tmp_path, form):
+    links = [Link(label, f"{label}b", -0.5, 0.5, label, label) for label in HOSTILE]
+    path = tmp_path / f"alignment.{form}"
+    write_links(path, Export(links), form)
+    # as a spreadsheet reads it: quotes are taken off
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file, delimiter="\t" if form == "tsv" else ","))
+    assert {len(row) for row in rows} == {6} and len(rows) == len(links) + 1
+    for row in rows[1:]:
+        for column in (0, 1, 4, 5):
+            assert row[column][0] not in FORMULA + "\t\r", row
+    found = read_links(path)
+    assert found.left == HOSTILE and found.right == [f"{label}b" for label in HOSTILE]
+
 
 def unescaped(text):
-    """The four escapes of the format, written out."""
+    """The escapes of the format, written out."""
     plain = {"\\\\": "\\", "\\t": "\t", "\\n": "\n", "\\r": "\r"}
+    if len(text) > 1 and text[0] == "\\" and text[1] in FORMULA:
+        text = text[1:]
     return re.sub(r"\\[\\tnr]", lambda found: plain[found[0]], text)
 
 
