@@ -118,6 +118,7 @@ def load(
         cache=cache_of_pictures(config.image_cache),
         device=str(resolve_device(device)),
         on_error=config.on_error,
+        max_bytes=config.max_bytes,
     )
 
 

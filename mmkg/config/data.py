@@ -22,7 +22,8 @@ class DataConfig:
         split_seed: random seed of the split; by default the seed of the experiment.
         candidates: right entities a test entity is ranked among: ``test`` (those of the test links) or ``all``.
         on_error: ``raise`` at the first bad line of a file, or ``skip`` and count.
-        max_bytes: largest size of a compressed file after decompression, in bytes.
+        max_bytes: largest size of a compressed file after decompression, in bytes; the default is lowered for
+            small files, to 1 GiB plus 200 times their size.
         one_to_one: files: whether each entity has at most one counterpart.
         names: DBP15K: file of entity names in another place.
         images: one source for both graphs, or one for the left and one for the right: a folder or table of pictures,

@@ -1,6 +1,8 @@
 """Image features by entity id, from pickle (read without unpickling), npz or safetensors files."""
 
+import math
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -8,11 +10,11 @@ from typing import NamedTuple
 import numpy as np
 
 from ...errors import InputError, UsageError
+from ...files import MAX_BYTES
 from ...typing import FloatArray, IntArray
 from ..kg import rows_not_finite
+from ..parsing.limits import most_bytes, too_large
 from .safe_pickle import read_vectors
-
-MAX_BYTES = 8 << 30
 
 
 class ImageFeatures(NamedTuple):
@@ -29,7 +31,7 @@ def read_images(path: str | Path, *, label: Callable[[int], str] = str, max_byte
         path: ``.pkl``/``.pickle``, a dictionary of id -> float vector as published with EVA, MCLEA, MEAformer and
             MMKB; or ``.npz``/``.safetensors`` with ``ids`` int64 ``[P]`` and ``features`` float ``[P, d]``.
         label: text for an entity id in messages.
-        max_bytes: refuse larger files, and files whose features need more bytes.
+        max_bytes: limit of the file and of its features after decompression, see ``most_bytes``.
 
     Returns:
         Features with ascending ids. float32 input is returned bit-identical, float16 and float64 are converted. If the
@@ -48,7 +50,7 @@ def read_images(path: str | Path, *, label: Callable[[int], str] = str, max_byte
     try:
         size = path.stat().st_size
         if size > max_bytes:
-            raise InputError(f"expected at most {max_bytes} bytes, got {size}; raise max_bytes", path)
+            raise too_large(path, max_bytes, "bytes")
         ids, features = reader(path, max_bytes)
     except FileNotFoundError:
         raise InputError("no such file; check the path of the image features", path) from None
@@ -65,7 +67,7 @@ def _read_pickle(path: Path, max_bytes: int) -> tuple[IntArray, FloatArray]:
     ids = np.fromiter(vectors, np.int64, len(vectors))
     dim = len(next(iter(vectors.values()))) if vectors else 0
     if len(ids) * dim * 4 > max_bytes:
-        raise InputError(f"expected features of at most {max_bytes} bytes, got {len(ids)} x {dim} floats", path)
+        raise too_large(path, max_bytes, "bytes of features", f"{len(ids)} x {dim} floats")
     for entity_id, vector in vectors.items():
         if len(vector) != dim:
             raise InputError(f"expected {dim} numbers for every entity, got {len(vector)} for id {entity_id}", path)
@@ -94,16 +96,37 @@ def _read_arrays(path: Path, max_bytes: int) -> tuple[IntArray, FloatArray]:
 
 def _npz_arrays(path: Path, max_bytes: int) -> dict[str, np.ndarray]:
     try:
+        most = most_bytes(path, max_bytes)
         with zipfile.ZipFile(path) as archive:
-            size = sum(member.file_size for member in archive.infolist())
-        if size > max_bytes:
-            raise InputError(f"expected at most {max_bytes} bytes after decompression, got {size}", path)
+            if sum(member.file_size for member in archive.infolist()) > most:
+                raise too_large(path, most)
+            for member in archive.infolist():
+                _check_declared_size(archive, member)
         with np.load(path, allow_pickle=False) as archive:
             return dict(archive)
-    except (ValueError, EOFError, zipfile.BadZipFile, NotImplementedError, MemoryError) as error:
+    except (
+        ValueError,
+        EOFError,
+        zipfile.BadZipFile,
+        zlib.error,
+        NotImplementedError,
+        RuntimeError,
+        MemoryError,
+    ) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"expected an npz file of plain arrays, got {error}", path) from None
+
+
+def _check_declared_size(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
+    """Refuse an array whose header declares another size than its member has, before numpy reserves memory for it."""
+    with archive.open(member) as file:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(file)
+        declared, size = math.prod(shape) * dtype.itemsize, member.file_size - file.tell()
+    if declared != size and not dtype.hasobject:
+        raise ValueError(f"{member.filename} of {size:,} bytes that declares {declared:,}")
 
 
 def _safetensors_arrays(path: Path) -> dict[str, np.ndarray]:

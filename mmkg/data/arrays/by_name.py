@@ -3,16 +3,17 @@
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from ...errors import InputError, MissingPackageError, UsageError
-from ...files import atomic_path
+from ...errors import InputError, UsageError
+from ...files import MAX_BYTES, atomic_path
 from ...typing import FloatArray
 from ..kg import rows_not_finite
 from ..parsing.integers import parse_id
-from .by_id import MAX_BYTES, read_arrays
+from .by_id import read_arrays
+from .hdf5 import open_h5py, read_hdf5_vectors
 
 SUFFIXES = (".safetensors", ".npz", ".h5", ".hdf5")
 
@@ -103,21 +104,28 @@ def write_named(path: str | Path, names: Sequence[str], features: FloatArray) ->
             save_file(arrays, str(temporary))
 
 
-def read_named(path: str | Path) -> NamedFeatures:
+def read_named(path: str | Path, max_bytes: int = MAX_BYTES) -> NamedFeatures:
     """Read a file that ``write_named`` wrote; ids become names.
 
+    Args:
+        path: the file.
+        max_bytes: limit of its size after decompression, see ``most_bytes``.
+
     Raises:
-        InputError: the file is missing, damaged or of another layout, or a vector is not finite.
+        InputError: the file is missing, damaged, too large or of another layout, or a vector is not finite.
         MissingPackageError: h5py is not installed.
     """
     path = Path(path)
     if not path.exists():
         raise InputError("no such file; check the path of the image features", path)
     if path.suffix.lower() in (".h5", ".hdf5"):
-        names, features = _read_hdf5(path)
+        vectors = read_hdf5_vectors(path, max_bytes=max_bytes)
+        if not vectors:
+            raise InputError("expected vectors of one length, got none", path)
+        names, features = list(vectors), np.stack(list(vectors.values()))
     else:
         try:
-            arrays = read_arrays(path)
+            arrays = read_arrays(path, max_bytes)
         except OSError as error:
             raise InputError(f"cannot be read: {error.strerror or error}", path) from error
         features = arrays.get("features", np.empty(0))
@@ -145,44 +153,10 @@ def read_named(path: str | Path) -> NamedFeatures:
     return NamedFeatures(tuple(names), features)
 
 
-def _h5py() -> Any:
-    try:
-        import h5py
-    except ImportError as error:
-        raise MissingPackageError("image features in HDF5 need h5py: pip install 'mmkg[hdf5]'") from error
-    return h5py
-
-
 def _write_hdf5(path: Path, names: Sequence[str], features: FloatArray) -> None:
-    h5py = _h5py()
+    h5py = open_h5py()
     if bad := [name for name in names if "/" in name or name == "."]:
         raise InputError(f"expected names without a slash for HDF5, got {bad[0]!r}; write .safetensors", path)
     with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
         for name, vector in zip(names, features, strict=True):
             file.create_dataset(name, data=vector)
-
-
-def _read_hdf5(path: Path) -> tuple[list[str], np.ndarray]:
-    h5py = _h5py()
-    names: list[str] = []
-    vectors: list[np.ndarray] = []
-    try:
-        with h5py.File(path, "r") as file:
-            size = 0
-            for name in file:
-                # soft and external links may point to other files
-                inside = isinstance(file.get(name, getlink=True), h5py.HardLink)
-                data = file[name] if inside else None
-                if not isinstance(data, h5py.Dataset) or data.dtype.kind != "f" or data.size == 0:
-                    raise InputError(f"expected numbers for picture {name!r}, got something else", path)
-                size += 4 * data.size
-                if size > MAX_BYTES:
-                    raise InputError(f"expected features of at most {MAX_BYTES} bytes, got more", path)
-                names.append(name)
-                vectors.append(np.asarray(data, np.float32).ravel())
-    except (OSError, RuntimeError, KeyError) as error:
-        raise InputError(f"expected an HDF5 file, got {str(error)[:120]}", path) from None
-    widths = sorted({len(vector) for vector in vectors})
-    if len(widths) != 1:
-        raise InputError(f"expected vectors of one length, got {', '.join(map(str, widths)) or 'none'}", path)
-    return names, np.stack(vectors)

@@ -10,6 +10,7 @@ from ..tensors.tables import SparseTable
 from .config import FeatureConfig
 from .evidence import value_evidence
 from .modality import Modality
+from .values import is_empty
 
 
 def value_table(task: AlignmentTask, *, top: int = 20_000) -> SparseTable:
@@ -19,7 +20,7 @@ def value_table(task: AlignmentTask, *, top: int = 20_000) -> SparseTable:
 
 def _present(graph: KnowledgeGraph) -> BoolArray:
     facts = graph.attributes
-    with_value = np.fromiter((value is not None for value in facts.values), bool, len(facts))
+    with_value = np.fromiter((not is_empty(value) for value in facts.values), bool, len(facts))
     found = np.zeros(graph.num_entities, dtype=bool)
     found[facts.entity[with_value]] = True
     return found

@@ -74,10 +74,15 @@ def read_value(text: str) -> Value:
     return Value("text", math.nan, plain)
 
 
+def is_empty(text: str | None) -> bool:
+    """Whether a text holds no value: ``None``, white space, or an empty literal."""
+    return text is None or text.strip() in ("", '""')
+
+
 def read_values(texts: Sequence[str | None]) -> Values:
-    """Read the values of A facts; equal texts are read once."""
+    """Read the values of A facts; equal texts are read once, and empty ones are no value."""
     distinct = {text: number for number, text in enumerate(dict.fromkeys(texts))}
-    read = [None if text is None else read_value(text) for text in distinct]
+    read = [None if is_empty(text) else read_value(text or "") for text in distinct]
     codes = {text: number for number, text in enumerate(dict.fromkeys(value.text for value in read if value))}
     kinds = np.array([-1 if value is None else KINDS.index(value.kind) for value in read], np.int64)
     numbers = np.array([math.nan if value is None else value.number for value in read], np.float64)

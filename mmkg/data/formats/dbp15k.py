@@ -311,7 +311,7 @@ def _image_tables(path: Path, sides: tuple[_Entities, _Entities], faults: Faults
                 return f"{entity_id} ({entities.labels[row]})"
         return str(entity_id)
 
-    features: ImageFeatures = read_images(path, label=label)
+    features: ImageFeatures = read_images(path, label=label, max_bytes=faults.max_bytes)
     tables: list[ImageTable | None] = []
     known = 0
     for entities in sides:

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Unpack
 
 import numpy as np
 
-from ...errors import InputError, MissingPackageError, UsageError
+from ...errors import InputError, UsageError
 from ...files import atomic_path
+from ..arrays.hdf5 import open_h5py, read_hdf5_vectors
 from ..kg import ImageTable, KnowledgeGraph
 from ..links.checked import LabelLinks
 from ..links.pairs import PairData, make_task
@@ -137,7 +138,7 @@ def _kinds(graph: KnowledgeGraph) -> Sequence[str | None]:
 
 
 def _write_features(graph: KnowledgeGraph, path: Path) -> None:
-    h5py = _h5py()
+    h5py = open_h5py()
     images, pictures = graph.images, graph.pictures
     assert images is not None and pictures is not None  # checked before
     with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
@@ -235,26 +236,11 @@ def _read_index(path: Path, builder: GraphBuilder, faults: Faults) -> dict[str, 
 
 def _read_features(path: Path, rows: dict[str, int], faults: Faults) -> ImageTable | None:
     """The vectors of the pictures in the index."""
-    h5py = _h5py()
-    found: dict[int, np.ndarray] = {}
-    try:
-        with h5py.File(path, "r") as file:
-            for picture, row in rows.items():
-                if picture in file:
-                    data = file[picture]
-                    if not isinstance(data, h5py.Dataset) or data.dtype.kind != "f" or data.size == 0:
-                        raise InputError(f"expected numbers for picture {picture!r}, got something else", path)
-                    found[row] = np.asarray(data, np.float32).ravel()
-    except InputError:
-        raise
-    except OSError as error:
-        raise InputError(f"expected an HDF5 file, got {error}", path) from None
+    vectors = read_hdf5_vectors(path, rows, faults.max_bytes)
+    found = {rows[picture]: vector for picture, vector in vectors.items()}
     faults.count(f"{path.name}: pictures of the index without features", len(rows) - len(found))
     if not found:
         return None
-    widths = sorted({len(vector) for vector in found.values()})
-    if len(widths) > 1:
-        raise InputError(f"expected vectors of one length, got {widths[0]} and {widths[1]} numbers", path)
     order = sorted(found)
     return ImageTable(np.array(order, np.int64), np.stack([found[row] for row in order]))
 
@@ -279,14 +265,6 @@ def _read_links(found: dict[str, Path], names: Sequence[str], faults: Faults) ->
             lines.append(block.lines[index : index + 1])
     sides = (first, second) if owners[0] == names[1] else (second, first)
     return LabelLinks(path, *sides, np.concatenate(lines))
-
-
-def _h5py() -> Any:
-    try:
-        import h5py
-    except ImportError as error:
-        raise MissingPackageError("image features in HDF5 need h5py: pip install 'mmkg[hdf5]'") from error
-    return h5py
 
 
 def _separator(path: Path) -> str:

@@ -11,6 +11,7 @@ from ...errors import InputError
 from ..kg import ImageTable, KnowledgeGraph
 from ..parsing.builder import GraphBuilder
 from ..parsing.columns import Faults
+from ..parsing.value_text import is_missing, value_text, value_texts
 
 # keys of node data that are not attributes
 NAME, PICTURE, FEATURES, DISPLAY, FACTS = "name", "picture", "image_features", "display", "attributes"
@@ -24,8 +25,9 @@ def from_networkx(graph: Any, *, relation: str = "relation") -> KnowledgeGraph:
     its second node; its relation is ``data[relation]``, else its key if the key is a string, else ``"edge"``. In an
     undirected graph each edge is one triple, from the node that networkx lists first. Node data: ``name``,
     ``display``, ``picture`` (a URL or path) and ``image_features`` (a vector) have the meaning of their names;
-    ``attributes`` lists (attribute, value) or (attribute, value, type); every other string, number or list of these
-    is an attribute.
+    ``attributes`` lists (attribute, value) or (attribute, value, type); every other text, number, truth value, date,
+    or list, set or array of these is an attribute, see ``value_text``. Missing data (``None``, NaN, NaT,
+    ``pandas.NA``, "") are as if their key were absent; a missing value in ``attributes`` is ``None``.
 
     Args:
         graph: a ``MultiDiGraph`` or any other graph.
@@ -58,11 +60,11 @@ def from_networkx(graph: Any, *, relation: str = "relation") -> KnowledgeGraph:
     display: dict[int, str] = {}
     for row, (node, data) in enumerate(graph.nodes(data=True)):
         for key, place in ((NAME, builder.names), (PICTURE, builder.pictures), (DISPLAY, display)):
-            if data.get(key) is not None:
+            if not is_missing(data.get(key)):
                 if not isinstance(data[key], str):
                     raise InputError(f"expected a text as {key} of the node {node!r}, got {data[key]!r:.60}", source)
-                place[row] = data[key]
-        if data.get(FEATURES) is not None:
+                place[row] = str(data[key])
+        if not is_missing(data.get(FEATURES)):
             images[row] = _vector(data[FEATURES], node, source)
         facts = list(_facts(node, data, source))
         if facts:
@@ -82,7 +84,7 @@ def to_networkx(graph: KnowledgeGraph) -> Any:
     """Convert a knowledge graph to a ``networkx.MultiDiGraph``; ``from_networkx`` converts it back.
 
     Nodes are entity labels; edges have ``relation`` and ``order``, the position of the triple; node data are as
-    ``from_networkx`` reads them. Attribute facts are grouped by entity.
+    ``from_networkx`` reads them. Attribute facts are grouped by entity. An empty text is read back as missing.
     """
     import networkx
 
@@ -117,36 +119,48 @@ def _edges(graph: Any, relation: str) -> Iterable[tuple[Hashable, Hashable, Any]
     """Head, tail and relation of each edge, sorted by ``order`` if all edges have one."""
     if graph.is_multigraph():
         edges = [
-            (head, tail, data.get(relation, key if isinstance(key, str) else "edge"), data.get("order"))
+            (head, tail, _relation(data, relation, key if isinstance(key, str) else "edge"), data.get("order"))
             for head, tail, key, data in graph.edges(keys=True, data=True)
         ]
     else:
-        edges = [(h, t, data.get(relation, "edge"), data.get("order")) for h, t, data in graph.edges(data=True)]
+        edges = [(h, t, _relation(data, relation, "edge"), data.get("order")) for h, t, data in graph.edges(data=True)]
     if all(type(edge[3]) is int for edge in edges):
         edges.sort(key=lambda edge: edge[3])
     return ((head, tail, kind) for head, tail, kind, _ in edges)
 
 
+def _relation(data: Mapping[str, Any], key: str, default: str) -> Any:
+    """The relation in the data of an edge; the default if it is missing. An empty text is returned as it is."""
+    value = data.get(key)
+    return value if isinstance(value, str) or not is_missing(value) else default
+
+
 def _facts(node: Hashable, data: Mapping[str, Any], source: Path) -> Iterable[tuple[str, str | None, str | None]]:
-    for fact in data.get(FACTS) or ():
+    for fact in () if is_missing(data.get(FACTS)) else data[FACTS]:
         fine = isinstance(fact, tuple | list) and 2 <= len(fact) <= 3 and isinstance(fact[0], str) and fact[0]
-        if not fine or not all(text is None or isinstance(text, str) for text in fact[1:]):
+        kind = fact[2] if fine and len(fact) == 3 else None
+        try:
+            if not fine or not (is_missing(kind) or isinstance(kind, str)):
+                raise TypeError("no such tuple")
+            yield fact[0], value_text(fact[1]), None if is_missing(kind) else kind
+        except TypeError:
             what = f"expected (attribute, value) or (attribute, value, type) in the attributes of {node!r}"
-            raise InputError(f"{what}, got {fact!r:.60}", source)
-        yield fact[0], fact[1], fact[2] if len(fact) == 3 else None
+            raise InputError(f"{what}, got {fact!r:.60}", source) from None
     for key, value in data.items():
         if key in RESERVED:
             continue
         if not isinstance(key, str):
             raise InputError(f"expected texts as names of the data of {node!r}, got {key!r:.60}", source)
-        for each in value if isinstance(value, list | tuple) else (value,):
-            if not isinstance(each, str | int | float | np.number):
-                raise InputError(
-                    f"expected a text or a number as {key!r} of the node {node!r}, got {type(each).__name__}; "
-                    "remove it, or turn it into text",
-                    source,
-                )
-            yield key, str(each), None
+        try:
+            texts = value_texts(value)
+        except TypeError as error:
+            raise InputError(
+                f"expected a text or a number as {key!r} of the node {node!r}, got {error}; "
+                "remove it, or turn it into text",
+                source,
+            ) from None
+        for text in texts:
+            yield key, text, None
 
 
 def _vector(value: Any, node: Hashable, source: Path) -> np.ndarray:

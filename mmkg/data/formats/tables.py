@@ -119,7 +119,7 @@ def _read_entities(path: Path, read: TableReader, builder: GraphBuilder, faults:
 
 
 def _images(path: Path, builder: GraphBuilder) -> ImageTable:
-    found = read_images(path)
+    found = read_images(path, max_bytes=builder.faults.max_bytes)
     if len(found.ids) and int(found.ids[-1]) >= len(builder.entities):
         raise InputError(f"expected rows 0..{len(builder.entities) - 1}, got {int(found.ids[-1])}", path)
     return ImageTable(found.ids, found.features)

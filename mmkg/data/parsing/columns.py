@@ -17,6 +17,7 @@ import numpy as np
 from ...errors import InputError, UsageError
 from ...files import MAX_BYTES
 from ...typing import IntArray
+from .limits import most_bytes, too_large
 
 OnError = Literal["raise", "skip"]
 COMPRESSED = (".gz", ".bz2")
@@ -177,8 +178,7 @@ class ByteStream:
 
     def __init__(self, path: Path, max_bytes: int = MAX_BYTES) -> None:
         self.path = path
-        self._left = max_bytes if path.suffix.lower() in COMPRESSED else None
-        self._max_bytes = max_bytes
+        self._left: int | None = None
         opened = {".gz": gzip.open, ".bz2": bz2.open}.get(path.suffix.lower(), open)
         try:
             self.file = cast(IO[bytes], opened(path, "rb"))  # type: ignore[operator]
@@ -186,6 +186,8 @@ class ByteStream:
             raise InputError("no such file; check the folder and the name", path) from None
         except OSError as error:
             raise InputError(f"cannot be read: {error.strerror}", path) from error
+        if path.suffix.lower() in COMPRESSED:
+            self._left = self._most = most_bytes(path, max_bytes)
         try:
             self._ahead = self.read(3).removeprefix(b"\xef\xbb\xbf")
         except BaseException:
@@ -220,11 +222,7 @@ class ByteStream:
         if self._left is not None:
             self._left -= len(block)
             if self._left < 0:
-                raise InputError(
-                    f"expected at most {self._max_bytes:,} bytes after decompression, got more; decompress the file "
-                    "yourself, or raise data.max_bytes",
-                    self.path,
-                )
+                raise too_large(self.path, self._most)
         return block
 
     def _read(self, size: int) -> bytes:

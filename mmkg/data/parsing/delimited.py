@@ -137,7 +137,10 @@ def first_row(path: Path, separator: str) -> list[str] | None:
     if not line and not newline:
         return None
     text = line.removesuffix(b"\r").decode(errors="replace")
-    return next(csv.reader([text]), [""]) if separator == "," else text.split(separator)
+    try:
+        return next(csv.reader([text]), [""]) if separator == "," else text.split(separator)
+    except csv.Error:  # a field beyond the limit of the csv module, which is reported with its line later
+        return text.split(separator)
 
 
 def _blocks(path: Path, width: int, separator: str, faults: Faults, empty: bool) -> Iterator[FieldBlock]:

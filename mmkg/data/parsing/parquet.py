@@ -12,7 +12,9 @@ from ...files import atomic_path
 from ...typing import IntArray
 from .builder import Coded
 from .columns import Faults
+from .limits import most_bytes, too_large
 from .tables import OPTIONAL, TRIPLES, TableBlock, columns_of
+from .value_text import value_text
 
 SUFFIXES = (".parquet", ".pq")
 _ROWS = 1 << 18  # rows that are read at a time: many, because each different text is looked up once per block
@@ -60,22 +62,36 @@ def write_rows(
 def read_rows(
     path: Path, wanted: Sequence[str], faults: Faults, *, columns: Sequence[str] = ()
 ) -> Iterator[TableBlock]:
-    """The requested columns of a Parquet file, some thousand rows at a time; see ``TableReader``. Lines are rows."""
+    """The requested columns of a Parquet file, some thousand rows at a time; see ``TableReader``. Lines are rows.
+
+    Optional columns may hold numbers, truth values, dates and times instead of texts, see ``value_text``; nulls and NaN
+    are missing values. Limit of the file (``faults.max_bytes``): its pages after decompression, and all texts as a
+    plain file would hold them.
+    """
     arrow, parquet = _pyarrow()
     try:
+        most = most_bytes(path, faults.max_bytes)
         with parquet.ParquetFile(path) as file:
             schema = file.schema_arrow
             names = columns if wanted == TRIPLES else ()
             places = columns_of(schema.names, wanted, path, names)
-            for place in places:
-                if place is not None and not _is_text(schema.field(place).type, arrow):
+            for place, column in zip(places, wanted, strict=True):
+                if place is not None and not _readable(schema.field(place), column in OPTIONAL, arrow):
                     field = schema.field(place)
-                    raise InputError(f"expected text in column {field.name!r}, got {field.type}", path)
+                    plain = " or a plain value" if column in OPTIONAL else ""
+                    raise InputError(f"expected text{plain} in column {field.name!r}, got {field.type}", path)
             present = [schema.names[place] for place in places if place is not None]
-            first = 1
+            if _size_of(file.metadata, present) > most:
+                raise too_large(path, most)
+        # texts that repeat stay stored once until their size is known
+        with parquet.ParquetFile(path, read_dictionary=present) as file:
+            first, size = 1, 0
             for batch in file.iter_batches(_ROWS, columns=present):
                 lines = np.arange(first, first + len(batch))
                 first += len(batch)
+                size += sum(_plain_size(column) for column in batch.columns)
+                if size > most:
+                    raise too_large(path, most)
                 yield _block(batch, places, schema.names, wanted, lines, path, faults)
     except FileNotFoundError:
         raise InputError("no such file; check the folder and the name", path) from None
@@ -100,7 +116,7 @@ def _block(
     found: list[list[str | None] | None] = []
     good = np.ones(len(lines), bool)
     for array, column in zip(columns, wanted, strict=True):
-        texts = None if array is None else array.to_pylist()
+        texts = None if array is None else _texts(array)
         if texts is not None and column not in OPTIONAL and not all(texts):
             for index in [k for k, text in enumerate(texts) if not text and good[k]]:
                 what = "nothing" if texts[index] is None else "an empty text"
@@ -124,9 +140,57 @@ def _coded(array: Any) -> Coded | None:
     return Coded(words, coded.indices.to_numpy(zero_copy_only=False).astype(np.int64))
 
 
-def _is_text(kind: Any, arrow: Any) -> bool:
-    if arrow.types.is_dictionary(kind):
+def _texts(array: Any) -> list[str | None]:
+    """The texts of a column of any type that ``_readable`` accepts."""
+    arrow, _ = _pyarrow()
+    if hasattr(array, "dictionary_decode"):
+        array = array.dictionary_decode()
+    kind, types = array.type, arrow.types
+    if _is_text(kind, arrow):
+        texts: list[str | None] = array.to_pylist()
+        return texts
+    if types.is_floating(kind):  # a float32 keeps its short text
+        return list(map(value_text, array.to_numpy(zero_copy_only=False)))
+    if types.is_timestamp(kind):
+        zone = "+00:00" if kind.tz else ""  # Arrow stores times with a zone in UTC
+        moments = map(value_text, array.to_numpy(zero_copy_only=False))
+        return [None if text is None else text + zone for text in moments]
+    if types.is_time64(kind):
+        array = array.cast(arrow.time64("us"), safe=False)
+    return list(map(value_text, array.to_pylist()))
+
+
+def _plain_size(array: Any) -> int:
+    """Bytes of a column if every row had a text or value of its own."""
+    if not hasattr(array, "dictionary_decode"):
+        return int(array.nbytes)
+    from pyarrow import compute
+
+    widths = compute.binary_length(array.dictionary).to_numpy(zero_copy_only=False)
+    codes = array.indices.drop_null().to_numpy(zero_copy_only=False)
+    return int(np.bincount(codes, minlength=len(widths)) @ widths) + len(array) if len(codes) else len(array)
+
+
+def _size_of(metadata: Any, columns: Sequence[str]) -> int:
+    """Bytes of some columns after decompression, as the file declares them."""
+    groups = (metadata.row_group(k) for k in range(metadata.num_row_groups))
+    chunks = (group.column(k) for group in groups for k in range(group.num_columns))
+    return sum(chunk.total_uncompressed_size for chunk in chunks if chunk.path_in_schema in columns)
+
+
+def _readable(field: Any, optional: bool, arrow: Any) -> bool:
+    """Whether a column holds texts or, if it is optional, plain values."""
+    kind, types = field.type, arrow.types
+    if types.is_dictionary(kind):
         kind = kind.value_type
+    plain = (
+        *(types.is_boolean, types.is_integer, types.is_floating, types.is_decimal),
+        *(types.is_date, types.is_time, types.is_timestamp, types.is_null),
+    )
+    return _is_text(kind, arrow) or (optional and any(check(kind) for check in plain))
+
+
+def _is_text(kind: Any, arrow: Any) -> bool:
     return bool(arrow.types.is_string(kind) or arrow.types.is_large_string(kind) or arrow.types.is_string_view(kind))
 
 

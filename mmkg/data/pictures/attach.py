@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import InputError, UsageError
+from ...files import MAX_BYTES
 from ...typing import FloatArray, IntArray
 from ..arrays.by_name import SUFFIXES as FEATURE_SUFFIXES
 from ..arrays.by_name import read_named
@@ -30,6 +31,7 @@ def with_images(
     device: str = "cpu",
     progress: bool = True,
     on_error: OnError = "raise",
+    max_bytes: int = MAX_BYTES,
 ) -> AlignmentTask:
     """Attach image features to a task, from pictures or from a file of features by name.
 
@@ -43,6 +45,7 @@ def with_images(
         device: device of a vision model.
         progress: show a progress bar if stderr is a terminal.
         on_error: ``raise`` at the first bad row of a table, or ``skip`` bad rows; bad pictures never raise.
+        max_bytes: limit of a table or file of features after decompression, see ``most_bytes``.
 
     Returns:
         A new task. Its notes count pictures that belong to no entity, and pictures left out, by kind of fault.
@@ -53,7 +56,7 @@ def with_images(
     """
     if not 1 <= len(sources) <= 2:
         raise UsageError(f"expected one source of images, or one for each graph, got {len(sources)}")
-    faults = Faults(on_error, dict(task.notes))
+    faults = Faults(on_error, dict(task.notes), max_bytes)
     listed = {
         source: list_pictures(source, faults) for source in dict.fromkeys(map(Path, sources)) if _holds_pictures(source)
     }
@@ -63,7 +66,7 @@ def with_images(
     for side, graph in (("left", task.left), ("right", task.right)):
         source = Path(sources[0 if side == "left" else -1])
         if source not in listed:
-            names, features = read_named(source)
+            names, features = read_named(source, max_bytes)
             rows = entity_rows(graph, map(names_of, names), f"{side} images", faults)
             table = _table(rows, np.arange(len(names)), features)
         else:

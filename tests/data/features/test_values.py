@@ -69,6 +69,11 @@ def test_any_text_has_a_value(text):
     assert read_value(text.upper()).kind == found.kind or found.kind != "number"
 
 
+@pytest.mark.parametrize("text", [None, "", "  ", '""'])
+def test_an_empty_value_is_none(text):
+    assert read_values((text, "x")).kind.tolist() == [-1, KINDS.index("text")]
+
+
 def test_a_column_of_mixed_values_keeps_what_each_of_them_is():
     values = ("1982", None, "1982-07-01", "unknown", "Unknown", "1982")
     found = read_values(values)

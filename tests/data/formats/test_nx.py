@@ -1,4 +1,9 @@
 from dataclasses import replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from enum import Enum
+from fractions import Fraction
+from uuid import UUID
 
 import networkx
 import numpy as np
@@ -7,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reader_cases import facts, graphs, plain, triples
 
+from mmkg.data.features.value import MODALITY as VALUE
 from mmkg.data.formats.nx import from_networkx, to_networkx
 from mmkg.data.kg import ImageTable
 from mmkg.errors import InputError
@@ -54,10 +60,11 @@ MALFORMED = [
     (graph_of([("a", {"name": 5})]), "expected a text as name of the node 'a', got 5"),
     (graph_of([("a", {"picture": b"x"})]), "expected a text as picture of the node 'a', got b'x'"),
     (graph_of([("a", {"age": {"years": 5}})]), "expected a text or a number as 'age' of the node 'a', got dict"),
-    (graph_of([("a", {"age": None})]), "got NoneType; remove it, or turn it into text"),
+    (graph_of([("a", {"age": [[7]]})]), "got list; remove it, or turn it into text"),
+    (graph_of([("a", {"age": b"7"})]), "expected a text or a number as 'age' of the node 'a', got bytes"),
     (graph_of([("a", {7: "x"})]), "expected texts as names of the data of 'a', got 7"),
     (graph_of([("a", {"attributes": ["age"]})]), "expected (attribute, value) or (attribute, value, type)"),
-    (graph_of([("a", {"attributes": [("age", 7)]})]), "expected (attribute, value) or (attribute, value, type)"),
+    (graph_of([("a", {"attributes": [("age", [7])]})]), "expected (attribute, value) or (attribute, value, type)"),
     (graph_of([("a", {"image_features": "x"})]), "expected a vector as image_features of the node 'a', got 'x'"),
     (graph_of([("a", {"image_features": [[1.0]]})]), "expected a vector as image_features of the node 'a'"),
     (
@@ -75,6 +82,91 @@ def test_what_is_no_knowledge_graph_is_refused(graph, message):
     assert message in str(caught.value)
 
 
+def fake_pandas(name):
+    """An object of a class as pandas has it for missing values; comparing ``pandas.NA`` gives no truth value."""
+
+    def no_truth(self, other=None):
+        raise TypeError("boolean value of NA is ambiguous")
+
+    return type(name, (), {"__module__": "pandas._libs.missing", "__eq__": no_truth, "__bool__": no_truth})()
+
+
+MISSING = {
+    "None": None,
+    "nan": float("nan"),
+    "float32 nan": np.float32("nan"),
+    "float16 nan": np.float16("nan"),
+    "Decimal nan": Decimal("NaN"),
+    "Decimal signalling nan": Decimal("sNaN"),
+    "NaT": np.datetime64("NaT"),
+    "NaT of a difference": np.timedelta64("NaT", "D"),
+    "masked": np.ma.masked,
+    "pandas.NA": fake_pandas("NAType"),
+    "pandas.NaT": fake_pandas("NaTType"),
+    "empty": "",
+    "array without axes": np.array(np.nan),
+}
+
+
+@pytest.mark.parametrize("value", MISSING.values(), ids=MISSING)
+def test_a_missing_value_is_no_fact(value):
+    found = from_networkx(graph_of([("a", {"age": value, "size": [value, "1"]})]))
+    assert facts(found) == [("a", "size", "1", None)]
+
+
+@pytest.mark.parametrize("value", list(MISSING.values())[:-1], ids=list(MISSING)[:-1])
+def test_missing_data_of_every_other_key_are_as_if_the_key_were_absent(value):
+    keys = dict.fromkeys(("name", "picture", "display", "image_features", "attributes"), value)
+    edges = [("a", "b", "key", {"relation": value})] if not isinstance(value, str) else [("a", "b", "key", {})]
+    found = from_networkx(graph_of([("a", keys)], edges))
+    assert triples(found) == [("a", "key", "b")] and facts(found) == []
+    assert (found.names, found.pictures, found.images) == (None, None, None) and found.label(0) == "a"
+    found = from_networkx(graph_of([("a", {"attributes": [("age", value), ("size", value, value)]})]))
+    assert facts(found) == [("a", "age", None, None), ("a", "size", None, None)]
+
+
+@pytest.mark.parametrize("value", [[], (), [None, float("nan"), ""], np.array([np.nan, np.nan]), set()], ids=range(5))
+def test_a_list_without_values_is_no_fact(value):
+    assert facts(from_networkx(graph_of([("a", {"age": value})]))) == []
+
+
+def test_entities_without_a_value_do_not_agree_in_it():
+    """Two nodes with nothing but a missing number have no value, and not the same one."""
+    left = from_networkx(graph_of([("a", {"age": float("nan")}), ("b", {"age": 5.0})]))
+    assert VALUE.present(left).tolist() == [False, True]
+
+
+VALUES = [
+    (True, ["true"]),
+    (np.bool_(False), ["false"]),
+    (7, ["7"]),
+    (np.int8(-7), ["-7"]),
+    (1.0, ["1.0"]),
+    (np.float32(0.1), ["0.1"]),
+    (Decimal("1.50"), ["1.50"]),
+    (Decimal("1E+2"), ["100"]),
+    (Fraction(1, 3), ["1/3"]),
+    (date(2020, 5, 17), ["2020-05-17"]),
+    (datetime(2020, 5, 17, 8, 30), ["2020-05-17T08:30:00"]),
+    (datetime(2020, 5, 17, tzinfo=UTC), ["2020-05-17T00:00:00+00:00"]),
+    (np.datetime64("2020-05-17"), ["2020-05-17"]),
+    (np.datetime64("2020-05-17T08:30:00", "ns"), ["2020-05-17T08:30:00"]),
+    (UUID(int=1), ["00000000-0000-0000-0000-000000000001"]),
+    (Enum("Colour", {"RED": "red"})["RED"], ["red"]),
+    (["x", None, 2, float("nan"), True], ["x", "2", "true"]),
+    (("x", np.float64("nan")), ["x"]),
+    ({"b", "a"}, ["a", "b"]),
+    (np.array([1, 2]), ["1", "2"]),
+    (np.array(["2020-01-01", "NaT"], "datetime64[D]"), ["2020-01-01"]),
+    (np.ma.array([1, 2], mask=[True, False]), ["2"]),
+]
+
+
+@pytest.mark.parametrize(("value", "texts"), VALUES, ids=range(len(VALUES)))
+def test_a_value_of_any_plain_type_becomes_the_text_that_rdf_has_for_it(value, texts):
+    assert facts(from_networkx(graph_of([("a", {"k": value})]))) == [("a", "k", text, None) for text in texts]
+
+
 @settings(max_examples=60, deadline=None)
 @given(graphs(), st.booleans(), st.booleans())
 def test_any_graph_comes_back_as_it_was_given(graph, named, pictured):
@@ -82,6 +174,8 @@ def test_any_graph_comes_back_as_it_was_given(graph, named, pictured):
     names = ("x", *(None,) * (n - 1)) if named else None
     images = ImageTable(np.array([0, n - 1]), np.array([[1, 2], [3, 4]], np.float32)) if pictured else None
     graph = replace(graph, names=names, images=images, pictures=names, display=graph.entities if named else None)
+    values = tuple(value or None for value in graph.attributes.values)  # an empty value is none
+    graph = replace(graph, attributes=replace(graph.attributes, values=values))
     made = to_networkx(graph)
     found = from_networkx(made)
     assert plain(found) == plain(graph) and found.relations == graph.relations and found.display == graph.display

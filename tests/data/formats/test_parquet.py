@@ -1,5 +1,8 @@
+import math
 import sys
 from dataclasses import replace
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 
 import numpy as np
 import pyarrow
@@ -111,15 +114,48 @@ def test_an_entity_that_the_table_of_entities_lacks_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ([7, 8], "expected text in column 'value', got int64"),
-        ([True, None], "expected text in column 'value', got bool"),
-        ([{"lat": 1.0}, {"lat": 2.0}], "expected text in column 'value', got struct"),
+        ([{"lat": 1.0}, {"lat": 2.0}], "expected text or a plain value in column 'value', got struct"),
+        ([[1], [2]], "expected text or a plain value in column 'value', got list"),
+        ([b"x", b"y"], "expected text or a plain value in column 'value', got binary"),
+        ([timedelta(1), None], "expected text or a plain value in column 'value', got duration"),
     ],
 )
-def test_values_that_are_no_text_are_refused(tmp_path, values, message):
+def test_values_without_a_text_are_refused(tmp_path, values, message):
     save(tmp_path / "triples.parquet", {"head": HEAD, "relation": RELATION, "tail": TAIL})
     path = save(tmp_path / "attributes.parquet", {"entity": HEAD, "attribute": ["p", "q"], "value": values})
     refused(lambda: read_parquet(tmp_path), path, None, message)
+
+
+VALUES = [  # a column, and the texts of the same values in RDF
+    (pyarrow.array([1.0, 0.1, 1e20, math.nan, None, -0.5]), ("1.0", "0.1", "1e+20", None, None, "-0.5")),
+    (pyarrow.array([0.1, math.nan, None, 2], pyarrow.float32()), ("0.1", None, None, "2.0")),
+    (pyarrow.array([7, None, -(2**62)]), ("7", None, str(-(2**62)))),
+    (pyarrow.array([2**64 - 1, None], pyarrow.uint64()), (str(2**64 - 1), None)),
+    (pyarrow.array([True, None, False]), ("true", None, "false")),
+    (pyarrow.array([date(2020, 5, 17), None]), ("2020-05-17", None)),
+    (pyarrow.array([time(8, 30), None], pyarrow.time64("ns")), ("08:30:00", None)),
+    (
+        pyarrow.array([datetime(2020, 5, 17, 8, 30), None, datetime(1, 1, 1)], pyarrow.timestamp("us")),
+        ("2020-05-17T08:30:00", None, "0001-01-01T00:00:00"),
+    ),
+    (pyarrow.array([1, None], pyarrow.timestamp("ns")), ("1970-01-01T00:00:00.000000001", None)),
+    (pyarrow.array([1500, None], pyarrow.timestamp("ms", tz="Asia/Tokyo")), ("1970-01-01T00:00:01.5+00:00", None)),
+    (pyarrow.array([Decimal("1.50"), None, Decimal("0.00")]), ("1.50", None, "0.00")),
+    (pyarrow.array([1, None, 1]).dictionary_encode(), ("1", None, "1")),
+    (pyarrow.array(["x", None, "nan"]), ("x", None, "nan")),
+    (pyarrow.nulls(2), (None, None)),
+]
+
+
+@pytest.mark.parametrize(("column", "texts"), VALUES, ids=[str(column.type) for column, _ in VALUES])
+def test_plain_values_of_a_column_become_texts_and_missing_ones_none(tmp_path, column, texts):
+    labels = [f"e{row}" for row in range(len(column))]
+    save(tmp_path / "entities.parquet", {"entity": labels, "name": column, "picture": column})
+    save(tmp_path / "triples.parquet", {"head": labels, "relation": labels, "tail": labels})
+    save(tmp_path / "attributes.parquet", {"entity": labels, "attribute": labels, "value": column})
+    graph = read_parquet(tmp_path)
+    assert graph.attributes.values == texts
+    assert (graph.names or (None,) * len(texts)) == texts and graph.pictures == graph.names
 
 
 def test_without_pyarrow_the_error_says_how_to_get_it(tmp_path, monkeypatch):
