@@ -33,9 +33,9 @@ def convert(
     """Write a pair of graphs in another format.
 
     --keep-split writes a fold (openea) or a column `part` of the links (tsv, csv, parquet, jsonl); --seed is the random
-    seed of that split.
+    seed of that split. What the format has no place for is counted on stderr.
     """
-    from ..data.formats.write import pair_writers, write_pair
+    from ..data.formats.write import not_written, pair_writers, write_pair
 
     if to not in pair_writers():  # before a long read
         raise UsageError(f"unknown format {to!r}; {nearest(to, pair_writers())}")
@@ -43,8 +43,10 @@ def convert(
     folder = write_pair(task, out, to, keep_split=keep_split, links=links_to)
     if options.as_json:
         sizes = {"left": task.left.num_entities, "right": task.right.num_entities}
-        links = len(task.links.all())
-        print_json({"folder": str(folder), "entities": sizes, "links": links, "notes": dict(task.notes)})
+        links, lost = len(task.links.all()), not_written(task, to, links=links_to)
+        print_json(
+            {"folder": str(folder), "entities": sizes, "links": links, "notes": dict(task.notes), "left_out": lost}
+        )
         return
     for note, number in task.notes.items():
         show(f"{note}: {number:,}", file=sys.stderr)

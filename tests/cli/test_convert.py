@@ -116,7 +116,13 @@ def test_json_counts_what_was_written(run, tmp_path):
     (tmp_path / "links").write_text("a\tx\n")
     paths = (tmp_path / "l.tsv", tmp_path / "r.tsv", tmp_path / "out", "--links", tmp_path / "links")
     values = json.loads(run("convert", *paths, "--to", "tsv", "--json").out)
-    assert values == {"folder": str(tmp_path / "out"), "entities": {"left": 2, "right": 3}, "links": 1, "notes": {}}
+    assert values == {
+        "folder": str(tmp_path / "out"),
+        "entities": {"left": 2, "right": 3},
+        "links": 1,
+        "notes": {},
+        "left_out": {},
+    }
 
 
 def test_the_seed_draws_the_split_that_is_kept(run, tmp_path):

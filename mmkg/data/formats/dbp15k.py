@@ -15,7 +15,7 @@ from ..kg import AttributeTriples, ImageTable, KnowledgeGraph
 from ..links.checked import SEEDS, LabelLinks
 from ..links.pairs import PairData, make_task
 from ..parsing.builder import Numbers, repeated_triples
-from ..parsing.columns import Faults, read_strings
+from ..parsing.columns import Faults, member, read_strings
 from ..parsing.id_rows import IdRows
 from ..parsing.integers import parse_id, read_integers
 from ..parsing.names import read_names
@@ -39,7 +39,8 @@ def read_dbp15k(
 ) -> AlignmentTask:
     """Read a pair of graphs in the DBP15K layout; every modality is optional.
 
-    Files (UTF-8, tab-separated, no header; k is 1 for the left and 2 for the right graph):
+    Files (UTF-8, tab-separated, no header, plain or with ``.gz`` or ``.bz2``; k is 1 for the left and 2 for the right
+    graph):
 
     - ``ent_ids_k``: id, URI. The two graphs share one id space; rows follow the order of the file.
     - ``triples_k``: head id, relation id, tail id. Repeated triples are kept and counted in the notes.
@@ -74,8 +75,8 @@ def read_dbp15k_pair(
     """Graphs and links of a folder, see ``read_dbp15k``."""
     if not folder.is_dir():
         raise InputError("expected a folder in DBP15K layout, found none; check the path", folder)
-    left = _read_entities(folder / "ent_ids_1", faults)
-    right = _read_entities(folder / "ent_ids_2", faults, other=left)
+    left = _read_entities(member(folder, "ent_ids_1"), faults)
+    right = _read_entities(member(folder, "ent_ids_2"), faults, other=left)
     sides = (left, right)
     links = _read_links(folder, sides, faults)
     triples = [_read_triples(folder, k, entities, faults) for k, entities in enumerate(sides, start=1)]
@@ -147,14 +148,20 @@ def write_dbp15k(task: AlignmentTask, folder: str | Path) -> Path:
     return folder
 
 
+def keeps_ids(task: AlignmentTask) -> bool:
+    """Whether ``write_dbp15k`` writes the ``source_ids`` of both graphs."""
+    left, right = task.left.source_ids, task.right.source_ids
+    return left is not None and right is not None and _all_different(left, right)
+
+
+def _all_different(left: IntArray, right: IntArray) -> bool:
+    return len(np.unique(np.concatenate([left, right]))) == len(left) + len(right)
+
+
 def _ids(graphs: tuple[KnowledgeGraph, KnowledgeGraph]) -> tuple[IntArray, IntArray]:
     """Ids of the entities of both graphs, all different."""
     left, right = (graph.source_ids for graph in graphs)
-    if (
-        left is not None
-        and right is not None
-        and len(np.unique(np.concatenate([left, right]))) == len(left) + len(right)
-    ):
+    if left is not None and right is not None and _all_different(left, right):
         return left, right
     sizes = [graph.num_entities for graph in graphs]
     return np.arange(sizes[0]), np.arange(sizes[0], sum(sizes))
@@ -185,7 +192,7 @@ def _read_entities(path: Path, faults: Faults, other: _Entities | None = None) -
 
 def _read_triples(folder: Path, k: int, entities: _Entities, faults: Faults) -> tuple[tuple[str, ...], IntArray]:
     """Relation labels and triples over rows."""
-    path = folder / f"triples_{k}"
+    path = member(folder, f"triples_{k}")
     table = read_integers(path, 3, faults)
     rows = entities.rows(table.values[:, ::2])
     unknown = (rows < 0).any(axis=1)
@@ -196,7 +203,7 @@ def _read_triples(folder: Path, k: int, entities: _Entities, faults: Faults) -> 
     if unknown.any():
         rows, relation = rows[~unknown], relation[~unknown]
     used, relation = _unique(relation)
-    names = _read_relations(folder / f"rel_ids_{k}", faults)
+    names = _read_relations(member(folder, f"rel_ids_{k}"), faults)
     labels = tuple(names.get(number, str(number)) for number in used.tolist())
     if names:
         faults.count(
@@ -228,8 +235,9 @@ def _read_relations(path: Path, faults: Faults) -> dict[int, str]:
 
 def _read_attributes(folder: Path, k: int, entities: _Entities, faults: Faults) -> AttributeTriples:
     """Attribute facts: with values if the folder has a file of them, else names only."""
-    with_values = (folder / f"attr_triples_{k}").exists()
-    path = folder / (f"attr_triples_{k}" if with_values else f"training_attrs_{k}")
+    path = member(folder, f"attr_triples_{k}")
+    with_values = path.exists()
+    path = path if with_values else member(folder, f"training_attrs_{k}")
     if not path.exists():
         return AttributeTriples.empty()
     row_of = {label: row for row, label in enumerate(entities.labels)}
@@ -256,13 +264,12 @@ def _read_attributes(folder: Path, k: int, entities: _Entities, faults: Faults) 
 
 
 def _read_links(folder: Path, sides: tuple[_Entities, _Entities], faults: Faults) -> list[LabelLinks]:
-    path = folder / "ill_ent_ids"
-    if path.exists() or not (folder / "ref_ent_ids").exists():
-        return [_read_id_links(path, sides, faults)]
-    path = folder / "ref_ent_ids"
-    if not (folder / "sup_ent_ids").exists():
-        return [_read_id_links(path, sides, faults)]
-    seeds, test = (_read_id_links(folder / name, sides, faults) for name in ("sup_ent_ids", "ref_ent_ids"))
+    known, ref, sup = (member(folder, name) for name in ("ill_ent_ids", "ref_ent_ids", "sup_ent_ids"))
+    if known.exists() or not ref.exists():
+        return [_read_id_links(known, sides, faults)]
+    if not sup.exists():
+        return [_read_id_links(ref, sides, faults)]
+    seeds, test = (_read_id_links(path, sides, faults) for path in (sup, ref))
     return [seeds._replace(parts=[SEEDS] * len(seeds.left)), test._replace(parts=["test"] * len(test.left))]
 
 

@@ -14,6 +14,7 @@ from ..parsing.delimited import CSV_SUFFIXES, TSV_SUFFIXES
 from ..parsing.parquet import SUFFIXES as PARQUET_SUFFIXES
 from ..parsing.rdf_syntax import SUFFIXES as RDF_SUFFIXES
 from .delimited import read_delimited, write_delimited
+from .left_out import EMPTY, IMAGES, LOOSE, NAMES, PICTURES, REPEATS, TYPES
 from .parquet import read_parquet, write_parquet
 from .rdf import read_rdf, write_ntriples
 from .registry import GraphData, GraphFormat, refuse_unused
@@ -27,6 +28,8 @@ def _read_parquet(path: Path, faults: Faults, **settings: Any) -> GraphData:
     return GraphData(read_parquet(path, faults=faults, **settings))
 
 
+_TABLES = (NAMES, IMAGES, PICTURES, TYPES, REPEATS, LOOSE)
+
 GRAPH_FORMATS: dict[str, GraphFormat] = {
     "rdf": GraphFormat(
         RDF_SUFFIXES,
@@ -34,6 +37,7 @@ GRAPH_FORMATS: dict[str, GraphFormat] = {
         takes=("languages",),
         any_name=True,
         write=lambda graph, path: write_ntriples(graph, path.with_name(f"{path.name}.nt")),
+        holds=(NAMES, PICTURES, TYPES, LOOSE),
         written_as="ntriples",
         links="nt",
     ),
@@ -42,15 +46,24 @@ GRAPH_FORMATS: dict[str, GraphFormat] = {
         _read_delimited,
         takes=("header", "columns"),
         write=lambda graph, path: write_delimited(graph, path, form="tsv"),
+        holds=_TABLES,
     ),
     "csv": GraphFormat(
         CSV_SUFFIXES,
         _read_delimited,
         takes=("header", "columns"),
         write=lambda graph, path: write_delimited(graph, path, form="csv"),
+        holds=_TABLES,
         links="csv",
     ),
-    "parquet": GraphFormat(PARQUET_SUFFIXES, _read_parquet, takes=("columns",), write=write_parquet, links="parquet"),
+    "parquet": GraphFormat(
+        PARQUET_SUFFIXES,
+        _read_parquet,
+        takes=("columns",),
+        write=write_parquet,
+        holds=(*_TABLES, EMPTY),
+        links="parquet",
+    ),
 }
 
 

@@ -1,5 +1,6 @@
 """Reader and writer of the raw files of MMKB: FB15K, DB15K and YAGO15K with numbers and pictures."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Unpack
@@ -13,23 +14,32 @@ from ..kg import ImageTable, KnowledgeGraph
 from ..links.checked import LabelLinks
 from ..links.pairs import PairData, make_task
 from ..parsing.builder import GraphBuilder
-from ..parsing.columns import ByteStream, Faults, read_blocks, read_fields
-from ..parsing.terms import literal_of, plain_or_literal
+from ..parsing.columns import COMPRESSED, ByteStream, Faults, member, read_blocks, read_fields
+from ..parsing.terms import literal_of, literal_text
 from ..split import SplitConfig, SplitSettings
 from ..task import AlignmentTask
 from .tab_lines import write_tab_lines
 
 TRIPLES, NUMBERS, LINKS = "_EntityTriples.txt", "_NumericalTriples.txt", "_SameAsLink.txt"
 INDEX, FEATURES = "_ImageIndex.txt", "_ImageData.h5"
+# a literal, a date (parts of it may be unknown: 1982-##-##), or a number
+_VALUE = re.compile(
+    r'".*"(?:@[A-Za-z0-9-]+|\^\^\S+)?$'
+    r"|(?:-?[0-9]{1,9}|####)(?:-(?:[0-9]{1,2}|##)){1,2}(?:T\S+)?$"
+    r"|[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$|[-+]?(?:INF|inf)$",
+    re.DOTALL,
+)
 
 
 def read_mmkb(folder: str | Path, *, graphs: Sequence[str] = (), **split: Unpack[SplitSettings]) -> AlignmentTask:
     """Read a pair of graphs from MMKB's own files.
 
-    Files, here or one folder below (UTF-8, fields separated by tabs or by spaces; ``X`` is FB15K, DB15K, ...):
+    Files, here or one folder below (UTF-8, fields separated by tabs or by spaces, plain or with ``.gz`` or ``.bz2``;
+    ``X`` is FB15K, DB15K, ...):
 
     - ``X_EntityTriples.txt``: head, relation, tail and a dot. Rows follow the order of appearance.
-    - ``X_NumericalTriples.txt`` (optional): entity, attribute, value, with or without a dot; values are kept.
+    - ``X_NumericalTriples.txt`` (optional): entity, attribute, value, with or without a dot. A value is a
+      number, a date or a literal in quotes.
     - ``X_SameAsLink.txt`` of one of the two graphs: entity of the other graph, ``SameAs``, entity of X, a dot.
     - ``X_ImageIndex.txt`` (optional): entity, name of the picture; the first picture of an entity is used.
     - ``X_ImageData.h5`` (optional, with the index): one array for each name.
@@ -76,8 +86,8 @@ def write_mmkb(task: AlignmentTask, folder: str | Path) -> Path:
     """Write a pair as MMKB's own files; ``read_mmkb`` reads it back with another split.
 
     A task named ``A_B`` gives the graphs ``A`` and ``B``, any other name ``LEFT`` and ``RIGHT``; the right graph holds
-    the links. Fields are separated by tabs. Values without a type are written as plain text, the others as literals.
-    The format holds no names, no display texts, and no split.
+    the links. Fields are separated by tabs. Values without a type that are numbers or dates are written as plain text,
+    the others as literals. The format holds no names, no display texts, and no split.
 
     Args:
         task: the pair.
@@ -102,7 +112,7 @@ def write_mmkb(task: AlignmentTask, folder: str | Path) -> Path:
         if len(facts):
             types = facts.types or (None,) * len(facts)
             rows = zip(facts.entity.tolist(), facts.attribute.tolist(), facts.values, types, strict=True)
-            values = ((labels[e], facts.names[a], plain_or_literal(v or "", kind), ".") for e, a, v, kind in rows)
+            values = ((labels[e], facts.names[a], _written(v or "", kind), ".") for e, a, v, kind in rows)
             write_tab_lines(folder / (name + NUMBERS), values)
         pictures = [(label, picture) for label, picture in zip(labels, graph.pictures or (), strict=False) if picture]
         if pictures:
@@ -112,6 +122,10 @@ def write_mmkb(task: AlignmentTask, folder: str | Path) -> Path:
     ends = ((task.left.entities[i], task.right.entities[j]) for i, j in task.links.all().tolist())
     write_tab_lines(folder / (names[1] + LINKS), ((left, "SameAs", right, ".") for left, right in ends))
     return folder
+
+
+def _written(value: str, kind: str | None) -> str:
+    return value if kind is None and value[:1] != '"' and _VALUE.match(value) else literal_text(value, kind)
 
 
 def _check_writable(graph: KnowledgeGraph, path: Path) -> None:
@@ -152,17 +166,18 @@ def _write_features(graph: KnowledgeGraph, path: Path) -> None:
 
 def find_graphs(folder: Path) -> dict[str, Path]:
     """The graphs in a folder or one folder below: the folder of each by its name."""
-    files = [*sorted(folder.glob("*" + TRIPLES)), *sorted(folder.glob("*/*" + TRIPLES))]
-    return {path.name.removesuffix(TRIPLES): path.parent for path in reversed(files)}
+    patterns = [place + "*" + TRIPLES + end for place in ("", "*/") for end in ("", *COMPRESSED)]
+    files = [path for pattern in patterns for path in sorted(folder.glob(pattern))]
+    return {path.name.partition(TRIPLES)[0]: path.parent for path in reversed(files)}
 
 
 def _file(place: Path, name: str, kind: str) -> Path | None:
-    path = place / (name + kind)
+    path = member(place, name + kind)
     return path if path.exists() else None
 
 
 def _read_graph(place: Path, name: str, faults: Faults) -> KnowledgeGraph:
-    path = place / (name + TRIPLES)
+    path = member(place, name + TRIPLES)
     builder = GraphBuilder(path, faults)
     for block in read_fields(path, 4, faults, separator=_separator(path)):
         fields, lines = block.fields, block.lines
@@ -198,7 +213,7 @@ def _read_numbers(path: Path, builder: GraphBuilder, faults: Faults) -> None:
             except UnicodeDecodeError as error:
                 faults.bad(f"expected UTF-8, got byte {raw[error.start]:#04x} in column {error.start + 1}", path, line)
                 continue
-            if len(fields) == 4 and fields[3] == ".":
+            if fields[-1] == ".":
                 fields.pop()
             if len(fields) != 3 or not all(fields) or b"\0" in raw:
                 text = raw.decode()[:60]
@@ -207,6 +222,10 @@ def _read_numbers(path: Path, builder: GraphBuilder, faults: Faults) -> None:
             entity, attribute = _bare(fields[0]), _bare(fields[1])
             if entity not in builder.entities:
                 unknown += 1
+                continue
+            if not _VALUE.match(fields[2]):
+                what = f"expected a number, a date or a literal in quotes as the value, got {fields[2]!r:.60}"
+                faults.bad(what, path, line)
                 continue
             value, kind = literal_of(fields[2])
             for column, item in zip(kept, (entity, attribute, value, kind, line), strict=True):
@@ -252,7 +271,7 @@ def _read_links(found: dict[str, Path], names: Sequence[str], faults: Faults) ->
             f"expected one file of links, {' or '.join(name + LINKS for name in names)}, found {len(owners)}",
             found[names[1]],
         )
-    path = found[owners[0]] / (owners[0] + LINKS)
+    path = member(found[owners[0]], owners[0] + LINKS)
     first, second, lines = [], [], [np.empty(0, np.int64)]
     for block in read_fields(path, 4, faults, separator=_separator(path)):
         for index, (word, dot) in enumerate(zip(block.fields[1::4], block.fields[3::4], strict=True)):

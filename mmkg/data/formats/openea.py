@@ -11,7 +11,7 @@ from ..kg import KnowledgeGraph
 from ..links.checked import LabelLinks
 from ..links.pairs import PairData, make_task
 from ..parsing.builder import GraphBuilder
-from ..parsing.columns import Faults, FieldBlock, read_fields, read_strings
+from ..parsing.columns import Faults, FieldBlock, member, read_fields, read_strings
 from ..parsing.terms import literal_of, plain_or_literal
 from ..split import SplitConfig, SplitSettings
 from ..task import AlignmentTask
@@ -23,7 +23,8 @@ FOLD_FILES = {"train": "train_links", "valid": "valid_links", "test": "test_link
 def read_openea(folder: str | Path, *, fold: str | None = None, **split: Unpack[SplitSettings]) -> AlignmentTask:
     """Read a pair of graphs in the OpenEA layout.
 
-    Files (UTF-8, tab-separated, no header; k is 1 for the left and 2 for the right graph):
+    Files (UTF-8, tab-separated, no header, plain or with ``.gz`` or ``.bz2``; k is 1 for the left and 2 for the right
+    graph):
 
     - ``rel_triples_k``: head, relation, tail.
     - ``attr_triples_k`` (optional): entity, attribute, value; everything after the second tab is the value. A
@@ -52,7 +53,7 @@ def read_openea_pair(folder: Path, faults: Faults, *, fold: str | None = None) -
     if not folder.is_dir():
         raise InputError("expected a folder in OpenEA layout, found none; check the path", folder)
     left, right = (_read_graph(folder, k, faults) for k in (1, 2))
-    links = [_read_links(folder / "ent_links", faults)] if fold is None else _read_fold(folder, fold, faults)
+    links = [_read_links(member(folder, "ent_links"), faults)] if fold is None else _read_fold(folder, fold, faults)
     return PairData(left, right, links, folder.resolve().name, faults.notes)
 
 
@@ -103,11 +104,11 @@ def write_openea(task: AlignmentTask, folder: str | Path, *, fold: str | None = 
 
 
 def _read_graph(folder: Path, k: int, faults: Faults) -> KnowledgeGraph:
-    path = folder / f"rel_triples_{k}"
+    path = member(folder, f"rel_triples_{k}")
     builder = GraphBuilder(path, faults)
     for block in read_fields(path, 3, faults):
         add_triples(builder, block, path)
-    path = folder / f"attr_triples_{k}"
+    path = member(folder, f"attr_triples_{k}")
     if path.exists():
         for lines, entities, attributes, values in _attribute_blocks(path, faults):
             found = [literal_of(value) for value in values]
@@ -154,8 +155,8 @@ def _read_links(path: Path, faults: Faults) -> LabelLinks:
 def _read_fold(folder: Path, fold: str, faults: Faults) -> list[LabelLinks]:
     place = folder / fold
     if not place.is_dir():
-        found = sorted(str(path.parent.relative_to(folder)) for path in folder.glob("**/train_links"))
+        found = sorted(str(path.parent.relative_to(folder)) for path in folder.glob("**/train_links*"))
         known = f"folds here: {', '.join(found[:8])}" if found else "there are no folds here"
         raise InputError(f"expected a fold, a folder of {', '.join(FOLD_FILES.values())}; {known}", place)
-    links = {part: _read_links(place / file, faults) for part, file in FOLD_FILES.items()}
+    links = {part: _read_links(member(place, file), faults) for part, file in FOLD_FILES.items()}
     return [each._replace(parts=[part] * len(each.left)) for part, each in links.items()]

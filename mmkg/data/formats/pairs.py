@@ -7,8 +7,10 @@ from functools import partial
 from pathlib import Path
 
 from ...errors import InputError, UsageError, nearest
-from .dbp15k import read_dbp15k_pair, write_dbp15k
+from ..parsing.columns import COMPRESSED
+from .dbp15k import keeps_ids, read_dbp15k_pair, write_dbp15k
 from .graphs import GRAPH_FORMATS, graph_format, no_graph, settings_of_graphs
+from .left_out import EMPTY, IDS, IMAGES, LOOSE, NAMES, PICTURES, REPEATS, TYPES
 from .mmkb import read_mmkb_pair, write_mmkb
 from .openea import read_openea_pair, write_openea
 from .registry import PairFormat
@@ -20,16 +22,22 @@ PAIR_FORMATS: dict[str, PairFormat] = {
         read_dbp15k_pair,
         takes=("images", "names"),
         write=write_dbp15k,
+        holds=lambda task: (NAMES, IMAGES, REPEATS, LOOSE, *((IDS,) if keeps_ids(task) else ())),
     ),
     "openea": PairFormat(
         ("rel_triples_1", "rel_triples_2"),
         read_openea_pair,
         takes=("fold",),
         write=write_openea,
+        holds=lambda task: (TYPES, REPEATS),
         write_split=partial(write_openea, fold="split"),
     ),
     "mmkb": PairFormat(
-        ("*_EntityTriples.txt", "*/*_EntityTriples.txt"), read_mmkb_pair, takes=("graphs",), write=write_mmkb
+        ("*_EntityTriples.txt", "*/*_EntityTriples.txt"),
+        read_mmkb_pair,
+        takes=("graphs",),
+        write=write_mmkb,
+        holds=lambda task: (IMAGES, PICTURES, TYPES, EMPTY, REPEATS, LOOSE),
     ),
     "pair": PairFormat(("left", "left.*", "right", "right.*"), read_sides, takes=("format", "links"), sides=sides_of),
 }
@@ -82,5 +90,10 @@ def settings_of_pair(folder: Path, name: str, format: str | None = None) -> set[
 def _recognised(folder: Path) -> str | None:
     """The layout of which the folder has any file."""
     return next(
-        (name for name, form in PAIR_FORMATS.items() if any(any(folder.glob(each)) for each in form.files)), None
+        (
+            name
+            for name, form in PAIR_FORMATS.items()
+            if any(any(folder.glob(each + end)) for each in form.files for end in ("", *COMPRESSED))
+        ),
+        None,
     )

@@ -29,6 +29,7 @@ class GraphFormat:
         any_name: whether any files with these suffixes make a folder a graph; by default a file ``triples`` does.
         write: ``write(graph, path)`` writes a graph to the file or folder ``path``, to which it may add a suffix;
             ``None`` = the format is only read.
+        holds: kinds of data, of ``left_out.py``, that the writer writes.
         written_as: name of the writer in ``write_pair``; by default the name of the format.
         links: format of links, a name in ``LINK_FORMATS``, in which a pair of such graphs is written by default.
     """
@@ -38,6 +39,7 @@ class GraphFormat:
     takes: tuple[str, ...] = ()
     any_name: bool = False
     write: Callable[[KnowledgeGraph, Path], object] | None = None
+    holds: Collection[str] = ()
     written_as: str | None = None
     links: str = "tsv"
 
@@ -53,6 +55,7 @@ class PairFormat:
             entity id.
         sides: the two graphs of a folder, if each has a format of its own, whose settings are then taken, too.
         write: ``write(task, folder)``; ``None`` = the layout is only read.
+        holds: kinds of data, of ``left_out.py``, that the writer writes, except the split.
         write_split: the same, with the train, valid and test parts of the links; ``None`` = the layout holds none.
     """
 
@@ -61,6 +64,7 @@ class PairFormat:
     takes: tuple[str, ...] = ()
     sides: Callable[[Path], Sequence[Path]] | None = None
     write: Callable[[AlignmentTask, Path], object] | None = None
+    holds: Callable[[AlignmentTask], Collection[str]] = lambda task: ()
     write_split: Callable[[AlignmentTask, Path], object] | None = None
 
 

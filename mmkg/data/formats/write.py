@@ -1,5 +1,6 @@
 """Writes a pair in any format."""
 
+import logging
 from pathlib import Path
 
 from ...errors import UsageError, nearest
@@ -9,8 +10,11 @@ from ..links.formats import link_format, write_links
 from ..parsing.iris import to_iri
 from ..task import AlignmentTask
 from .graphs import GRAPH_FORMATS
+from .left_out import SPLIT, left_out, left_out_text
 from .pairs import PAIR_FORMATS
 from .registry import GraphFormat
+
+logger = logging.getLogger(__name__)
 
 
 def pair_writers() -> list[str]:
@@ -22,6 +26,8 @@ def write_pair(
     task: AlignmentTask, folder: str | Path, format: str, *, keep_split: bool = False, links: str | None = None
 ) -> Path:
     """Write a pair as a folder that ``mmkg.load`` reads.
+
+    A warning in the log counts what the format has no place for, see ``not_written``.
 
     Args:
         task: the pair.
@@ -40,6 +46,30 @@ def write_pair(
     folder = Path(folder)
     if format not in pair_writers():
         raise UsageError(f"unknown format {format!r}; {nearest(format, pair_writers())}")
+    _write(task, folder, format, keep_split, links)
+    if found := not_written(task, format, links=links):
+        logger.warning("%s", left_out_text(found))
+    return folder
+
+
+def not_written(task: AlignmentTask, format: str, *, links: str | None = None) -> dict[str, int]:
+    """Number of items of each kind that ``write_pair`` leaves out because the format has no place for them.
+
+    Args:
+        task: the pair.
+        format: a name of ``pair_writers``.
+        links: format of the links, as in ``write_pair``. A split counts only if the format holds none.
+    """
+    if format in PAIR_FORMATS:
+        layout = PAIR_FORMATS[format]
+        holds = (*layout.holds(task), *(() if layout.write_split is None else (SPLIT,)))
+        return left_out(task, holds)
+    form = _graph_writers()[format]
+    split = links is None or link_format(links).holds_parts
+    return left_out(task, (*form.holds, *((SPLIT,) if split else ())))
+
+
+def _write(task: AlignmentTask, folder: Path, format: str, keep_split: bool, links: str | None) -> None:
     if links is not None:
         link_format(links)
     if format in PAIR_FORMATS:
@@ -50,7 +80,7 @@ def write_pair(
         if write is None:
             raise UsageError(f"the layout {format} has no place for validation links; choose another format")
         write(task, folder)
-        return folder
+        return
     form = _graph_writers()[format]
     for side, graph in {"left": task.left, "right": task.right}.items():
         assert form.write is not None  # a writer by its choice
@@ -58,7 +88,6 @@ def write_pair(
     if links is None:
         links = "csv" if keep_split and not link_format(form.links).holds_parts else form.links
     _write_links(task, folder, links, keep_split)
-    return folder
 
 
 def _graph_writers() -> dict[str, GraphFormat]:

@@ -21,7 +21,7 @@ from .limits import most_bytes, too_large
 
 OnError = Literal["raise", "skip"]
 COMPRESSED = (".gz", ".bz2")
-SEPARATORS = {"\t": "tab", ",": "comma", " ": "space"}
+SEPARATORS = {"\t": "tab", ",": "comma", " ": "space", "|": "bar", ";": "semicolon"}
 
 MAX_LINE = 1 << 20  # bytes
 _BLOCK = 1 << 20  # bytes; small enough for the scratch arrays of a block to stay in cache
@@ -163,6 +163,11 @@ def stem(path: str | Path) -> Path:
     """The path without ``.gz`` or ``.bz2``, so that its suffix is that of the format."""
     path = Path(path)
     return path.with_suffix("") if path.suffix.lower() in COMPRESSED else path
+
+
+def member(folder: Path, name: str) -> Path:
+    """The file of a folder with this name, or with ``.gz`` or ``.bz2`` added; the plain path if there is none."""
+    return next((path for end in ("", *COMPRESSED) if (path := folder / (name + end)).exists()), folder / name)
 
 
 class ByteStream:

@@ -10,6 +10,7 @@ from reader_cases import LABEL, TEXT, facts, graphs, names_of, pairs, put, refus
 
 from mmkg.data.formats.mmkb import read_mmkb, write_mmkb
 from mmkg.data.kg import AttributeTriples, ImageTable
+from mmkg.data.parsing.terms import literal_of
 from mmkg.errors import InputError, MissingPackageError, UsageError
 
 PAIR = {
@@ -42,6 +43,29 @@ def test_numbers_keep_their_values_with_or_without_a_dot(tmp_path):
         ("/m/1", "born", "1982", "http://t/gYear"),
     ]
     assert dict(task.notes) == {"FB15K_NumericalTriples.txt: lines of unknown entities": 1}
+
+
+NO_VALUES = ["x\t85\t.", "x\t85", "x\t\t85\t.", "\tp\t85\t.", "x\tp\t.\t.", "x\tp\t\t.", "x\tp\ttext", "x\tp\t8 5\t."]
+NO_VALUES += ["x\tp\thttp://d/A", "x\tp\t1\t2", "x\tp\t1.2.3", "x\tp\t--", "x\tp\tnan", 'x\tp\t"open', "x\tp\t1e"]
+
+
+@pytest.mark.parametrize("line", NO_VALUES)
+def test_a_line_without_a_value_or_an_attribute_is_refused(tmp_path, line):
+    """Without its attribute, a line would make the number an attribute and the dot its value."""
+    name = "FB15K_NumericalTriples.txt"
+    folder = write(tmp_path, {name: f"/m/1\theight\t1\t.\n{line}\n".replace("x", "/m/2")})
+    refused(lambda: read_mmkb(folder), folder / name, 2, "expected ")
+    task = read_mmkb(folder, on_error="skip")
+    assert facts(task.left) == [("/m/1", "height", "1", None)] and task.notes == {f"{name}: skipped lines": 1}
+
+
+VALUES = ["1", "-1.5", "+.5", "1.", "2e-5", "1982-07-01", "1982-##-##", "-0044-03", '"text"', '"1982"^^<http://t/y>']
+
+
+@pytest.mark.parametrize("value", VALUES)
+def test_numbers_dates_and_literals_are_values(tmp_path, value):
+    folder = write(tmp_path, {"FB15K_NumericalTriples.txt": f"/m/1\tp\t{value}\t.\n"})
+    assert facts(read_mmkb(folder).left) == [("/m/1", "p", *literal_of(value))]
 
 
 def test_pictures_come_from_the_index_and_their_features_from_hdf5(tmp_path):
