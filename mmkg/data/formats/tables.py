@@ -12,7 +12,8 @@ from ..arrays.by_id import read_images
 from ..kg import ImageTable, KnowledgeGraph
 from ..parsing.builder import Coded, GraphBuilder
 from ..parsing.columns import Faults, stem
-from ..parsing.tables import ENTITIES, FACTS, TRIPLES, TableReader
+from ..parsing.headers import time_text
+from ..parsing.tables import ENTITIES, FACTS, TIMED, TRIPLES, TableBlock, TableReader
 
 
 def read_table_graph(source: Path, suffixes: Sequence[str], read: TableReader, faults: Faults) -> KnowledgeGraph:
@@ -33,8 +34,8 @@ def read_table_graph(source: Path, suffixes: Sequence[str], read: TableReader, f
     entities = None if folder is None else table_file(folder, "entities", suffixes)
     if entities is not None:
         _read_entities(entities, read, builder, faults)
-    for block in read(triples, TRIPLES, faults):
-        heads, relations, tails = block.columns
+    for block in read(triples, TIMED, faults):
+        heads, relations, tails, *times = block.columns
         ends: Any
         if isinstance(heads, Coded) and isinstance(tails, Coded):
             ends = Coded.interleaved(heads, tails)
@@ -42,6 +43,9 @@ def read_table_graph(source: Path, suffixes: Sequence[str], read: TableReader, f
             ends = [None] * (2 * len(block.lines))
             ends[::2], ends[1::2] = heads, tails
         builder.add_triples(ends, relations, triples, block.lines)  # type: ignore[arg-type]
+        for column in times:
+            if column is not None:
+                _add_times(builder, block, column, triples)
     facts = None if folder is None else table_file(folder, "attributes", suffixes)
     if facts is not None:
         for block in read(facts, FACTS, faults):
@@ -98,6 +102,16 @@ def write_images(images: ImageTable | None, folder: Path) -> None:
     if images is not None:
         with atomic_path(folder / "images.safetensors") as temporary:
             save_file({"ids": images.rows, "features": np.ascontiguousarray(images.features)}, str(temporary))
+
+
+def _add_times(builder: GraphBuilder, block: TableBlock, column: Sequence[str | None], path: Path) -> None:
+    """Add the times of triples as values of their heads, with the relation as attribute."""
+    heads, relations = block.columns[:2]
+    texts = list(map(time_text, column))
+    kept = [index for index, text in enumerate(texts) if text]
+    entities, kinds = ([side[index] for index in kept] for side in (heads, relations))  # type: ignore[index]
+    builder.add_facts(entities, kinds, [texts[index] for index in kept], None, path, block.lines[kept])  # type: ignore[arg-type]
+    builder.faults.count(f"{path.name}: times of triples, read as values of their heads", len(kept))
 
 
 def _read_entities(path: Path, read: TableReader, builder: GraphBuilder, faults: Faults) -> None:

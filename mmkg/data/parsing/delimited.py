@@ -8,8 +8,9 @@ import numpy as np
 
 from ...errors import InputError, UsageError
 from ...files import write_lines
-from .columns import ByteStream, Faults, FieldBlock, cut_fields, read_blocks, stem
-from .tables import LINKS, OPTIONAL, TRIPLES, TableBlock, columns_of
+from .columns import SEPARATORS, ByteStream, Faults, FieldBlock, cut_fields, read_blocks, stem
+from .headers import shape_of
+from .tables import OPTIONAL, TIMED, TRIPLES, TableBlock
 
 TSV_SUFFIXES, CSV_SUFFIXES = (".tsv", ".txt"), (".csv",)
 _ROWS = 1 << 14  # rows of quoted CSV taken at a time
@@ -73,23 +74,13 @@ def read_rows(
         header: whether the first line names the columns; ``None`` = if it does.
         columns: names of head, relation and tail in the file; by default the usual ones.
     """
-    separator = "," if stem(path).suffix.lower() in CSV_SUFFIXES else "\t"
-    first = first_row(path, separator)
-    if first is None:
+    quoted = stem(path).suffix.lower() in CSV_SUFFIXES
+    shape = shape_of(path, wanted, "," if quoted else "\t", _fields, faults, header=header, columns=columns)
+    if shape is None:
         return
-    header_optional = wanted in (TRIPLES, LINKS)
-    names = columns if wanted == TRIPLES else ()
-    required = [column for column in wanted if column not in OPTIONAL]
-    if header is None or not header_optional:
-        header = not header_optional or _is_header(first, required, path, names)
-    places: list[int | None]
-    if header:
-        places, width = columns_of(first, wanted, path, names, 1), len(first)
-    else:
-        places = [number if column in required else None for number, column in enumerate(wanted)]
-        width = len(required)
-    empty = width > len(required) or wanted != TRIPLES
-    for block in _blocks(path, width, separator, faults, empty):
+    separator, width, places, header = shape
+    empty = width > 3 or wanted not in (TRIPLES, TIMED)
+    for block in _blocks(path, width, separator, faults, empty, quoted):
         lines, fields = block
         if header and len(lines) and int(lines[0]) == 1:
             lines, fields = lines[1:], fields[width:]
@@ -121,15 +112,6 @@ def _filled(
     return [None if texts is None else [texts[k] for k in kept] for texts in found], lines[good]
 
 
-def _is_header(first: Sequence[str], required: Sequence[str], path: Path, names: Sequence[str]) -> bool:
-    """Whether a line names each required column."""
-    try:
-        places = columns_of(first, required, path, names)
-    except InputError:
-        return False
-    return len(set(places)) == len(places)
-
-
 def first_row(path: Path, separator: str) -> list[str] | None:
     """Fields of the first line; ``None`` if the file is empty."""
     with ByteStream(path) as stream:
@@ -137,18 +119,25 @@ def first_row(path: Path, separator: str) -> list[str] | None:
     if not line and not newline:
         return None
     text = line.removesuffix(b"\r").decode(errors="replace")
+    return _fields(text, separator)
+
+
+def _fields(text: str, separator: str) -> list[str]:
+    """Fields of a line, unquoted if it has quotes and is not separated by tabs."""
+    if separator == "\t" or '"' not in text:
+        return text.split(separator)
     try:
-        return next(csv.reader([text]), [""]) if separator == "," else text.split(separator)
-    except csv.Error:  # a field beyond the limit of the csv module, which is reported with its line later
+        return next(csv.reader([text], delimiter=separator), [""])
+    except csv.Error:  # reported with its line later
         return text.split(separator)
 
 
-def _blocks(path: Path, width: int, separator: str, faults: Faults, empty: bool) -> Iterator[FieldBlock]:
+def _blocks(path: Path, width: int, separator: str, faults: Faults, empty: bool, quoted: bool) -> Iterator[FieldBlock]:
     """Fields of all rows; the csv module reads a CSV file from its first quote on."""
     blocks = read_blocks(path, faults)
     for first, block in blocks:
-        if separator == "," and b'"' in block:
-            yield from _quoted(path, first, block, blocks, width, faults, empty)
+        if quoted and b'"' in block:
+            yield from _quoted(path, first, block, blocks, width, faults, empty, separator)
             return
         yield cut_fields(path, first, block, width, faults, separator, empty)
 
@@ -161,6 +150,7 @@ def _quoted(
     width: int,
     faults: Faults,
     empty: bool,
+    separator: str,
 ) -> Iterator[FieldBlock]:
     def texts() -> Iterator[str]:
         part: tuple[int, bytes] | None = (first, block)
@@ -178,7 +168,7 @@ def _quoted(
                 yield text + "\n"
             part = next(blocks, None)
 
-    rows = csv.reader(texts(), strict=True)
+    rows = csv.reader(texts(), strict=True, delimiter=separator)
     lines: list[int] = []
     fields: list[str] = []
     while True:
@@ -191,8 +181,8 @@ def _quoted(
         if row is None:
             break
         if len(row) != width:
-            what = f"{len(row)}: {','.join(row)[:60]!r}" if row else "an empty line"
-            faults.bad(f"expected {width} comma-separated fields, got {what}", path, begun)
+            what = f"{len(row)}: {separator.join(row)[:60]!r}" if row else "an empty line"
+            faults.bad(f"expected {width} {SEPARATORS[separator]}-separated fields, got {what}", path, begun)
         elif not (empty or all(row)):
             faults.bad(f"expected {width} fields, got an empty one: {','.join(row)[:60]!r}", path, begun)
         else:

@@ -73,7 +73,7 @@ def read_rows(
         most = most_bytes(path, faults.max_bytes)
         with parquet.ParquetFile(path) as file:
             schema = file.schema_arrow
-            names = columns if wanted == TRIPLES else ()
+            names = columns if wanted[:3] == TRIPLES else ()
             places = columns_of(schema.names, wanted, path, names)
             for place, column in zip(places, wanted, strict=True):
                 if place is not None and not _readable(schema.field(place), column in OPTIONAL, arrow):
@@ -109,10 +109,10 @@ def _block(
     faults: Faults,
 ) -> TableBlock:
     columns = [None if place is None else batch.column(names[place]) for place in places]
-    if wanted == TRIPLES:
-        coded = [_coded(column) for column in columns]
+    if wanted[:3] == TRIPLES and columns[3:] in ([], [None, None]):
+        coded = [_coded(column) for column in columns[:3]]
         if all(column is not None for column in coded):
-            return TableBlock(coded, lines)
+            return TableBlock([*coded, *columns[3:]], lines)
     found: list[list[str | None] | None] = []
     good = np.ones(len(lines), bool)
     for array, column in zip(columns, wanted, strict=True):

@@ -1,5 +1,6 @@
 """Tables of texts in files of any format: names of the columns, and rows as readers return them."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -22,11 +23,20 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     "left": ("left", "entity1", "source"),
     "right": ("right", "entity2", "target"),
     "part": ("part", "split"),
+    "time": ("time", "timestamp", "date", "year", "start_time", "start_date", "time_start", "since", "valid_from"),
+    "end": ("end_time", "end_date", "time_end", "until", "valid_to"),
 }
+# names of head and tail that count only together, with one of the names of EDGE, as ``plain_name`` gives them
+PAIRS = (
+    *(("node1", "node2"), ("from", "to"), ("entity1", "entity2"), ("start", "end"), ("src", "dst"), ("src", "dest")),
+    *(("source", "destination"), ("source", "target"), ("head", "tail"), ("subject", "object"), ("sub", "obj")),
+)
+EDGE = (*ALIASES[RELATION], "edge", "relationship", "label", "type")
 TRIPLES = (HEAD, RELATION, TAIL)
+TIMED = (*TRIPLES, "time", "end")  # triples of temporal graphs
 ENTITIES, FACTS = ("entity", "name", "picture"), ("entity", "attribute", "value", "type")
 LINKS = ("left", "right", "part")
-OPTIONAL = ("name", "picture", "value", "type", "part")
+OPTIONAL = ("name", "picture", "value", "type", "part", "time", "end")
 
 
 class TableBlock(NamedTuple):
@@ -56,6 +66,8 @@ def columns_of(
         InputError: a column is missing or occurs twice.
     """
     lower = [name.strip().lower() for name in header]
+    if tuple(wanted[:3]) == TRIPLES and not names:
+        lower = _with_usual_names(lower)
     places: list[int | None] = []
     for number, column in enumerate(wanted):
         called = (names[number].lower(),) if number < len(names) else ALIASES[column]
@@ -69,6 +81,35 @@ def columns_of(
             raise InputError(f"expected one column {header[found[0]]!r}, got several of this name", path, line)
         places.append(found[0] if found else None)
     return places
+
+
+def plain_name(name: str) -> str:
+    """The name of a column without what export tools add to it: ``:START_ID(Person)`` and ``start_node`` are ``start``,
+    ``entity_1`` is ``entity1``."""
+    name = re.sub(r"\(.*\)$", "", name.strip().lower()).lstrip(":_~")
+    name = re.sub(r"[\s_-]+", "_", name)
+    name = re.sub(r"_(?:id|uri|iri|name|label|entity|node|type)$", "", name)
+    return re.sub(r"_(?=[0-9]$)", "", name)
+
+
+def looks_like_header(first: Sequence[str]) -> bool:
+    """Whether a line names head and tail, but no relation."""
+    plain = [plain_name(name) for name in first]
+    return any(head in plain and tail in plain for head, tail in PAIRS)
+
+
+def _with_usual_names(lower: list[str]) -> list[str]:
+    """The names of columns, with the usual ones for head, relation and tail if they are named in another known way."""
+    if all(any(name in lower for name in ALIASES[column]) for column in TRIPLES):
+        return lower
+    plain = [plain_name(name) for name in lower]
+    edge = next((name for name in EDGE if name in plain), None)
+    for head, tail in PAIRS:
+        if edge is not None and head in plain and tail in plain:
+            places = {plain.index(head): HEAD, plain.index(edge): RELATION, plain.index(tail): TAIL}
+            usual = {name for column in TRIPLES for name in ALIASES[column]}
+            return [places.get(k, "" if name in usual else name) for k, name in enumerate(lower)]
+    return lower
 
 
 def check_columns(columns: Sequence[str]) -> tuple[str, ...]:
