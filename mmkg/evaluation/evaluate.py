@@ -6,8 +6,7 @@ import torch
 from ..compute.devices import resolve_device
 from ..compute.host import isolated
 from ..errors import InputError, UsageError, nearest
-from ..search.csls import pair_means
-from ..search.tiles import ScorePasses
+from ..search.csls import all_pair_means
 from ..search.vectors import Vectors, as_rows, check_count, unit_rows
 from ..typing import IntArray
 from .filtered import known_pairs, other_answers
@@ -107,7 +106,7 @@ def link_ranks(
     left_vectors, right_vectors = unit_rows(_take(lefts, left_pool)), unit_rows(_take(rights, right_pool))
     left_mean = right_mean = None
     if csls_k > 0:
-        means = pair_means(ScorePasses(left_vectors, right_vectors, memory_bytes=memory_bytes), csls_k)
+        means = all_pair_means(left_vectors, right_vectors, csls_k, memory_bytes=memory_bytes)
         left_mean, right_mean = (mean.cpu().numpy() for mean in means)
     left_places = np.searchsorted(left_pool, left_rows)
     right_places = np.searchsorted(right_pool, right_rows)

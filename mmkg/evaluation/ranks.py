@@ -11,7 +11,8 @@ from ..compute.devices import resolve_device
 from ..compute.host import isolated
 from ..errors import InputError
 from ..records import Record
-from ..search.csls import pair_means, row_means
+from ..search.csls import all_pair_means, pair_means, row_means
+from ..search.repeats import distinct_rows, every_row
 from ..search.tiles import ScorePasses, score_tiles, slice_rows
 from ..search.vectors import Vectors, check_count, prepare
 from ..typing import FloatArray, IntArray
@@ -101,6 +102,8 @@ def ranks(
             if col_mean.shape != (len(right),):
                 raise InputError(f"expected one column mean for each of {len(right)} candidates, got {col_mean.shape}")
             means = torch.as_tensor(col_mean, dtype=torch.float32, device=where)
+    if others is None and (found := _copied_ranks(left, right, columns, means, memory_bytes)) is not None:
+        return found
     left_out = None if others is None else _LeftOut(*others)
     counts = torch.empty(2, len(left), dtype=torch.int64, device=where)
     for start, tile in score_tiles(left, right, memory_bytes=memory_bytes):
@@ -152,6 +155,8 @@ def both_directions(
     count = len(lefts) if pairs is None else check_count(pairs, "pairs", least=0)
     if count > min(len(lefts), len(rights)):
         raise InputError(f"expected at most {min(len(lefts), len(rights))} pairs, got {count}")
+    if distinct_rows(lefts) is not None or distinct_rows(rights) is not None:
+        return _each_direction(lefts, rights, count, csls_k, memory_bytes)
     passes = ScorePasses(lefts, rights, memory_bytes=memory_bytes)
     row_mean = col_mean = None
     gold = lefts.new_empty(count)
@@ -206,6 +211,61 @@ def score_ranks(scores: Vectors, gold: Gold) -> Ranks:
     own = matrix.gather(1, columns[:, None])
     better, equal = (matrix > own).sum(dim=1), (matrix == own).sum(dim=1) - 1
     return Ranks(better.cpu().numpy(), equal.cpu().numpy())
+
+
+def _each_direction(
+    lefts: Tensor, rights: Tensor, count: int, csls_k: int, memory_bytes: int | None
+) -> tuple[Ranks, Ranks]:
+    """``both_directions`` by two calls of ``ranks``, which score copies of a row once."""
+    means = all_pair_means(lefts, rights, csls_k, memory_bytes=memory_bytes) if csls_k else (None, None)
+    left_mean, right_mean = (None if mean is None else mean.cpu().numpy() for mean in means)
+    gold = torch.arange(count)
+    found = [
+        ranks(
+            queries[:count],
+            candidates,
+            gold,
+            csls_k=csls_k,
+            col_mean=mean,
+            normalise=False,
+            device=lefts.device,
+            memory_bytes=memory_bytes,
+        )
+        if count
+        else Ranks(np.empty(0, np.int64), np.empty(0, np.int64))
+        for queries, candidates, mean in ((lefts, rights, right_mean), (rights, lefts, left_mean))
+    ]
+    return found[0], found[1]
+
+
+def _copied_ranks(
+    left: Tensor, right: Tensor, gold: Tensor, col_mean: Tensor | None, memory_bytes: int | None
+) -> Ranks | None:
+    """``ranks`` where most queries or candidates are copies; ``None`` of others.
+
+    Queries that are equal, and whose right answers are equal, have one rank. A candidate counts so often as it occurs.
+    """
+    copies = distinct_rows(left), distinct_rows(right)
+    if copies == (None, None):
+        return None
+    queries, candidates = copies[0] or every_row(left), copies[1] or every_row(right)
+    means = None if col_mean is None else col_mean[candidates.first]
+    if means is not None and col_mean is not None and not torch.equal(means[candidates.place], col_mean):
+        return None  # the means are not those of the vectors
+    base = right.index_select(0, candidates.first)
+    keys, place = (queries.place * len(base) + candidates.place[gold]).unique(return_inverse=True)
+    rows, own = left.index_select(0, queries.first[keys // len(base)]), keys % len(base)
+    counts = torch.empty(2, len(keys), dtype=torch.int64, device=left.device)
+    for start, tile in score_tiles(rows, base, memory_bytes=memory_bytes):
+        for part in torch.split(tile, slice_rows(tile)):
+            scores = part if means is None else torch.add(-means, part, alpha=2)
+            mine = scores.gather(1, own[start : start + len(part), None])
+            for number, which in enumerate((scores > mine, scores == mine)):
+                counts[number, start : start + len(part)] = torch.where(which, candidates.counts, 0).sum(dim=1)
+            start += len(part)
+    counts[1] -= 1
+    numbers = counts[:, place].cpu().numpy()
+    return Ranks(numbers[0], numbers[1])
 
 
 class _LeftOut:

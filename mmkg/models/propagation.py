@@ -13,8 +13,11 @@ from ..data.tensors.incidence import Incidence
 from ..data.tensors.sparse import (
     centred,
     column_sums,
+    copied_rows,
+    few_rows,
     random_projection,
     revalued,
+    sparse_rows,
     transposed,
     walk_steps,
 )
@@ -148,7 +151,11 @@ class Propagation:
             parts[ATTRIBUTE] = self._attributes(inputs, inputs.attributes, labels, seed)
         for name in inputs.tables:
             parts[name] = self._own_and_around(inputs, name, steps, labels.device, seed)
-        joint = torch.cat([self.config.weight(name) * parts.pop(name) for name in inputs.names], dim=1)
+        joint = labels.new_empty(len(labels), sum(part.shape[1] for part in parts.values()))
+        del labels  # as large as the embeddings
+        widths = [parts[name].shape[1] for name in inputs.names]
+        for name, columns in zip(inputs.names, joint.split(widths, dim=1), strict=True):
+            torch.mul(parts.pop(name), self.config.weight(name), out=columns)
         return F.normalize(joint, dim=1, out=joint)
 
     def _labels(self, inputs: Incidence, links: IntArray, seed: int) -> Tensor:
@@ -165,21 +172,31 @@ class Propagation:
         return labels
 
     def _walk(self, steps: Tensor, labels: Tensor, seed: int) -> Tensor:
-        """The structure part, ``[N, structure_dim]``."""
+        """The structure part, ``[N, structure_dim]``. If most entities have the same steps as others, as those around a
+        hub, one walk is enough for all of these.
+        """
         dim = self.config.structure_dim
-        out = labels.new_zeros(len(labels), dim)
+        copies, counts, onwards = copied_rows(steps), None, steps
+        if copies is not None:
+            first, place = copies
+            counts = torch.bincount(place).to(labels.dtype)
+            steps = few_rows(steps, first)
+            onwards = sparse_rows(steps.crow_indices(), place[steps.col_indices()], steps.values(), 2 * (len(first),))
+        out = labels.new_zeros(steps.shape[0], dim)
         reached = labels
         for hop in range(self.config.hops):
-            reached = steps @ reached
+            reached = (onwards if hop else steps) @ reached
             scale = reached.new_ones(reached.shape[1])
             if hop:  # near the seeds every label is rare
-                scale = (reached.mean(dim=0) + 1e-6).pow(-0.25)
+                mean = reached.mean(dim=0) if counts is None else counts @ reached / len(labels)
+                scale = (mean + 1e-6).pow(-0.25)
             projection = random_projection(reached.shape[1], dim, seed, f"hop {hop}", labels.device) * scale[:, None]
             lengths = (reached @ scale.square()).sqrt().clamp(min=1e-9)
             for rows in torch.arange(len(out), device=out.device).split(BLOCK_ROWS):
                 block = slice(int(rows[0]), int(rows[-1]) + 1)
                 out[block].addmm_(reached[block].sqrt().div_(lengths[block, None]), projection)
-        return F.normalize(out, dim=1)
+        out = F.normalize(out, dim=1)
+        return out if copies is None else out[copies[1]]
 
     def _relations(self, heads: Tensor, tails: Tensor, labels: Tensor, seed: int) -> Tensor:
         """The relation part, ``[N, relation_dim]``: relations out and in, each with the labels of both its ends.

@@ -11,6 +11,7 @@ from ..compute.host import isolated
 from ..errors import InputError
 from ..typing import FloatArray
 from .neighbors import Neighbors
+from .repeats import Distinct, distinct_rows, every_row
 from .tiles import ScorePasses, merge_column_tops, score_tiles, slice_rows, top_values
 from .vectors import Vectors, check_count, prepare
 
@@ -73,12 +74,45 @@ def mean_top_k(
 def row_means(queries: Tensor, base: Tensor, k: int, *, memory_bytes: int | None = None) -> Tensor:
     """``mean_top_k`` for rows that are already checked and normalised; tensors in and out."""
     k = min(check_count(k, "the CSLS neighbourhood k"), len(base))
+    copies = distinct_rows(queries), distinct_rows(base)
+    if copies != (None, None):
+        return _copied_means(queries, base, k, *copies, memory_bytes=memory_bytes)
     means = torch.empty(len(queries), dtype=torch.float32, device=queries.device)
     for start, tile in score_tiles(queries, base, memory_bytes=memory_bytes):
         for part in torch.split(tile, slice_rows(tile)):
             means[start : start + len(part)] = top_values(part, k)[0].mean(dim=1)
             start += len(part)
     return means
+
+
+def all_pair_means(left: Tensor, right: Tensor, k: int, *, memory_bytes: int | None = None) -> tuple[Tensor, Tensor]:
+    """``row_means`` of the left rows among the right ones, and vice versa, ``[Q]`` and ``[N]``, from one pass."""
+    if distinct_rows(left) is None and distinct_rows(right) is None:
+        return pair_means(ScorePasses(left, right, memory_bytes=memory_bytes), k)
+    return row_means(left, right, k, memory_bytes=memory_bytes), row_means(right, left, k, memory_bytes=memory_bytes)
+
+
+def _copied_means(
+    queries: Tensor,
+    base: Tensor,
+    k: int,
+    of_queries: Distinct | None,
+    of_base: Distinct | None,
+    *,
+    memory_bytes: int | None,
+) -> Tensor:
+    """``row_means`` where most queries or base rows are copies: each base row counts so often as it occurs."""
+    of_queries, of_base = of_queries or every_row(queries), of_base or every_row(base)
+    rows, few = queries.index_select(0, of_queries.first), base.index_select(0, of_base.first)
+    means = torch.empty(len(rows), dtype=torch.float32, device=queries.device)
+    for start, tile in score_tiles(rows, few, memory_bytes=memory_bytes):
+        for part in torch.split(tile, slice_rows(tile)):
+            best, columns = top_values(part, min(k, len(few)))
+            counts = of_base.counts[columns]
+            taken = torch.minimum(counts, (k - counts.cumsum(1) + counts).clamp(min=0))
+            means[start : start + len(part)] = (best * taken).sum(dim=1) / k
+            start += len(part)
+    return means[of_queries.place]
 
 
 def pair_means(

@@ -12,6 +12,7 @@ from ..errors import InputError
 from .config import IndexConfig
 from .kind import Index, IndexKind, Metric, ShownIndex
 from .neighbors import Neighbors, pad_neighbors, sort_neighbors
+from .repeats import LARGEST_K, DistinctBase, distinct_rows, repeated
 from .sidecar import check_vectors, read_tensors, write_tensors
 from .tiles import pad_rows, score_tiles, slice_rows, top_values
 from .vectors import Vectors, check_count, prepare
@@ -51,6 +52,8 @@ class ExactIndex(ShownIndex, Index):
     def _set(self, rows: Tensor) -> None:
         self.size, self.dim = len(rows), rows.shape[1]
         self._base = pad_rows(rows)
+        self._distinct: DistinctBase | None = None
+        self._compared = False
 
     @classmethod
     def from_stored(
@@ -77,15 +80,16 @@ class ExactIndex(ShownIndex, Index):
         k = check_count(k, "k")
         rows = prepare(queries, "queries", normalise=self.metric == "cosine", dim=self.dim, device=self.device)
         width = min(k, self.size)
-        ids = np.empty((len(rows), width), dtype=np.int64)
-        scores = np.empty((len(rows), width), dtype=np.float32)
-        for start, tile in score_tiles(rows, self._base, self.size, memory_bytes=self.config.memory_bytes):
-            for part in torch.split(tile, slice_rows(tile)):
-                best, columns = best_columns(part, width)
-                stop = start + len(part)
-                scores[start:stop], ids[start:stop] = best.cpu().numpy(), columns.cpu().numpy()
-                start = stop
-        return pad_neighbors(sort_neighbors(ids, scores), k)
+        memory_bytes = self.config.memory_bytes
+        if width <= LARGEST_K and (base := self._distinct_base()) is not None:
+            return pad_neighbors(search_distinct(rows, base, width, memory_bytes=memory_bytes), k)
+        return pad_neighbors(search_rows(rows, self._base, self.size, width, memory_bytes=memory_bytes), k)
+
+    def _distinct_base(self) -> DistinctBase | None:
+        if not self._compared:
+            found, self._compared = distinct_rows(self.stored), True
+            self._distinct = None if found is None else DistinctBase(self.stored, found)
+        return self._distinct
 
     def write(self, path: Path) -> None:
         """Write ``stored`` as a safetensors file."""
@@ -113,6 +117,28 @@ def load_exact(path: Path, metric: Metric, config: IndexConfig, device: str | to
 
 
 EXACT = IndexKind(build_exact, load_exact, on_gpu=lambda: True)
+
+
+def search_rows(queries: Tensor, base: Tensor, size: int, k: int, *, memory_bytes: int | None = None) -> Neighbors:
+    """The k best of the first ``size`` rows of a padded base, ``[Q, k]``; k is at most ``size``."""
+    copies = distinct_rows(queries)
+    rows = queries if copies is None else queries.index_select(0, copies.first)
+    ids = np.empty((len(rows), k), dtype=np.int64)
+    scores = np.empty((len(rows), k), dtype=np.float32)
+    for start, tile in score_tiles(rows, base, size, memory_bytes=memory_bytes):
+        for part in torch.split(tile, slice_rows(tile)):
+            best, columns = best_columns(part, k)
+            stop = start + len(part)
+            scores[start:stop], ids[start:stop] = best.cpu().numpy(), columns.cpu().numpy()
+            start = stop
+    found = sort_neighbors(ids, scores)
+    return found if copies is None else repeated(found, copies.place)
+
+
+def search_distinct(queries: Tensor, base: DistinctBase, k: int, *, memory_bytes: int | None = None) -> Neighbors:
+    """The k best rows of a base of which most are copies, ``[Q, k]``; k is at most its size."""
+    size = len(base.rows)
+    return base.spread(search_rows(queries, pad_rows(base.rows), size, min(k, size), memory_bytes=memory_bytes), k)
 
 
 def best_columns(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:

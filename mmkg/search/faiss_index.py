@@ -20,12 +20,13 @@ from ..errors import InputError, MissingPackageError, UsageError
 from ..progress import progress_bar
 from ..typing import FloatArray, IntArray
 from .config import IndexConfig
-from .exact import ExactIndex, build_exact
+from .exact import ExactIndex, build_exact, search_distinct
 from .faiss_check import check_content
 from .grouped import search_lists
 from .kind import Index, IndexKind, Metric, ShownIndex
 from .lists import TUNE_QUERIES, choose_probes, learning_rows, list_count, most_probes, sample_rows, tuning_rows
 from .neighbors import Neighbors, pad_neighbors, sort_neighbors
+from .repeats import LARGEST_K, DistinctBase, distinct_rows
 from .vectors import Rows, Vectors, check_count
 
 GPU_LARGEST_K = 2048
@@ -80,6 +81,8 @@ class FaissIndex(ShownIndex, Index):
         self.kind, self.metric, self.config, self.gpu = kind, metric, config, gpu
         self.size, self.dim = int(index.ntotal), int(index.d)
         self._index = index
+        self._distinct: DistinctBase | None = None
+        self._compared = False
         if gpu is not None:
             faiss = import_faiss()
             self._resources = faiss.StandardGpuResources()
@@ -114,6 +117,14 @@ class FaissIndex(ShownIndex, Index):
                 ids[start : start + len(block)], scores[start : start + len(block)] = found.ids, found.scores
                 advance(len(block))
         return pad_neighbors(Neighbors(ids, scores), k)
+
+    def _distinct_base(self) -> DistinctBase | None:
+        """The distinct rows of a flat index of which most are copies; ``None`` of other indexes."""
+        if not self._compared:
+            rows, self._compared = torch.from_numpy(self._rows()), True
+            found = distinct_rows(rows)
+            self._distinct = None if found is None else DistinctBase(rows, found)
+        return self._distinct
 
     def tuning_rows(self, size: int) -> IntArray:
         """A sample of ``size`` queries for an ivf index on the CPU whose ``nprobe`` is not chosen yet; else none."""
@@ -163,6 +174,8 @@ class FaissIndex(ShownIndex, Index):
     def _search(self, rows: Tensor, k: int) -> Neighbors:
         if self.kind == "ivf" and self.gpu is None:
             return self._search_ivf(rows, k)
+        if self.kind == "flat" and self.gpu is None and k <= LARGEST_K and (base := self._distinct_base()) is not None:
+            return search_distinct(rows, base, k)
         settings = None
         if self.kind == "hnsw":
             settings = import_faiss().SearchParametersHNSW(efSearch=max(self.config.ef_search, k))

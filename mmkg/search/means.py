@@ -8,10 +8,9 @@ import torch
 from ..compute.devices import resolve_device
 from ..compute.host import isolated
 from ..typing import FloatArray
-from .csls import pair_means
+from .csls import all_pair_means
 from .index import LARGEST_FLAT, build_index
 from .neighbors import Neighbors
-from .tiles import ScorePasses
 from .vectors import Vectors, check_count, prepare
 
 CSLS_K = "the CSLS neighbourhood k"
@@ -80,7 +79,7 @@ def csls_pair_means(
     if kind == "exact" or (kind == "auto" and (where.type == "cuda" or max(len(left), len(right)) <= LARGEST_FLAT)):
         lefts = prepare(left, "left vectors", normalise=True, device=where)
         rights = prepare(right, "right vectors", normalise=True, dim=lefts.shape[1], device=where)
-        means = pair_means(ScorePasses(lefts, rights), check_count(k, CSLS_K))
+        means = all_pair_means(lefts, rights, check_count(k, CSLS_K))
         return means[0].cpu().numpy(), means[1].cpu().numpy()
     return (
         csls_means(left, right, k, kind=kind, device=where, config=config),

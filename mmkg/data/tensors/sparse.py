@@ -71,6 +71,44 @@ def centred(rows: Tensor, num_left: int) -> Tensor:
     return F.normalize(rows, dim=1)
 
 
+def copied_rows(matrix: Tensor, copies: int = 4) -> tuple[Tensor, Tensor] | None:
+    """First of the equal rows of a CSR matrix, ``[U]``, and the position in it of each row, ``[N]``.
+
+    ``None`` if there are fewer than ``copies`` rows per distinct row, which is the usual case. The neighbours of a hub
+    that have no other neighbour have equal rows.
+
+    Args:
+        matrix: CSR float32 ``[N, M]``, the columns of each row ascending.
+        copies: least number of rows per distinct row, on average.
+    """
+    offsets, columns, bits = matrix.crow_indices(), matrix.col_indices(), matrix.values().view(torch.int32)
+    size = matrix.shape[0]
+    counts = offsets.diff()
+    rows = torch.arange(size, device=counts.device).repeat_interleave(counts)
+    mixed = (columns + 1) * 0x2545F4914F6CDD1D ^ (bits + 1) * 0x1B873593
+    mixed = (mixed ^ (mixed >> 29)) * 0x1CE4E5B9BF58476D
+    codes, place = counts.clone().index_add_(0, rows, mixed ^ (mixed >> 32)).unique(return_inverse=True)
+    if len(codes) * copies > size:
+        return None
+    first = place.new_full((len(codes),), size).scatter_reduce_(
+        0, place, torch.arange(size, device=place.device), "amin"
+    )
+    origin = first[place]
+    if not torch.equal(counts[origin], counts):
+        return None
+    entries, _ = row_entries(offsets, origin)
+    if not (torch.equal(columns[entries], columns) and torch.equal(bits[entries], bits)):
+        return None  # two rows with one hash
+    return first, place
+
+
+def few_rows(matrix: Tensor, rows: Tensor) -> Tensor:
+    """Some rows of a CSR matrix, as CSR."""
+    entries, counts = row_entries(matrix.crow_indices(), rows)
+    offsets = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
+    return sparse_rows(offsets, matrix.col_indices()[entries], matrix.values()[entries], (len(rows), matrix.shape[1]))
+
+
 def revalued(matrix: Tensor, values: Tensor) -> Tensor:
     """A CSR matrix with the same pattern and other values."""
     return sparse_rows(matrix.crow_indices(), matrix.col_indices(), values, (matrix.shape[0], matrix.shape[1]))
