@@ -10,9 +10,9 @@ import numpy as np
 
 from .compute.host import isolated_class
 from .data.task import AlignmentTask
-from .errors import InputError, UsageError, nearest
+from .errors import InputError, UsageError, brief, nearest
 from .pipeline import align
-from .records import Shown, brief, same
+from .records import Shown, same
 from .result.calibrate import check_threshold
 from .result.result import AlignmentResult
 from .typing import FloatArray, IntArray
@@ -86,7 +86,7 @@ class Aligner(Shown):
         for name in params:
             first, nested, rest = name.partition("__")
             if first not in PARAMETERS or (nested and (first != "settings" or not all(rest.split("__")))):
-                raise UsageError(f"unknown parameter {name!r}; {nearest(first, PARAMETERS)}")
+                raise UsageError(f"unknown parameter {brief(name)}; {nearest(first, PARAMETERS)}")
         changed: dict[str, Any] = {}
         for name, value in sorted(params.items()):  # settings as a whole first
             first, _, rest = name.partition("__")
@@ -247,6 +247,8 @@ class Aligner(Shown):
         """Refuse a task with other graphs than those of ``fit``."""
         if task is None:
             return
+        if not isinstance(task, AlignmentTask):
+            raise UsageError(f"expected an AlignmentTask, got {brief(task)}; mmkg.load reads one")
         result = self._fitted()
         if result.record.graphs:
             equal = list(result.record.graphs) == list(task.graph_fingerprints())

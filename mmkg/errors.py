@@ -1,12 +1,22 @@
 """Errors that a user can cause and correct."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
+
+LONGEST = 60  # characters of a value in a message
+LONGEST_MESSAGE = 4000
 
 
 class MmkgError(Exception):
-    """An input of the user cannot be used; the message names the input and the remedy."""
+    """An input of the user cannot be used; the message names the input and the remedy.
+
+    A message that contains a very long value is cut.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message if len(message) <= LONGEST_MESSAGE else f"{message[:LONGEST_MESSAGE]}[...]")
 
 
 class InputError(MmkgError, ValueError):
@@ -34,6 +44,17 @@ class MissingPackageError(MmkgError, ImportError):
     """An optional package is not installed; the message contains the pip command that installs it."""
 
 
+def brief(value: Any, longest: int = LONGEST) -> str:
+    """The ``repr`` of a value on one line, cut to a length, for messages."""
+    if isinstance(value, (str, bytes)) and len(value) > longest:
+        value = value[:longest]
+        return f"{value!r}[...]"
+    if isinstance(value, (list, tuple, set, frozenset, Mapping)) and len(value) > longest:
+        return f"a {type(value).__name__} of {len(value):,}"
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 2 * longest else f"{text[: 2 * longest]}[...]"
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Hint for an unknown name: the most similar known name, if any is similar, and all known names."""
     known = sorted(known)
@@ -50,5 +71,5 @@ def check_model(name: str, known: Iterable[str]) -> str:
     """
     known = list(known)
     if name not in known:
-        raise UsageError(f"unknown model {name!r}; {nearest(name, known)}")
+        raise UsageError(f"unknown model {brief(name)}; {nearest(name, known)}")
     return name

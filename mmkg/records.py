@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-LONGEST = 60  # characters of a text in a line of counts
+from .errors import LONGEST, brief
+
 FIRST = 4  # numbers of an array that its hash reads
 
 
@@ -67,17 +68,6 @@ def same(first: Any, second: Any) -> bool:
     if isinstance(first, Mapping) and isinstance(second, Mapping):
         return first.keys() == second.keys() and all(same(first[key], second[key]) for key in first)
     return bool(first == second)
-
-
-def brief(value: Any, longest: int = LONGEST) -> str:
-    """The ``repr`` of a value on one line, cut to a length, for messages."""
-    if isinstance(value, (str, bytes)) and len(value) > longest:
-        value = value[:longest]
-        return f"{value!r}[...]"
-    if isinstance(value, (list, tuple, set, frozenset, Mapping)) and len(value) > longest:
-        return f"a {type(value).__name__} of {len(value):,}"
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 2 * longest else f"{text[: 2 * longest]}[...]"
 
 
 def _is_count(value: Any) -> bool:

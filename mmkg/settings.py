@@ -11,7 +11,7 @@ import pydantic
 import pydantic.dataclasses
 from pydantic import Field
 
-from .errors import InputError, UsageError, nearest
+from .errors import InputError, UsageError, brief, nearest
 
 C = TypeVar("C")
 
@@ -27,7 +27,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 def check_seed(seed: Any) -> int:
     """The seed, if NumPy and torch both take it."""
     if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**32:
-        raise UsageError(f"seed: expected a whole number in 0..{2**32 - 1}, got {seed!r}")
+        raise UsageError(f"seed: expected a whole number in 0..{2**32 - 1}, got {brief(seed)}")
     return seed
 
 
@@ -76,7 +76,7 @@ def with_settings(values: Mapping[str, Any], settings: Iterable[str]) -> dict[st
     for setting in settings:
         key, sign, text = setting.partition("=")
         if not sign or not key:
-            raise UsageError(f"expected key=value, got {setting!r}")
+            raise UsageError(f"expected key=value, got {brief(setting)}")
         try:
             value = tomllib.loads(f"value = {text}")["value"]
         except tomllib.TOMLDecodeError:
@@ -105,7 +105,7 @@ def parse(default: C, values: Any, section: str) -> C:
         UsageError: an unknown key (the message names the nearest one) or a value that does not fit.
     """
     if not isinstance(values, Mapping):
-        raise UsageError(f"{section} is a section of settings, got {values!r}")
+        raise UsageError(f"{section} is a section of settings, got {brief(values)}")
     cls = type(default)
     known = [f.name for f in dataclasses.fields(default)]  # type: ignore[arg-type]
     check_keys(values, known, section)
@@ -156,7 +156,7 @@ def _first_fault(error: pydantic.ValidationError, section: str, names: Sequence[
         return f"{inside}: {own}" if inside else str(own)
     if first["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
         return f"unknown setting {place[-1]!r}; {nearest(place[-1], names)}"
-    message = f"{first['msg'][:1].lower()}{first['msg'][1:]}, got {first['input']!r}"
+    message = f"{first['msg'][:1].lower()}{first['msg'][1:]}, got {brief(first['input'])}"
     return f"{'.'.join(part for part in (section, *place) if part)}: {message}"
 
 

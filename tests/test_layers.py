@@ -18,7 +18,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "version": (),
     "errors": (),
     "typing": (),
-    "records": (),
+    "records": ("errors",),
     "modalities": (),
     "printing": (),
     "progress": ("printing",),

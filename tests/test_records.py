@@ -8,8 +8,9 @@ from small import SETTINGS
 
 import mmkg
 from mmkg.data.kg import AttributeTriples, ImageTable
+from mmkg.errors import brief
 from mmkg.matching import Matching
-from mmkg.records import Record, brief, same
+from mmkg.records import Record, same
 
 
 def graph(**changes):

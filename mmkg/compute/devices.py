@@ -2,7 +2,7 @@
 
 import torch
 
-from ..errors import UsageError
+from ..errors import UsageError, brief
 
 
 def torch_device(device: str | torch.device) -> torch.device:
@@ -14,9 +14,9 @@ def torch_device(device: str | torch.device) -> torch.device:
     try:
         named = torch.device(device)
     except (RuntimeError, TypeError):
-        raise UsageError(f"device must be auto, cpu or cuda, got {device!r}") from None
+        raise UsageError(f"device must be auto, cpu or cuda, got {brief(device)}") from None
     if named.type not in ("cpu", "cuda"):
-        raise UsageError(f"device must be auto, cpu or cuda, got {device!r}")
+        raise UsageError(f"device must be auto, cpu or cuda, got {brief(device)}")
     return named
 
 

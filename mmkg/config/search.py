@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
-from ..errors import UsageError, nearest
+from ..errors import UsageError, brief, nearest
 from ..matching import MATCHERS
 from ..search import INDEXES
 from ..settings import CountOrNone, Share, check_keys, configuration, merged, parse
@@ -64,7 +64,7 @@ class SearchConfig:
     def __post_init__(self) -> None:
         for what, value, known in (("index", self.index, INDEXES), ("matcher", self.matcher, MATCHERS)):
             if value not in known:
-                raise UsageError(f"unknown {what} {value!r}; {nearest(str(value), known)}")
+                raise UsageError(f"unknown {what} {brief(value)}; {nearest(str(value), known)}")
         if self.options is None:
             object.__setattr__(self, "options", INDEXES[self.index].config())
         configs = {name: each.config for name, each in MATCHERS.items() if each.config is not None}
@@ -108,7 +108,7 @@ class SearchConfig:
             UsageError: an unknown key, or a value that does not fit; the message names the key.
         """
         if not isinstance(values, Mapping):
-            raise UsageError(f"search is a section of settings, got {values!r}")
+            raise UsageError(f"search is a section of settings, got {brief(values)}")
         own = [each.name for each in fields(SearchConfig) if each.name != "matchers"]
         configs = {name: each.config for name, each in MATCHERS.items() if each.config is not None and name not in own}
         check_keys(values, [*own, *configs], "search")

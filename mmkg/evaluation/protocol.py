@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ..errors import UsageError, nearest
+from ..errors import UsageError, brief, nearest
 
 LEFT_TO_RIGHT = "left_to_right"
 RIGHT_TO_LEFT = "right_to_left"
@@ -72,7 +72,7 @@ class Protocol:
             ("rescoring", self.rescoring, RESCORINGS),
         ):
             if value not in known:
-                raise UsageError(f"unknown {what} {value!r}; {nearest(str(value), known)}")
+                raise UsageError(f"unknown {what} {brief(value)}; {nearest(str(value), known)}")
         if self.csls_k < 0:
             raise UsageError(f"csls_k must be >= 0, got {self.csls_k}")
 

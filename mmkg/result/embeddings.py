@@ -10,7 +10,7 @@ import torch
 from ..compute.devices import resolve_device
 from ..compute.host import isolated_class
 from ..config.search import SearchConfig
-from ..errors import UsageError, nearest
+from ..errors import UsageError, brief, nearest
 from ..fusion import modality_shares
 from ..records import Shown
 from ..search import INDEXES, Index, Neighbors, build_index, csls_neighbors
@@ -77,7 +77,7 @@ class Embeddings(Shown):
             UsageError: ``side`` is neither ``left`` nor ``right``.
         """
         if side not in SIDES:
-            raise UsageError(f"unknown side {side!r}; {nearest(side, SIDES)}")
+            raise UsageError(f"unknown side {brief(side)}; {nearest(side, SIDES)}")
         return (self.left, self.right) if side == "left" else (self.right, self.left)
 
     def shares(self, pairs: IntArray) -> dict[str, FloatArray]:
@@ -103,7 +103,7 @@ class Embeddings(Shown):
             raise UsageError(f"name at least one modality; this run has {', '.join(self.widths)}")
         for name in modalities:
             if name not in self.widths:
-                raise UsageError(f"this run has no modality {name!r}; {nearest(name, self.widths)}")
+                raise UsageError(f"this run has no modality {brief(name)}; {nearest(name, self.widths)}")
         starts = dict(zip(self.widths, np.cumsum([0, *self.widths.values()]).tolist(), strict=False))
         widths = {name: width for name, width in self.widths.items() if name in modalities}
         columns = np.concatenate([np.arange(starts[name], starts[name] + width) for name, width in widths.items()])

@@ -14,7 +14,7 @@ from ..config.experiment import Experiment
 from ..data.entities import EntityTable
 from ..data.features.registry import use_names
 from ..data.task import AlignmentTask, LinkSplit
-from ..errors import UsageError, nearest
+from ..errors import UsageError, brief, nearest
 from ..evaluation import Protocol, known_pairs, matching_figures, several_answers
 from ..matching import MATCHERS, Counterparts, Matching
 from ..records import Shown
@@ -171,7 +171,7 @@ class AlignmentResult(Shown):
         """
         method = self.experiment.search.matcher if method is None else method
         if method not in MATCHERS:
-            raise UsageError(f"unknown matcher {method!r}; {nearest(method, MATCHERS)}")
+            raise UsageError(f"unknown matcher {brief(method)}; {nearest(method, MATCHERS)}")
         csls_k = self.experiment.search.csls_k if csls_k is None else csls_k
         means = self.csls_means if csls_k and csls_k == self.protocol.csls_k else None
         options = self.experiment.search.matcher_options(method) | ({} if k is None else {"k": k})

@@ -6,7 +6,7 @@ import torch
 
 from ..compute.devices import torch_device
 from ..compute.host import isolated
-from ..errors import UsageError, nearest
+from ..errors import UsageError, brief, nearest
 from ..settings import parse
 from .config import IndexConfig
 from .exact import EXACT
@@ -92,12 +92,12 @@ def build_index(
     """
     if not isinstance(kind, str):
         if isinstance(kind, type) or not callable(getattr(kind, "search", None)):
-            raise UsageError(f"kind must be a name or an object with search(queries, k), got {kind!r}")
+            raise UsageError(f"kind must be a name or an object with search(queries, k), got {brief(kind)}")
         return kind
     if kind not in INDEXES:
-        raise UsageError(f"unknown index kind {kind!r}; {nearest(kind, INDEXES)}")
+        raise UsageError(f"unknown index kind {brief(kind)}; {nearest(kind, INDEXES)}")
     if metric not in METRICS:
-        raise UsageError(f"unknown metric {metric!r}; {nearest(str(metric), METRICS)}")
+        raise UsageError(f"unknown metric {brief(metric)}; {nearest(str(metric), METRICS)}")
     if config is not None and options:
         raise UsageError("give the index settings as config or as keywords, not as both")
     if str(device) != "auto":

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import InputError, UsageError
+from ..errors import InputError, UsageError, brief
 from ..typing import IntArray
 
 Vectors = np.ndarray | Tensor
@@ -141,5 +141,5 @@ def prepare(
 def check_count(value: int, what: str, *, least: int = 1) -> int:
     """``value`` as int; a UsageError if it is not a whole number >= ``least``."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise UsageError(f"{what} must be a whole number >= {least}, got {value!r}")
+        raise UsageError(f"{what} must be a whole number >= {least}, got {brief(value)}")
     return int(value)
