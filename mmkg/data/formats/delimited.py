@@ -7,9 +7,9 @@ from pathlib import Path
 from ...errors import InputError
 from ..kg import KnowledgeGraph
 from ..parsing.columns import Faults, OnError, stem
-from ..parsing.delimited import CSV_SUFFIXES, TSV_SUFFIXES, read_rows, write_rows
+from ..parsing.delimited import CSV_SUFFIXES, TSV_SUFFIXES, first_row, read_rows, write_rows
 from ..parsing.tables import check_columns
-from .tables import graph_tables, read_table_graph, write_images
+from .tables import TRIPLE_FILES, graph_tables, read_table_graph, write_images
 
 
 def read_delimited(
@@ -39,7 +39,9 @@ def read_delimited(
     """
     source = Path(source)
     read = partial(read_rows, header=header, columns=check_columns(columns))
-    return read_table_graph(source, suffixes_of(source), read, faults or Faults(on_error))
+    suffixes = suffixes_of(source)
+    separator = "," if suffixes == CSV_SUFFIXES else "\t"
+    return read_table_graph(source, suffixes, read, faults or Faults(on_error), lambda path: first_row(path, separator))
 
 
 def write_delimited(graph: KnowledgeGraph, folder: str | Path, *, form: str = "tsv") -> Path:
@@ -72,7 +74,8 @@ def suffixes_of(source: Path) -> tuple[str, ...]:
     """
     if source.is_dir():
         known = (*TSV_SUFFIXES, *CSV_SUFFIXES)
-        found = [path for path in sorted(source.glob("triples.*")) if stem(path).suffix in known]
+        files = sorted(path for name in TRIPLE_FILES for path in source.glob(name + ".*"))
+        found = [path for path in files if stem(path).suffix in known]
         if len(found) > 1:
             raise InputError(f"expected one table of triples, found {', '.join(path.name for path in found)}", source)
         return CSV_SUFFIXES if found and stem(found[0]).suffix in CSV_SUFFIXES else TSV_SUFFIXES

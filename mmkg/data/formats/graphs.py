@@ -18,6 +18,7 @@ from .left_out import EMPTY, IMAGES, LOOSE, NAMES, PICTURES, REPEATS, TYPES
 from .parquet import read_parquet, write_parquet
 from .rdf import read_rdf, write_ntriples
 from .registry import GraphData, GraphFormat, refuse_unused
+from .tables import TRIPLE_FILES
 
 
 def _read_delimited(path: Path, faults: Faults, **settings: Any) -> GraphData:
@@ -106,7 +107,7 @@ def graph_format(path: Path) -> str | None:
         suffix = stem(path).suffix.lower()
         return next((name for name, form in GRAPH_FORMATS.items() if suffix in form.suffixes), None)
     files = [stem(each) for each in path.iterdir() if each.is_file()]
-    tables = [file for file in files if file.stem == "triples"]
+    tables = [file for file in files if file.stem in TRIPLE_FILES]
     suffixes = {file.suffix.lower() for file in tables or files}
     return next(
         (

@@ -1,6 +1,6 @@
 """Graphs as tables, independent of the file format."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,25 +14,45 @@ from ..parsing.builder import Coded, GraphBuilder
 from ..parsing.columns import Faults, stem
 from ..parsing.headers import time_text
 from ..parsing.tables import ENTITIES, FACTS, TIMED, TRIPLES, TableBlock, TableReader
+from .neo4j import is_neo4j, read_nodes
+
+TRIPLE_FILES, ENTITY_FILES = ("triples", "relationships", "edges"), ("entities", "nodes")
 
 
-def read_table_graph(source: Path, suffixes: Sequence[str], read: TableReader, faults: Faults) -> KnowledgeGraph:
+def read_table_graph(
+    source: Path,
+    suffixes: Sequence[str],
+    read: TableReader,
+    faults: Faults,
+    header: Callable[[Path], Sequence[str] | None] | None = None,
+) -> KnowledgeGraph:
     """One graph from a file of triples, or from a folder.
 
-    Files of the folder: ``triples`` (head, relation, tail); optionally ``entities`` (entity, name, picture), which
-    then lists all entities in their order, ``attributes`` (entity, attribute, value, type) and
-    ``images.safetensors`` (see ``read_images``; ids are rows of ``entities``).
+    Files of the folder: ``triples``, ``relationships`` or ``edges`` (head, relation, tail); optionally ``entities`` or
+    ``nodes`` (entity, name, picture), which then lists all entities in their order, ``attributes`` (entity, attribute,
+    value, type) and ``images.safetensors`` (see ``read_images``; ids are rows of ``entities``). A table of nodes with
+    the header of Neo4j (``id:ID``, ``age:int``, ``:LABEL``) gives names and attributes, see ``read_nodes``.
+
+    Args:
+        source: file or folder.
+        suffixes: ends of the names of tables.
+        read: reader of a table.
+        faults: policy for bad lines.
+        header: ``header(path)`` returns the names of the columns of a table of text; ``None`` for binary tables.
 
     Raises:
         InputError: a file is missing or breaks the format.
     """
     folder = source if source.is_dir() else None
-    triples = source if folder is None else table_file(folder, "triples", suffixes)
+    triples = source if folder is None else table_file(folder, TRIPLE_FILES, suffixes)
     if triples is None:
         raise InputError(f"expected a file of triples, {_names('triples', suffixes)}, found none", source)
     builder = GraphBuilder(triples, faults)
-    entities = None if folder is None else table_file(folder, "entities", suffixes)
-    if entities is not None:
+    entities = None if folder is None else table_file(folder, ENTITY_FILES, suffixes)
+    first = () if entities is None or header is None else header(entities) or ()
+    if entities is not None and is_neo4j(first):
+        read_nodes(entities, first, read, builder, faults)
+    elif entities is not None:
         _read_entities(entities, read, builder, faults)
     for block in read(triples, TIMED, faults):
         heads, relations, tails, *times = block.columns
@@ -46,7 +66,7 @@ def read_table_graph(source: Path, suffixes: Sequence[str], read: TableReader, f
         for column in times:
             if column is not None:
                 _add_times(builder, block, column, triples)
-    facts = None if folder is None else table_file(folder, "attributes", suffixes)
+    facts = None if folder is None else table_file(folder, ("attributes",), suffixes)
     if facts is not None:
         for block in read(facts, FACTS, faults):
             labels, names, values, types = block.columns
@@ -58,15 +78,16 @@ def read_table_graph(source: Path, suffixes: Sequence[str], read: TableReader, f
     return builder.build(images=images)
 
 
-def table_file(folder: Path, name: str, suffixes: Sequence[str]) -> Path | None:
-    """The file of a table with one of the suffixes, plain or compressed; ``None`` without one.
+def table_file(folder: Path, names: Sequence[str], suffixes: Sequence[str]) -> Path | None:
+    """The file of a table with one of the names and suffixes, plain or compressed; ``None`` without one.
 
     Raises:
         InputError: several such files.
     """
-    found = sorted(path for path in folder.glob(name + ".*") if stem(path).name in {name + each for each in suffixes})
+    files = {name + each for name in names for each in suffixes}
+    found = sorted(path for name in names for path in folder.glob(name + ".*") if stem(path).name in files)
     if len(found) > 1:
-        raise InputError(f"expected one table of {name}, found {', '.join(path.name for path in found)}", folder)
+        raise InputError(f"expected one table of {names[0]}, found {', '.join(path.name for path in found)}", folder)
     return found[0] if found else None
 
 

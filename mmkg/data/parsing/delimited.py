@@ -10,7 +10,7 @@ from ...errors import InputError, UsageError
 from ...files import write_lines
 from .columns import SEPARATORS, ByteStream, Faults, FieldBlock, cut_fields, read_blocks, stem
 from .headers import shape_of
-from .tables import OPTIONAL, TIMED, TRIPLES, TableBlock
+from .tables import OPTIONAL, TIMED, TRIPLES, TableBlock, is_optional
 
 TSV_SUFFIXES, CSV_SUFFIXES = (".tsv", ".txt"), (".csv",)
 _ROWS = 1 << 14  # rows of quoted CSV taken at a time
@@ -89,7 +89,7 @@ def read_rows(
             found, lines = _filled(found, wanted, lines, path, faults)
         yield TableBlock(
             [
-                [text or None for text in texts] if texts is not None and column in OPTIONAL else texts
+                [text or None for text in texts] if texts is not None and is_optional(column) else texts
                 for column, texts in zip(wanted, found, strict=True)
             ],
             lines,
@@ -102,7 +102,7 @@ def _filled(
     """The rows without an empty required field; each other row is a fault."""
     good = np.ones(len(lines), bool)
     for column, texts in zip(wanted, found, strict=True):
-        if column not in OPTIONAL and texts is not None and "" in texts:
+        if not is_optional(column) and texts is not None and "" in texts:
             for index in [k for k, text in enumerate(texts) if not text and good[k]]:
                 faults.bad(f"expected the {column}, got an empty field", path, int(lines[index]))
                 good[index] = False

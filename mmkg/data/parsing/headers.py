@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ...errors import InputError
 from .columns import SEPARATORS, ByteStream, Faults, short_text
-from .tables import LINKS, OPTIONAL, TIMED, TRIPLES, columns_of, looks_like_header
+from .tables import LINKS, TIMED, TRIPLES, columns_of, is_optional, looks_like_header
 from .terms import literal_of
 
 _SAMPLE = 1000  # lines
@@ -58,7 +58,7 @@ def shape_of(
     lines = _sample(path)
     if lines is None:
         return None
-    required = [column for column in wanted if column not in OPTIONAL]
+    required = [column for column in wanted if not is_optional(column)]
     triples = wanted in (TRIPLES, TIMED)
     names = columns if triples else ()
     for other in "" if any(separator in line for line in lines) else _OTHERS[separator]:

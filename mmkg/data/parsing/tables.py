@@ -39,6 +39,14 @@ LINKS = ("left", "right", "part")
 OPTIONAL = ("name", "picture", "value", "type", "part", "time", "end")
 
 
+OTHER = "."  # ".name" requests the column ``name`` of the file, whatever it holds, if there is one
+
+
+def is_optional(column: str) -> bool:
+    """Whether a requested column, and each of its fields, may be missing."""
+    return column in OPTIONAL or column.startswith(OTHER)
+
+
 class TableBlock(NamedTuple):
     """Some rows of a table: the texts of each requested column (``None`` = the column is missing), and their lines."""
 
@@ -46,7 +54,7 @@ class TableBlock(NamedTuple):
     lines: IntArray
 
 
-# (path, wanted columns, faults) -> blocks; fields of the columns not in OPTIONAL are never None or empty
+# (path, wanted columns, faults) -> blocks; fields of the columns that are not optional are never None or empty
 TableReader = Callable[[Path, Sequence[str], Faults], Iterator[TableBlock]]
 
 
@@ -70,9 +78,9 @@ def columns_of(
         lower = _with_usual_names(lower)
     places: list[int | None] = []
     for number, column in enumerate(wanted):
-        called = (names[number].lower(),) if number < len(names) else ALIASES[column]
+        called = (names[number].lower(),) if number < len(names) else _called(column)
         found = [lower.index(name) for name in called if name in lower]
-        if not found and column not in OPTIONAL:
+        if not found and not is_optional(column):
             hint = "; name the columns: columns=(HEAD, RELATION, TAIL)" if column in TRIPLES else ""
             present = ", ".join(map(repr, header[:8]))
             what = " or ".join(map(repr, called[:3]))
@@ -81,6 +89,10 @@ def columns_of(
             raise InputError(f"expected one column {header[found[0]]!r}, got several of this name", path, line)
         places.append(found[0] if found else None)
     return places
+
+
+def _called(column: str) -> tuple[str, ...]:
+    return (column.removeprefix(OTHER).lower(),) if column.startswith(OTHER) else ALIASES[column]
 
 
 def plain_name(name: str) -> str:
