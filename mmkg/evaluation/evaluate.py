@@ -90,7 +90,7 @@ def link_ranks(
         _check_rows(f"{('left', 'right')[side]} rows of links", linked, len(rows))
         sides.append((linked, np.unique(linked) if candidates == "test" else np.arange(len(rows))))
     (left_rows, left_pool), (right_rows, right_pool) = sides
-    pairs = known_pairs(links, known)
+    pairs = known_pairs(links, known, sizes=(len(lefts), len(rights)))
     one_to_one = len(np.unique(left_rows)) == len(np.unique(right_rows)) == len(links)
     there = other_answers(left_rows, right_rows, pairs, pool=right_pool)
     back = other_answers(right_rows, left_rows, pairs[:, ::-1], pool=left_pool)

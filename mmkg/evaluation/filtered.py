@@ -6,23 +6,28 @@ from ..errors import InputError
 from ..typing import IntArray
 
 
-def known_pairs(*links: IntArray | None) -> IntArray:
+def known_pairs(*links: IntArray | None, sizes: tuple[int, int] | None = None) -> IntArray:
     """The distinct pairs of several arrays of links, int64 ``[K, 2]``, by left row, then by right row.
 
     Args:
         links: int64 ``[L, 2]`` each; ``None`` = no links.
+        sizes: number of left and of right rows, which no link may exceed; ``None`` = any.
 
     Raises:
-        InputError: an array of another shape, or not of whole numbers.
+        InputError: an array of another shape, not of whole numbers, or with a row that does not exist.
     """
-    for each in links:
-        if each is not None and (each.ndim != 2 or each.shape[1] != 2 or each.dtype.kind not in "iu"):
+    given = [np.asarray(each) for each in links if each is not None]
+    for each in given:
+        if each.ndim != 2 or each.shape[1] != 2 or each.dtype.kind not in "iu":
             raise InputError(f"expected known links, whole numbers [K, 2], got {each.dtype} {list(each.shape)}")
-    pairs = np.concatenate([np.empty((0, 2), np.int64), *(each for each in links if each is not None)]).astype(np.int64)
+    pairs = np.concatenate([np.empty((0, 2), np.int64), *given]).astype(np.int64)
     if len(pairs) == 0:
         return pairs
-    if int(pairs.min()) < 0:
-        raise InputError(f"rows of known links must be >= 0, got {int(pairs.min())}")
+    for side, name in enumerate(("left", "right")):
+        low, high = int(pairs[:, side].min()), int(pairs[:, side].max())
+        if low < 0 or (sizes is not None and high >= sizes[side]):
+            expected = ">= 0" if sizes is None else f"in 0..{sizes[side] - 1}"
+            raise InputError(f"{name} rows of known links must be {expected}, got {low}..{high}")
     size = int(pairs[:, 1].max()) + 1
     keys = np.unique(pairs[:, 0] * size + pairs[:, 1])
     return np.stack([keys // size, keys % size], axis=1)

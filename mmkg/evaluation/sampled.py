@@ -83,9 +83,12 @@ def sampled_ranks(
     if candidates not in CANDIDATES:
         raise UsageError(f"unknown candidates {candidates!r}; {nearest(str(candidates), CANDIDATES)}")
     where = resolve_device(device)
-    pairs = known_pairs(links, ranked, known)
+    links, ranked = np.asarray(links), np.asarray(ranked)
+    pairs = known_pairs(links, ranked, known, sizes=(len(left), len(right)))
     if len(ranked) == 0:
         raise InputError("expected at least one link to rank, got none")
+    if candidates == "test" and not all(np.isin(ranked[:, side], links[:, side]).all() for side in (0, 1)):
+        raise InputError("expected every ranked link among the links, whose entities are the candidates")
     pools: list[IntArray | None] = [np.unique(links[:, side]) if candidates == "test" else None for side in (0, 1)]
     lefts, rights = (
         rows if pool is None else _take(rows, pool) for rows, pool in zip((left, right), pools, strict=True)

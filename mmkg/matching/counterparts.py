@@ -107,7 +107,12 @@ def hold_out(links: IntArray, nearest: Nearest, *, csls_k: int = 0, means: Means
         nearest: returns the k best candidates of some entities of a side.
         csls_k: neighbourhood size of CSLS, 0 = scores are cosines.
         means: CSLS means of all left and right entities, if ``csls_k`` > 0.
+
+    Raises:
+        InputError: no links.
     """
+    if len(links) == 0:
+        raise InputError("confidences are learnt from held-out links, got none")
     rows = links[np.sort(np.unique(links[:, 0], return_index=True)[1]), 0]
     most = int(np.bincount(links[:, 0]).max(initial=1))
     found = nearest(rows, LISTED + most - 1, "left")

@@ -153,6 +153,14 @@ def test_nothing_to_rank_is_one_clear_error():
     none = np.empty((0, 2), np.int64)
     with pytest.raises(InputError, match="at least one link to rank"):
         sampled_ranks(np.eye(2), np.eye(2), np.array([[0, 0]]), none, device="cpu")
+    one = np.array([[0, 0]])
+    for links, ranked in ((none, one), (one, np.array([[1, 1]]))):
+        with pytest.raises(InputError, match="every ranked link among the links"):
+            sampled_ranks(np.eye(2), np.eye(2), links, ranked, device="cpu")
+    for known in (np.array([[0, 2]]), np.array([[5, 0]])):
+        for rank in (link_ranks, lambda left, right, links, **more: sampled_ranks(left, right, links, links, **more)):
+            with pytest.raises(InputError, match=r"rows of known links must be in 0\.\.1"):
+                rank(np.eye(2), np.eye(2), one, known=known, candidates="all", device="cpu")
     assert listed_ranks(*none.T, np.empty(0), none, num_rows=2, num_candidates=2).mean.tolist() == []
 
 

@@ -74,6 +74,11 @@ def test_where_the_counterpart_is_the_only_candidate_only_one_question_is_left()
     assert sample.present.tolist() == [True, True] and sample.right.tolist() == [True, True]
 
 
+def test_confidences_need_a_link():
+    with pytest.raises(InputError, match="held-out links, got none"):
+        hold_out(np.empty((0, 2), np.int64), searcher(np.eye(2)))
+
+
 def planted(rng, size, share):
     """Margins of entities of which a share has a counterpart: two normal distributions, one scale apart each way."""
     present = rng.random(size) < share

@@ -30,3 +30,8 @@ def test_rows_of_five_parts_compare_one_set_of_lists_with_one_per_part(bench_sea
     rows = {row["kind"]: row for row in bench_search.modality_rows(3000) if row["stage"] == "search of five parts"}
     assert set(rows) == {"ivf", "parts"}
     assert rows["parts"]["hits_at_1_lost"] <= rows["ivf"]["hits_at_1_lost"] + 0.002
+
+
+def test_copies_of_a_few_vectors_are_timed_as_one_search_and_one_pass_of_means(bench_search):
+    stages = [(row["stage"], row["kind"]) for row in bench_search.copy_rows(3000, 8, 3)]
+    assert stages == [("build and search", "flat"), ("CSLS means of both sides", "exact")]

@@ -17,6 +17,7 @@ from harness import measure, parser, report, row, sgemm_rate, start
 
 from mmkg.search import Neighbors, build_index, faiss_index
 from mmkg.search.csls import pair_means
+from mmkg.search.means import csls_pair_means
 from mmkg.search.tiles import ScorePasses
 from mmkg.search.vectors import prepare
 
@@ -73,6 +74,19 @@ def flat_rows(left: np.ndarray, right: np.ndarray, k: int, rate: float, size: st
         *rows,
         row("CSLS means of both sides", size, spent, floor_cpu_s=floor, kind="exact", k=3, timed=timed)
         | {"of_sgemm": floor / spent["cpu_s"]},
+    ]
+
+
+def copy_rows(size: int, dim: int, k: int, kinds: int = 5) -> list[dict[str, Any]]:
+    """Flat search and CSLS means of rows that are copies of a few vectors, as those of the neighbours of a hub."""
+    few = np.random.default_rng(3).standard_normal((kinds, dim), dtype=np.float32)
+    rows = few[np.random.default_rng(4).integers(0, kinds, size)]
+    name = f"{size:,} x {size:,}, d={dim}, copies of {kinds}"
+    _, searched = measure(partial(build_and_search, rows, rows, k, "flat"))
+    _, averaged = measure(partial(csls_pair_means, rows, rows, 3, kind="exact"))
+    return [
+        row("build and search", name, searched, kind="flat", k=k, timed=size) | {"note": "flat, each vector once"},
+        row("CSLS means of both sides", name, averaged, kind="exact", k=3, timed=size),
     ]
 
 
@@ -173,7 +187,9 @@ def main() -> None:
     )
     made.add_argument("--bases", default="unclustered,clustered")
     made.add_argument(
-        "--parts", default="flat,ivf,modalities", help="measurements, comma-separated: flat, ivf, modalities"
+        "--parts",
+        default="flat,copies,ivf,modalities",
+        help="measurements, comma-separated: flat, copies, ivf, modalities",
     )
     args = start(made)
     size, dim = (6000, 32) if args.small else (args.size, args.dim)
@@ -187,6 +203,8 @@ def main() -> None:
         if "ivf" in args.parts.split(","):
             rows += ivf_rows(left, right, args.k, name)
         del left, right
+    if "copies" in args.parts.split(","):
+        rows += copy_rows(size, dim, args.k)
     if "modalities" in args.parts.split(","):
         rows += modality_rows(size)
     report("search", rows, args)
