@@ -63,7 +63,7 @@ class Aligner(Shown):
         model: str = "meaformer",
         *,
         seed: int = 0,
-        modalities: Sequence[str] = (),
+        modalities: str | Sequence[str] = (),
         device: str = "auto",
         settings: Mapping[str, Any] | None = None,
     ) -> None:

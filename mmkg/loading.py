@@ -20,7 +20,7 @@ from .data.parsing.columns import Faults
 from .data.pictures.attach import with_images
 from .data.split import SplitConfig
 from .data.task import AlignmentTask
-from .errors import InputError, UsageError, nearest
+from .errors import InputError, UsageError, brief, nearest
 from .settings import check_seed, parse
 from .sources.emoji import EMOJI_PAIRS, read_emoji
 
@@ -84,6 +84,10 @@ def load(
         config = parse(DataConfig(), options, "data")
     elif options:
         raise UsageError("give the data settings as config or as keywords, not as both")
+    elif not isinstance(config, DataConfig):
+        raise UsageError(
+            f"config must be a DataConfig, got {brief(config)}; give settings by name, e.g. train_ratio=0.3"
+        )
     seed = check_seed(seed if config.split_seed is None else config.split_seed)
     found = find_source(source, config.format)
     given = _given(config)
@@ -129,6 +133,8 @@ def find_source(source: str | Path | Sequence[str | Path], format: str | None = 
         UsageError, InputError: as ``load``.
     """
     if not isinstance(source, str | Path):
+        if not isinstance(source, Sequence) or not all(isinstance(each, str | Path) for each in source):
+            raise UsageError(f"expected a pair by name, a folder, or two files of graphs, got {brief(source)}")
         if len(source) != 2:
             raise UsageError(f"expected a pair or two graphs, got {len(source)} paths")
         sides = (Path(source[0]), Path(source[1]))

@@ -16,16 +16,18 @@ from .data.describe import describe
 from .data.entities import EntityTable
 from .data.features.registry import use_names
 from .data.task import AlignmentTask, LinkSplit
+from .errors import UsageError, brief, nearest
 from .evaluation import Protocol
 from .folders import claimed, free_folder
 from .learners.learn import learn
 from .learners.pivots import pivot_links
 from .learners.setting import Learned, Setting
 from .learners.validation import capped
-from .models import AlignmentModel
+from .models import MODELS, AlignmentModel
 from .report import RunRecord, Stopwatch
 from .result.embeddings import Embeddings
 from .result.result import AlignmentResult
+from .settings import names_in
 from .typing import FloatArray
 
 
@@ -35,7 +37,7 @@ def align(
     model: str | AlignmentModel | None = None,
     *,
     seed: int | None = None,
-    modalities: Sequence[str] = (),
+    modalities: str | Sequence[str] = (),
     experiment: Experiment | None = None,
     device: str = "auto",
     out: str | Path | None = None,
@@ -51,14 +53,15 @@ def align(
         model: ``meaformer`` (default), ``mclea``, ``dual-amn``, ``eva``; ``propagation``, which is not trained;
             ``combined``, which is that and a trained one; or a model object built for the task's inputs.
         seed: random seed of everything except the split.
-        modalities: modalities to use; by default all that the data have.
+        modalities: modalities to use, one name or several; by default all that the data have.
         experiment: full configuration; ``model``, ``seed``, ``modalities`` and ``settings`` replace its values.
         device: ``auto``, ``cpu`` or ``cuda``.
         out: run folder; an interrupted run in it continues where it stopped.
         overwrite: replace a finished run in ``out``.
         ranks_only: rank the test links, but build no index and no matches until they are used; without ``out``.
         progress: show a bar on stderr; ``None`` = if that is a terminal.
-        settings: nested settings as in a configuration file, e.g. ``{"training": {"epochs": 50}}``.
+        settings: settings as in a configuration file, e.g. ``{"training.epochs": 50}`` or
+            ``{"training": {"epochs": 50}}``.
 
     Returns:
         Embeddings, metrics on the test links, matches.
@@ -69,6 +72,9 @@ def align(
         InputError: no training links, ``out`` holds an unfinished run of other data or settings, or another process
             writes to it.
     """
+    if not isinstance(task, AlignmentTask):
+        loaded = f"load({task!r})" if isinstance(task, str) else "load(...) or make_task(...)"
+        raise UsageError(f"align takes a pair that is loaded, got {brief(task)}; give {loaded}")
     experiment = _experiment(experiment, model, seed, modalities, settings)
     folder, where = free_folder(out, overwrite), resolve_device(device)
     own = model if isinstance(model, AlignmentModel) else None
@@ -182,9 +188,14 @@ def _experiment(
     experiment: Experiment | None,
     model: str | AlignmentModel | None,
     seed: int | None,
-    modalities: Sequence[str],
+    modalities: str | Sequence[str],
     settings: Mapping[str, Any] | None,
 ) -> Experiment:
+    if experiment is not None and not isinstance(experiment, Experiment):
+        raise UsageError(f"experiment must be an Experiment, e.g. Experiment.of(...), got {brief(experiment)}")
+    if model is not None and not isinstance(model, str | AlignmentModel):
+        raise UsageError(f"model must be a name or a model object, got {brief(model)}; {nearest('', MODELS)}")
+    modalities = names_in(modalities, "modalities")
     values: dict[str, Any] = {} if experiment is None else experiment.to_dict()
     if isinstance(model, AlignmentModel):
         config = getattr(model, "config", None)
@@ -197,5 +208,5 @@ def _experiment(
     if seed is not None:
         values["seed"] = seed
     if modalities:
-        values["features"] = {**values.get("features", {}), "modalities": list(modalities)}
-    return Experiment.of(changed(values, settings or {}))
+        values["features"] = {**values.get("features", {}), "modalities": modalities}
+    return Experiment.of(changed(values, {} if settings is None else settings))

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
+import numpy as np
 import pydantic
 import pydantic.dataclasses
 from pydantic import Field
@@ -26,9 +27,56 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 def check_seed(seed: Any) -> int:
     """The seed, if NumPy and torch both take it."""
+    seed = plain_value(seed)
     if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**32:
         raise UsageError(f"seed: expected a whole number in 0..{2**32 - 1}, got {brief(seed)}")
     return seed
+
+
+def plain_value(value: Any, expected: Any = None) -> Any:
+    """A setting in the types of Python: numbers and arrays of NumPy converted, one text where several are expected."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    one_of_several = isinstance(value, str) and "," not in value and expected == tuple[str, ...]
+    return (value,) if one_of_several else value
+
+
+def names_in(names: Any, what: str) -> list[str]:
+    """A list of names, of which there may be one.
+
+    Raises:
+        UsageError: something else than a name or several names.
+    """
+    given = [names] if isinstance(names, str) else list(names) if isinstance(names, Iterable) else [names]
+    if not all(isinstance(name, str) for name in given):
+        raise UsageError(f"{what} must be a name or several names, got {brief(names)}")
+    return [str(name) for name in given]
+
+
+def nested(settings: Any, what: str = "settings") -> dict[str, Any]:
+    """Settings as nested values; ``{"training.epochs": 5}`` means ``{"training": {"epochs": 5}}``.
+
+    Raises:
+        UsageError: not a mapping of names to values, or a section that is also a single value.
+    """
+    if not isinstance(settings, Mapping) or not all(isinstance(key, str) for key in settings):
+        raise UsageError(f'{what} must map names to values, e.g. {{"training.epochs": 50}}, got {brief(settings)}')
+    found: dict[str, Any] = {}
+    for key, value in settings.items():
+        *sections, last = key.split(".")
+        place = found
+        for section in sections:
+            if not isinstance(inner := place.setdefault(section, {}), dict):
+                raise UsageError(f"{key!r} is no setting: {section!r} is a single value")
+            place = inner
+        value = nested(value, key) if isinstance(value, Mapping) else plain_value(value)
+        before = place.get(last)
+        if isinstance(before, dict) and not isinstance(value, dict):
+            raise UsageError(f"{key!r} is no setting: it is a section and a single value")
+        place[last] = merged(before, value) if isinstance(before, dict) else value
+    return found
 
 
 def check_keys(values: Mapping[str, Any], known: Iterable[str], section: str = "") -> None:
@@ -47,7 +95,7 @@ def check_keys(values: Mapping[str, Any], known: Iterable[str], section: str = "
 def merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """Nested values with nested changes on top; what the changes do not name stays."""
     result = dict(values)
-    for key, value in changes.items():
+    for key, value in nested(changes).items():
         before = result.get(key)
         both = isinstance(before, Mapping) and isinstance(value, Mapping)
         result[key] = merged(before, value) if both else value  # type: ignore[arg-type]
@@ -107,13 +155,17 @@ def parse(default: C, values: Any, section: str) -> C:
     if not isinstance(values, Mapping):
         raise UsageError(f"{section} is a section of settings, got {brief(values)}")
     cls = type(default)
-    known = [f.name for f in dataclasses.fields(default)]  # type: ignore[arg-type]
+    types = {f.name: f.type for f in dataclasses.fields(default)}  # type: ignore[arg-type]
+    known = list(types)
     check_keys(values, known, section)
-    nested: dict[str, Any] = {}
+    changed: dict[str, Any] = {}
     for key, value in values.items():
         inner = getattr(default, key)
-        nested[key] = parse(inner, value, f"{section}.{key}") if dataclasses.is_dataclass(inner) else value
-    merged = {name: getattr(default, name) for name in known} | nested
+        if dataclasses.is_dataclass(inner):
+            changed[key] = parse(inner, value, f"{section}.{key}")
+        else:
+            changed[key] = plain_value(value, types[key])
+    merged = {name: getattr(default, name) for name in known} | changed
     try:
         parsed: C = pydantic.TypeAdapter(cls).validate_python(merged)
     except pydantic.ValidationError as error:
@@ -132,12 +184,14 @@ def configuration(cls: type[C]) -> type[C]:
     checked: type[Any] = pydantic.dataclasses.dataclass(cls, frozen=True, config=pydantic.ConfigDict(extra="forbid"))
     checked.__doc__ = cls.__doc__
     names = [f.name for f in dataclasses.fields(checked)]
+    types = {f.name: f.type for f in dataclasses.fields(checked)}
     build = checked.__init__
 
     @functools.wraps(build)
     def __init__(self: Any, *args: Any, **values: Any) -> None:
+        given = {name: plain_value(value, types.get(name)) for name, value in values.items()}
         try:
-            build(self, *args, **values)
+            build(self, *map(plain_value, args), **given)
         except pydantic.ValidationError as error:
             raise UsageError(_first_fault(error, "", names)) from None
 

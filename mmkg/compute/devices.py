@@ -12,8 +12,8 @@ def torch_device(device: str | torch.device) -> torch.device:
         UsageError: it is neither ``cpu`` nor ``cuda``.
     """
     try:
-        named = torch.device(device)
-    except (RuntimeError, TypeError):
+        named = torch.device(str(device))  # a number would mean a GPU
+    except RuntimeError:
         raise UsageError(f"device must be auto, cpu or cuda, got {brief(device)}") from None
     if named.type not in ("cpu", "cuda"):
         raise UsageError(f"device must be auto, cpu or cuda, got {brief(device)}")

@@ -11,7 +11,7 @@ from ..data.features.config import FeatureConfig
 from ..errors import UsageError, check_model, nearest
 from ..matching import MATCHERS
 from ..models import MODELS, RefinementConfig
-from ..settings import check_keys, check_seed, parse, plain
+from ..settings import check_keys, check_seed, nested, parse, plain
 from ..training.bootstrap import BootstrapConfig
 from ..training.config import TrainingConfig
 from .data import DataConfig
@@ -50,6 +50,7 @@ class Experiment:
     def __post_init__(self) -> None:
         if self.bootstrap.matcher not in MATCHERS:
             raise UsageError(f"unknown matcher {self.bootstrap.matcher!r}; {nearest(self.bootstrap.matcher, MATCHERS)}")
+        object.__setattr__(self, "seed", check_seed(self.seed))
         for name, value in defaults_of(self.model).items():
             if getattr(self, name) is FROM_MODEL:
                 object.__setattr__(self, name, value)
@@ -78,6 +79,7 @@ class Experiment:
         Raises:
             UsageError: an unknown key, model or value; the message names the key and the nearest known one.
         """
+        values = nested(values, "the experiment")
         check_keys(values, [f.name for f in dataclasses.fields(Experiment)])
         model = str(values.get("model", "meaformer"))
         if not model.startswith(CUSTOM):
@@ -92,7 +94,7 @@ class Experiment:
             for name, default in defaults.items()
         }
         search = SearchConfig.of(values.get("search", {}))
-        return Experiment(model=model, seed=check_seed(values.get("seed", 0)), search=search, **sections)
+        return Experiment(model=model, seed=values.get("seed", 0), search=search, **sections)
 
 
 def defaults_of(model: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from ..errors import UsageError, brief, nearest
 from ..matching import MATCHERS
 from ..search import INDEXES
-from ..settings import CountOrNone, Share, check_keys, configuration, merged, parse
+from ..settings import CountOrNone, Share, check_keys, configuration, merged, nested, parse
 
 LARGEST_UNSAMPLED = 100_000  # up to so many test links all are ranked; of more, a sample
 TEST_SAMPLE = 10_000
@@ -15,6 +15,7 @@ TEST_SAMPLE = 10_000
 
 def changed(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """``merged`` values of an experiment; index settings do not carry over to a kind of another configuration class."""
+    changes = nested(changes)
     before, after = (each.get("search", {}) for each in (values, changes))
     if isinstance(before, Mapping) and isinstance(after, Mapping) and "index" in after:
         kinds = (str(before.get("index", "auto")), str(after["index"]))

@@ -18,6 +18,7 @@ from ..data.task import AlignmentTask, LinkSplit
 from ..data.tensors.tables import Table
 from ..errors import InputError, UsageError
 from ..matching import MATCHERS
+from ..settings import names_in
 
 WIDTH = 1024  # width of the random projection of sparse rows, which changes a cosine by about 0.03
 BLOCK_ROWS = 4096
@@ -26,7 +27,7 @@ BLOCK_ROWS = 4096
 @isolated
 def pivot_links(
     task: AlignmentTask,
-    modalities: Sequence[str],
+    modalities: str | Sequence[str],
     features: FeatureConfig | None = None,
     *,
     share: float = 0.5,
@@ -60,6 +61,7 @@ def pivot_links(
     Source:
         Liu et al., AAAI 2021 (EVA), Sec. 3.4: the visual pivot; there the pairs are taken greedily.
     """
+    modalities = names_in(modalities, "seeds_from")
     known = [name for name, modality in FEATURES.items() if modality.gives_seeds]
     if not modalities or not set(modalities) <= set(known):
         raise UsageError(f"seed links can come from {', '.join(known)}, not from {', '.join(modalities) or 'nothing'}")

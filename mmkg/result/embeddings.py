@@ -19,6 +19,7 @@ from ..search.index import LARGEST_FLAT
 from ..search.means import csls_pair_means, mean_scores
 from ..search.neighbors import pad_neighbors, sort_neighbors
 from ..search.vectors import check_count, unit_rows
+from ..settings import names_in
 from ..typing import FloatArray, IntArray
 
 SIDES = ("left", "right")
@@ -93,12 +94,13 @@ class Embeddings(Shown):
         parts = modality_shares(left, right, list(self.widths.values())).numpy()
         return {name: parts[:, m] for m, name in enumerate(self.widths)}
 
-    def restrict(self, modalities: Sequence[str]) -> "Embeddings":
+    def restrict(self, modalities: str | Sequence[str]) -> "Embeddings":
         """The parts of some modalities only, scaled to unit length.
 
         Raises:
             UsageError: no modality is named, or one that is not in the embeddings.
         """
+        modalities = names_in(modalities, "modalities")
         if not modalities:
             raise UsageError(f"name at least one modality; this run has {', '.join(self.widths)}")
         for name in modalities:

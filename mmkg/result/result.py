@@ -334,7 +334,7 @@ class AlignmentResult(Shown):
         )
         return replace(self, metrics=metrics, protocol=protocol)
 
-    def restrict(self, modalities: Sequence[str], *, evaluate: bool = True) -> "AlignmentResult":
+    def restrict(self, modalities: str | Sequence[str], *, evaluate: bool = True) -> "AlignmentResult":
         """The same run with some of its modalities only: their parts of the embeddings, scaled to unit length.
 
         Args:

@@ -68,6 +68,10 @@ def build_index(
 ) -> Searcher:
     """Index vectors for nearest-neighbour search; scores are larger-is-better, whatever the kind.
 
+    An index can be searched from several threads. A process that has searched must not be forked: FAISS and torch wait
+    for OpenMP threads that the child does not have. Start worker processes with
+    ``multiprocessing.get_context("spawn")``, and load the index in each of them.
+
     Args:
         vectors: base ``[N, d]``, array or tensor; copied, never written to.
         kind: ``auto`` (flat up to 200,000 rows, above it parts if ``parts`` are given, else ivf; on CUDA always

@@ -9,7 +9,7 @@ import tomli_w
 from pydantic import Field
 
 from ..errors import UsageError, check_model
-from ..settings import check_keys, check_seed, configuration, parse, plain
+from ..settings import check_keys, check_seed, configuration, nested, parse, plain
 from ..training.config import TrainingConfig
 from .policy import MissingPolicy
 from .registry import MODELS
@@ -79,7 +79,7 @@ class SentimentExperiment:
 
     def __post_init__(self) -> None:
         check_model(self.model, MODELS)
-        check_seed(self.seed)
+        object.__setattr__(self, "seed", check_seed(self.seed))
         for section in ("training", "pretraining"):
             config: TrainingConfig = getattr(self, section)
             if config.fanout or config.precision != "float32":
@@ -124,6 +124,7 @@ class SentimentExperiment:
         Raises:
             UsageError: an unknown key, model or value; the message names the key and the nearest known one.
         """
+        values = nested(values, "the experiment")
         check_keys(values, [f.name for f in dataclasses.fields(SentimentExperiment)])
         model = check_model(str(values.get("model", DEFAULT_MODEL)), MODELS)
         defaults = {"data": SentimentDataConfig(), "missing": MissingPolicy(), "options": MODELS[model].config()}

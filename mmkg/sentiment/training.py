@@ -14,6 +14,7 @@ from torch import Tensor
 from ..compute.devices import resolve_device
 from ..compute.host import isolated
 from ..compute.seeding import derive_seed
+from ..errors import UsageError, brief
 from ..folders import claimed, free_folder
 from ..progress import TrainingProgress
 from ..report import RunRecord, Stopwatch
@@ -69,6 +70,8 @@ def fit(
         UsageError: an unknown model, key, modality or device, a value out of range, or ``out`` holds a finished run.
         InputError: no modality in the training split, or ``out`` holds an unfinished run of other data or settings.
     """
+    if not isinstance(data, SentimentData):
+        raise UsageError(f"fit takes data that are loaded, got {brief(data)}; give mmkg.sentiment.load(...)")
     experiment = _experiment(experiment, model, missing, seed, settings)
     folder = free_folder(out, overwrite)
     if folder is None:
@@ -245,7 +248,7 @@ def _experiment(
         values["model"] = model
     if seed is not None:
         values["seed"] = seed
-    found = SentimentExperiment.of(merged(values, settings or {}))
+    found = SentimentExperiment.of(merged(values, {} if settings is None else settings))
     if missing is not None:
         policy = MissingPolicy.parse(missing) if isinstance(missing, str) else missing
         found = replace(found, missing=policy)
