@@ -24,7 +24,7 @@ NO_MEMORY = (
 def fault_text(error: Exception) -> str:
     """One line: what went wrong, and what to do."""
     if isinstance(error, MmkgError):
-        return line(error)
+        return line(error.on_command_line())
     if (number := full_disk(error)) is not None:
         place = str(getattr(error, "filename", None) or "")
         place = place.partition(f"{os.sep}{STAGED}")[0]  # the run folder

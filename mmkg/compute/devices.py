@@ -2,7 +2,7 @@
 
 import torch
 
-from ..errors import UsageError, brief
+from ..errors import ON_CPU, Advice, UsageError, brief
 
 
 def torch_device(device: str | torch.device) -> torch.device:
@@ -30,7 +30,8 @@ def resolve_device(device: str | torch.device) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     named = torch_device(device)
     if named.type == "cuda" and not torch.cuda.is_available():
-        raise UsageError("device 'cuda' is not available: this torch sees no CUDA device; use device='cpu'")
+        what = "device 'cuda' is not available: this torch sees no CUDA device"
+        raise UsageError(what, advice=Advice("use {}", ON_CPU))
     return named
 
 

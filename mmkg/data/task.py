@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import MANY, Advice, InputError
 from ..records import Record
 from ..typing import IntArray
 from .kg import KnowledgeGraph
@@ -105,8 +105,8 @@ class AlignmentTask(Record):
                 row = int(refused[0])
                 raise InputError(
                     f"entity {graph.entities[row]!r} is linked to {int(counts[row])} entities "
-                    f"(in {_parts(part[column == row])}; {int(counts[counts > 1].sum())} such links in total); "
-                    "remove the extra links, or pass one_to_one=False for links inside one part"
+                    f"(in {_parts(part[column == row])}; {int(counts[counts > 1].sum())} such links in total)",
+                    advice=Advice("remove the extra links, or pass {} for links inside one part", MANY),
                 )
 
     # --- samples, for scikit-learn: the training and validation links

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from ..compute.host import isolated
-from ..errors import UsageError
+from ..errors import Advice, UsageError
 from ..search.tiles import score_tiles
 from ..search.vectors import Vectors, check_count
 from ..typing import FloatArray, IntArray
@@ -63,8 +63,12 @@ def hungarian(
     if 8 * num_left * num_right > memory_bytes:
         raise UsageError(
             f"hungarian over all pairs needs a dense matrix of {num_left} x {num_right} scores, "
-            f"{8 * num_left * num_right / 2**30:.1f} GiB, and the limit is {memory_bytes / 2**30:.1f} GiB; give k=10 "
-            "to consider the ten nearest only, use the matcher 'greedy' or 'mutual', or raise memory_bytes"
+            f"{8 * num_left * num_right / 2**30:.1f} GiB, and the limit is {memory_bytes / 2**30:.1f} GiB",
+            advice=Advice(
+                "give k=10 to consider the ten nearest only, use the matcher 'greedy' or 'mutual', or raise "
+                "memory_bytes",
+                command_line="use the matcher greedy or mutual",
+            ),
         )
     scorer = Scorer.of(left, right, csls_k=csls_k, device=device, means=means, indexes=indexes)
     left_rows, right_rows = _best_dense(scorer)

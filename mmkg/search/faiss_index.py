@@ -16,7 +16,7 @@ from ..compute.blas import fast_blas
 from ..compute.devices import resolve_device, torch_device
 from ..compute.host import isolated_class
 from ..compute.process import PROCESS, quiet
-from ..errors import InputError, MissingPackageError, UsageError
+from ..errors import ON_CPU, Advice, InputError, MissingPackageError, Setting, UsageError
 from ..progress import progress_bar
 from ..typing import FloatArray, IntArray
 from .config import IndexConfig
@@ -105,7 +105,8 @@ class FaissIndex(ShownIndex, Index):
         k = check_count(k, "k")
         width = min(k, self.size)
         if self.gpu is not None and width > GPU_LARGEST_K:
-            raise UsageError(f"FAISS on a GPU finds at most {GPU_LARGEST_K} neighbours, got k = {k}; use kind='exact'")
+            what = f"FAISS on a GPU finds at most {GPU_LARGEST_K} neighbours, got k = {k}"
+            raise UsageError(what, advice=Advice("use {}", Setting("search.index", "exact", argument="kind")))
         rows = self._queries(queries)
         if self.kind == "ivf" and self.gpu is None and self.config.nprobe is None and len(rows) >= TUNE_QUERIES:
             self._tune(rows)
@@ -257,7 +258,8 @@ def build_faiss(
     """
     config = IndexConfig() if config is None else config
     if kind == "hnsw" and gpu is not None:
-        raise UsageError("kind 'hnsw' runs on the CPU only; use device='cpu', or kind 'flat' or 'ivf' on the GPU")
+        advice = Advice("use {}, or kind 'flat' or 'ivf' on the GPU", ON_CPU)
+        raise UsageError("kind 'hnsw' runs on the CPU only", advice=advice)
     rows = Rows(vectors, "base vectors", normalise=metric == "cosine")
     faiss = import_faiss()
     size, dim = len(rows), rows.dim
@@ -341,8 +343,8 @@ def build_on_device(
         return build_faiss(vectors, kind=kind, metric=metric, config=config, progress=progress)
     resolve_device(device)  # a missing device has its own message
     raise UsageError(
-        f"kind {kind!r} on {str(device)!r} needs a FAISS that sees a GPU, and this one does not. "
-        f"Use kind='flat' or 'exact' (torch, same device), device='cpu', or swap the package: {SWAP}"
+        f"kind {kind!r} on {str(device)!r} needs a FAISS that sees a GPU, and this one does not",
+        advice=Advice(f"use kind 'flat' or 'exact' (torch, same device), {{}}, or swap the package: {SWAP}", ON_CPU),
     )
 
 
@@ -356,7 +358,8 @@ def load_faiss(kind: str, path: Path, metric: Metric, config: IndexConfig, devic
     gpu = None
     if str(device) != "auto" and torch_device(device).type == "cuda":
         if not faiss_sees_gpu():
-            raise UsageError(f"FAISS sees no GPU: load this index of kind {kind!r} with device='cpu'")
+            what = f"FAISS sees no GPU: this index of kind {kind!r} is for the CPU"
+            raise UsageError(what, advice=Advice("use {}", ON_CPU))
         gpu = torch_device(device).index or 0
     return read_faiss(path, kind=kind, metric=metric, config=config, gpu=gpu)
 

@@ -62,7 +62,7 @@ def choose_probes(place: IntArray, most: int, nlist: int) -> int:
     if lost > TUNE_LOSS:
         logger.warning(
             "of %d sampled queries %.1f %% lose their nearest neighbour when %d of %d lists are read; "
-            "set nprobe to read more, or use kind='flat'",
+            "raise nprobe to read more, or use the index kind flat",
             len(place),
             100 * lost,
             nprobe,

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..compute.host import isolated_class
-from ..errors import InputError, UsageError
+from ..errors import ON_CPU, Advice, InputError, UsageError
 from ..progress import progress_bar
 from ..typing import FloatArray, IntArray
 from .config import IndexConfig
@@ -220,7 +220,8 @@ def build_parts(
     """Build a ``PartsIndex``; it runs on the CPU only."""
     if str(device) not in ("auto", "cpu"):
         raise UsageError(
-            f"kind 'parts' runs on the CPU only, not on {str(device)!r}; use device='cpu', or kind 'flat' or 'exact'"
+            f"kind 'parts' runs on the CPU only, not on {str(device)!r}",
+            advice=Advice("use {}, or kind 'flat' or 'exact'", ON_CPU),
         )
     return PartsIndex(vectors, metric=metric, config=config, progress=progress)
 

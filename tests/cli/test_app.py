@@ -186,7 +186,7 @@ def test_cuda_without_cuda_is_wrong_usage(run, pair, small_run, monkeypatch):
         ["evaluate", small_run],
         ["match", small_run],
     ):
-        assert "sees no CUDA device; use device='cpu'" in one_line(run(*words, "--device", "cuda"), 2)
+        assert "sees no CUDA device; use --device cpu" in one_line(run(*words, "--device", "cuda"), 2)
 
 
 @pytest.mark.slow

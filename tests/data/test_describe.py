@@ -54,7 +54,7 @@ def test_counts_of_a_small_pair_worked_out_by_hand():
     assert facts["missing"] == [
         "no attribute on the right: add attr_triples_2 (URI, attribute, value) "
         "or training_attrs_2 (URI, attribute, ...)",
-        "no image on the right: pass images= with a folder or table of pictures, or a file of features",
+        "no image on the right: the setting data.images takes a folder or table of pictures, or a file of features",
         "no valid links: give more links or another train_ratio or valid_ratio",
     ]
 

@@ -79,5 +79,5 @@ MODALITY = Modality(
     _build,
     without=_without,
     gives_seeds=True,
-    hint="pass images= with a folder or table of pictures, or a file of features",
+    hint="the setting data.images takes a folder or table of pictures, or a file of features",
 )

@@ -63,5 +63,5 @@ MODALITY = Modality(
     without=_without,
     gives_seeds=True,
     reads_names=True,
-    hint="pass names= with a JSON list of [id, [word, ...]]",
+    hint="the setting data.names takes a JSON list of [id, [word, ...]]",
 )

@@ -7,7 +7,7 @@ from typing import Unpack
 
 import numpy as np
 
-from ...errors import InputError
+from ...errors import Advice, InputError, Setting
 from ...files import atomic_path, write_text
 from ...typing import IntArray
 from ..arrays.by_id import ImageFeatures, read_images
@@ -302,9 +302,8 @@ def _find_images(folder: Path) -> Path | None:
         found = sorted(folder.glob(f"*_id_img_feature_dict{suffix}"))
         found = found or sorted(beside.glob(f"{folder.resolve().name}_*id_img_feature_dict{suffix}"))
         if len(found) > 1:
-            raise InputError(
-                f"expected one file of image features, found {len(found)}; name one with images=", found[0]
-            )
+            advice = Advice("name one: {}", Setting("data.images", "FILE", option="--images"))
+            raise InputError(f"expected one file of image features, found {len(found)}", found[0], advice=advice)
         if found:
             return found[0]
     return None

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ...errors import InputError, UsageError, nearest
+from ...errors import Advice, InputError, Setting, UsageError, nearest
 from ..kg import KnowledgeGraph
 from ..parsing.columns import Faults, OnError, stem
 from ..parsing.delimited import CSV_SUFFIXES, TSV_SUFFIXES
@@ -139,7 +139,8 @@ def no_graph(path: Path) -> InputError:
         looked = "a folder of RDF files or with triples.tsv, .csv or .parquet"
     else:
         looked = "one of " + ", ".join(suffix for form in GRAPH_FORMATS.values() for suffix in form.suffixes)
-    return InputError(f"expected a graph, {looked}; name its format: data.format={'|'.join(GRAPH_FORMATS)}", path)
+    advice = Advice(f"name its format, one of {', '.join(GRAPH_FORMATS)}: {{}}", Setting("data.format", "FORMAT"))
+    return InputError(f"expected a graph, {looked}", path, advice=advice)
 
 
 def _known_format(path: Path, format: str | None) -> str:

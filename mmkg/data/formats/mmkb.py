@@ -7,7 +7,7 @@ from typing import Unpack
 
 import numpy as np
 
-from ...errors import InputError, UsageError
+from ...errors import Advice, InputError, Setting, UsageError
 from ...files import atomic_path
 from ..arrays.hdf5 import open_h5py, read_hdf5_vectors
 from ..kg import ImageTable, KnowledgeGraph
@@ -73,10 +73,11 @@ def read_mmkb_pair(folder: Path, faults: Faults, *, graphs: Sequence[str] = ()) 
     else:
         names = sorted(found, key=lambda name: (_file(found[name], name, LINKS) is not None, name))
         if len(names) != 2:
+            two = Advice("name two of them: {}", Setting("data.graphs", ("LEFT", "RIGHT")))
             raise InputError(
-                f"expected two graphs (NAME{TRIPLES}), found {', '.join(names) or 'none'}"
-                + ("; name two of them: graphs=(LEFT, RIGHT)" if len(names) > 2 else ""),
+                f"expected two graphs (NAME{TRIPLES}), found {', '.join(names) or 'none'}",
                 folder,
+                advice=two if len(names) > 2 else None,
             )
     left, right = (_read_graph(found[name], name, faults) for name in names)
     return PairData(left, right, [_read_links(found, names, faults)], "_".join(names), faults.notes)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ...errors import MANY, SKIP, Advice
 from ...typing import IntArray
 from ..parsing.builder import Numbers
 from ..parsing.columns import Faults
@@ -24,6 +25,7 @@ class LabelLinks(NamedTuple):
         lines: 1-based line of each link (its position in a file without lines), int64 ``[L]``.
         parts: part of each link where the file assigns one: ``train``, ``valid``, ``test``, or ``seeds``, which are
             divided into train and valid links. ``None``: all links are split by ratio.
+        seen: what the file holds besides links, for the message about a file without any.
     """
 
     path: Path
@@ -31,6 +33,7 @@ class LabelLinks(NamedTuple):
     right: Sequence[str]
     lines: IntArray
     parts: Sequence[str] | None = None
+    seen: str = ""
 
 
 def label_link_rows(
@@ -72,10 +75,10 @@ def label_link_rows(
             continue
         if (i, j) in seen:
             faults.bad(
-                f"the same link stands in line {seen[i, j]}: {labels[0][i]!r} = {labels[1][j]!r}; "
-                "remove one, or pass on_error='skip'",
+                f"the same link stands in line {seen[i, j]}: {labels[0][i]!r} = {labels[1][j]!r}",
                 links.path,
                 line,
+                advice=Advice("remove one, or pass {}", SKIP),
             )
             continue
         clash = (0, i) if i in taken[0] else (1, j) if j in taken[1] else None
@@ -83,10 +86,10 @@ def label_link_rows(
             other_row, other_line = taken[clash[0]][clash[1]]
             faults.bad(
                 f"{labels[clash[0]][clash[1]]!r} is linked to {labels[1 - clash[0]][(j, i)[clash[0]]]!r} here and to "
-                f"{labels[1 - clash[0]][other_row]!r} in line {other_line}; remove one, pass on_error='skip' to keep "
-                "the first, or one_to_one=False to keep both",
+                f"{labels[1 - clash[0]][other_row]!r} in line {other_line}",
                 links.path,
                 line,
+                advice=Advice("remove one, pass {} to keep the first, or {} to keep both", SKIP, MANY),
             )
             continue
         seen[i, j] = line

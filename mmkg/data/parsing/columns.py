@@ -14,7 +14,7 @@ from typing import IO, Literal, NamedTuple, cast
 
 import numpy as np
 
-from ...errors import InputError, UsageError
+from ...errors import Advice, InputError, UsageError
 from ...files import MAX_BYTES
 from ...typing import IntArray
 from .limits import most_bytes, too_large
@@ -49,16 +49,21 @@ class Faults:
         if self.on_error not in ("raise", "skip"):
             raise UsageError(f"on_error must be 'raise' or 'skip', got {self.on_error!r}")
 
-    def bad(self, message: str, path: Path, line: int | None = None) -> None:
+    def bad(self, message: str, path: Path, line: int | None = None, *, advice: Advice | None = None) -> None:
         """Report one bad line: raises ``InputError``, or counts it as skipped."""
         if self.on_error == "raise":
-            raise InputError(message, path, line)
-        self.count(f"{path.name}: skipped lines", 1)
+            raise InputError(message, path, line, advice=advice)
+        self.count(skipped_lines(path), 1)
 
     def count(self, what: str, number: int) -> None:
         """Add to a count; a count of zero leaves no note."""
         if number:
             self.notes[what] = self.notes.get(what, 0) + number
+
+
+def skipped_lines(path: Path) -> str:
+    """The note about the skipped lines of a file."""
+    return f"{path.name}: skipped lines"
 
 
 def read_strings(

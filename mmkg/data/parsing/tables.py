@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ...errors import InputError, UsageError
+from ...errors import Advice, InputError, Setting, UsageError
 from ...typing import IntArray
 from .columns import Faults
 
@@ -47,6 +47,9 @@ def is_optional(column: str) -> bool:
     return column in OPTIONAL or column.startswith(OTHER)
 
 
+_NAME_THEM = Advice("name the columns: {}", Setting("data.columns", ("HEAD", "RELATION", "TAIL")))
+
+
 class TableBlock(NamedTuple):
     """Some rows of a table: the texts of each requested column (``None`` = the column is missing), and their lines."""
 
@@ -65,7 +68,7 @@ def columns_of(
 
     Args:
         header: names in the file.
-        wanted: names of the requested columns in mmkg.
+        wanted: names of the requested columns in mmkg; a name without other names is that of the file.
         path: the file, for messages.
         names: names of the first requested columns in the file, in place of the usual names.
         line: line of the header, for messages.
@@ -81,10 +84,10 @@ def columns_of(
         called = (names[number].lower(),) if number < len(names) else _called(column)
         found = [lower.index(name) for name in called if name in lower]
         if not found and not is_optional(column):
-            hint = "; name the columns: columns=(HEAD, RELATION, TAIL)" if column in TRIPLES else ""
+            advice = _NAME_THEM if column in TRIPLES else None
             present = ", ".join(map(repr, header[:8]))
             what = " or ".join(map(repr, called[:3]))
-            raise InputError(f"expected a column {what}, got {present}{hint}", path, line)
+            raise InputError(f"expected a column {what}, got {present}", path, line, advice=advice)
         if found and lower.count(lower[found[0]]) > 1:
             raise InputError(f"expected one column {header[found[0]]!r}, got several of this name", path, line)
         places.append(found[0] if found else None)
@@ -92,7 +95,8 @@ def columns_of(
 
 
 def _called(column: str) -> tuple[str, ...]:
-    return (column.removeprefix(OTHER).lower(),) if column.startswith(OTHER) else ALIASES[column]
+    usual = ALIASES.get(column, (column.strip().lower(),))
+    return (column.removeprefix(OTHER).lower(),) if column.startswith(OTHER) else usual
 
 
 def plain_name(name: str) -> str:

@@ -233,7 +233,7 @@ def test_image_features_are_found_and_put_on_their_rows(tmp_path):
     assert task.right.images.rows.tolist() == [2] and task.right.images.features.tolist() == [[5, 6]]
     assert dict(task.notes) == {"pair_GA_id_img_feature_dict.pkl: images of unknown entities": 1}
     (folder / "other_id_img_feature_dict.pkl").write_bytes(pickle.dumps(vectors))
-    with pytest.raises(InputError, match="found 2; name one with images="):
+    with pytest.raises(InputError, match="found 2; name one: images=FILE"):
         read_dbp15k(folder)
 
 
