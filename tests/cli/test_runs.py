@@ -6,7 +6,7 @@ import pytest
 from commands import DIRECTIONS, example
 
 import mmkg
-from mmkg.data.links.sssom import read_sssom
+from mmkg.data.links.sssom_read import read_sssom
 from mmkg.result.result import AlignmentResult
 
 IRI = r"<[^\x00-\x20<>\"{}|^`\\]+>"

@@ -71,8 +71,6 @@ def read_two_graphs(
     if links is not None:
         path = Path(links)
         found = [read_links(path, faults=faults)]
-        if not len(found[0].left):
-            raise InputError("expected at least one link, got none; leave out the file if no link is known", path)
         if link_format_of(path).symmetric and _some_reversed(found[0], labels):
             pairs = list(zip(found[0].left, found[0].right, strict=True))
             found = [same_as_links(pairs, *labels, path, faults)]

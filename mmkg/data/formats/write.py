@@ -98,5 +98,8 @@ def _write_links(task: AlignmentTask, folder: Path, form: str, keep_split: bool)
     rows = [(part, i, j) for part in PARTS for i, j in getattr(task.links, part).tolist()]
     links = [Link(task.left.entities[i], task.right.entities[j]) for _, i, j in rows]
     name = "links" + link_format(form).suffixes[0]
+    if not links:  # a file of links holds at least one
+        (folder / name).unlink(missing_ok=True)
+        return
     parts = [part for part, _, _ in rows] if keep_split else None
     write_links(folder / name, Export(links, identifier=to_iri(name), parts=parts, scored=False), form)

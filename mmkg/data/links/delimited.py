@@ -2,15 +2,16 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from functools import partial
 from pathlib import Path
 
 from ...printing import guarded, is_formula, unguarded
 from ..parsing.columns import Faults
-from ..parsing.delimited import first_row, read_rows, row_lines
+from ..parsing.delimited import row_lines
 from .checked import LabelLinks
 from .export import Export, Link
-from .tables import OPTIONAL, checked_links, link_table, number_text, read_table_links
+from .layout import check_unnamed, layout_of, rows_of
+from .rows import LinkRows
+from .tables import OPTIONAL, checked_links, link_table, number_text
 
 _ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 _UNESCAPES = {escaped: plain for plain, escaped in _ESCAPES.items()}
@@ -21,21 +22,33 @@ _ESCAPED = re.compile(r"\\[\\tnr]")  # at its beginning, a field may also be gua
 def read_delimited_links(path: str | Path, faults: Faults, *, header: bool | None = None) -> LabelLinks:
     """Read links from TSV or CSV: left, right and, with a header, optionally part (train, valid or test).
 
-    Labels in a file with the header of ``to_tsv`` are unescaped (TSV) or unguarded (CSV); all other fields are taken as
-    they are.
+    See ``layout_of`` for what is recognised. A column of relations selects the rows whose relation is equality; scores
+    and other columns are not used. Labels in a file with the header of ``to_tsv`` are unescaped (TSV) or unguarded
+    (CSV); all other fields are taken as they are.
 
     Raises:
         InputError: the file is missing or breaks the format; the message holds file and line.
     """
     path = Path(path)
-    found = read_table_links(path, partial(read_rows, header=header), faults)
-    if first_row(path, "\t") == list(Link._fields):
-        back = _unescape
-    elif first_row(path, ",") == list(Link._fields):
-        back = unguarded
-    else:
-        return found
-    return found._replace(left=list(map(back, found.left)), right=list(map(back, found.right)))
+    layout = layout_of(path, header)
+    columns = layout.columns
+    rows = rows_of(path, layout, faults)
+    if not layout.names and layout.width > 2:
+        rows = check_unnamed(list(rows), path, faults)
+    found = LinkRows(path, faults)
+    for line, fields in rows:
+        part, relation, flag = (None if k is None else fields[k] for k in columns[2:5])
+        found.add(
+            line, fields[columns.left], fields[columns.right], part=part, relation=relation, flag=flag, place=line
+        )
+    links = found.links()
+    if layout.names == Link._fields:  # written by mmkg
+        back = _unescape if layout.separator == "\t" else unguarded
+        return links._replace(left=list(map(back, links.left)), right=list(map(back, links.right)))
+    for k in columns.others:
+        name = repr(layout.names[k][:40]) if layout.names else f"{k + 1}"
+        faults.count(f"{path.name}: rows with a column {name}, which links do not use", found.read)
+    return links
 
 
 def to_tsv(links: Iterable[Link]) -> Iterator[str]:

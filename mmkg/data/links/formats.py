@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ...errors import InputError, UsageError, nearest
 from ...files import write_lines
-from ..parsing.columns import Faults, OnError, stem
+from ..parsing.columns import Faults, OnError, skipped_lines, stem
 from ..parsing.rdf_syntax import SUFFIXES as RDF_SUFFIXES
 from .checked import LabelLinks
 from .delimited import csv_lines, read_delimited_links, tsv_lines
@@ -19,7 +19,8 @@ from .jsonl import jsonl_lines, read_jsonl_links
 from .ntriples import ntriples_lines, read_same_as_links
 from .oaei import is_oaei, oaei_lines, read_oaei_links
 from .parquet import read_parquet_links, write_parquet_links
-from .sssom import export_lines, read_sssom_links
+from .sssom import export_lines
+from .sssom_read import is_sssom, read_sssom_links
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,12 @@ LINK_FORMATS: dict[str, LinkFormat] = {
     "jsonl": LinkFormat((".jsonl", ".ndjson"), read_jsonl_links, jsonl_lines, holds_parts=True),
     "parquet": LinkFormat((".parquet", ".pq"), read_parquet_links, write=write_parquet_links, holds_parts=True),
     "nt": LinkFormat(RDF_SUFFIXES, read_same_as_links, ntriples_lines, symmetric=True),
-    "sssom": LinkFormat((".sssom.tsv", ".sssom"), read_sssom_links, export_lines),
+    "sssom": LinkFormat(
+        (".sssom.tsv", ".sssom.csv", ".sssom", ".tsv", ".txt", ".csv"),
+        read_sssom_links,
+        export_lines,
+        recognise=is_sssom,
+    ),
     "oaei": LinkFormat((".rdf", ".xml", ".owl"), read_oaei_links, oaei_lines, recognise=is_oaei),
 }
 
@@ -70,7 +76,8 @@ def link_format(name: str) -> LinkFormat:
 def link_format_of(path: str | Path) -> LinkFormat:
     """The format of a file by its name, and by its content where several formats share a suffix.
 
-    The format with the longest fitting suffix is taken; a file of any other name is TSV.
+    The format with the longest fitting suffix is taken; a file of any other name is TSV. A table with the metadata or
+    the columns of SSSOM is SSSOM.
 
     Raises:
         InputError: the content decides, and the file is missing.
@@ -86,7 +93,7 @@ def link_format_of(path: str | Path) -> LinkFormat:
     for _, _, form in sorted(fitting, key=lambda each: each[:2], reverse=True):
         if form.recognise is None or form.recognise(path):
             return form
-    return LINK_FORMATS["tsv"]
+    return LINK_FORMATS["sssom" if is_sssom(path) else "tsv"]
 
 
 def read_links(path: str | Path, *, on_error: OnError = "raise", faults: Faults | None = None) -> LabelLinks:
@@ -101,16 +108,15 @@ def read_links(path: str | Path, *, on_error: OnError = "raise", faults: Faults 
         faults: policy for bad lines, in place of ``on_error``.
 
     Raises:
-        InputError: the file is missing, breaks its format, or holds something, but no link.
+        InputError: the file is missing, breaks its format, or holds no link.
     """
     path, faults = Path(path), faults or Faults(on_error)
     found = link_format_of(path).read(path, faults)
-    start = f"{path.name}: "
-    seen = [
-        f"{text.removeprefix(start)}: {number:,}" for text, number in faults.notes.items() if text.startswith(start)
-    ]
-    if seen and not len(found.left):
-        raise InputError(f"expected at least one link, got none; found {'; '.join(seen)}"[:350], path)
+    if len(found.left) == 0:
+        skipped = faults.notes.get(skipped_lines(path), 0)
+        seen = [found.seen] * bool(found.seen) + [f"{skipped} skipped lines"] * bool(skipped)
+        hint = "; leave out the file if no link is known"
+        raise InputError(f"expected at least one link, got {'; '.join(seen) or 'none'}{hint}", path)
     return found
 
 

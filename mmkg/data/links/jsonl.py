@@ -5,23 +5,26 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from ..parsing.columns import Faults, read_strings
+from ...errors import InputError
+from ..parsing.columns import Faults
 from .checked import PARTS, LabelLinks
+from .columns import find_columns, names_shown
 from .export import Export
+from .lines import text_lines
+from .rows import LinkRows
 from .tables import link_table
 
 
 def read_jsonl(path: str | Path, faults: Faults) -> list[tuple[int, dict[str, Any]]]:
-    """Line number and object of each line.
+    """Line number and object of each line; empty lines are left out.
 
     Raises:
         InputError: the file is missing, or a line holds no JSON object; unless ``faults`` skips it.
     """
     path, found = Path(path), []
-    for line, fields in read_strings(path, 1, faults, more=True):
-        text = "\t".join(fields)
+    for line, text in text_lines(path, faults):
+        if not text.strip():
+            continue
         try:
             value = json.loads(text)
         except (ValueError, RecursionError) as error:
@@ -35,31 +38,42 @@ def read_jsonl(path: str | Path, faults: Faults) -> list[tuple[int, dict[str, An
 
 
 def read_jsonl_links(path: str | Path, faults: Faults) -> LabelLinks:
-    """Links of objects with texts ``left`` and ``right``, and optionally ``part`` (train, valid or test).
+    """Links of objects with ``left`` and ``right``, and optionally ``part`` (train, valid or test).
+
+    The keys may have the other names of ``PAIRS``, such as ``subject_id`` and ``object_id``; of objects with a key
+    ``relation``, only equalities are links.
 
     Raises:
-        InputError: as ``read_jsonl``; or an object lacks ``left`` or ``right``, or has another part.
+        InputError: as ``read_jsonl``; or an object lacks an end, has another part, or several pairs of ends.
     """
     path = Path(path)
-    left: list[str] = []
-    right: list[str] = []
-    parts: list[str] = []
-    lines: list[int] = []
+    found = LinkRows(path, faults)
+    parts: bool | None = None  # whether objects have a part
     for line, row in read_jsonl(path, faults):
-        ends = row.get("left"), row.get("right")
-        part = row.get("part")
-        if not all(isinstance(end, str) and end for end in ends):
-            faults.bad(f"expected texts left and right, got {ends[0]!r:.40} and {ends[1]!r:.40}", path, line)
+        names = list(row)
+        try:
+            columns = find_columns(names, path, line)
+        except InputError as error:
+            faults.bad(error.reason, path, line)
+            continue
+        if columns is None:
+            faults.bad(
+                f"expected left and right, got the keys {names_shown(names) or 'of an empty object'}", path, line
+            )
+            continue
+        left, right = row[names[columns.left]], row[names[columns.right]]
+        part, relation, flag = (None if k is None else row[names[k]] for k in columns[2:5])
+        if not all(isinstance(end, str) and end for end in (left, right)):
+            faults.bad(f"expected texts left and right, got {left!r:.40} and {right!r:.40}", path, line)
         elif part is not None and part not in PARTS:
             faults.bad(f"expected the part train, valid or test, got {part!r:.40}", path, line)
-        elif lines and (part is None) != (not parts):
+        elif parts is not None and parts != (part is not None):
             faults.bad("expected a part in every line or in none", path, line)
         else:
-            left.append(str(ends[0]))
-            right.append(str(ends[1]))
-            lines.append(line)
-            parts += [] if part is None else [part]
-    return LabelLinks(path, left, right, np.array(lines, np.int64), parts or None)
+            parts = part is not None
+            other = None if relation is None else str(relation)
+            found.add(line, left, right, part=part, relation=other, flag=None if flag is None else str(flag))
+    return found.links()
 
 
 def jsonl_lines(export: Export) -> Iterator[str]:

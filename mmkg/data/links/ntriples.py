@@ -1,4 +1,4 @@
-"""Links as ``owl:sameAs`` and similar statements: any RDF in, N-Triples out."""
+"""Links as statements such as ``owl:sameAs``: any RDF in, N-Triples out."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -11,25 +11,18 @@ from ..parsing.columns import Faults
 from ..parsing.statements import read_statements
 from ..parsing.terms import CLOSE_MATCH, SAME_AS, label_of, term_of
 from .checked import LabelLinks
+from .equal import EQUAL, iri_of, short_name, tally
 from .export import Export, Link
 
-_PREFIXES = {
-    "owl": "http://www.w3.org/2002/07/owl#",
-    "skos": "http://www.w3.org/2004/02/skos/core#",
-    "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
-    "rdfs": "http://www.w3.org/2000/01/rdf-schema#",
-}
-EQUAL = frozenset(
-    {SAME_AS, f"<{_PREFIXES['skos']}exactMatch>"}
-    | {f"<{_PREFIXES['owl']}{name}>" for name in ("equivalentClass", "equivalentProperty")}
-)
+_EQUAL = {f"<{iri_of(name)}>" for name in EQUAL}
+_OF_SCHEMAS = {f"<{iri_of(name)}>" for name in EQUAL if "equivalent" in name}
 
 
 def read_same_as_links(path: str | Path, faults: Faults) -> LabelLinks:
-    """All statements of an RDF file that two entities are the same as links, subject on the left.
+    """The statements of an RDF file by which two entities are the same, as links, subject on the left.
 
-    The predicates are ``owl:sameAs``, ``skos:exactMatch``, ``owl:equivalentClass`` and ``owl:equivalentProperty``;
-    other statements are counted.
+    Predicates are those of ``EQUAL``: ``owl:sameAs``, ``skos:exactMatch``, ``owl:equivalentClass`` and
+    ``owl:equivalentProperty``. Other statements, and equivalences with class expressions, are left out and counted.
 
     Raises:
         InputError: the file is missing or malformed, or the object of such a statement is a literal.
@@ -40,32 +33,29 @@ def read_same_as_links(path: str | Path, faults: Faults) -> LabelLinks:
     right: list[str] = []
     lines: list[int] = []
     others: Counter[str] = Counter()
-    for rows in read_statements(path, faults, Numbers(), special=EQUAL):
+    total = 0
+    for rows in read_statements(path, faults, Numbers(), special=frozenset(_EQUAL)):
+        total += len(rows.predicates)
         for index, predicate in enumerate(rows.predicates):
-            if predicate not in EQUAL:
-                others[predicate] += 1
+            if predicate not in _EQUAL:
+                others[short_name(predicate[1:-1])] += 1
                 continue
             line = None if rows.lines is None else rows.lines[index]
-            if rows.objects[index]:
-                left.append(label_of(rows.subjects[index]))
-                right.append(label_of(rows.objects[index]))
-                lines.append(len(left) if line is None else line)
-            else:
-                value = rows.values[index]
-                name = _short(predicate)
+            subject, target = rows.subjects[index], rows.objects[index]
+            if not target:
+                value, name = rows.values[index], short_name(predicate[1:-1])
                 faults.bad(f"expected an entity after {name}, got the literal {value[:60]!r}", path, line)
-    most = ", ".join(f"{_short(predicate)} ({number:,})" for predicate, number in others.most_common(5))
-    faults.count(f"{path.name}: statements that are no links: {most}", others.total())
-    return LabelLinks(path, left, right, np.array(lines, np.int64))
-
-
-def _short(predicate: str) -> str:
-    """A predicate by its usual prefix, else its IRI, for messages."""
-    label = label_of(predicate)
-    for prefix, namespace in _PREFIXES.items():
-        if label.startswith(namespace):
-            return f"{prefix}:{label.removeprefix(namespace)}"
-    return label[:60]
+            elif predicate in _OF_SCHEMAS and "_:" in (subject[:2], target[:2]):
+                others[short_name(predicate[1:-1]) + " with a class expression"] += 1
+            else:
+                left.append(label_of(subject))
+                right.append(label_of(target))
+                lines.append(len(left) if line is None else line)
+    faults.count(f"{path.name}: statements that are no links: {tally(others.elements())}", others.total())
+    seen = f"{total} statements, none with {', '.join(EQUAL[:-1])} or {EQUAL[-1]}"
+    if others:
+        seen += f"; predicates: {tally(others.elements())}"
+    return LabelLinks(path, left, right, np.array(lines, np.int64), seen=seen)
 
 
 def to_ntriples(links: Iterable[Link], *, is_same: Callable[[Link], bool] | None = None) -> Iterator[str]:

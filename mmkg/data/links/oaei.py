@@ -1,9 +1,10 @@
 """Links as alignments in the RDF/XML format of the OAEI, in and out."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urldefrag, urljoin
 from xml.parsers import expat
 from xml.sax.saxutils import escape
 
@@ -12,18 +13,25 @@ import numpy as np
 from ...errors import InputError
 from ...files import write_lines
 from ..parsing.columns import ByteStream, Faults, OnError
-from ..parsing.iris import label_of_iri, to_iri
+from ..parsing.iris import is_iri, label_of_iri, to_iri
 from ..parsing.terms import NOT_IN_XML, RDF
 from .checked import LabelLinks
+from .equal import is_equal, tally
 from .export import Export
 
 NAMESPACE = "http://knowledgeweb.semanticweb.org/heterogeneity/alignment"
-_EQUAL = {"=", "≡", "equivalence", "http://www.w3.org/2002/07/owl#equivalentClass"}
 _BLOCK = 1 << 16
+_SPACE = " \t\r\n"  # of XML
+_ENTITIES = ("entity1", "entity2")
+_FIELDS = (*_ENTITIES, "relation", "measure")
+_RESOURCE, _ABOUT = (f"{RDF} resource", "resource"), (f"{RDF} about", "about")
 
 
 class Cell(NamedTuple):
-    """One correspondence: two labels, the relation between them, and its measure (strength) in [0, 1]."""
+    """One correspondence: two labels, the relation between them, and its measure (strength), usually in [0, 1].
+
+    A file may hold any measure; one that is no number is NaN.
+    """
 
     left: str
     right: str
@@ -41,9 +49,12 @@ class Alignment(NamedTuple):
 def read_oaei(path: str | Path, *, on_error: OnError = "raise", faults: Faults | None = None) -> Alignment:
     """Read all cells of an alignment; no other file is ever opened.
 
+    Relative names of entities are resolved against ``xml:base``. Measures outside [0, 1] are kept and counted; cells
+    between expressions (EDOAL) are left out and counted.
+
     Raises:
-        InputError: the file is missing or not an alignment in XML, a cell lacks an entity or has a measure outside
-            [0, 1]; with line, and column if the parser reports one. A document type (DTD) is refused.
+        InputError: the file is missing or not an alignment in XML, or a cell lacks an entity; with line, and column if
+            the parser reports one. A document type (DTD) is refused.
     """
     path = Path(path)
     return _Handler(path, faults or Faults(on_error)).run()
@@ -57,17 +68,33 @@ def read_oaei_links(path: str | Path, faults: Faults) -> LabelLinks:
     """
     path = Path(path)
     found = read_oaei(path, faults=faults)
-    kept = [index for index, cell in enumerate(found.cells) if cell.relation in _EQUAL]
+    kept = [index for index, cell in enumerate(found.cells) if is_equal(cell.relation)]
     faults.count(f"{path.name}: cells of another relation than =", len(found.cells) - len(kept))
     cells = [found.cells[index] for index in kept]
     lines = np.array([found.lines[index] for index in kept], np.int64)
-    return LabelLinks(path, [cell.left for cell in cells], [cell.right for cell in cells], lines)
+    seen = f"{len(found.cells)} cells"
+    if found.cells:
+        seen += f" with the relations {tally(cell.relation for cell in found.cells)}"
+    return LabelLinks(path, [cell.left for cell in cells], [cell.right for cell in cells], lines, seen=seen)
 
 
 def is_oaei(path: Path) -> bool:
-    """Whether the beginning of a file names the namespace of alignments."""
+    """Whether the first elements of an XML file, after any comments, are those of an alignment.
+
+    A file with a document type, or one that is no XML, is an alignment if its beginning names the namespace.
+    """
+    handler = _Recogniser()
+    seen = b""
     with ByteStream(path) as stream:
-        return NAMESPACE.encode() in stream.read(1 << 14)
+        try:
+            while handler.found is None and (block := stream.read(_BLOCK)):
+                seen = seen or block
+                handler.parser.Parse(block, False)
+        except (expat.ExpatError, ValueError, LookupError):
+            pass
+        if handler.found is None:  # a document type may be long
+            return NAMESPACE.encode() in seen + stream.read(_BLOCK)
+    return handler.found
 
 
 def write_oaei(path: str | Path, cells: Iterable[Cell], *, left: str = "left", right: str = "right") -> int:
@@ -116,6 +143,32 @@ def cell_lines(cells: Iterable[Cell], *, left: str = "left", right: str = "right
     yield "</Alignment>\n</rdf:RDF>\n"
 
 
+class _Recogniser:
+    """Looks at the root and its first child: ``found`` is whether they are those of an alignment, once it is known."""
+
+    def __init__(self) -> None:
+        self.found: bool | None = None
+        self.elements = 0
+        self.parser = expat.ParserCreate(namespace_separator=" ")
+        self.parser.StartElementHandler = self.start
+        self.parser.StartNamespaceDeclHandler = self.namespace
+        self.parser.StartDoctypeDeclHandler = self.doctype
+
+    def namespace(self, _: str | None, iri: str | None) -> None:
+        if self.found is None and (iri or "").startswith(NAMESPACE):
+            self.found = True
+
+    def start(self, name: str, _: dict[str, str]) -> None:
+        self.elements += 1
+        if self.found is None and name.rpartition(" ")[2] == "Alignment":
+            self.found = True
+        elif self.found is None and self.elements > 1:
+            self.found = False
+
+    def doctype(self, *_: object) -> None:
+        raise ValueError("entities are not expanded")
+
+
 class _Handler:
     """Collects the cells while the parser reports elements."""
 
@@ -129,7 +182,9 @@ class _Handler:
         self.cell: dict[str, str] | None = None
         self.line = 0
         self.seen = False
-        self.inside = ""
+        self.inside = ""  # entity1, entity2, relation or measure, if the parser is inside of it
+        self.depth = 0  # number of open elements inside of that
+        self.bases = [""]  # xml:base of the open elements
 
     def run(self) -> Alignment:
         with ByteStream(self.path, self.faults.max_bytes) as stream:
@@ -140,8 +195,14 @@ class _Handler:
             except expat.ExpatError as error:
                 what = f"expected XML, got {expat.ErrorString(error.code)} in column {error.offset + 1}"
                 raise InputError(what, self.path, error.lineno) from None
+            except (ValueError, LookupError) as error:  # an encoding of several bytes, or an unknown one
+                if isinstance(error, InputError):
+                    raise
+                raise InputError(f"expected XML in a known encoding, got {str(error)[:80]}", self.path, 1) from None
         if not self.seen:
             raise InputError("expected an Alignment (OAEI), got other XML", self.path)
+        odd = sum(not 0 <= cell.measure <= 1 for cell in self.found.cells)
+        self.faults.count(f"{self.path.name}: cells with a measure outside [0, 1]", odd)
         return self.found
 
     def doctype(self, *_: object) -> None:
@@ -149,48 +210,72 @@ class _Handler:
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         tag = name.rpartition(" ")[2]
+        base = attributes.get("http://www.w3.org/XML/1998/namespace base")
+        self.bases.append(self.bases[-1] if base is None else _resolved(base.strip(_SPACE), self.bases[-1]))
         if tag == "Alignment":
             self.seen = True
         elif tag == "Cell":
-            self.cell, self.line = {}, self.parser.CurrentLineNumber
-        elif self.cell is not None and tag in ("entity1", "entity2"):
-            label = attributes.get(f"{RDF} resource", attributes.get(f"{RDF} about"))
-            if label:
-                self.cell[tag] = label
-            self.inside = "" if label else tag
-        elif self.cell is not None and tag in ("relation", "measure"):
-            self.inside = tag
-        elif self.inside in ("entity1", "entity2") and self.cell is not None and f"{RDF} about" in attributes:
-            self.cell[self.inside] = attributes[f"{RDF} about"]
+            self.cell, self.line, self.inside = {}, self.parser.CurrentLineNumber, ""
+        if self.cell is None:
+            return
+        if self.inside:
+            self.depth += 1
+            if self.depth == 1 and self.inside in _ENTITIES:
+                self.name(attributes, _ABOUT)
+                self.cell[self.inside + " element"] = tag
+        elif tag in _FIELDS:
+            self.inside, self.depth = tag, 0
+            self.name(attributes, (*_RESOURCE, *_ABOUT))
+
+    def name(self, attributes: dict[str, str], keys: Sequence[str]) -> None:
+        """Take the value of an entity or a relation from the attributes of an element."""
+        assert self.cell is not None
+        found = next((attributes[key].strip(_SPACE) for key in keys if key in attributes), "")
+        if not found and f"{RDF} ID" in attributes:
+            found = "#" + attributes[f"{RDF} ID"]
+        if found:
+            self.cell[self.inside] = found if self.inside == "relation" else _resolved(found, self.bases[-1])
 
     def text(self, data: str) -> None:
-        if self.cell is not None and self.inside in ("relation", "measure"):
-            self.cell[self.inside] = self.cell.get(self.inside, "") + data
+        if self.cell is not None and self.inside and not self.depth:
+            self.cell[self.inside + " text"] = self.cell.get(self.inside + " text", "") + data
 
     def end(self, name: str) -> None:
         tag = name.rpartition(" ")[2]
-        if tag == self.inside:
+        base = self.bases.pop()
+        if self.inside and self.depth:
+            self.depth -= 1
+        elif self.inside and self.cell is not None:
+            text = self.cell.get(self.inside + " text", "").strip(_SPACE)
+            if text and not self.cell.get(self.inside):
+                self.cell[self.inside] = _resolved(text, base) if self.inside in _ENTITIES else text
             self.inside = ""
-        if tag != "Cell" or self.cell is None:
-            return
-        cell, self.cell = self.cell, None
-        missing = [each for each in ("entity1", "entity2") if not cell.get(each)]
-        text = cell.get("measure", "1").strip()
-        try:
-            measure = float(text)
-        except ValueError:
-            measure = math.nan
-        if missing:
-            self.faults.bad(
-                f"expected a cell with entity1 and entity2, got none for {missing[0]}", self.path, self.line
-            )
-        elif not 0 <= measure <= 1:
-            self.faults.bad(f"expected a measure in [0, 1], got {text[:60]!r}", self.path, self.line)
+        elif tag == "Cell" and self.cell is not None:
+            cell, self.cell = self.cell, None
+            self.add(cell)
+
+    def add(self, cell: dict[str, str]) -> None:
+        missing = [each for each in _ENTITIES if not cell.get(each)]
+        if missing and all(f"{each} element" in cell for each in missing):
+            self.faults.count(f"{self.path.name}: cells between expressions", 1)
+        elif missing:
+            what = f"expected a cell with entity1 and entity2, got none for {missing[0]}"
+            self.faults.bad(what, self.path, self.line)
         else:
-            relation = cell.get("relation", "=").strip() or "="
-            left, right = label_of_iri(cell["entity1"]), label_of_iri(cell["entity2"])
-            self.found.cells.append(Cell(left, right, relation, measure))
+            left, right = (label_of_iri(cell[each]) for each in _ENTITIES)
+            try:
+                measure = float(cell.get("measure", "1"))
+            except ValueError:
+                measure = math.nan
+            self.found.cells.append(Cell(left, right, cell.get("relation", "="), measure))
             self.found.lines.append(self.line)
+
+
+def _resolved(name: str, base: str) -> str:
+    """The IRI of a name that may be relative to a base."""
+    if not base or is_iri(name):
+        return name
+    return urldefrag(base).url + name if name.startswith("#") else urljoin(base, name)
 
 
 def _quoted(text: str) -> str:

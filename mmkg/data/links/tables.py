@@ -1,42 +1,16 @@
-"""Links as tables: columns and rows, shared by TSV, CSV, JSON Lines and Parquet."""
+"""Links on their way into a table: columns and rows, shared by TSV, CSV, JSON Lines and Parquet."""
 
 import math
 from collections.abc import Iterable, Iterator
-from pathlib import Path
-
-import numpy as np
 
 from ...errors import InputError
-from ..parsing.columns import Faults
-from ..parsing.tables import LINKS, TableReader
-from .checked import PARTS, LabelLinks
+from ..parsing.tables import LINKS
 from .export import Export, Link
 
 NUMBERS = ("score", "confidence")
 OPTIONAL = ("confidence", "left_label", "right_label")  # columns that may be empty
 
 Row = tuple[str | float | None, ...]
-
-
-def read_table_links(path: Path, read: TableReader, faults: Faults) -> LabelLinks:
-    """Links of a table with the columns left, right and optionally part (train, valid or test)."""
-    left: list[str] = []
-    right: list[str] = []
-    parts: list[str] = []
-    lines = [np.empty(0, np.int64)]
-    for block in read(path, LINKS, faults):
-        good = np.ones(len(block.lines), bool)
-        if block.columns[2] is not None:
-            for index, part in enumerate(block.columns[2]):
-                if part not in PARTS:
-                    faults.bad(f"expected the part train, valid or test, got {part!r}", path, int(block.lines[index]))
-                    good[index] = False
-        kept = np.flatnonzero(good).tolist()
-        for texts, column in zip((left, right, parts), block.columns, strict=True):
-            if column is not None:
-                texts += [text for text in map(column.__getitem__, kept) if text is not None]
-        lines.append(block.lines[good])
-    return LabelLinks(path, left, right, np.concatenate(lines), parts or None)
 
 
 def link_table(export: Export) -> tuple[tuple[str, ...], Iterator[Row]]:

@@ -59,6 +59,17 @@ def write_rows(
                 raise InputError(f"expected text that UTF-8 can hold, got {error.object!a:.60}", path) from None
 
 
+def column_names(path: Path) -> list[str]:
+    """Names of the columns of a Parquet file."""
+    arrow, parquet = _pyarrow()
+    try:
+        return list(parquet.read_schema(path).names)
+    except FileNotFoundError:
+        raise InputError("no such file; check the folder and the name", path) from None
+    except (arrow.ArrowException, OSError) as error:
+        raise InputError(f"expected a Parquet file, got {str(error)[:120]}", path) from None
+
+
 def read_rows(
     path: Path, wanted: Sequence[str], faults: Faults, *, columns: Sequence[str] = ()
 ) -> Iterator[TableBlock]:

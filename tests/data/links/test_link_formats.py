@@ -18,7 +18,8 @@ from mmkg.data.links.formats import LINK_FORMATS, LinkFormat, link_format_of, re
 from mmkg.data.links.jsonl import read_jsonl
 from mmkg.data.links.ntriples import to_ntriples
 from mmkg.data.links.oaei import Cell, read_oaei, write_oaei
-from mmkg.data.links.sssom import SssomMapping, mappings_of, read_sssom
+from mmkg.data.links.sssom import SssomMapping, mappings_of
+from mmkg.data.links.sssom_read import read_sssom
 from mmkg.data.parsing.columns import Faults
 from mmkg.errors import InputError, UsageError
 from mmkg.loading import load
@@ -69,7 +70,7 @@ XML = st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\
 TEXT = st.text(XML, min_size=1, max_size=6)
 LABEL = TEXT | TEXT.map(lambda text: "http://x/" + text)
 NUMBER = st.integers(0, 64).map(lambda number: number / 64)  # nine digits hold them exactly
-LINKS = st.lists(st.builds(Link, LABEL, LABEL, NUMBER, st.none() | NUMBER, TEXT, TEXT), max_size=4)
+LINKS = st.lists(st.builds(Link, LABEL, LABEL, NUMBER, st.none() | NUMBER, TEXT, TEXT), min_size=1, max_size=4)
 
 
 @pytest.mark.parametrize("form", LINK_FORMATS)
@@ -92,7 +93,7 @@ PARTS = st.sampled_from(["train", "valid", "test"])
 
 @pytest.mark.parametrize("form", LINK_FORMATS)
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.tuples(ANY, ANY, PARTS), max_size=4), st.booleans())
+@given(st.lists(st.tuples(ANY, ANY, PARTS), min_size=1, max_size=4), st.booleans())
 def test_any_known_links_come_back_with_their_parts(tmp_path, form, rows, split):
     path = tmp_path / ("links" + LINK_FORMATS[form].suffixes[0])
     parts = [row[2] for row in rows] if split else None

@@ -136,7 +136,7 @@ MATCHES = st.builds(Link, LABELS, LABELS, SCORES, st.none() | st.floats(0, 1, wi
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(MATCHES, max_size=5))
+@given(st.lists(MATCHES, min_size=1, max_size=5))
 def test_matches_as_tsv_hold_every_text_and_number_and_are_links_again(tmp_path, links):
     path = tmp_path / "alignment.tsv"
     assert write_links(path, Export(links), "tsv") == len(links)
