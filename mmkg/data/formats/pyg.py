@@ -10,6 +10,7 @@ import torch
 from ...compute.process import quiet
 from ...errors import InputError
 from ..kg import AttributeTriples, ImageTable, KnowledgeGraph
+from ..parsing.value_text import value_text
 
 ENTITY = "entity"  # the only node type in the result of ``to_hetero``
 
@@ -20,7 +21,8 @@ def from_pyg(data: Any) -> KnowledgeGraph:
     ``Data``: ``edge_index`` (heads, tails) and ``edge_type`` (0 if absent) are the triples. The keys that ``to_pyg``
     adds are optional: ``entities`` and ``relations`` (labels; by default the numbers), ``names``,
     ``pictures``, ``display``, ``image_rows`` and ``image_features``, ``attribute_entity``,
-    ``attribute_type``, ``attribute_names``, ``attribute_values`` and ``attribute_types``.
+    ``attribute_type``, ``attribute_names``, ``attribute_values`` and ``attribute_types``. Values may be numbers or
+    dates, see ``value_text``; ``None``, NaN and the like are missing.
 
     ``HeteroData``: the nodes of all types are entities, type after type; labels are ``entities`` of the type, by
     default ``type/number``. Each edge type is a relation; its label is the middle name, or all three names if several
@@ -53,7 +55,7 @@ def from_pyg(data: Any) -> KnowledgeGraph:
             np.asarray(data.attribute_entity.cpu(), np.int64),
             np.asarray(data.attribute_type.cpu(), np.int64),
             tuple(data.attribute_names),
-            tuple(data.attribute_values),
+            _optional_texts(data.attribute_values, "attribute_values"),
             types,
         )
     images = None
@@ -62,7 +64,7 @@ def from_pyg(data: Any) -> KnowledgeGraph:
             np.asarray(data.image_rows.cpu(), np.int64), np.asarray(data.image_features.cpu(), np.float32)
         )
     names, pictures, display = (
-        tuple(data[name]) if name in data else None for name in ("names", "pictures", "display")
+        _optional_texts(data[name], name) if name in data else None for name in ("names", "pictures", "display")
     )
     triples = np.stack([edges[0], kinds, edges[1]], axis=1)
     return KnowledgeGraph(labels, relations, triples, facts, names, images, display, pictures=pictures)
@@ -129,7 +131,7 @@ def _from_hetero(data: Any) -> KnowledgeGraph:
         start[kind], sizes[kind], size = len(labels), number, number
         default = [f"{kind}/{row}" for row in range(size)]
         labels += _texts(store, "entities", size) if "entities" in store else default
-        names += store.names if "names" in store else [None] * size
+        names += _optional_texts(store.names, "names") if "names" in store else [None] * size
     middle = [relation for _, relation, _ in data.edge_types]
     relations: list[str] = []
     triples = [np.empty((0, 3), np.int64)]
@@ -167,6 +169,14 @@ def _texts(store: Any, name: str, size: int) -> tuple[str, ...]:
     if len(texts) != size:
         raise InputError(f"expected {name} for each of {size} nodes, got {len(texts)}")
     return tuple(map(str, texts))
+
+
+def _optional_texts(values: Sequence[Any], name: str) -> tuple[Any, ...]:
+    """The values as texts, see ``value_text``; texts stay as they are, and missing values are ``None``."""
+    try:
+        return tuple(value if isinstance(value, str) else value_text(value) for value in values)
+    except TypeError as error:
+        raise InputError(f"expected texts or numbers as {name}, got a value of type {error}") from None
 
 
 def _numbers(size: int) -> tuple[str, ...]:

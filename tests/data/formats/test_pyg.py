@@ -103,3 +103,19 @@ def test_any_graph_comes_back_as_it_was_given(graph, full):
     other = from_pyg(to_hetero(graph))
     assert other.entities == graph.entities and sorted(triples(other)) == sorted(triples(graph))
     assert other.names == graph.names
+
+
+def test_values_may_be_numbers_and_missing_ones_are_none():
+    data = Data(
+        num_nodes=3,
+        names=["a", None, float("nan")],
+        attribute_entity=torch.tensor([0, 1, 2, 0]),
+        attribute_type=torch.tensor([0, 0, 0, 0]),
+        attribute_names=["age"],
+        attribute_values=[1.5, float("nan"), None, True],
+    )
+    graph = from_pyg(data)
+    assert graph.names == ("a", None, None) and graph.attributes.values == ("1.5", None, None, "true")
+    data.attribute_values = [1, 2, 3, [4]]
+    with pytest.raises(InputError, match="expected texts or numbers as attribute_values, got a value of type list"):
+        from_pyg(data)
