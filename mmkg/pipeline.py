@@ -25,7 +25,7 @@ from .learners.setting import Learned, Setting
 from .learners.validation import capped
 from .models import MODELS, AlignmentModel
 from .report import RunRecord, Stopwatch
-from .result.embeddings import Embeddings
+from .result.embeddings import Embeddings, matched_sides
 from .result.result import AlignmentResult
 from .settings import names_in
 from .typing import FloatArray
@@ -106,10 +106,13 @@ def _aligned(
     setting = Setting(task, experiment, where, watch, progress, folder, fingerprint)
     learned = learn(setting, model)
     store = experiment.search.store
+    entities = (EntityTable.of(task.left), EntityTable.of(task.right))
+    links = replace(task.links, test=test)  # a seed link may be a test link: it was found, not given
+    left, right = _stored(learned.left, store), _stored(learned.right, store)
     result = AlignmentResult(
-        embeddings=Embeddings(_stored(learned.left, store), _stored(learned.right, store), learned.widths),
-        entities=(EntityTable.of(task.left), EntityTable.of(task.right)),
-        links=replace(task.links, test=test),  # a seed link may be a test link: it was found, not given
+        embeddings=Embeddings(left, right, learned.widths, matched_sides(entities, links)),
+        entities=entities,
+        links=links,
         experiment=experiment,
         protocol=_protocol(setting, learned, len(test)),
         metrics={},

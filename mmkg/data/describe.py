@@ -20,7 +20,8 @@ def describe(task: AlignmentTask) -> dict[str, Any]:
 
     Returns:
         ``name``, ``candidates``, ``one_to_one``; ``left`` and ``right``, each with the numbers of
-        ``entities``, ``triples``, ``relations``, ``self_loops``, ``entities_without_triple``,
+        ``entities``, ``context`` (blank nodes and terms of vocabularies, which are not matched), ``triples``,
+        ``relations``, ``self_loops``, ``entities_without_triple``,
         ``attribute_names``, ``attribute_facts``, ``attribute_values``, ``value_kinds`` (the numbers of values that
         are a ``number``, a ``date``, a ``text``), ``image_dim`` (or None), ``degree``
         (quantiles and mean of the number of triples per entity, self loops excluded) and ``modalities`` (per
@@ -57,6 +58,8 @@ def describe_text(task: AlignmentTask) -> str:
     rows: list[tuple[str, ...]] = [("", "left", "right")]
     for key in ("entities", "triples", "relations", "attribute_names", "attribute_facts", "attribute_values"):
         rows.append((key.replace("_", " "), *(f"{side[key]:,}" for side in sides)))
+        if key == "entities" and any(side["context"] for side in sides):
+            rows.append(("  blank nodes, vocabulary", *(f"{side['context']:,}" for side in sides)))
     kinds = [side["value_kinds"] for side in sides]
     rows.append(("  numbers, dates, texts", *(", ".join(f"{each[kind]:,}" for kind in KINDS) for each in kinds)))
     rows.append(("image features", *(_or_none(side["image_dim"], " numbers") for side in sides)))
@@ -89,6 +92,7 @@ def _describe_graph(graph: KnowledgeGraph, linked: IntArray) -> dict[str, Any]:
     kinds = read_values(graph.attributes.values).kind
     return {
         "entities": graph.num_entities,
+        "context": int(graph.context.sum()),
         "triples": len(graph.triples),
         "relations": len(graph.relations),
         "self_loops": int(loops.sum()),

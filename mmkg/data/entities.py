@@ -4,9 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+
 from ..errors import UsageError
 from ..records import Record
-from .kg import KnowledgeGraph
+from ..typing import BoolArray, IntArray
+from .kg import KnowledgeGraph, is_context
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -38,6 +41,11 @@ class EntityTable(Record):
         unique_display = tuple(name if text == name else text for name, text in zip(unique_names, display, strict=True))
         return EntityTable(tuple(labels), unique_names, unique_display)
 
+    @cached_property
+    def context(self) -> BoolArray:
+        """Which entities are context, see ``KnowledgeGraph.context``, ``[n]``."""
+        return is_context(self.labels)
+
     def find(self, text: str) -> list[int]:
         """Row of the entity with this label; else rows of all with this name; else of all with it in any letter case.
 
@@ -56,6 +64,20 @@ class EntityTable(Record):
     @cached_property
     def _rows(self) -> dict[str, int]:
         return {label: row for row, label in enumerate(self.labels)}
+
+
+def matched_rows(context: BoolArray, linked: IntArray) -> IntArray | None:
+    """Rows of a graph that are matched: all but its context, and what a known link names.
+
+    ``None`` = all rows, also if nothing but context is there.
+
+    Args:
+        context: which entities are context, ``[n]``.
+        linked: rows with a known link.
+    """
+    matched = ~context
+    matched[linked] = True
+    return None if matched.all() or not matched.any() else np.flatnonzero(matched)
 
 
 def nearest_few(text: str, names: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,6 +12,13 @@ from ..records import Record
 from ..typing import BoolArray, FloatArray, IntArray
 
 BLOCK_ROWS = 1 << 14
+VOCABULARIES = (
+    "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
+    "http://www.w3.org/2000/01/rdf-schema#",
+    "http://www.w3.org/2002/07/owl#",
+    "http://www.w3.org/2001/XMLSchema#",
+    "http://www.w3.org/2004/02/skos/core#",
+)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -141,6 +149,14 @@ class KnowledgeGraph(Record):
         linked[between[:, 2]] = True
         return linked
 
+    @property
+    def context(self) -> BoolArray:
+        """Which entities are context: blank nodes and terms of RDF, RDFS, OWL, XSD and SKOS, ``[n]``.
+
+        They are part of the structure and are not matched, unless a known link names them.
+        """
+        return is_context(self.entities)
+
     def label(self, row: int) -> str:
         """Text to show for an entity: its display text, else its name, else its label."""
         if self.display is not None:
@@ -160,6 +176,11 @@ class KnowledgeGraph(Record):
         for array in arrays:
             digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
+
+
+def is_context(labels: Sequence[str]) -> BoolArray:
+    """Which labels are blank nodes or terms of ``VOCABULARIES``, bool ``[n]``."""
+    return np.array([label.startswith(("_:", *VOCABULARIES)) for label in labels], bool)
 
 
 def rows_not_finite(vectors: FloatArray) -> IntArray:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 from torch import Tensor
 
 from ..compute.host import isolated
@@ -13,6 +14,7 @@ from ..typing import IntArray
 from . import LEARNERS
 from .refined import Refined
 from .setting import Learned, Setting
+from .validation import free_entities
 
 
 @isolated
@@ -44,6 +46,7 @@ def learn(setting: Setting, model: AlignmentModel | None = None) -> Learned:
                 left,
                 right,
                 known=links.train,
+                free=[np.flatnonzero(free) for free in free_entities(setting.task)],
                 match=match,
                 min_score=config.min_score,
                 valid=links.valid,

@@ -70,7 +70,8 @@ def pivot_links(
     inputs = build_inputs(task, replace(features or FeatureConfig(), modalities=tuple(modalities)), seed=seed)
     rows = torch.cat([_vectors(inputs.tables[name], name, inputs.num_entities, seed) for name in modalities], dim=1)
     sides = rows.split([inputs.num_left, inputs.num_right])
-    there = [side.any(dim=1).nonzero()[:, 0] for side in sides]
+    context = [torch.from_numpy(graph.context) for graph in (task.left, task.right)]
+    there = [(side.any(dim=1) & ~mask).nonzero()[:, 0] for side, mask in zip(sides, context, strict=True)]
     if min(len(each) for each in there) == 0:
         raise InputError(f"no entity of one graph has {' or '.join(modalities)}; give seed links")
     found = MATCHERS["mutual"](sides[0][there[0]], sides[1][there[1]], csls_k=csls_k, device=device)

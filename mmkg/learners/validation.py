@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..compute.seeding import numpy_generator
 from ..config.search import SearchConfig
+from ..data.entities import matched_rows
 from ..data.split import sample_links
 from ..data.task import AlignmentTask
 from ..data.tensors.inputs import EntityInputs
@@ -85,8 +86,15 @@ def known_among(task: AlignmentTask, chosen: list[IntArray]) -> IntArray:
 
 
 def free_entities(task: AlignmentTask) -> list[BoolArray]:
-    """Which entities of each side are in no training link."""
-    free = [np.ones(graph.num_entities, bool) for graph in (task.left, task.right)]
+    """Which entities of each side are in no training link, without context that no link names."""
+    free = []
+    for side, graph in enumerate((task.left, task.right)):
+        there = np.ones(graph.num_entities, bool)
+        rows = matched_rows(graph.context, task.links.all()[:, side])
+        if rows is not None:
+            there[:] = False
+            there[rows] = True
+        free.append(there)
     for side, there in enumerate(free):
         there[task.links.train[:, side]] = False
     return free

@@ -59,6 +59,10 @@ class Matching(Record):
         """The same pairs, each with a probability."""
         return replace(self, confidence=confidence.astype(np.float32))
 
+    def named(self, left: IntArray, right: IntArray) -> "Matching":
+        """The same pairs with other rows: those at the positions ``left`` and ``right``, which ascend."""
+        return replace(self, left=left[self.left], right=right[self.right])
+
     def keep(self, chosen: np.ndarray) -> "Matching":
         """The pairs for which ``chosen``, bool ``[M]``, is true."""
         confidence = None if self.confidence is None else self.confidence[chosen]

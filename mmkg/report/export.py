@@ -5,6 +5,8 @@ from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ..data.links.delimited import to_tsv
 from ..data.links.export import Link
 from ..data.links.ntriples import to_ntriples
@@ -26,11 +28,12 @@ def links_of(left: "EntityTable", right: "EntityTable", matching: "Matching") ->
 def unmatched_of(
     left: "EntityTable", right: "EntityTable", matching: "Matching"
 ) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    """Label and display text of the entities of both graphs that are in no pair."""
+    """Label and display text of the entities of both graphs that are in no pair, without context."""
     sides = []
     for table, rows in ((left, matching.left), (right, matching.right)):
-        linked = set(rows.tolist())
-        sides.append([(table.labels[k], table.display[k]) for k in range(len(table.labels)) if k not in linked])
+        alone = ~table.context
+        alone[rows] = False
+        sides.append([(table.labels[k], table.display[k]) for k in np.flatnonzero(alone).tolist()])
     return sides[0], sides[1]
 
 

@@ -194,9 +194,9 @@ class Confidences(Shown):
         return hold_out(links, self.searcher.nearest, csls_k=k, means=self.searcher.means() if k else None)
 
     def _unseen(self) -> IntArray:
-        """Left entities outside the training and validation links."""
+        """Left entities outside the training and validation links, without context."""
         seen = np.concatenate([self.links.train[:, 0], self.links.valid[:, 0]])
-        return np.setdiff1d(np.arange(len(self.searcher.embeddings.left)), seen)
+        return np.setdiff1d(self.searcher.embeddings.rows("left"), seen)
 
 
 def check_threshold(threshold: float) -> float:

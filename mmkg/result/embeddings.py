@@ -1,7 +1,7 @@
 """Embeddings of both graphs, and their nearest-neighbour search."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -10,6 +10,8 @@ import torch
 from ..compute.devices import resolve_device
 from ..compute.host import isolated_class
 from ..config.search import SearchConfig
+from ..data.entities import EntityTable, matched_rows
+from ..data.task import LinkSplit
 from ..errors import UsageError, brief, nearest
 from ..fusion import modality_shares
 from ..records import Shown
@@ -37,10 +39,18 @@ class Embeddings(Shown):
     Args:
         left, right: unit rows, float32 or float16 ``[n1, D]`` and ``[n2, D]``; may be mapped from a file.
         widths: width of each modality's part of D, in order.
+        matched: rows of either graph that are queries and candidates, int64, ascending; ``None`` = all. The others are
+            context, see ``KnowledgeGraph.context``.
     """
 
-    def __init__(self, left: FloatArray, right: FloatArray, widths: Mapping[str, int]) -> None:
-        self.left, self.right, self.widths = left, right, dict(widths)
+    def __init__(
+        self,
+        left: FloatArray,
+        right: FloatArray,
+        widths: Mapping[str, int],
+        matched: tuple[IntArray | None, IntArray | None] = (None, None),
+    ) -> None:
+        self.left, self.right, self.widths, self.matched = left, right, dict(widths), matched
         self._kept: dict[Hashable, Any] = {}
 
     def _facts(self) -> dict[str, int]:
@@ -81,6 +91,31 @@ class Embeddings(Shown):
             raise UsageError(f"unknown side {brief(side)}; {nearest(side, SIDES)}")
         return (self.left, self.right) if side == "left" else (self.right, self.left)
 
+    @property
+    def without_context(self) -> "Embeddings":
+        """The embeddings of the matched rows; this object itself if all rows are matched."""
+        if all(rows is None for rows in self.matched):
+            return self
+        return self.kept("without context", self._without_context)
+
+    def _without_context(self) -> "Embeddings":
+        left, right = (rows if some is None else rows[some] for rows, some in self._sides_and_rows())
+        return Embeddings(left, right, self.widths)
+
+    def _sides_and_rows(self) -> list[tuple[FloatArray, IntArray | None]]:
+        return list(zip((self.left, self.right), self.matched, strict=True))
+
+    def rows(self, side: str) -> IntArray:
+        """Rows of the graph ``side`` that are matched, int64, ascending."""
+        self.sides(side)
+        some = self.matched[SIDES.index(side)]
+        return np.arange(len(self.sides(side)[0])) if some is None else some
+
+    @property
+    def num_matched(self) -> list[int]:
+        """Number of matched rows of the left and of the right graph."""
+        return [len(self.rows(side)) for side in SIDES]
+
     def shares(self, pairs: IntArray) -> dict[str, FloatArray]:
         """Share of each modality in the cosine of each pair, ``[M]``; the shares sum to the cosine.
 
@@ -109,7 +144,7 @@ class Embeddings(Shown):
         starts = dict(zip(self.widths, np.cumsum([0, *self.widths.values()]).tolist(), strict=False))
         widths = {name: width for name, width in self.widths.items() if name in modalities}
         columns = np.concatenate([np.arange(starts[name], starts[name] + width) for name, width in widths.items()])
-        return Embeddings(_columns(self.left, columns), _columns(self.right, columns), widths)
+        return Embeddings(_columns(self.left, columns), _columns(self.right, columns), widths, self.matched)
 
 
 @isolated_class
@@ -117,7 +152,8 @@ class Embeddings(Shown):
 class EmbeddingSearch(Shown):
     """Nearest-neighbour search of embeddings, by CSLS or cosine.
 
-    CSLS means and indexes are kept by the embeddings.
+    CSLS means and indexes are kept by the embeddings. Context is neither searched nor found: its means are 0, it has no
+    neighbours, and indexes hold the other entities only, whose positions they return.
 
     Args:
         embeddings: of both graphs.
@@ -132,13 +168,25 @@ class EmbeddingSearch(Shown):
     search: SearchConfig = field(default_factory=SearchConfig)
     device: str = "auto"
 
+    @property
+    def without_context(self) -> "EmbeddingSearch":
+        """Search among the matched rows, by their positions; this object itself if all rows are matched."""
+        inner = self.embeddings.without_context
+        return self if inner is self.embeddings else replace(self, embeddings=inner)
+
     def means(self) -> tuple[FloatArray, FloatArray]:
         """CSLS means: mean cosine of each left row to its nearest right rows, and of each right row to left rows."""
+        if (inner := self.without_context) is not self:
+            return self.embeddings.kept(("all means", self.csls_k), lambda: self._spread(inner.means()))
         key = ("means", self.csls_k, *(self._index_key() if self._means_by_lists() else ()))
         return self.embeddings.kept(key, self._means)
 
     def keep_means(self, means: tuple[FloatArray, FloatArray]) -> None:
         """Keep CSLS means that were computed before."""
+        if (inner := self.without_context) is not self:
+            left, right = (mean[self.embeddings.rows(side)] for side, mean in zip(SIDES, means, strict=True))
+            inner.keep_means((left, right))
+            return
         self.embeddings.keep(("means", self.csls_k, *(self._index_key() if self._means_by_lists() else ())), means)
 
     def index(self, side: str = "left") -> Index:
@@ -147,14 +195,21 @@ class EmbeddingSearch(Shown):
         With CSLS its vectors have one more column, see ``csls_augment``.
         """
         self.embeddings.sides(side)
+        if (inner := self.without_context) is not self:
+            return inner.index(side)
         return self.embeddings.kept(self._key(side), lambda: self._tuned(side))
 
     def keep_index(self, side: str, index: Index) -> None:
         """Keep an index that was built before."""
+        if (inner := self.without_context) is not self:
+            inner.keep_index(side, index)
+            return
         self.embeddings.keep(self._key(side), index)
 
     def has_index(self, side: str) -> bool:
         """Whether the index is built already."""
+        if (inner := self.without_context) is not self:
+            return inner.has_index(side)
         return self.embeddings.has(self._key(side))
 
     def nearest(self, rows: IntArray, k: int, side: str) -> Neighbors:
@@ -165,6 +220,8 @@ class EmbeddingSearch(Shown):
             k: number of neighbours, >= 1.
             side: the querying graph, ``left`` or ``right``.
         """
+        if (inner := self.without_context) is not self:
+            return self._nearest_without_context(inner, rows, k, side)
         size = len(self.embeddings.sides(side)[1])
         if not self.has_index(side) and size > LARGEST_FLAT and len(rows) <= FEW_ROWS:
             found = pad_neighbors(self._nearest_without_index(rows, min(check_count(k, "k"), size), side), k)
@@ -185,6 +242,25 @@ class EmbeddingSearch(Shown):
     @property
     def _where(self) -> torch.device:
         return resolve_device(self.device)
+
+    def _nearest_without_context(self, inner: "EmbeddingSearch", rows: IntArray, k: int, side: str) -> Neighbors:
+        """As ``nearest``; the queries and answers of ``inner`` are positions among the matched rows."""
+        own, others = self.embeddings.rows(side), self.embeddings.rows(SIDES[1 - SIDES.index(side)])
+        queried = np.isin(rows, own)
+        found = inner.nearest(np.searchsorted(own, rows[queried]), k, side)
+        width = found.ids.shape[1]
+        ids = np.full((len(rows), width), -1, np.int64)
+        scores = np.full((len(rows), width), -np.inf, np.float32)
+        ids[queried] = np.where(found.present, others[found.ids], -1)
+        scores[queried] = found.scores
+        return Neighbors(ids, scores)
+
+    def _spread(self, means: tuple[FloatArray, FloatArray]) -> tuple[FloatArray, FloatArray]:
+        """Means of the matched rows as means of all rows, 0 for context."""
+        left, right = (np.zeros(len(self.embeddings.sides(side)[0]), np.float32) for side in SIDES)
+        for side, whole, mean in zip(SIDES, (left, right), means, strict=True):
+            whole[self.embeddings.rows(side)] = mean
+        return left, right
 
     def _index_key(self) -> tuple[Hashable, ...]:
         return (self.search.index, self.search.options)
@@ -255,6 +331,14 @@ class EmbeddingSearch(Shown):
             found = sort_neighbors(ids, np.concatenate([scores, part.scores], axis=1))
             ids, scores = found.ids[:, :k], found.scores[:, :k]
         return Neighbors(ids, scores)
+
+
+def matched_sides(
+    entities: tuple[EntityTable, EntityTable], links: LinkSplit
+) -> tuple[IntArray | None, IntArray | None]:
+    """Rows of either graph that are matched, see ``matched_rows``."""
+    known = links.all()
+    return matched_rows(entities[0].context, known[:, 0]), matched_rows(entities[1].context, known[:, 1])
 
 
 def _columns(rows: FloatArray, columns: IntArray) -> FloatArray:

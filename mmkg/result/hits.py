@@ -79,6 +79,9 @@ class Hits(Shown):
         row = self.find(entity, side=side)[0]
         if not 0 <= row < size:
             raise UsageError(f"row must be in 0..{size - 1}, got {row}")
+        if row not in self.confidences.searcher.embeddings.rows(side):
+            label = self.entities[SIDES.index(side)].labels[row]
+            raise UsageError(f"{label!r} is a blank node or a term of RDF or OWL, which are not matched")
         return list(self._hits(row, self._nearest(np.array([row]), k, side), side))
 
     def neighbors(self, k: int = 1, *, side: str = "left") -> tuple[Neighbors, FloatArray | None]:

@@ -1,5 +1,6 @@
 """Figures of a run on its test links."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ from ..evaluation.protocol import LEFT_TO_RIGHT, RIGHT_TO_LEFT
 from ..matching.sinkhorn import transported_pairs
 from ..records import Shown
 from ..typing import IntArray
-from .embeddings import EmbeddingSearch
+from .embeddings import SIDES, EmbeddingSearch
 
 Metrics = dict[str, dict[str, float]]
 
@@ -42,7 +43,7 @@ class Judge(Shown):
 
         Args:
             links: int64 ``[L, 2]``.
-            candidates: ``test`` = the entities of the links, ``all`` = all entities.
+            candidates: ``test`` = the entities of the links, ``all`` = all entities but context.
             csls_k: neighbourhood size of CSLS, 0 = off.
             device: where scores are computed; ``None`` = as the searcher.
         """
@@ -50,10 +51,15 @@ class Judge(Shown):
             return {}
         device = device or self.searcher.device
         left, right = self.searcher.embeddings.left, self.searcher.embeddings.right
-        queries = sample_links(links, self.search.ranked(len(links)), seed=self.seed, label="ranked test links")
+        known = self.known
         means = self.searcher.means() if candidates == "all" and csls_k and csls_k == self.searcher.csls_k else None
+        if candidates == "all" and (pools := self._pools(links)) is not None:
+            left, right = left[pools[0]], right[pools[1]]
+            means = None if means is None else (means[0][pools[0]], means[1][pools[1]])
+            links, known = positions(links, pools), positions(known, pools)
+        queries = sample_links(links, self.search.ranked(len(links)), seed=self.seed, label="ranked test links")
         if len(queries) == len(links) and means is None:
-            return evaluate(left, right, links, candidates=candidates, csls_k=csls_k, device=device, known=self.known)
+            return evaluate(left, right, links, candidates=candidates, csls_k=csls_k, device=device, known=known)
         return evaluate_sample(
             left,
             right,
@@ -63,8 +69,15 @@ class Judge(Shown):
             csls_k=csls_k,
             means=means,
             device=device,
-            known=self.known,
+            known=known,
         )
+
+    def _pools(self, links: IntArray) -> list[IntArray] | None:
+        """All candidates of either side: all rows but context that is in no link; ``None`` = all rows."""
+        embeddings = self.searcher.embeddings
+        if embeddings.without_context is embeddings:
+            return None
+        return [np.union1d(embeddings.rows(side), links[:, place]) for place, side in enumerate(SIDES)]
 
     def assignment_ranks(self, links: IntArray, *, candidates: str, device: str | None = None) -> Metrics:
         """Metrics of an assignment: candidates are ranked by Sinkhorn's transport of the scores of all queries.
@@ -82,10 +95,12 @@ class Judge(Shown):
             return {}
         sides = (self.searcher.embeddings.left, self.searcher.embeddings.right)
         pools = [
-            np.unique(links[:, side]) if candidates == "test" else np.arange(len(rows))
-            for side, rows in enumerate(sides)
+            np.unique(links[:, side])
+            if candidates == "test"
+            else np.union1d(self.searcher.embeddings.rows(SIDES[side]), links[:, side])
+            for side in (0, 1)
         ]
-        gold = np.stack([np.searchsorted(pools[side], links[:, side]) for side in (0, 1)], axis=1)
+        gold = positions(links, pools)
         rows, cols, weights = transported_pairs(
             sides[0][pools[0]],
             sides[1][pools[1]],
@@ -100,3 +115,9 @@ class Judge(Shown):
         right = listed_ranks(rows, cols, weights, gold, num_rows=sizes[0], num_candidates=sizes[1], others=there)
         left = listed_ranks(cols, rows, weights, gold[:, ::-1], num_rows=sizes[1], num_candidates=sizes[0], others=back)
         return {LEFT_TO_RIGHT: all_metrics(right), RIGHT_TO_LEFT: all_metrics(left)}
+
+
+def positions(links: IntArray, pools: Sequence[IntArray]) -> IntArray:
+    """The links between rows of the pools, as positions in the pools."""
+    inside = np.isin(links[:, 0], pools[0]) & np.isin(links[:, 1], pools[1])
+    return np.stack([np.searchsorted(pools[side], links[inside, side]) for side in (0, 1)], axis=1)

@@ -158,7 +158,7 @@ class AlignmentResult(Shown):
     def match(
         self, method: str | None = None, *, k: int | None = None, csls_k: int | None = None, device: str | None = None
     ) -> Matching:
-        """Matches over all entities of both graphs.
+        """Matches over all entities of both graphs but their context, see ``KnowledgeGraph.context``.
 
         Args:
             method: name in ``MATCHERS``; by default the run's.
@@ -173,13 +173,17 @@ class AlignmentResult(Shown):
         if method not in MATCHERS:
             raise UsageError(f"unknown matcher {brief(method)}; {nearest(method, MATCHERS)}")
         csls_k = self.experiment.search.csls_k if csls_k is None else csls_k
-        means = self.csls_means if csls_k and csls_k == self.protocol.csls_k else None
+        searcher = self.searcher.without_context
+        left, right = searcher.embeddings.left, searcher.embeddings.right
+        means = searcher.means() if csls_k and csls_k == self.protocol.csls_k else None
         options = self.experiment.search.matcher_options(method) | ({} if k is None else {"k": k})
-        if means is not None and max(len(self.left), len(self.right)) > LARGEST_FLAT:
-            options["indexes"] = (self.index("left"), self.index("right"))
+        if means is not None and max(len(left), len(right)) > LARGEST_FLAT:
+            options["indexes"] = (searcher.index("left"), searcher.index("right"))
         found = MATCHERS[method](
-            self.left, self.right, csls_k=csls_k, kind="auto", device=device or self.device, means=means, **options
+            left, right, csls_k=csls_k, kind="auto", device=device or self.device, means=means, **options
         )
+        if searcher.embeddings is not self.embeddings:
+            found = found.named(self.embeddings.rows("left"), self.embeddings.rows("right"))
         if self.counterparts is None or csls_k != self.protocol.csls_k:
             return found
         return found.with_confidence(self.confidences(found.pairs, found.score))

@@ -22,7 +22,7 @@ from ..report import Link, RunRecord, write_tsv
 from ..schema import checked
 from ..search import Index, load_index, save_index
 from .calibrate import Confidences
-from .embeddings import Embeddings, EmbeddingSearch
+from .embeddings import Embeddings, EmbeddingSearch, matched_sides
 from .stored import (
     Description,
     HeldOutValues,
@@ -96,7 +96,8 @@ def write_run(run: RunContent, folder: str | Path, *, matches: Iterable[Link], r
         learnt = confidences.counterparts
         return None if learnt is None else learnt.as_dict()
 
-    with replaced(folder, format=FORMAT, description=run.description, counterparts=counterparts) as new:
+    content = {"description": run.description, "num_matched": run.embeddings.num_matched, "counterparts": counterparts}
+    with replaced(folder, format=FORMAT, **content) as new:
         _write_files(run, new, index, matches, report)
     return Path(folder)
 
@@ -171,10 +172,14 @@ def _read(folder: Path, fingerprint: str | None, device: str | None) -> RunConte
     sizes = (len(tables[0].labels), len(tables[1].labels))
     csls = protocol.csls_k > 0
     left, right, widths, means = read_embeddings(folder / "embeddings.safetensors", sizes, csls=csls)
+    links = read_split(folder / "links.json", sizes)
+    embeddings = Embeddings(left, right, widths, matched_sides(tables, links))
+    if manifest.get("num_matched") != embeddings.num_matched:
+        embeddings = Embeddings(left, right, widths)  # a run of before, in which context was matched, too
     run = RunContent(
-        embeddings=Embeddings(left, right, widths),
+        embeddings=embeddings,
         entities=tables,
-        links=read_split(folder / "links.json", sizes),
+        links=links,
         experiment=read_experiment(folder / "config.toml"),
         protocol=protocol,
         metrics=record.metrics,
@@ -187,7 +192,7 @@ def _read(folder: Path, fingerprint: str | None, device: str | None) -> RunConte
     confidences = run.confidences
     on = "cpu" if resolve_device(device).type == "cpu" else "auto"  # a FAISS index was saved on the CPU and stays there
     stored = load_index(folder / "index.faiss", device=on, expect={"fingerprint": record.fingerprint})
-    check_index(stored.index, folder / "index.faiss", size=sizes[1], dim=left.shape[1], csls=csls)
+    check_index(stored.index, folder / "index.faiss", size=embeddings.num_matched[1], dim=left.shape[1], csls=csls)
     confidences.searcher.keep_index("left", stored.index)
     if means is not None:
         confidences.searcher.keep_means(means)

@@ -113,6 +113,7 @@ def propose(
     *,
     known: IntArray,
     match: Match,
+    free: Sequence[IntArray] | None = None,
     min_score: float = -math.inf,
     valid: IntArray | None = None,
     precision: float = 0.0,
@@ -124,6 +125,7 @@ def propose(
         right: embeddings of all right entities, ``[n2, D]``.
         known: training links, int64 ``[L, 2]``; their entities are excluded.
         match: matcher of two sets of embeddings, e.g. mutual nearest neighbours by CSLS.
+        free: rows of either side that may be in a pair; by default all that are in no known link.
         min_score: least score of a pair.
         valid: held-out links, int64 ``[V, 2]``, on which ``precision`` is measured.
         precision: see ``BootstrapConfig``.
@@ -135,7 +137,8 @@ def propose(
         Mutual nearest neighbours as in EVA (Liu et al., AAAI 2021). EVA keeps pseudo-links on probation; here they are
         recomputed every round, and none is permanent.
     """
-    free = [np.setdiff1d(np.arange(len(side)), known[:, place]) for place, side in enumerate((left, right))]
+    if free is None:
+        free = [np.setdiff1d(np.arange(len(side)), known[:, place]) for place, side in enumerate((left, right))]
     if min(len(rows) for rows in free) == 0:
         return np.empty((0, 2), np.int64)
     found = match(left[free[0]], right[free[1]])
