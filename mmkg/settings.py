@@ -114,7 +114,9 @@ def read_toml(path: str | Path) -> dict[str, Any]:
         raise InputError("no such configuration file", path) from None
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", path) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except RecursionError:
+        raise InputError("not a TOML file: values nested too deeply", path) from None
+    except ValueError as error:  # of TOML, of UTF-8, or a number with too many digits
         raise InputError(f"not a TOML file: {error}", path) from None
 
 

@@ -6,12 +6,14 @@ and any size.
 """
 
 import bz2
+import errno
 import gzip
 import hashlib
 import lzma
 import re
 import shutil
 import stat
+import struct
 import tarfile
 import tempfile
 import unicodedata
@@ -69,10 +71,15 @@ def unpack(archive: Path, target: Path, limits: Limits | None = None) -> dict[st
         digests = _unpack(archive, place, limits)
         place.chmod(0o755)
         place.rename(target)
-    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError) as error:
+    except InputError:
+        raise
+    except (
+        *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError),
+        *(struct.error, ValueError, OverflowError, IndexError),  # of numbers and names in a damaged directory
+    ) as error:
         raise InputError(f"expected a zip or tar archive, got a damaged one: {error}", archive) from None
     except OSError as error:
-        if error.errno is not None:  # a fault of the disk, not of the archive
+        if error.errno not in (None, errno.EINVAL):  # a fault of the disk, not an offset outside the archive
             raise
         raise InputError(f"expected a zip or tar archive, got a damaged one: {error}", archive) from None
     except (NotImplementedError, RuntimeError) as error:  # unknown compression, or a password

@@ -175,3 +175,16 @@ def test_a_password_is_no_way_in(archives, tmp_path):
     path.write_bytes(data)
     with pytest.raises(InputError, match="cannot be unpacked: .*password"):
         archives.unpack(path, tmp_path / "out")
+
+
+@pytest.mark.parametrize("shift", [1, 50, 2**31 - 1])
+def test_a_zip_whose_members_lie_before_its_beginning_is_damaged(archives, tmp_path, shift):
+    path = make_zip(tmp_path / "x.zip", GOOD)
+    data = bytearray(path.read_bytes())
+    end = data.rindex(b"PK\5\6")
+    offset = int.from_bytes(data[end + 16 : end + 20], "little")
+    data[end + 16 : end + 20] = (offset + shift).to_bytes(4, "little")  # where the directory begins
+    path.write_bytes(data)
+    with pytest.raises(InputError, match="got a damaged one"):
+        archives.unpack(path, tmp_path / "out")
+    assert [each.name for each in tmp_path.iterdir()] == ["x.zip"]
