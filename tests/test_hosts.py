@@ -206,24 +206,25 @@ THREADED = ["meaformer", "mclea", "dual-amn", "combined"]
 
 
 @pytest.mark.slow
-def test_training_in_threads_gives_the_bits_of_serial_training(task, plain_runs):
-    names = THREADED
-    expected = [run(task, name) for name in names]
-    stop = []
+def test_training_in_threads_gives_the_bits_of_serial_training(task):
+    expected = [run(task, name) for name in THREADED]
+    stop, drawn = [], []
 
     def other_program():
         while not stop:
-            torch.rand(100), np.random.rand(100)
+            drawn.append(float(torch.rand(())))
 
-    torch.set_num_threads(1)
-    with ThreadPoolExecutor(len(names) + 1) as pool:
-        noise = pool.submit(other_program)
+    with torch.random.fork_rng(devices=[]), ThreadPoolExecutor(len(THREADED) + 1) as pool:
+        torch.manual_seed(7)
+        others = pool.submit(other_program)
         try:
-            found = list(pool.map(lambda name: run(task, name), names))
+            found = list(pool.map(lambda name: run(task, name), THREADED))
         finally:
             stop.append(True)
-        noise.result()
-    assert [each == other for each, other in zip(found, expected, strict=True)] == [True] * len(names)
+        others.result()
+        torch.manual_seed(7)
+        assert drawn == [float(torch.rand(())) for _ in drawn]  # the draws of the other program are its own
+    assert [each == other for each, other in zip(found, expected, strict=True)] == [True] * len(THREADED)
     assert not torch.are_deterministic_algorithms_enabled() and torch.utils.deterministic.fill_uninitialized_memory
     torch.zeros(3).put_(torch.tensor([1]), torch.tensor([2.0]))
 

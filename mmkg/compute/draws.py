@@ -1,16 +1,52 @@
-"""Dropout that draws from a generator of the training run, not from the global generator of the process."""
+"""Initial weights and dropout drawn from generators of the run, not from the global generator of the process."""
 
+import inspect
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from .host import seeded
 
 _run = threading.local()
+_RANDOM = {torch.rand, torch.randn, torch.randint, torch.randperm, torch.normal, torch.bernoulli, torch.multinomial}
+_RANDOM |= {Tensor.uniform_, Tensor.normal_, Tensor.bernoulli_, Tensor.exponential_, Tensor.random_, Tensor.bernoulli}
+_RANDOM |= {
+    f for f in vars(nn.init).values() if inspect.isfunction(f) and "generator" in inspect.signature(f).parameters
+}
+
+
+class _From(TorchFunctionMode):
+    """Functions that take a generator draw from this one, in this thread, unless another is named."""
+
+    def __init__(self, generator: torch.Generator) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func in _RANDOM and kwargs.get("generator") is None:
+            kwargs = {**kwargs, "generator": self.generator}
+        return func(*args, **kwargs)
+
+
+@contextmanager
+def drawing_weights(build: Callable[..., Any], seed: int) -> Iterator[None]:
+    """All initial weights inside depend on the seed alone, also if other threads draw from torch's global generator.
+
+    Args:
+        build: builds the model. For one of another package the global generator is seeded and restored too, since it
+            may call functions that take no generator.
+        seed: random seed.
+    """
+    own = f"{getattr(build, '__module__', '')}.".startswith("mmkg.")
+    with nullcontext() if own else seeded(seed), _From(torch.Generator().manual_seed(seed)):
+        yield
 
 
 class Dropout(nn.Dropout):

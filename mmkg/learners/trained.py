@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from ..compute.host import isolated, seeded
+from ..compute.draws import drawing_weights
+from ..compute.host import isolated
 from ..compute.seeding import derive_seed
 from ..config.experiment import Experiment
 from ..data.features.build import build_inputs
@@ -90,6 +91,6 @@ def build_model(experiment: Experiment, inputs: EntityInputs) -> AlignmentModel:
         raise UsageError(f"the model {name} was given as an object; give it again, or name a model of mmkg")
     if entry.build is None or entry.learner != "trained":
         raise UsageError(f"the model {name} is not trained; trained are {', '.join(trained_models())}")
-    with seeded(derive_seed(experiment.seed, "weights")):
+    with drawing_weights(entry.build, derive_seed(experiment.seed, "weights")):
         model: AlignmentModel = entry.build(experiment.options, inputs.dims, num_relations=inputs.num_relations)
     return model

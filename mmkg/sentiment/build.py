@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from ..compute.host import isolated, seeded
+from ..compute.draws import drawing_weights
+from ..compute.host import isolated
 from ..compute.seeding import derive_seed
 from .config import SentimentExperiment
 from .data import SIMS
@@ -33,5 +34,6 @@ class Shape:
 @isolated
 def build_model(experiment: SentimentExperiment, shape: Shape) -> SentimentModel:
     """The model of an experiment with seeded initial weights; torch's global generator is restored."""
-    with seeded(derive_seed(experiment.seed, "weights")):
-        return MODELS[experiment.model].build(shape.dims, shape.steps, experiment.options)
+    build = MODELS[experiment.model].build
+    with drawing_weights(build, derive_seed(experiment.seed, "weights")):
+        return build(shape.dims, shape.steps, experiment.options)

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from mmkg.compute.draws import Dropout, drawing, dropout
+from mmkg.compute.draws import Dropout, drawing, drawing_weights, dropout
 from mmkg.fusion.attention import attend
 from mmkg.fusion.pool import GatedRecurrentPool
 
@@ -100,3 +100,31 @@ def test_dropout_outside_of_training_is_that_of_torch():
     torch.manual_seed(0)
     assert torch.equal(found, F.dropout(torch.ones(8), 0.5))
     assert torch.equal(module.eval()(torch.ones(8)), torch.ones(8))
+
+
+def layers():
+    """Weights of every kind of initialisation."""
+    found = [nn.Linear(3, 4), nn.GRU(2, 3, 2), nn.Conv1d(2, 3, 3), nn.Embedding(3, 2), nn.MultiheadAttention(4, 2)]
+    weights = [weight for layer in found for weight in layer.parameters()]
+    weights += [torch.randn(3), torch.empty(5).uniform_(-1, 1), nn.init.orthogonal_(torch.empty(3, 3))]
+    return [weight.detach() for weight in (*weights, torch.rand(2, 2), nn.init.trunc_normal_(torch.empty(4)))]
+
+
+def test_initial_weights_have_the_bits_of_torch_and_leave_its_generator_alone():
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(11)
+        expected = layers()
+    before = torch.get_rng_state()
+    with drawing_weights(drawing_weights, 11):  # of a module of mmkg
+        found = layers()
+    assert torch.equal(torch.get_rng_state(), before)
+    assert_same(found, expected)
+
+
+def test_initial_weights_of_another_package_may_use_the_global_generator():
+    before = torch.get_rng_state()
+    found = []
+    for _ in range(2):
+        with drawing_weights(layers, 11):
+            found.append(torch.rand_like(torch.ones(3)))
+    assert torch.equal(*found) and torch.equal(torch.get_rng_state(), before)
