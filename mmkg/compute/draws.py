@@ -14,7 +14,15 @@ from torch.overrides import TorchFunctionMode
 from .host import seeded
 
 _run = threading.local()
-_RANDOM = {torch.rand, torch.randn, torch.randint, torch.randperm, torch.normal, torch.bernoulli, torch.multinomial}
+_RANDOM: set[Any] = {
+    torch.rand,
+    torch.randn,
+    torch.randint,
+    torch.randperm,
+    torch.normal,
+    torch.bernoulli,
+    torch.multinomial,
+}
 _RANDOM |= {Tensor.uniform_, Tensor.normal_, Tensor.bernoulli_, Tensor.exponential_, Tensor.random_, Tensor.bernoulli}
 _RANDOM |= {
     f for f in vars(nn.init).values() if inspect.isfunction(f) and "generator" in inspect.signature(f).parameters
