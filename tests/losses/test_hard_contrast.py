@@ -81,5 +81,5 @@ def test_embeddings_that_are_all_the_same_have_a_finite_loss_and_gradient():
 )
 def test_what_cannot_be_contrasted_is_refused(n, left, right, sharpness):
     ends = torch.tensor(left, dtype=torch.int64), torch.tensor(right, dtype=torch.int64)
-    with pytest.raises(UsageError, match="at least three entities and a sharpness > 0"):
+    with pytest.raises(UsageError, match="three entities of both graphs together and a sharpness > 0"):
         hard_negatives(torch.randn(n, 2), *ends, sharpness=sharpness)

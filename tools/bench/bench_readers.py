@@ -149,7 +149,7 @@ LINES = {
 
 def text_file(path: Path, triples: int, entities: int, line: str) -> None:
     opened: Any = gzip.open(path, "wt") if path.suffix == ".gz" else path.open("w", encoding="utf-8")
-    literal = '<{0}> <http://example.org/ontology/height> "{4}.5"^^<http://www.w3.org/2001/XMLSchema#double> .\n'
+    literal = '<{0}> <http://example.org/ontology/height> "{4}.{5}"^^<http://www.w3.org/2001/XMLSchema#double> .\n'
     with opened as file:
         for number, (head, relation, tail) in enumerate(rows_of(triples, entities)):
             shape = literal if path.name == "mixed.nt" and number % 100 < FACTS else line
