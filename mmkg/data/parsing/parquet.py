@@ -66,7 +66,7 @@ def column_names(path: Path) -> list[str]:
         return list(parquet.read_schema(path).names)
     except FileNotFoundError:
         raise InputError("no such file; check the folder and the name", path) from None
-    except (arrow.ArrowException, OSError) as error:
+    except (arrow.ArrowException, OSError, UnicodeDecodeError) as error:
         raise InputError(f"expected a Parquet file, got {str(error)[:120]}", path) from None
 
 
@@ -98,6 +98,7 @@ def read_rows(
         with parquet.ParquetFile(path, read_dictionary=present) as file:
             first, size = 1, 0
             for batch in file.iter_batches(_ROWS, columns=present):
+                batch.validate(full=True)  # Arrow reads texts that are no UTF-8, and codes beyond their dictionary
                 lines = np.arange(first, first + len(batch))
                 first += len(batch)
                 size += sum(_plain_size(column) for column in batch.columns)
@@ -106,7 +107,7 @@ def read_rows(
                 yield _block(batch, places, schema.names, wanted, lines, path, faults)
     except FileNotFoundError:
         raise InputError("no such file; check the folder and the name", path) from None
-    except (arrow.ArrowException, OSError) as error:
+    except (arrow.ArrowException, OSError, UnicodeDecodeError) as error:
         raise InputError(f"expected a Parquet file, got {str(error)[:120]}", path) from None
 
 

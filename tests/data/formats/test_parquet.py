@@ -186,3 +186,24 @@ def test_any_graph_comes_back_as_it_was_written(tmp_path, graph, pictured):
     found = read_parquet(write_parquet(graph, tmp_path))
     before = replace(graph, names=(None, *graph.names[1:]) if graph.names else None)  # an empty name is none
     assert plain(found) == plain(before) and found.relations == graph.relations
+
+
+@pytest.mark.parametrize("compression", ["none", "zstd"])
+def test_texts_that_are_no_utf8_are_refused(tmp_path, compression):
+    from mmkg.data.parsing.parquet import read_rows
+
+    names = ("head", "relation", "tail")
+    table = pyarrow.table({name: pyarrow.array([b"a\xff", b"b"], pyarrow.binary()) for name in names})
+    table = table.cast(pyarrow.schema([(name, pyarrow.string()) for name in names]), safe=False)
+    path = tmp_path / "triples.parquet"
+    pyarrow.parquet.write_table(table, path, compression=compression)
+    with pytest.raises(InputError, match="expected a Parquet file, got .*UTF"):
+        list(read_rows(path, names, Faults()))
+
+
+def test_a_column_name_that_is_no_utf8_is_refused(tmp_path):
+    path = tmp_path / "triples.parquet"
+    pyarrow.parquet.write_table(pyarrow.table({"headhead": ["a"]}), path, store_schema=False)
+    path.write_bytes(path.read_bytes().replace(b"headhead", b"head\xa6\xa6ad"))
+    with pytest.raises(InputError, match="expected a Parquet file, got 'utf-8' codec"):
+        read_parquet(path)
