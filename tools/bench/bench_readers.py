@@ -162,13 +162,16 @@ def label(head: int, relation: int, tail: int) -> tuple[str, str, str]:
 
 
 def rows_of(triples: int, entities: int) -> Any:
-    """Head, relation and tail of each triple."""
-    generator = np.random.default_rng(0)
-    for first in range(0, triples, BLOCK):
-        size = min(BLOCK, triples - first)
-        draws = [generator.random(size) for _ in range(3)]
+    """Head, relation and tail of each triple; no triple twice, because RDF counts repeated statements once."""
+    generator, seen, left = np.random.default_rng(0), set(), triples
+    while left:
+        draws = [generator.random(min(BLOCK, left)) for _ in range(3)]
         heads, tails = ((entities * draw**2).astype(np.int64).tolist() for draw in draws[:2])
-        yield from zip(heads, (300 * draws[2] ** 3).astype(np.int64).tolist(), tails, strict=True)
+        for triple in zip(heads, (300 * draws[2] ** 3).astype(np.int64).tolist(), tails, strict=True):
+            if triple not in seen:
+                seen.add(triple)
+                left -= 1
+                yield triple
 
 
 def remove(path: Path) -> None:
