@@ -33,20 +33,18 @@ def print_result(
     if as_json:
         print_json(_values(result, bool(sample), judged))
         return
-    from ..report import counterparts_text, matches_table, metric_table
+    from ..report import counterparts_text, matches_table, matching_text, metric_table
 
     if sample and len(result.links.test):
         show("A dozen test entities with their best match (correct answer in brackets where it is wrong):\n")
         show(matches_table(result.sample(sample)))
     if result.metrics:
-        show(metric_table(result.metrics, {"protocol": result.protocol.describe()}))
+        protocol = result.protocol
+        show(metric_table(result.metrics, {"protocol": protocol.describe()}, links=protocol.num_ranked))
     else:
         show("no test links, no metrics")
     if sample and (found := result.figures()):
-        show(
-            f"one-to-one matches among all entities: precision {found['precision']:.3f}, recall {found['recall']:.3f}, "
-            f"F1 {found['f1']:.3f} on {found['links']:,} test links ({result.experiment.search.matcher})"
-        )
+        show(matching_text(found, result.experiment.search.matcher))
     if judged is not None:
         show(counterparts_text(judged, matcher=result.experiment.search.matcher))
     print_cost(result.record.seconds, result.record.peak_rss_mb)
@@ -59,12 +57,18 @@ def print_cost(seconds: Mapping[str, float], peak_rss_mb: float | None) -> None:
 
 
 def _values(result: "AlignmentResult", matched: bool, judged: Mapping[str, Any] | None) -> dict[str, Any]:
-    record = result.record
+    from ..evaluation import counted_matching, counted_metrics
+
+    record, figures = result.record, result.figures() if matched else {}
     training = ("epochs", "best_epoch", "rounds", "best_round")
     return {
         "protocol": result.protocol.as_dict(),
         "test": dict(result.metrics),
-        "matching": result.figures() if matched else {},
+        "matching": figures,
+        "intervals": {
+            "test": counted_metrics(result.metrics, result.protocol.num_ranked),
+            "matching": counted_matching(figures),
+        },
         **({} if judged is None else {"counterparts": judged}),
         "seconds": {name: round(value, 3) for name, value in record.seconds.items()},
         "peak_rss_mb": record.peak_rss_mb,

@@ -3,6 +3,7 @@
 from .curves import auilc
 from .evaluate import evaluate, link_ranks
 from .filtered import known_pairs, other_answers, several_answers
+from .interval import FEW, clopper_pearson, count_text, counted_matching, counted_metrics
 from .listed import listed_ranks, matching_figures
 from .metrics import all_metrics, hits_at_k, mean_rank, mrr
 from .no_counterpart import answers_to, calibration_error, counterpart_figures, reliability
@@ -12,6 +13,7 @@ from .reweigh import choose_weights
 from .sampled import evaluate_sample, sampled_ranks
 
 __all__ = [
+    "FEW",
     "Protocol",
     "Ranks",
     "all_metrics",
@@ -20,6 +22,10 @@ __all__ = [
     "both_directions",
     "calibration_error",
     "choose_weights",
+    "clopper_pearson",
+    "count_text",
+    "counted_matching",
+    "counted_metrics",
     "counterpart_figures",
     "evaluate",
     "evaluate_sample",

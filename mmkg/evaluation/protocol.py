@@ -76,6 +76,11 @@ class Protocol:
         if self.csls_k < 0:
             raise UsageError(f"csls_k must be >= 0, got {self.csls_k}")
 
+    @property
+    def num_ranked(self) -> int:
+        """Number of test links that were ranked."""
+        return self.num_test if self.num_test_ranked is None else self.num_test_ranked
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON, tuples as lists."""
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}

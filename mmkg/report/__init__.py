@@ -6,7 +6,7 @@ from ..data.links.ntriples import to_ntriples
 from .export import links_of, write_ntriples, write_tsv
 from .html import render_curves, render_report
 from .record import RunRecord, Stopwatch, peak_rss_mb
-from .tables import counterparts_text, matches_table, metric_table
+from .tables import counterparts_text, matches_table, matching_text, metric_table
 
 __all__ = [
     "Link",
@@ -15,6 +15,7 @@ __all__ = [
     "counterparts_text",
     "links_of",
     "matches_table",
+    "matching_text",
     "metric_table",
     "peak_rss_mb",
     "render_curves",

@@ -5,7 +5,7 @@ from importlib import resources
 from typing import Any
 
 from .charts import line_chart
-from .tables import METRIC_COLUMNS, flatten, format_metric, format_value
+from .tables import flatten, format_value, metric_rows
 
 # Colours on a light and on a dark page, in the order of the list of modalities; the first also draws curves.
 PALETTE = (
@@ -27,6 +27,7 @@ def render_report(
     title: str,
     protocol: Mapping[str, Any] | None = None,
     metrics: Mapping[str, Mapping[str, float]] | None = None,
+    links: int | None = None,
     history: Iterable[Mapping[str, Any]] = (),
     description: Mapping[str, Any] | None = None,
     matches: Iterable[Mapping[str, Any]] = (),
@@ -40,6 +41,7 @@ def render_report(
         title: heading, e.g. the name of the task and the model.
         protocol: evaluation protocol, shown beside the metrics; see `tables.metric_table`.
         metrics: figures by direction and name; see `tables.metric_table`.
+        links: number of links that were ranked; see `tables.metric_table`.
         history: rows of ``metrics.jsonl``, each with ``epoch`` (or ``step``) and the values measured at this point.
             ``loss``, ``valid`` (MRR on the validation links) and any key that ends in ``mrr`` get one chart each.
         description: result of `mmkg.data.describe.describe`.
@@ -63,7 +65,7 @@ def render_report(
         subtitle=f"Entity alignment{created}",
         protocol=protocol or {},
         metrics=metrics or {},
-        metric_columns=METRIC_COLUMNS,
+        metric_rows=metric_rows(metrics or {}, links),
         curves=[(label, _markup(chart)) for label, chart in _curves(list(history))],
         sides=sides,
         counts=_counts(list(sides.values())),
@@ -72,7 +74,6 @@ def render_report(
         modalities=[*(name for name in FEATURES if name in named), *sorted(named - set(FEATURES))],
         facts=flatten({name: value for name, value in record.items() if name not in ("protocol", "metrics")}),
         flatten=flatten,
-        format_metric=format_metric,
         format_value=format_value,
         palette=palette,
         colour=lambda name: f"m-{name}" if name in palette else "m-other",

@@ -1,6 +1,7 @@
 """Figures and matches as tables for people: aligned plain text, or Markdown."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal
 
 from ..errors import UsageError
@@ -13,7 +14,11 @@ MARKS = {True: "✓", False: "✗", None: ""}
 
 
 def metric_table(
-    metrics: Mapping[str, Mapping[str, float]], protocol: Mapping[str, Any], *, style: Style = "text"
+    metrics: Mapping[str, Mapping[str, float]],
+    protocol: Mapping[str, Any],
+    *,
+    links: int | None = None,
+    style: Style = "text",
 ) -> str:
     """One row per direction, one column per metric, and the evaluation protocol below.
 
@@ -21,15 +26,47 @@ def metric_table(
         metrics: figures by direction (``left_to_right``, ``right_to_left``) and name: ``hits@1``,
             ``hits@5``, ``hits@10`` and ``mrr`` in [0, 1], ``mr`` from 1 up. A missing figure is shown as ``-``.
         protocol: evaluation protocol, in the order of display; nested mappings are flattened.
+        links: number of links that were ranked. Of fewer than 50, hits are shown as counts with their 95 % interval,
+            and no means. ``None`` = not known.
         style: ``text`` for aligned columns in a terminal, ``markdown`` for a Markdown table.
     """
+    header, rows = metric_rows(metrics, links)
+    table = text_table(["", *header], rows, left=[0], style=style)
+    few = "" if links is None or not _are_few(links) else f"95 % intervals in brackets, of {links:,} links"
+    note = " · ".join(each for each in (few, protocol_line(protocol)) if each)
+    return table if not note else f"{table}\n{note}\n" if style == "text" else f"{table}\n*{escape_markdown(note)}*\n"
+
+
+def metric_rows(
+    metrics: Mapping[str, Mapping[str, float]], links: int | None = None
+) -> tuple[list[str], list[list[str]]]:
+    """Titles of the columns of figures, and a row per direction, which begins with its name; see ``metric_table``."""
+    if links is None or not _are_few(links):
+        columns = METRIC_COLUMNS
+        texts = {name: partial(format_metric, name) for name in columns}
+    else:
+        columns = {name: title for name, title in METRIC_COLUMNS.items() if name.startswith("hits@")}
+        texts = {name: partial(_counted, links) for name in columns}
     rows = [
-        [direction.replace("_", " "), *(format_metric(name, figures.get(name)) for name in METRIC_COLUMNS)]
+        [direction.replace("_", " "), *(text(figures.get(name)) for name, text in texts.items())]
         for direction, figures in metrics.items()
     ]
-    table = text_table(["", *METRIC_COLUMNS.values()], rows, left=[0], style=style)
-    note = protocol_line(protocol)
-    return table if not note else f"{table}\n{note}\n" if style == "text" else f"{table}\n*{escape_markdown(note)}*\n"
+    return list(columns.values()), rows
+
+
+def matching_text(figures: Mapping[str, float], matcher: str) -> str:
+    """One line with the figures of ``matching_figures``; of fewer than 50 links, counts with their 95 % interval."""
+    links, what = int(figures["links"]), "one-to-one matches among all entities"
+    if not _are_few(links):
+        precision, recall, f1 = (format_metric(name, figures[name]) for name in ("precision", "recall", "f1"))
+        return f"{what}: precision {precision}, recall {recall}, F1 {f1} on {links:,} test links ({matcher})"
+    found, right = (
+        _counted(int(figures[name]), figures[figure]) for name, figure in (("links", "recall"), ("found", "precision"))
+    )
+    return (
+        f"{what}: {found} test links found, {right} of the matches about their entities are right ({matcher}; "
+        "95 % intervals in brackets)"
+    )
 
 
 def matches_table(matches: Iterable[Mapping[str, Any]], *, style: Style = "text", width: int = 32) -> str:
@@ -182,3 +219,16 @@ def shorten(text: str, width: int) -> str:
 def escape_markdown(text: str) -> str:
     """The text on one line, with the special characters of Markdown and HTML escaped."""
     return "".join("\\" + letter if letter in r"\|*_`<>[]" else letter for letter in line(text))
+
+
+def _are_few(links: int) -> bool:
+    from ..evaluation.interval import FEW  # imports torch
+
+    return links < FEW
+
+
+def _counted(number: int, share: float | None) -> str:
+    """A share of a number of answers as a count with its interval; ``-`` for a missing figure."""
+    from ..evaluation.interval import count_text
+
+    return "-" if share is None else count_text(round(share * number), number)

@@ -15,7 +15,7 @@ from ..data.entities import EntityTable
 from ..data.features.registry import use_names
 from ..data.task import AlignmentTask, LinkSplit
 from ..errors import UsageError, brief, nearest
-from ..evaluation import Protocol, known_pairs, matching_figures, several_answers
+from ..evaluation import FEW, Protocol, count_text, known_pairs, matching_figures, several_answers
 from ..matching import MATCHERS, Counterparts, Matching
 from ..records import Shown
 from ..report import Link, RunRecord, links_of, render_report
@@ -76,6 +76,10 @@ class AlignmentResult(Shown):
         return self.embeddings.widths
 
     def _facts(self) -> dict[str, Any]:
+        def shown(share: float) -> float | str:
+            number = self.protocol.num_ranked
+            return round(share, 4) if number >= FEW else count_text(round(share * number), number)
+
         hits = {name.replace("_", " "): each["hits@1"] for name, each in self.metrics.items() if "hits@1" in each}
         return {
             "model": self.experiment.model,
@@ -84,7 +88,7 @@ class AlignmentResult(Shown):
             "columns": self.left.shape[1],
             "modalities": len(self.widths),
             **{f"{part}_links": len(getattr(self.links, part)) for part in ("train", "valid", "test")},
-            **{f"Hits@1 {name}": round(value, 4) for name, value in hits.items()},
+            **{f"Hits@1 {name}": shown(value) for name, value in hits.items()},
         }
 
     # --- search
@@ -366,6 +370,7 @@ class AlignmentResult(Shown):
             title=f"{self.description.get('name', 'alignment')} · {self.experiment.model}",
             protocol=self.protocol.as_dict(),
             metrics=self.metrics,
+            links=self.protocol.num_ranked,
             history=self.history,
             description=self.description or None,
             matches=self.sample(20),

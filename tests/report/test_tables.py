@@ -2,7 +2,15 @@ import pytest
 from rich.cells import cell_len
 
 from mmkg.errors import UsageError
-from mmkg.report.tables import format_value, matches_table, metric_table, protocol_line, shorten, text_table
+from mmkg.report.tables import (
+    format_value,
+    matches_table,
+    matching_text,
+    metric_table,
+    protocol_line,
+    shorten,
+    text_table,
+)
 
 METRICS = {
     "left_to_right": {"hits@1": 0.91251, "hits@5": 0.95, "hits@10": 0.9618, "mrr": 0.9333, "mr": 1234.56},
@@ -28,6 +36,26 @@ def test_metric_table_in_markdown_has_a_rule_with_the_alignment():
     assert lines[1] == "| :------------ | -----: | -----: | ------: | ----: | ------: |"
     assert lines[3].startswith("| right to left |  0.900 |      - |")
     assert lines[-1] == "*candidates: test · num candidates: 1,045 · csls.k: 3 · iterative: no*"
+
+
+def test_figures_of_few_links_are_counts_with_an_interval():
+    metrics = {"left_to_right": {"hits@1": 1.0, "hits@5": 1.0, "mrr": 1.0, "mr": 1.0}}
+    assert metric_table(metrics, {}, links=4).splitlines() == [
+        "                          Hits@1             Hits@5  Hits@10",
+        "left to right  4 of 4 (.40 to 1)  4 of 4 (.40 to 1)        -",
+        "",
+        "95 % intervals in brackets, of 4 links",
+    ]
+    assert metric_table(METRICS, PROTOCOL, links=50) == metric_table(METRICS, PROTOCOL)
+
+
+def test_matches_of_few_links_are_counts_with_an_interval():
+    figures = {"precision": 0.75, "recall": 0.75, "f1": 0.75, "found": 4, "right": 3, "links": 4}
+    text = matching_text(figures, "mutual")
+    assert "3 of 4 (.19 to .99) test links found, 3 of 4 (.19 to .99) of the matches" in text and "0.75" not in text
+    assert "precision 0.750, recall 0.750, F1 0.750 on 50 test links (mutual)" in matching_text(
+        figures | {"links": 50}, "mutual"
+    )
 
 
 def test_a_match_shows_mark_confidence_and_modality_shares():
