@@ -15,6 +15,7 @@ from .config.search import changed
 from .data.describe import describe
 from .data.entities import EntityTable
 from .data.features.registry import use_names
+from .data.literals import pool_of
 from .data.task import AlignmentTask, LinkSplit
 from .errors import UsageError, brief, nearest
 from .evaluation import Protocol
@@ -25,7 +26,7 @@ from .learners.setting import Learned, Setting
 from .learners.validation import capped
 from .models import MODELS, AlignmentModel
 from .report import RunRecord, Stopwatch
-from .result.embeddings import Embeddings, matched_sides
+from .result.embeddings import Embeddings
 from .result.result import AlignmentResult
 from .settings import names_in
 from .typing import FloatArray
@@ -109,8 +110,9 @@ def _aligned(
     entities = (EntityTable.of(task.left), EntityTable.of(task.right))
     links = replace(task.links, test=test)  # a seed link may be a test link: it was found, not given
     left, right = _stored(learned.left, store), _stored(learned.right, store)
+    pool = pool_of(*entities, links.all())
     result = AlignmentResult(
-        embeddings=Embeddings(left, right, learned.widths, matched_sides(entities, links)),
+        embeddings=Embeddings(left, right, learned.widths, pool.matched, pool.exact),
         entities=entities,
         links=links,
         experiment=experiment,

@@ -41,7 +41,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "data.formats": (*GRAPHS, "data.parsing", "data.arrays", "data.links", "data.merge"),
     "data.pictures": (*GRAPHS, "data.parsing", "data.arrays", "data.formats"),
     "data.features": (*GRAPHS, "data.parsing", "data.arrays", "data.tensors"),
-    "data.describe": (*GRAPHS, "data.features"),
+    "data.literals": (*GRAPHS, "data.features"),
+    "data.describe": (*GRAPHS, "data.features", "data.literals"),
     "sources": (*GRAPHS, "data.links", "data.features"),
     # the learning half
     "losses": (),

@@ -6,9 +6,11 @@ import numpy as np
 
 from ..compute.host import isolated
 from ..typing import BoolArray, IntArray
+from .entities import EntityTable
 from .features.registry import FEATURES
 from .features.values import KINDS, read_values
 from .kg import KnowledgeGraph
+from .literals import pool_of
 from .task import AlignmentTask
 
 _QUANTILES = (0.0, 0.25, 0.5, 0.75, 0.95, 1.0)
@@ -20,10 +22,11 @@ def describe(task: AlignmentTask) -> dict[str, Any]:
 
     Returns:
         ``name``, ``candidates``, ``one_to_one``; ``left`` and ``right``, each with the numbers of
-        ``entities``, ``context`` (blank nodes and terms of vocabularies, which are not matched), ``triples``,
-        ``relations``, ``self_loops``, ``entities_without_triple``,
-        ``attribute_names``, ``attribute_facts``, ``attribute_values``, ``value_kinds`` (the numbers of values that
-        are a ``number``, a ``date``, a ``text``), ``image_dim`` (or None), ``degree``
+        ``entities``, ``context`` (blank nodes and terms of vocabularies, which are not matched), ``literals`` (nodes
+        that are years, numbers or dates, which are matched with equal ones only), ``triples``, ``relations``,
+        ``self_loops``, ``entities_without_triple``, ``attribute_names``, ``attribute_facts``,
+        ``attribute_values``, ``value_kinds`` (the numbers of values that are a ``number``, a ``date``, a ``text``),
+        ``image_dim`` (or None), ``degree``
         (quantiles and mean of the number of triples per entity, self loops excluded) and ``modalities`` (per
         name: the number of ``entities`` that have it, their ``share``, and the ``linked_share`` among entities
         with a known link, None without links); ``links`` (``train``, ``valid``, ``test``, ``total``);
@@ -32,14 +35,15 @@ def describe(task: AlignmentTask) -> dict[str, Any]:
         have names); ``notes`` of the reader; ``missing``: hints on data that could be added.
     """
     links = task.links.all()
+    literals = pool_of(EntityTable.of(task.left), EntityTable.of(task.right), links).literals
     parts = {name: len(getattr(task.links, name)) for name in ("train", "valid", "test")}
     left, right = task.left, task.right
     return {
         "name": task.name,
         "candidates": task.candidates,
         "one_to_one": task.one_to_one,
-        "left": _describe_graph(left, links[:, 0]),
-        "right": _describe_graph(right, links[:, 1]),
+        "left": _describe_graph(left, links[:, 0], literals[0]),
+        "right": _describe_graph(right, links[:, 1], literals[1]),
         "links": {**parts, "total": len(links)},
         "shared": {
             "relations": len(set(left.relations) & set(right.relations)),
@@ -60,6 +64,8 @@ def describe_text(task: AlignmentTask) -> str:
         rows.append((key.replace("_", " "), *(f"{side[key]:,}" for side in sides)))
         if key == "entities" and any(side["context"] for side in sides):
             rows.append(("  blank nodes, vocabulary", *(f"{side['context']:,}" for side in sides)))
+        if key == "entities" and any(literals := [side["literals"] for side in sides]):
+            rows.append(("  literal nodes", *(f"{number:,}" for number in literals)))
     kinds = [side["value_kinds"] for side in sides]
     rows.append(("  numbers, dates, texts", *(", ".join(f"{each[kind]:,}" for kind in KINDS) for each in kinds)))
     rows.append(("image features", *(_or_none(side["image_dim"], " numbers") for side in sides)))
@@ -83,7 +89,7 @@ def describe_text(task: AlignmentTask) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _describe_graph(graph: KnowledgeGraph, linked: IntArray) -> dict[str, Any]:
+def _describe_graph(graph: KnowledgeGraph, linked: IntArray, literals: int) -> dict[str, Any]:
     loops = graph.triples[:, 0] == graph.triples[:, 2]
     ends = graph.triples[~loops][:, ::2].ravel()
     degree = np.bincount(ends, minlength=graph.num_entities)
@@ -93,6 +99,7 @@ def _describe_graph(graph: KnowledgeGraph, linked: IntArray) -> dict[str, Any]:
     return {
         "entities": graph.num_entities,
         "context": int(graph.context.sum()),
+        "literals": literals,
         "triples": len(graph.triples),
         "relations": len(graph.relations),
         "self_loops": int(loops.sum()),

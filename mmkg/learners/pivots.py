@@ -10,9 +10,11 @@ from torch import Tensor
 
 from ..compute.host import isolated
 from ..compute.seeding import numpy_generator
+from ..data.entities import EntityTable
 from ..data.features.build import build_inputs
 from ..data.features.config import FeatureConfig
 from ..data.features.registry import FEATURES
+from ..data.literals import pool_of
 from ..data.split import split_links
 from ..data.task import AlignmentTask, LinkSplit
 from ..data.tensors.tables import Table
@@ -39,7 +41,7 @@ def pivot_links(
     """Seed links from names, texts, images, or several of these; the links of the task are not used.
 
     They are mutual nearest neighbours by CSLS of the modalities' vectors, which are concatenated with equal weight; the
-    pairs with the highest scores become links.
+    pairs with the highest scores become links. Equal literal nodes, see ``pool_of``, are training links, too.
 
     Args:
         task: the pair.
@@ -70,8 +72,12 @@ def pivot_links(
     inputs = build_inputs(task, replace(features or FeatureConfig(), modalities=tuple(modalities)), seed=seed)
     rows = torch.cat([_vectors(inputs.tables[name], name, inputs.num_entities, seed) for name in modalities], dim=1)
     sides = rows.split([inputs.num_left, inputs.num_right])
-    context = [torch.from_numpy(graph.context) for graph in (task.left, task.right)]
-    there = [(side.any(dim=1) & ~mask).nonzero()[:, 0] for side, mask in zip(sides, context, strict=True)]
+    pool = pool_of(EntityTable.of(task.left), EntityTable.of(task.right), np.empty((0, 2), np.int64))
+    there = [side.any(dim=1).nonzero()[:, 0] for side in sides]
+    there = [
+        rows if some is None else rows[torch.isin(rows, torch.from_numpy(some))]
+        for rows, some in zip(there, pool.matched, strict=True)
+    ]
     if min(len(each) for each in there) == 0:
         raise InputError(f"no entity of one graph has {' or '.join(modalities)}; give seed links")
     found = MATCHERS["mutual"](sides[0][there[0]], sides[1][there[1]], csls_k=csls_k, device=device)
@@ -80,7 +86,7 @@ def pivot_links(
         raise InputError(f"no two entities are each other's nearest by {' and '.join(modalities)}; give seed links")
     pairs = [there[side].numpy()[each[kept]] for side, each in enumerate((found.left, found.right))]
     links = split_links(np.stack(pairs, axis=1), train_ratio=1.0, valid_ratio=valid_ratio, seed=seed)
-    return LinkSplit(links.train, links.valid, np.empty((0, 2), np.int64))
+    return LinkSplit(np.concatenate([links.train, pool.exact]), links.valid, np.empty((0, 2), np.int64))
 
 
 def _vectors(table: Table, name: str, size: int, seed: int) -> Tensor:

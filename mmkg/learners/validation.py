@@ -9,7 +9,8 @@ from torch import Tensor
 
 from ..compute.seeding import numpy_generator
 from ..config.search import SearchConfig
-from ..data.entities import matched_rows
+from ..data.entities import EntityTable
+from ..data.literals import pool_of
 from ..data.split import sample_links
 from ..data.task import AlignmentTask
 from ..data.tensors.inputs import EntityInputs
@@ -86,11 +87,11 @@ def known_among(task: AlignmentTask, chosen: list[IntArray]) -> IntArray:
 
 
 def free_entities(task: AlignmentTask) -> list[BoolArray]:
-    """Which entities of each side are in no training link, without context that no link names."""
+    """Which entities of each side are in no training link, without context and literals, see ``pool_of``."""
     free = []
-    for side, graph in enumerate((task.left, task.right)):
+    pool = pool_of(EntityTable.of(task.left), EntityTable.of(task.right), task.links.all())
+    for graph, rows in zip((task.left, task.right), pool.matched, strict=True):
         there = np.ones(graph.num_entities, bool)
-        rows = matched_rows(graph.context, task.links.all()[:, side])
         if rows is not None:
             there[:] = False
             there[rows] = True

@@ -63,6 +63,11 @@ class Matching(Record):
         """The same pairs with other rows: those at the positions ``left`` and ``right``, which ascend."""
         return replace(self, left=left[self.left], right=right[self.right])
 
+    def joined(self, pairs: IntArray, score: float) -> "Matching":
+        """These pairs, without confidences, and others of one score, int64 ``[E, 2]``, that share no row with them."""
+        scores = np.concatenate([self.score, np.full(len(pairs), score, np.float32)])
+        return matching_of(np.concatenate([self.left, pairs[:, 0]]), np.concatenate([self.right, pairs[:, 1]]), scores)
+
     def keep(self, chosen: np.ndarray) -> "Matching":
         """The pairs for which ``chosen``, bool ``[M]``, is true."""
         confidence = None if self.confidence is None else self.confidence[chosen]

@@ -18,7 +18,7 @@ from ..matching.counterparts import HeldOut, best_margins, estimate_share, hold_
 from ..records import Shown
 from ..search import Neighbors
 from ..typing import BoolArray, FloatArray, IntArray
-from .embeddings import EmbeddingSearch
+from .embeddings import EXACT, EmbeddingSearch
 
 LEAST_TO_CALIBRATE = 10
 UNLABELLED = 2000  # entities from whose margins the share with a counterpart is estimated
@@ -66,7 +66,11 @@ class Confidences(Shown):
         """
         if self.counterparts is None:
             raise UsageError(f"confidences need at least {LEAST_TO_CALIBRATE} validation links")
-        return self.counterparts.calibration.predict(pair_margins(pairs, scores, self.searcher.nearest))
+        confidence = np.full(len(pairs), EXACT, np.float32)
+        others = ~self.searcher.embeddings.is_exact(pairs)
+        margins = pair_margins(pairs[others], scores[others], self.searcher.nearest)
+        confidence[others] = self.counterparts.calibration.predict(margins)
+        return confidence
 
     def of_lists(self, rows: IntArray, found: Neighbors, side: str) -> FloatArray | None:
         """Confidences of neighbours, ``[Q, K]``, 0 where there is none; ``None`` without a calibration."""
@@ -136,7 +140,7 @@ class Confidences(Shown):
         Raises:
             UsageError: no test links, too few validation links to calibrate on, or a threshold out of range.
         """
-        learnt, test = self.counterparts, self.links.test
+        learnt, test = self.counterparts, self._compared(self.links.test)
         if learnt is None or len(test) == 0:
             raise UsageError(f"this needs test links and at least {LEAST_TO_CALIBRATE} validation links")
         chosen = learnt.threshold()
@@ -173,9 +177,10 @@ class Confidences(Shown):
         return ("counterparts", self.searcher.csls_k, digest.hexdigest(), *settings)
 
     def _learn(self) -> Counterparts | None:
-        if len(self.links.valid) < LEAST_TO_CALIBRATE:
+        valid = self._compared(self.links.valid)
+        if len(valid) < LEAST_TO_CALIBRATE:
             return None
-        queries = sample_links(self.links.valid, self.search.valid_queries, seed=self.seed, label="validation links")
+        queries = sample_links(valid, self.search.valid_queries, seed=self.seed, label="validation links")
         sample = self._held_out(queries)
         if self.search.matchable is not None:
             return Counterparts(sample, self.search.matchable, estimated=False)
@@ -192,6 +197,10 @@ class Confidences(Shown):
     def _held_out(self, links: IntArray) -> HeldOut:
         k = self.searcher.csls_k
         return hold_out(links, self.searcher.nearest, csls_k=k, means=self.searcher.means() if k else None)
+
+    def _compared(self, links: IntArray) -> IntArray:
+        """The links without those between equal literal nodes, which tell nothing of scores."""
+        return links[~self.searcher.embeddings.is_exact(links)]
 
     def _unseen(self) -> IntArray:
         """Left entities outside the training and validation links, without context."""

@@ -10,8 +10,7 @@ import torch
 from ..compute.devices import resolve_device
 from ..compute.host import isolated_class
 from ..config.search import SearchConfig
-from ..data.entities import EntityTable, matched_rows
-from ..data.task import LinkSplit
+from ..data.literals import is_among
 from ..errors import UsageError, brief, nearest
 from ..fusion import modality_shares
 from ..records import Shown
@@ -22,12 +21,15 @@ from ..search.means import csls_pair_means, mean_scores
 from ..search.neighbors import pad_neighbors, sort_neighbors
 from ..search.vectors import check_count, unit_rows
 from ..settings import names_in
-from ..typing import FloatArray, IntArray
+from ..typing import BoolArray, FloatArray, IntArray
 
 SIDES = ("left", "right")
 BLOCK_BYTES = 256 << 20  # size of a block of entities that are scored at a time without an index
 FEW_ROWS = 4096  # so few queries are scored against all entities where an index would have to be built first
 BLOCK_ROWS = 1 << 18  # queries per search; each list of an index is read once per block
+
+NO_PAIRS = np.empty((0, 2), np.int64)
+EXACT = 1.0  # score and confidence of two equal literal nodes
 
 T = TypeVar("T")
 
@@ -40,7 +42,9 @@ class Embeddings(Shown):
         left, right: unit rows, float32 or float16 ``[n1, D]`` and ``[n2, D]``; may be mapped from a file.
         widths: width of each modality's part of D, in order.
         matched: rows of either graph that are queries and candidates, int64, ascending; ``None`` = all. The others are
-            context, see ``KnowledgeGraph.context``.
+            context, see ``KnowledgeGraph.context``, or literal nodes.
+        exact: pairs of literal nodes that are equal, int64 ``[E, 2]``, one to one, in no ``matched``: each is the only
+            answer to the other, see ``pool_of``.
     """
 
     def __init__(
@@ -49,8 +53,9 @@ class Embeddings(Shown):
         right: FloatArray,
         widths: Mapping[str, int],
         matched: tuple[IntArray | None, IntArray | None] = (None, None),
+        exact: IntArray = NO_PAIRS,
     ) -> None:
-        self.left, self.right, self.widths, self.matched = left, right, dict(widths), matched
+        self.left, self.right, self.widths, self.matched, self.exact = left, right, dict(widths), matched, exact
         self._kept: dict[Hashable, Any] = {}
 
     def _facts(self) -> dict[str, int]:
@@ -111,6 +116,10 @@ class Embeddings(Shown):
         some = self.matched[SIDES.index(side)]
         return np.arange(len(self.sides(side)[0])) if some is None else some
 
+    def is_exact(self, pairs: IntArray) -> BoolArray:
+        """Which pairs ``[P, 2]`` are equal literal nodes, bool ``[P]``."""
+        return is_among(pairs, self.exact)
+
     @property
     def num_matched(self) -> list[int]:
         """Number of matched rows of the left and of the right graph."""
@@ -144,7 +153,7 @@ class Embeddings(Shown):
         starts = dict(zip(self.widths, np.cumsum([0, *self.widths.values()]).tolist(), strict=False))
         widths = {name: width for name, width in self.widths.items() if name in modalities}
         columns = np.concatenate([np.arange(starts[name], starts[name] + width) for name, width in widths.items()])
-        return Embeddings(_columns(self.left, columns), _columns(self.right, columns), widths, self.matched)
+        return Embeddings(_columns(self.left, columns), _columns(self.right, columns), widths, self.matched, self.exact)
 
 
 @isolated_class
@@ -153,7 +162,8 @@ class EmbeddingSearch(Shown):
     """Nearest-neighbour search of embeddings, by CSLS or cosine.
 
     CSLS means and indexes are kept by the embeddings. Context is neither searched nor found: its means are 0, it has no
-    neighbours, and indexes hold the other entities only, whose positions they return.
+    neighbours, and indexes hold the other entities only, whose positions they return. A literal node has at most one
+    neighbour, the equal one, with score 1.
 
     Args:
         embeddings: of both graphs.
@@ -247,12 +257,20 @@ class EmbeddingSearch(Shown):
         """As ``nearest``; the queries and answers of ``inner`` are positions among the matched rows."""
         own, others = self.embeddings.rows(side), self.embeddings.rows(SIDES[1 - SIDES.index(side)])
         queried = np.isin(rows, own)
-        found = inner.nearest(np.searchsorted(own, rows[queried]), k, side)
+        found = Neighbors(np.empty((0, k), np.int64), np.empty((0, k), np.float32))
+        if queried.any():
+            found = inner.nearest(np.searchsorted(own, rows[queried]), k, side)
         width = found.ids.shape[1]
         ids = np.full((len(rows), width), -1, np.int64)
         scores = np.full((len(rows), width), -np.inf, np.float32)
         ids[queried] = np.where(found.present, others[found.ids], -1)
         scores[queried] = found.scores
+        mine, theirs = self.embeddings.exact.T if side == "left" else self.embeddings.exact.T[::-1]
+        if len(mine) and width:
+            answer = np.full(len(self.embeddings.sides(side)[0]), -1, np.int64)
+            answer[mine] = theirs
+            literal = answer[rows] >= 0
+            ids[literal, 0], scores[literal, 0] = answer[rows][literal], EXACT
         return Neighbors(ids, scores)
 
     def _spread(self, means: tuple[FloatArray, FloatArray]) -> tuple[FloatArray, FloatArray]:
@@ -331,14 +349,6 @@ class EmbeddingSearch(Shown):
             found = sort_neighbors(ids, np.concatenate([scores, part.scores], axis=1))
             ids, scores = found.ids[:, :k], found.scores[:, :k]
         return Neighbors(ids, scores)
-
-
-def matched_sides(
-    entities: tuple[EntityTable, EntityTable], links: LinkSplit
-) -> tuple[IntArray | None, IntArray | None]:
-    """Rows of either graph that are matched, see ``matched_rows``."""
-    known = links.all()
-    return matched_rows(entities[0].context, known[:, 0]), matched_rows(entities[1].context, known[:, 1])
 
 
 def _columns(rows: FloatArray, columns: IntArray) -> FloatArray:

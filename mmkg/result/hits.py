@@ -79,9 +79,17 @@ class Hits(Shown):
         row = self.find(entity, side=side)[0]
         if not 0 <= row < size:
             raise UsageError(f"row must be in 0..{size - 1}, got {row}")
-        if row not in self.confidences.searcher.embeddings.rows(side):
-            label = self.entities[SIDES.index(side)].labels[row]
-            raise UsageError(f"{label!r} is a blank node or a term of RDF or OWL, which are not matched")
+        embeddings, column = self.confidences.searcher.embeddings, SIDES.index(side)
+        if row not in embeddings.rows(side) and row not in embeddings.exact[:, column]:
+            table = self.entities[column]
+            if table.context[row]:
+                raise UsageError(
+                    f"{table.labels[row]!r} is a blank node or a term of RDF or OWL, which are not matched"
+                )
+            raise UsageError(
+                f"{table.labels[row]!r} is a number or date, which is matched with an equal one only; the "
+                f"{SIDES[1 - column]} graph has none, or one of the graphs has several"
+            )
         return list(self._hits(row, self._nearest(np.array([row]), k, side), side))
 
     def neighbors(self, k: int = 1, *, side: str = "left") -> tuple[Neighbors, FloatArray | None]:

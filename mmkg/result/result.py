@@ -23,7 +23,7 @@ from ..search import Index, Neighbors
 from ..search.index import LARGEST_FLAT
 from ..typing import FloatArray, IntArray
 from .calibrate import Confidences
-from .embeddings import SIDES, Embeddings, EmbeddingSearch
+from .embeddings import EXACT, SIDES, Embeddings, EmbeddingSearch
 from .hits import Hit, Hits
 from .judge import Judge, Metrics
 from .run_folder import RunContent, read_run, write_run
@@ -164,6 +164,8 @@ class AlignmentResult(Shown):
     ) -> Matching:
         """Matches over all entities of both graphs but their context, see ``KnowledgeGraph.context``.
 
+        Literal nodes (years, numbers, dates) are matched with the equal one or not at all, see ``pool_of``.
+
         Args:
             method: name in ``MATCHERS``; by default the run's.
             k: number of nearest entities of either side that are candidates; by default the matcher's own choice.
@@ -188,6 +190,7 @@ class AlignmentResult(Shown):
         )
         if searcher.embeddings is not self.embeddings:
             found = found.named(self.embeddings.rows("left"), self.embeddings.rows("right"))
+            found = found.joined(self.embeddings.exact, EXACT)
         if self.counterparts is None or csls_k != self.protocol.csls_k:
             return found
         return found.with_confidence(self.confidences(found.pairs, found.score))

@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from ..compute.devices import is_available, resolve_device
 from ..config.experiment import Experiment
 from ..data.entities import EntityTable
+from ..data.literals import pool_of
 from ..data.task import LinkSplit
 from ..errors import InputError
 from ..evaluation import Protocol
@@ -22,7 +23,7 @@ from ..report import Link, RunRecord, write_tsv
 from ..schema import checked
 from ..search import Index, load_index, save_index
 from .calibrate import Confidences
-from .embeddings import Embeddings, EmbeddingSearch, matched_sides
+from .embeddings import Embeddings, EmbeddingSearch
 from .stored import (
     Description,
     HeldOutValues,
@@ -173,9 +174,13 @@ def _read(folder: Path, fingerprint: str | None, device: str | None) -> RunConte
     csls = protocol.csls_k > 0
     left, right, widths, means = read_embeddings(folder / "embeddings.safetensors", sizes, csls=csls)
     links = read_split(folder / "links.json", sizes)
-    embeddings = Embeddings(left, right, widths, matched_sides(tables, links))
-    if manifest.get("num_matched") != embeddings.num_matched:
-        embeddings = Embeddings(left, right, widths)  # a run of before, in which context was matched, too
+    embeddings = Embeddings(left, right, widths)  # as in runs of before, in which all entities were matched
+    for literals in (True, False):  # there were runs in which literal nodes were matched like others
+        pool = pool_of(*tables, links.all(), literals=literals)
+        masked = Embeddings(left, right, widths, pool.matched, pool.exact)
+        if manifest.get("num_matched") == masked.num_matched:
+            embeddings = masked
+            break
     run = RunContent(
         embeddings=embeddings,
         entities=tables,

@@ -29,6 +29,7 @@ def test_counts_of_a_small_pair_worked_out_by_hand():
     assert {key: left[key] for key in left if key not in ("degree", "modalities")} == {
         "entities": 4,
         "context": 0,
+        "literals": 0,
         "triples": 4,
         "relations": 2,
         "self_loops": 1,
