@@ -57,7 +57,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "report": ("data", "matching", "evaluation"),
     "sentiment": ("data.tensors", "data.arrays", "encoders", "fusion", "losses", "training", "evaluation", "report"),
     # both halves
-    "config": ("data.features", "search", "matching", "models", "training"),
+    "config": ("data.features", "search", "matching", "evaluation", "models", "training"),
     "learners": ("config", "data", "models", "training", "matching", "evaluation", "report"),
     "result": ("config", "data", "fusion", "search", "matching", "evaluation", "report"),
     "loading": ("config", "data", "sources"),

@@ -7,8 +7,20 @@ import typer
 
 from ..folders import free_folder
 from ..printing import show
-from .options import INSTEAD, Out, Overwrite, PairOptions, Source, expanded, experiment_of, load_pair, setting
-from .shown import print_json, print_result
+from .options import (
+    INSTEAD,
+    Hits,
+    Out,
+    Overwrite,
+    PairOptions,
+    Source,
+    expanded,
+    experiment_of,
+    hits_setting,
+    load_pair,
+    setting,
+)
+from .shown import print_found, print_json, print_result
 
 ROUNDS = 4  # of pseudo-links with --iterative
 
@@ -58,6 +70,7 @@ def align(
             show_default="known links",
         ),
     ] = "",
+    hits: Hits = "",
     overwrite: Overwrite = False,
     options: PairOptions,
 ) -> None:
@@ -68,6 +81,7 @@ def align(
     short = [f"bootstrap.rounds={ROUNDS}"] if iterative else []
     short += [setting("features.text_encoder", text_encoder)] if text_encoder else []
     short += [setting("data.seeds_from", seeds_from.split(","))] if seeds_from else []
+    short += hits_setting(hits)
     named = [] if model is None else [setting("model", model)]
     experiment = experiment_of(options.values(before=short, after=[*source.settings, *named]))
     free_folder(out, overwrite, INSTEAD)
@@ -79,5 +93,5 @@ def align(
             show("mmkg: the same command continues from the last checkpoint", file=sys.stderr)
         raise
     print_result(result, options.as_json)
-    if out is not None and not options.as_json:
-        show(f"\nrun folder: {out}   (open {out / 'report.html'}, or query it: mmkg search {out} --entity NAME)")
+    if not options.as_json:
+        print_found(result.summary(), out)

@@ -70,6 +70,9 @@ Right = Annotated[
     list[str] | None,  # as a list, so that another argument may follow
     typer.Argument(metavar="RIGHT", help="The right graph, if PAIR is the left one.", show_default=False),
 ]
+Hits = Annotated[
+    str, typer.Option(help="Each k of Hits@k, comma-separated, e.g. 1,3,20.", show_default="1,5,10 or as trained")
+]
 Links = Annotated[
     Path | None,
     typer.Option(help="Links of two graphs: TSV, CSV, Parquet, OAEI or owl:sameAs.", show_default="owl:sameAs in them"),
@@ -242,6 +245,20 @@ def place_of(pair: str, right: list[str] | None) -> str | tuple[str, str]:
     if len(right) > 1:
         raise UsageError(f"expected PAIR or two graphs, got {len(right) + 1} paths: {' '.join([pair, *right])}")
     return pair, right[0]
+
+
+def hits_setting(hits: str) -> list[str]:
+    """The option ``--hits`` as settings.
+
+    Raises:
+        UsageError: something else than whole numbers from 1 up.
+    """
+    if not hits:
+        return []
+    numbers = [each.strip() for each in hits.split(",")]
+    if not all(each.isdecimal() and int(each) > 0 for each in numbers):
+        raise UsageError(f"--hits takes whole numbers from 1 up, e.g. 1,3,20, got {hits!r}")
+    return [f"search.hits=[{','.join(str(int(each)) for each in numbers)}]"]
 
 
 def names_of(modalities: str) -> list[str]:

@@ -1,6 +1,7 @@
 """``mmkg evaluate``, ``search``, ``match`` and ``merge``: a finished run."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +11,7 @@ import typer
 from ..errors import UsageError
 from ..printing import line, show
 from ..printing import lines as lines_of
-from .options import Pair, Right, Run, RunOptions, SearchOptions, expanded, names_of, place_of
+from .options import Hits, Pair, Right, Run, RunOptions, SearchOptions, expanded, hits_setting, names_of, place_of
 from .shown import print_json, print_result
 
 if TYPE_CHECKING:
@@ -51,21 +52,34 @@ def evaluate(
         bool,
         typer.Option("--counterparts", help="Also evaluate links and the detection of entities without counterpart."),
     ] = False,
+    links: Annotated[
+        Path | None,
+        typer.Option(
+            help="Judge the run by these links, in any format, ranked among all entities; links that it has learnt "
+            "from are left out.",
+            show_default="the test links of the run",
+        ),
+    ] = None,
+    hits: Hits = "",
     options: RunOptions,
 ) -> None:
-    """Rank the test links of a run again with other settings."""
+    """Rank the test links of a run again with other settings, or judge it by other links."""
     from ..report import Stopwatch, peak_rss_mb
 
-    result = load_run(run, options)
+    result = load_run(run, options, hits_setting(hits))
+    gold = None if links is None else result.gold(links)
     watch = Stopwatch()
     with watch.phase("evaluate"):
+        result = result if gold is None else result.tested_on(gold.links)
         result = result.evaluated(candidates=candidates, csls_k=csls_k, rescoring=rescoring, device=options.device)
     judged: dict[str, Any] | None = None
     if counterparts:
         with watch.phase("counterparts"):
             judged = result.judge_counterparts()
     record = replace(result.record, seconds=watch.wall, peak_rss_mb=peak_rss_mb())
-    print_result(replace(result, record=record), options.as_json, sample=0, judged=judged)
+    if gold is not None and not options.as_json:
+        show(f"{line(gold.text())}\n")
+    print_result(replace(result, record=record), options.as_json, sample=0, judged=judged, gold=gold)
 
 
 @expanded
@@ -74,7 +88,10 @@ def search(
     run: Run,
     entity: Annotated[str, typer.Option(help="Name or URI of an entity.")],
     k: Annotated[int, typer.Option("-k", help="Number of answers.")] = 5,
-    side: Annotated[str, typer.Option(help="Graph of the entity: left or right.")] = "left",
+    side: Annotated[
+        str | None,
+        typer.Option(help="Graph of the entity: left or right.", show_default="left, or right if only that has it"),
+    ] = None,
     options: SearchOptions,
 ) -> None:
     """List the most likely counterparts of an entity.
@@ -84,14 +101,19 @@ def search(
     from ..report.tables import text_table
 
     result = load_run(run, options)
+    left_table, right_table = result.entities
+    turned = side is None and not left_table.rows_of(entity) and bool(right_table.rows_of(entity))
+    side = side or ("right" if turned else "left")
     rows = result.find(entity, side=side)
     hits = result.search(rows[0], k=k, side=side)
     table = result.entities[0 if side == "left" else 1]
     if options.as_json:
         answers = [{f: getattr(hit, f) for f in ("label", "display", "score", "confidence", "shares")} for hit in hits]
-        query = {"label": table.labels[rows[0]], "display": table.display[rows[0]]}
+        query = {"label": table.labels[rows[0]], "display": table.display[rows[0]], "side": side}
         print_json({"query": query, "answers": answers})
         return
+    if turned:
+        show("no entity of the left graph is called so; this is one of the right graph (--side right):")
     show(f"{line(table.display[rows[0]])}   {line(table.labels[rows[0]])}")
     for other in rows[1:4]:
         label = line(table.labels[other])
@@ -138,7 +160,7 @@ def match(
 ) -> None:
     """Match the entities of a run one-to-one and write the links.
 
-    Links below the threshold are left out.
+    Links that the run was given come with confidence 1. Matches below the threshold are left out.
     """
     from ..data.links.export import Export
     from ..data.links.formats import link_format, write_links
@@ -151,7 +173,8 @@ def match(
         raise UsageError(f"the format {form} is not text and cannot be printed; name a file with --out")
     result = load_run(run, options)
     threshold = result.threshold(min_precision) if threshold is None else threshold
-    matching = result.believed(result.match(method, k=k, device=options.device), threshold)
+    believed = result.believed(result.match(method, k=k, device=options.device), threshold)
+    matching = result.linked(believed, 0)
     if same_as is not None:
         check_threshold(same_as)
     elif form == "sssom":
@@ -166,7 +189,7 @@ def match(
             "threshold": threshold,
             "same_as": same_as,
             "unmatched": {"left": left, "right": right},
-            "figures": result.figures(matching),
+            "figures": result.figures(believed),
         }
         print_json(values)
     elif out is not None:
@@ -233,8 +256,8 @@ def merge(
         show(f"renamed because a different left entity has the same label: {len(merged.apart):,}")
 
 
-def load_run(run: Path, options: SearchOptions) -> "AlignmentResult":
-    """A finished run with other search settings, another seed or fewer modalities, as the options say.
+def load_run(run: Path, options: SearchOptions, short: Sequence[str] = ()) -> "AlignmentResult":
+    """A finished run with other search settings, another seed or fewer modalities, as the options and ``short`` say.
 
     Raises:
         UsageError: a setting outside the section ``search``, or a modality that the run does not have.
@@ -248,7 +271,7 @@ def load_run(run: Path, options: SearchOptions) -> "AlignmentResult":
     device = options.device if isinstance(options, RunOptions) else "auto"
     resolve_device(device)
     result = AlignmentResult.load(run, device=device)
-    given = options.values()
+    given = options.values(after=short)
     for key in given:
         if key != "search":
             raise UsageError(f"{key}: a finished run takes settings of the section search only")

@@ -1,13 +1,17 @@
 """What the sub-commands print of a run: tables for people, one JSON object for programs."""
 
 import json
+import shlex
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..printing import json_safe, printable, show
 
 if TYPE_CHECKING:
+    from ..result.gold import Gold
+    from ..result.linked import Summary
     from ..result.result import AlignmentResult
 
 
@@ -20,7 +24,12 @@ def print_json(values: Any) -> None:
 
 
 def print_result(
-    result: "AlignmentResult", as_json: bool, *, sample: int = 12, judged: Mapping[str, Any] | None = None
+    result: "AlignmentResult",
+    as_json: bool,
+    *,
+    sample: int = 12,
+    judged: Mapping[str, Any] | None = None,
+    gold: "Gold | None" = None,
 ) -> None:
     """Print metrics, protocol and cost of a run.
 
@@ -29,9 +38,10 @@ def print_result(
         as_json: one JSON object instead of tables.
         sample: number of test entities shown with their best match; 0 = none, and no figures of the matching.
         judged: figures of ``judge_counterparts`` to be shown.
+        gold: the links that the run is judged by, if they are not its own; then the links it found are judged, too.
     """
     if as_json:
-        print_json(_values(result, bool(sample), judged))
+        print_json(_values(result, bool(sample), judged, gold))
         return
     from ..report import counterparts_text, matches_table, matching_text, metric_table
 
@@ -45,6 +55,8 @@ def print_result(
         show("no test links, no metrics")
     if sample and (found := result.figures()):
         show(matching_text(found, result.experiment.search.matcher))
+    if gold is not None:
+        show(matching_text(result.figures(result.linked()), f"confidence {result.threshold():.3f} or more"))
     if judged is not None:
         show(counterparts_text(judged, matcher=result.experiment.search.matcher))
     print_cost(result.record.seconds, result.record.peak_rss_mb)
@@ -56,10 +68,32 @@ def print_cost(seconds: Mapping[str, float], peak_rss_mb: float | None) -> None:
     show(f"{spent}   peak memory {peak_rss_mb} MB")
 
 
-def _values(result: "AlignmentResult", matched: bool, judged: Mapping[str, Any] | None) -> dict[str, Any]:
+def print_found(summary: "Summary", out: Path | None) -> None:
+    """Print how many links a run has found, where they are, and what can be done with them.
+
+    Args:
+        summary: of the run.
+        out: its folder, if it has one.
+    """
+    if out is None:
+        show(f"\n{summary.text()} (--out FOLDER keeps them)")
+        return
+    folder = shlex.quote(str(out))
+    show(f"\n{summary.text()} -> {out / 'alignment.tsv'}")
+    sure = f" --threshold {summary.same_as:.3g}" if summary.sure else ""
+    show(
+        f"next: mmkg match {folder}{sure} --format sssom, mmkg search {folder} "
+        f"--entity NAME, mmkg evaluate {folder} --links FILE, or open {out / 'report.html'}"
+    )
+
+
+def _values(
+    result: "AlignmentResult", matched: bool, judged: Mapping[str, Any] | None, gold: "Gold | None"
+) -> dict[str, Any]:
     from ..evaluation import counted_matching, counted_metrics
 
     record, figures = result.record, result.figures() if matched else {}
+    figures = figures if gold is None else result.figures(result.linked())
     training = ("epochs", "best_epoch", "rounds", "best_round")
     return {
         "protocol": result.protocol.as_dict(),
@@ -70,6 +104,8 @@ def _values(result: "AlignmentResult", matched: bool, judged: Mapping[str, Any] 
             "matching": counted_matching(figures),
         },
         **({} if judged is None else {"counterparts": judged}),
+        **({} if gold is None else {"judged_by": gold.as_dict()}),
+        **({"summary": result.summary().as_dict()} if matched else {}),
         "seconds": {name: round(value, 3) for name, value in record.seconds.items()},
         "peak_rss_mb": record.peak_rss_mb,
         "training": {key: record.protocol[key] for key in training if key in record.protocol},

@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from ..errors import UsageError, brief, nearest
+from ..evaluation.metrics import HITS
 from ..matching import MATCHERS
 from ..search import INDEXES
-from ..settings import CountOrNone, Share, check_keys, configuration, merged, nested, parse
+from ..settings import Count, CountOrNone, Share, check_keys, configuration, merged, nested, parse
 
 LARGEST_UNSAMPLED = 100_000  # up to so many test links all are ranked; of more, a sample
 TEST_SAMPLE = 10_000
@@ -44,6 +47,7 @@ class SearchConfig:
             ranked links, and a seeded sample of the entities outside the training links; 0 = all of these.
         store: type of the embeddings in memory and in the run folder; ``float16`` halves the size and changes a cosine
             by less than 0.001.
+        hits: each k of the figures Hits@k; Hits@1 is always among them.
         matchable: share in [0, 1] of the left entities outside the training links that have a counterpart, on which
             confidences depend; ``None`` = estimated, see ``estimate_share``.
 
@@ -61,6 +65,7 @@ class SearchConfig:
     valid_candidates: CountOrNone = 50_000
     store: Literal["float32", "float16"] = "float32"
     matchable: Share | None = None
+    hits: Annotated[tuple[Count, ...], Field(min_length=1)] = HITS
 
     def __post_init__(self) -> None:
         for what, value, known in (("index", self.index, INDEXES), ("matcher", self.matcher, MATCHERS)):

@@ -52,14 +52,18 @@ class EntityTable(Record):
         Raises:
             UsageError: no such entity; the message lists the most similar names.
         """
+        if rows := self.rows_of(text):
+            return rows
+        raise UsageError(f"no entity has the label or name {text!r}; {nearest_few(text, self.names)}")
+
+    def rows_of(self, text: str) -> list[int]:
+        """As ``find``; empty if there is no such entity."""
         if text in self._rows:
             return [self._rows[text]]
         if rows := [row for row, name in enumerate(self.names) if name == text]:
             return rows
         folded = text.casefold()
-        if rows := [row for row, name in enumerate(self.names) if name.casefold() == folded]:
-            return rows
-        raise UsageError(f"no entity has the label or name {text!r}; {nearest_few(text, self.names)}")
+        return [row for row, name in enumerate(self.names) if name.casefold() == folded]
 
     @cached_property
     def _rows(self) -> dict[str, int]:

@@ -1,5 +1,7 @@
 """Metrics in both directions from embeddings and links."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 
@@ -10,7 +12,7 @@ from ..search.csls import all_pair_means
 from ..search.vectors import Vectors, as_rows, check_count, unit_rows
 from ..typing import IntArray
 from .filtered import known_pairs, other_answers
-from .metrics import all_metrics
+from .metrics import HITS, all_metrics
 from .protocol import CANDIDATES, LEFT_TO_RIGHT, RIGHT_TO_LEFT
 from .ranks import Ranks, both_directions, ranks
 
@@ -26,6 +28,7 @@ def evaluate(
     device: str | torch.device = "auto",
     memory_bytes: int | None = None,
     known: IntArray | None = None,
+    hits: Sequence[int] = HITS,
 ) -> dict[str, dict[str, float]]:
     """Metrics of known links, ranked by cosine or CSLS, in both directions.
 
@@ -41,6 +44,7 @@ def evaluate(
         memory_bytes: memory for scores, besides the vectors and their copies; ``None`` = 512 MiB, 1 GiB on CUDA.
             All scores are kept if they fit, else computed twice; the result is the same.
         known: further true pairs, int64 ``[K, 2]``, e.g. training links; they too are no candidates of their entities.
+        hits: each k of Hits@k, besides 1.
 
     Returns:
         ``{"left_to_right": {"hits@1", "hits@5", "hits@10", "mrr", "mr"}, "right_to_left": {...}}``.
@@ -59,7 +63,7 @@ def evaluate(
         memory_bytes=memory_bytes,
         known=known,
     )
-    return {LEFT_TO_RIGHT: all_metrics(forward), RIGHT_TO_LEFT: all_metrics(backward)}
+    return {LEFT_TO_RIGHT: all_metrics(forward, hits), RIGHT_TO_LEFT: all_metrics(backward, hits)}
 
 
 @isolated

@@ -1,5 +1,7 @@
 """Hits@k, mean reciprocal rank and mean rank."""
 
+from collections.abc import Iterable
+
 from ..errors import InputError
 from ..search.vectors import check_count
 from .ranks import RankArray, Ranks
@@ -26,10 +28,10 @@ def mean_rank(ranks: Ranks) -> float:
     return float(_mean_ranks(ranks).mean())
 
 
-def all_metrics(ranks: Ranks) -> dict[str, float]:
-    """``hits@1``, ``hits@5``, ``hits@10``, ``mrr`` and ``mr``."""
-    hits = {f"hits@{k}": hits_at_k(ranks, k) for k in HITS}
-    return {**hits, "mrr": mrr(ranks), "mr": mean_rank(ranks)}
+def all_metrics(ranks: Ranks, hits: Iterable[int] = HITS) -> dict[str, float]:
+    """``hits@k`` for 1 and every other k of ``hits``, ascending, then ``mrr`` and ``mr``."""
+    found = {f"hits@{k}": hits_at_k(ranks, k) for k in sorted({1, *hits})}
+    return {**found, "mrr": mrr(ranks), "mr": mean_rank(ranks)}
 
 
 def _mean_ranks(ranks: Ranks) -> RankArray:

@@ -1,5 +1,7 @@
 """Metrics of a sample of the links, ranked among the candidates of all links, for graphs too large for all pairs."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 
@@ -10,7 +12,7 @@ from ..search.means import csls_pair_means
 from ..search.vectors import Vectors
 from ..typing import FloatArray, IntArray
 from .filtered import known_pairs, other_answers
-from .metrics import all_metrics
+from .metrics import HITS, all_metrics
 from .protocol import CANDIDATES, LEFT_TO_RIGHT, RIGHT_TO_LEFT
 from .ranks import Ranks, ranks
 
@@ -28,6 +30,7 @@ def evaluate_sample(
     means: tuple[FloatArray, FloatArray] | None = None,
     device: str | torch.device = "auto",
     known: IntArray | None = None,
+    hits: Sequence[int] = HITS,
 ) -> dict[str, dict[str, float]]:
     """``evaluate`` for some of the links; the candidates follow from all links.
 
@@ -45,6 +48,7 @@ def evaluate_sample(
         means: CSLS means of all left rows and all right rows, if they are known already; for candidates ``all`` only.
         device: ``auto``, ``cpu`` or ``cuda``.
         known: further true pairs, as for ``evaluate``.
+        hits: each k of Hits@k, besides 1.
 
     Raises:
         InputError: no link to rank, or an array of links of another shape.
@@ -62,7 +66,7 @@ def evaluate_sample(
         device=device,
         known=known,
     )
-    return {LEFT_TO_RIGHT: all_metrics(forward), RIGHT_TO_LEFT: all_metrics(backward)}
+    return {LEFT_TO_RIGHT: all_metrics(forward, hits), RIGHT_TO_LEFT: all_metrics(backward, hits)}
 
 
 @isolated

@@ -32,6 +32,7 @@ def render_report(
     description: Mapping[str, Any] | None = None,
     matches: Iterable[Mapping[str, Any]] = (),
     record: Mapping[str, Any] | None = None,
+    summary: str = "",
 ) -> str:
     """The report of a run as one HTML page, for light and dark screens and for paper.
 
@@ -47,6 +48,7 @@ def render_report(
         description: result of `mmkg.data.describe.describe`.
         matches: matches as in `tables.matches_table`.
         record: content of ``record.json``; its protocol and metrics are not repeated.
+        summary: what was found, in one line.
 
     Returns:
         The page, about 10 kB and 1 kB per match; write it with `mmkg.files.write_text`.
@@ -63,6 +65,7 @@ def render_report(
         "report.html.jinja",
         title=title,
         subtitle=f"Entity alignment{created}",
+        summary=summary,
         protocol=protocol or {},
         metrics=metrics or {},
         metric_rows=metric_rows(metrics or {}, links),

@@ -9,7 +9,7 @@ from ..printing import line
 
 Style = Literal["text", "markdown"]
 
-METRIC_COLUMNS = {"hits@1": "Hits@1", "hits@5": "Hits@5", "hits@10": "Hits@10", "mrr": "MRR", "mr": "MR"}
+HITS = ("hits@1", "hits@5", "hits@10")  # columns of a table without figures
 MARKS = {True: "✓", False: "✗", None: ""}
 
 
@@ -23,8 +23,8 @@ def metric_table(
     """One row per direction, one column per metric, and the evaluation protocol below.
 
     Args:
-        metrics: figures by direction (``left_to_right``, ``right_to_left``) and name: ``hits@1``,
-            ``hits@5``, ``hits@10`` and ``mrr`` in [0, 1], ``mr`` from 1 up. A missing figure is shown as ``-``.
+        metrics: figures by direction (``left_to_right``, ``right_to_left``) and name: ``hits@1`` and the like and
+            ``mrr`` in [0, 1], ``mr`` from 1 up. A missing figure is shown as ``-``.
         protocol: evaluation protocol, in the order of display; nested mappings are flattened.
         links: number of links that were ranked. Of fewer than 50, hits are shown as counts with their 95 % interval,
             and no means. ``None`` = not known.
@@ -41,11 +41,11 @@ def metric_rows(
     metrics: Mapping[str, Mapping[str, float]], links: int | None = None
 ) -> tuple[list[str], list[list[str]]]:
     """Titles of the columns of figures, and a row per direction, which begins with its name; see ``metric_table``."""
+    columns = metric_columns(metrics)
     if links is None or not _are_few(links):
-        columns = METRIC_COLUMNS
         texts = {name: partial(format_metric, name) for name in columns}
     else:
-        columns = {name: title for name, title in METRIC_COLUMNS.items() if name.startswith("hits@")}
+        columns = {name: title for name, title in columns.items() if name.startswith("hits@")}
         texts = {name: partial(_counted, links) for name in columns}
     rows = [
         [direction.replace("_", " "), *(text(figures.get(name)) for name, text in texts.items())]
@@ -67,6 +67,14 @@ def matching_text(figures: Mapping[str, float], matcher: str) -> str:
         f"{what}: {found} test links found, {right} of the matches about their entities are right ({matcher}; "
         "95 % intervals in brackets)"
     )
+
+
+def metric_columns(metrics: Mapping[str, Mapping[str, float]]) -> dict[str, str]:
+    """Name and title of each column of figures: Hits@k by ascending k, MRR, MR."""
+    named = {name: name.removeprefix("hits@") for figures in metrics.values() for name in figures}
+    found = {name for name, k in named.items() if name != k and k.isdecimal()}
+    hits = sorted(found or HITS, key=lambda name: int(name.removeprefix("hits@")))
+    return {**{name: name.capitalize() for name in hits}, "mrr": "MRR", "mr": "MR"}
 
 
 def matches_table(matches: Iterable[Mapping[str, Any]], *, style: Style = "text", width: int = 32) -> str:

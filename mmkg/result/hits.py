@@ -9,7 +9,7 @@ import numpy as np
 from ..compute.host import isolated_class
 from ..data.entities import EntityTable
 from ..data.task import LinkSplit
-from ..errors import UsageError
+from ..errors import Advice, Setting, UsageError
 from ..records import Record, Shown
 from ..search import Neighbors
 from ..search.vectors import check_count
@@ -67,6 +67,12 @@ class Hits(Shown):
         if not isinstance(entity, str):
             return [int(entity)]
         column = SIDES.index(side)
+        other = SIDES[1 - column]
+        if not self.entities[column].rows_of(entity) and self.entities[1 - column].rows_of(entity):
+            raise UsageError(
+                f"no entity of the {side} graph has the label or name {entity!r}, one of the {other} graph has",
+                advice=Advice("pass {}", Setting("side", other, option="--side")),
+            )
         rows = self.entities[column].find(entity)
         if len(rows) == 1:
             return rows

@@ -37,7 +37,7 @@ class Judge(Shown):
     known: IntArray
 
     def ranks(self, links: IntArray, *, candidates: str, csls_k: int, device: str | None = None) -> Metrics:
-        """Hits@k, MRR and MR in both directions. Empty without links.
+        """Hits@k for each k of ``search.hits``, MRR and MR in both directions. Empty without links.
 
         Of more links than ``search.test_queries`` a sample is ranked, among the candidates of all links.
 
@@ -49,6 +49,7 @@ class Judge(Shown):
         """
         if len(links) == 0:
             return {}
+        hits = self.search.hits
         device = device or self.searcher.device
         left, right = self.searcher.embeddings.left, self.searcher.embeddings.right
         known = self.known
@@ -59,7 +60,9 @@ class Judge(Shown):
             links, known = positions(links, pools), positions(known, pools)
         queries = sample_links(links, self.search.ranked(len(links)), seed=self.seed, label="ranked test links")
         if len(queries) == len(links) and means is None:
-            return evaluate(left, right, links, candidates=candidates, csls_k=csls_k, device=device, known=known)
+            return evaluate(
+                left, right, links, candidates=candidates, csls_k=csls_k, device=device, known=known, hits=hits
+            )
         return evaluate_sample(
             left,
             right,
@@ -70,6 +73,7 @@ class Judge(Shown):
             means=means,
             device=device,
             known=known,
+            hits=hits,
         )
 
     def _pools(self, links: IntArray) -> list[IntArray] | None:
@@ -114,7 +118,7 @@ class Judge(Shown):
         sizes = len(pools[0]), len(pools[1])
         right = listed_ranks(rows, cols, weights, gold, num_rows=sizes[0], num_candidates=sizes[1], others=there)
         left = listed_ranks(cols, rows, weights, gold[:, ::-1], num_rows=sizes[1], num_candidates=sizes[0], others=back)
-        return {LEFT_TO_RIGHT: all_metrics(right), RIGHT_TO_LEFT: all_metrics(left)}
+        return {LEFT_TO_RIGHT: all_metrics(right, self.search.hits), RIGHT_TO_LEFT: all_metrics(left, self.search.hits)}
 
 
 def positions(links: IntArray, pools: Sequence[IntArray]) -> IntArray:

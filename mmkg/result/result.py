@@ -24,8 +24,10 @@ from ..search.index import LARGEST_FLAT
 from ..typing import FloatArray, IntArray
 from .calibrate import Confidences
 from .embeddings import EXACT, SIDES, Embeddings, EmbeddingSearch
+from .gold import Gold, gold_links
 from .hits import Hit, Hits
 from .judge import Judge, Metrics
+from .linked import Summary, one_to_one, pair_scores, summarised, with_known
 from .run_folder import RunContent, read_run, write_run
 
 
@@ -254,13 +256,42 @@ class AlignmentResult(Shown):
                     f"this run belongs to other data: its {side} graph has {len(table.labels):,} entities, first "
                     f"{table.labels[0]!r}; the pair has {graph.num_entities:,}, first {graph.entities[0]!r}"
                 )
-        known = np.concatenate([self.links.train, self.links.valid])
-        _, first_left = np.unique(known[:, 0], return_index=True)
-        known = known[np.sort(first_left)]  # one to one, where the links are not
-        _, first_right = np.unique(known[:, 1], return_index=True)
-        known = known[np.sort(first_right)]
-        free = ~(np.isin(matching.left, known[:, 0]) | np.isin(matching.right, known[:, 1]))
-        return np.concatenate([known, matching.pairs[free]])
+        known = one_to_one(np.concatenate([self.links.train, self.links.valid]))
+        return with_known(matching, known, np.zeros(len(known), np.float32)).pairs
+
+    @property
+    def known(self) -> IntArray:
+        """The links that the run was given and has learnt from, one to one, int64 ``[L, 2]``.
+
+        Links that were derived from names or images are found and not given.
+        """
+        given = [] if self.protocol.seeds_from else [self.links.train, self.links.valid]
+        return one_to_one(np.concatenate([np.empty((0, 2), np.int64), *given]))
+
+    def linked(self, matching: Matching | None = None, threshold: float | None = None) -> Matching:
+        """The links of the run: ``known``, with confidence 1, and the believed matches that contradict none of them.
+
+        Args:
+            matching: by default the run's.
+            threshold: least confidence, see ``believed``.
+        """
+        return with_known(self.believed(matching, threshold), self.known, pair_scores(self.known, self.searcher))
+
+    def summary(self, threshold: float | None = None) -> Summary:
+        """How many links the run has found, how many are sure, and how many entities have none.
+
+        Args:
+            threshold: least confidence of a link; ``None`` = that with the best F1 on validation links.
+        """
+        threshold = self.threshold() if threshold is None else threshold
+        return summarised(
+            self.linked(threshold=threshold),
+            self.known,
+            (self.embeddings.rows("left"), self.embeddings.rows("right")),
+            calibrated=self.counterparts is not None,
+            threshold=threshold,
+            same_as=self.same_as_threshold(threshold),
+        )
 
     def judge_counterparts(self, matching: Matching | None = None, threshold: float | None = None) -> dict[str, Any]:
         """How well the run separates links from entities without a counterpart; see ``Confidences.judge``.
@@ -283,20 +314,41 @@ class AlignmentResult(Shown):
         *,
         candidates: str | None = None,
         csls_k: int | None = None,
-        links: IntArray | None = None,
+        links: Any = None,
+        hits: Sequence[int] = (),
         device: str | None = None,
     ) -> Metrics:
         """Metrics on the test links (or others), by the run's protocol where nothing else is given.
 
         Of more links than ``search.test_queries`` a sample is ranked, among the candidates of all. If an entity has
         several counterparts, each of its links is ranked without the others (filtered ranking).
+
+        Args:
+            candidates: ``test`` = the entities of the links, ``all`` = all entities.
+            csls_k: neighbourhood size of CSLS, 0 = off.
+            links: rows ``[L, 2]``, pairs of labels, or a file of links; of pairs and of a file, links that the run has
+                learnt from and labels that it does not know are left out, see ``gold_links``.
+            hits: each k of Hits@k besides 1; by default those of the run.
+            device: where scores are computed.
         """
-        return self.judge.ranks(
+        if links is not None and not isinstance(links, np.ndarray):
+            links = self.gold(links).links
+        judge = replace(self.judge, search=replace(self.experiment.search, hits=tuple(hits))) if hits else self.judge
+        return judge.ranks(
             self.links.test if links is None else links,
             candidates=candidates or self.protocol.candidates,
             csls_k=self.protocol.csls_k if csls_k is None else csls_k,
             device=device,
         )
+
+    def gold(self, links: Any) -> Gold:
+        """Links to judge the run by, without those that it has learnt from; see ``gold_links``."""
+        return gold_links(links, self.entities, self.known)
+
+    def tested_on(self, links: IntArray) -> "AlignmentResult":
+        """The same run with other test links, int64 ``[L, 2]``, ranked among all entities; without metrics."""
+        protocol = replace(self.protocol, num_test=len(links), candidates="all")
+        return replace(self, links=replace(self.links, test=links), protocol=protocol, metrics={})
 
     def evaluate_assignment(
         self, *, candidates: str | None = None, links: IntArray | None = None, device: str | None = None
@@ -378,12 +430,13 @@ class AlignmentResult(Shown):
             description=self.description or None,
             matches=self.sample(20),
             record=json.loads(self.record.to_json()),
+            summary=self.summary().text(),
         )
 
     def save(self, folder: str | Path) -> Path:
         """Write the run folder; every file appears whole, and the manifest with their hashes comes last."""
         content = RunContent(**{f.name: getattr(self, f.name) for f in fields(RunContent)})
-        return write_run(content, folder, matches=self.export(), report=self.report())
+        return write_run(content, folder, matches=self.export(self.linked()), report=self.report())
 
     @staticmethod
     def load(folder: str | Path, *, fingerprint: str | None = None, device: str | None = "auto") -> "AlignmentResult":

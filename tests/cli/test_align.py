@@ -80,8 +80,17 @@ def test_align_on_the_command_line_is_align_in_the_library(aligned, pair):
 def test_a_run_prints_matches_protocol_and_where_it_lies(run, pair, tmp_path):
     done = run("align", pair, "--modalities", "name", "--out", tmp_path / "run", *FLAGS)
     assert done.code == 0
-    for part in ("A dozen test entities", "candidates: ", "peak memory", f"run folder: {tmp_path / 'run'}"):
+    for part in (
+        "A dozen test entities",
+        "candidates: ",
+        "peak memory",
+        f"counterpart -> {tmp_path / 'run'}/alignment.tsv",
+    ):
         assert part in done.out
+    values = json.loads(run("align", pair, "--modalities", "name", "--json", "--hits", "2", *FLAGS).out)
+    rows = (tmp_path / "run" / "alignment.tsv").read_text().splitlines()[1:]
+    assert values["summary"]["links"] == len(rows) and "hits@2" in values["test"]["left_to_right"]
+    assert f"{values['summary']['known']:,} known links, {values['summary']['to_check']:,} matches" in done.out
     again = run("align", pair, "--modalities", "name", "--out", tmp_path / "run", *FLAGS)
     assert again.code == 2 and "holds a finished run already" in again.err and again.out == ""
     assert run("align", pair, "--modalities", "name", "--out", tmp_path / "run", "--overwrite", *FLAGS).code == 0

@@ -82,7 +82,42 @@ def test_entities_without_a_counterpart_are_judged_when_asked(run, small_run, sm
     assert "counterparts" not in json.loads(run("evaluate", small_run, "--json").out)
 
 
+def test_a_run_is_judged_later_by_a_file_of_labels(run, small_run, small_result, tmp_path):
+    links = small_result.links
+    gold = [*links.train[:3].tolist(), *links.test.tolist()]
+    rows = [f"left/{i}\tright/{j}" for i, j in gold] + ["left/0\tright/nobody"]
+    (tmp_path / "gold.tsv").write_text("\n".join(["left\tright", *rows]) + "\n")
+    values = json.loads(run("evaluate", small_run, "--links", tmp_path / "gold.tsv", "--hits", "3,20", "--json").out)
+    assert values["test"] == small_result.evaluate(candidates="all", hits=(3, 20))
+    assert values["protocol"]["candidates"] == "all" and values["protocol"]["num_test"] == len(links.test)
+    assert values["judged_by"] == {"links": len(links.test), "learnt": 3, "unknown": 1, "repeated": 0}
+    assert values["matching"] == small_result.figures(small_result.linked())
+    done = run("evaluate", small_run, "--links", tmp_path / "gold.tsv", "--hits", "3,20")
+    first = done.out.splitlines()[0]
+    assert first.startswith("41 links to judge by; 3 left out because the run has learnt from them; 1 left out")
+    assert "first left/0 = right/nobody" in first and "Hits@20" in done.out and "Hits@5" not in done.out
+    assert "of the matches about their entities are right (confidence 0." in done.out
+    again = run("evaluate", small_run, "--links", tmp_path / "none.tsv")
+    assert again.code == 1 and "none.tsv: no such file" in again.err
+
+
+@pytest.mark.parametrize("hits", ["0", "a", "1,", "1.5"])
+def test_hits_that_are_no_numbers_are_wrong_usage(run, small_run, hits):
+    done = run("evaluate", small_run, "--hits", hits)
+    assert done.code == 2 and "--hits takes whole numbers from 1 up, e.g. 1,3,20" in done.err
+
+
 # --- search
+
+
+def test_a_name_of_the_right_graph_is_searched_there_and_said_so(run, small_run):
+    done = run("search", small_run, "--entity", "chats", "-k", 1)
+    assert done.out.splitlines()[0].endswith("this is one of the right graph (--side right):")
+    assert "left/" in done.out.rstrip().splitlines()[-1]
+    assert json.loads(run("search", small_run, "--entity", "chats", "--json").out)["query"]["side"] == "right"
+    assert "right graph" not in run("search", small_run, "--entity", "chats", "--side", "right").out
+    done = run("search", small_run, "--entity", "chats", "--side", "left")
+    assert done.code == 2 and done.err.rstrip().endswith("pass --side right")
 
 
 def test_search_in_json_says_what_the_library_says(run, small_run, small_result):
@@ -112,7 +147,7 @@ def test_matches_in_json_come_with_figures_of_their_own(run, small_run, small_re
 def test_matches_in_tsv_have_a_header_and_the_librarys_pairs(run, small_run, small_result):
     header, *lines = run("match", small_run, "--threshold", 0).out.splitlines()
     assert header.split("\t") == ["left", "right", "score", "confidence", "left_label", "right_label"]
-    pairs = [(f"left/{i}", f"right/{j}") for i, j in small_result.matching.pairs.tolist()]
+    pairs = [(f"left/{i}", f"right/{j}") for i, j in small_result.linked(threshold=0).pairs.tolist()]
     assert [tuple(line.split("\t")[:2]) for line in lines] == pairs
     assert all(0 <= float(line.split("\t")[3]) <= 1 for line in lines)
 
@@ -120,7 +155,7 @@ def test_matches_in_tsv_have_a_header_and_the_librarys_pairs(run, small_run, sma
 @pytest.mark.parametrize("method", ["mutual", "greedy", "hungarian", "sinkhorn"])
 def test_matches_as_ntriples_are_one_statement_a_line(run, small_run, small_result, method):
     lines = run("match", small_run, "--method", method, "--format", "nt", "--threshold", 0).out.splitlines()
-    assert len(lines) == len(small_result.match(method).pairs) > 20
+    assert len(lines) == len(small_result.linked(small_result.match(method), 0)) > 20
     assert all(NT_LINE.fullmatch(line) for line in lines)
 
 
@@ -158,7 +193,7 @@ def test_sssom_says_how_sure_a_link_is_and_lists_who_has_none(run, small_run, sm
     values = json.loads(run("match", small_run, "--format", "sssom", "--out", path, "--json").out)
     found = read_sssom(path)
     links = [each for each in found if each.left is not None and each.right is not None]
-    assert len(links) == len(values["links"]) == len(small_result.believed())
+    assert len(links) == len(values["links"]) == len(small_result.linked())
     for each in links:
         assert (each.predicate == "owl:sameAs") == (each.confidence >= values["same_as"] - 1e-9)
     assert values["same_as"] == small_result.same_as_threshold(values["threshold"])

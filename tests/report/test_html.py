@@ -78,7 +78,7 @@ def test_the_page_shows_figures_protocol_data_matches_and_record(content):
     text = texts(render_report(**content))
     for shown in (
         "emoji-fr-en",
-        "left to right 0.912 - - 0.930 12.3",
+        "left to right 0.912 0.930 12.3",
         "csls k 3",
         "entities 1,932 1,950",
         "image 75.0 % 50.0 %",

@@ -38,11 +38,16 @@ def test_metric_table_in_markdown_has_a_rule_with_the_alignment():
     assert lines[-1] == "*candidates: test · num candidates: 1,045 · csls.k: 3 · iterative: no*"
 
 
+def test_columns_of_hits_are_those_that_there_are_by_ascending_k():
+    metrics = {"left_to_right": {"hits@20": 1.0, "hits@3": 0.5, "hits@1": 0.25, "mrr": 0.4, "mr": 2.0, "hits@x": 0.0}}
+    assert metric_table(metrics, {}).splitlines()[0].split() == ["Hits@1", "Hits@3", "Hits@20", "MRR", "MR"]
+
+
 def test_figures_of_few_links_are_counts_with_an_interval():
     metrics = {"left_to_right": {"hits@1": 1.0, "hits@5": 1.0, "mrr": 1.0, "mr": 1.0}}
     assert metric_table(metrics, {}, links=4).splitlines() == [
-        "                          Hits@1             Hits@5  Hits@10",
-        "left to right  4 of 4 (.40 to 1)  4 of 4 (.40 to 1)        -",
+        "                          Hits@1             Hits@5",
+        "left to right  4 of 4 (.40 to 1)  4 of 4 (.40 to 1)",
         "",
         "95 % intervals in brackets, of 4 links",
     ]

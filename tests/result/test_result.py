@@ -324,7 +324,7 @@ def test_a_saved_run_tells_its_history_links_and_record(small_run, small_result)
     assert [row["epoch"] for row in history] == [0, 1, 2, 3]
     assert [("valid" in row) for row in history] == [False, True, False, True]
     lines = (small_run / "alignment.tsv").read_text().splitlines()
-    assert len(lines) == 1 + len(small_result.matching.pairs)
+    assert len(lines) == 1 + len(small_result.linked())
     record = json.loads((small_run / "record.json").read_text())
     assert record["metrics"] == small_result.metrics and record["seed"] == 0
     assert set(record["seconds"]) == {"features", "train", "embed", "evaluate", "index", "match"}

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from ...errors import InputError
+from ..links.between import read_links_between
 from ..links.checked import LabelLinks
-from ..links.formats import link_format_of, read_links
 from ..links.pairs import PairData, make_task, same_as_links
 from ..parsing.columns import Faults, stem
 from ..split import SplitConfig, SplitSettings
@@ -69,11 +69,7 @@ def read_two_graphs(
     labels = (left.graph.entities, right.graph.entities)
     found: list[LabelLinks] = []
     if links is not None:
-        path = Path(links)
-        found = [read_links(path, faults=faults)]
-        if link_format_of(path).symmetric and _some_reversed(found[0], labels):
-            pairs = list(zip(found[0].left, found[0].right, strict=True))
-            found = [same_as_links(pairs, *labels, path, faults)]
+        found = [read_links_between(Path(links), labels, faults)]
     elif pairs := [*left.same_as, *right.same_as]:
         found = [same_as_links(pairs, *labels, sides[0], faults)]
     name = name or "_".join(stem(side).stem for side in sides)
@@ -117,11 +113,3 @@ def _side(folder: Path, side: str) -> Path:
 
 def _candidates(folder: Path, side: str) -> Iterator[Path]:
     yield from sorted(path for path in folder.glob(side + "*") if stem(path).stem == side)
-
-
-def _some_reversed(links: LabelLinks, labels: Sequence[Sequence[str]]) -> bool:
-    """Whether any link leads from the right to the left graph, as ``owl:sameAs`` may."""
-    left, right = (set(side) for side in labels)
-    reverse = (b in left and a in right for a, b in zip(links.left, links.right, strict=True))
-    forward = (a in left and b in right for a, b in zip(links.left, links.right, strict=True))
-    return any(backward and not onward for backward, onward in zip(reverse, forward, strict=True))

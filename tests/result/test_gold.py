@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+
+from mmkg.errors import InputError, UsageError
+
+
+def labelled(links):
+    return [(f"left/{i}", f"right/{j}") for i, j in links.tolist()]
+
+
+def test_a_run_is_judged_by_labels_without_what_it_has_learnt_from(small_result, tmp_path):
+    links = small_result.links
+    gold = [*labelled(links.train[:4]), *labelled(links.test), ("left/0", "right/none")]
+    found = small_result.gold(gold)
+    assert found.links.tolist() == links.test.tolist()
+    assert (found.learnt, found.unknown, found.repeated) == (4, [("left/0", "right/none")], 0)
+    assert "4 left out because the run has learnt from them" in found.text()
+    assert "first left/0 = right/none" in found.text()
+    (tmp_path / "gold.csv").write_text("\n".join(map(",".join, [("left", "right"), *gold])) + "\n")
+    expected = small_result.evaluate(candidates="all")
+    for given in (gold, tmp_path / "gold.csv"):
+        assert small_result.evaluate(links=given, candidates="all") == expected
+        assert small_result.tested_on(small_result.gold(given).links).evaluated().metrics == expected
+    with pytest.raises(InputError, match="the run has learnt from all of the 4 links given"):
+        small_result.gold(gold[:4])
+
+
+def test_hits_at_any_k_are_shares_of_the_ranks(small_result):
+    found = small_result.evaluate(hits=(3, 20))["left_to_right"]
+    assert list(found) == ["hits@1", "hits@3", "hits@20", "mrr", "mr"]
+    usual = small_result.evaluate()["left_to_right"]
+    assert list(usual) == ["hits@1", "hits@5", "hits@10", "mrr", "mr"]
+    assert usual["hits@1"] == found["hits@1"] <= found["hits@3"] <= usual["hits@5"] <= found["hits@20"]
+    rows = small_result.links.test
+    scores = small_result.evaluate(links=rows, hits=(len(rows),))["left_to_right"]
+    assert scores[f"hits@{len(rows)}"] == 1  # all candidates
+    with pytest.raises(UsageError, match="hits"):
+        small_result.evaluate(hits=(0,))
+
+
+def test_an_entity_of_the_other_graph_is_said_to_be_there(small_result):
+    with pytest.raises(
+        UsageError, match=r"no entity of the left graph has .* 'chats', one of the right .*side='right'"
+    ):
+        small_result.search("chats")
+    with pytest.raises(UsageError) as error:
+        small_result.find("left/3", side="right")
+    assert error.value.on_command_line().endswith("pass --side left")
+    assert small_result.find("chats", side="right") == [int(np.asarray(small_result.links.test)[0, 1])]
