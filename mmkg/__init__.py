@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .data.formats.graphs import read_graph
     from .data.formats.merged import write_merged
     from .data.formats.nx import from_networkx, to_networkx
+    from .data.formats.objects import as_graph
     from .data.formats.pyg import from_pyg, to_pyg
     from .data.formats.two_graphs import read_pair
     from .data.formats.write import write_pair
@@ -32,11 +33,12 @@ from .version import __version__ as __version__
 _HOME = {
     "Aligner": ".aligner",
     "AlignmentResult": ".result.result",
-    "AlignmentTask": ".data.task",
+    "AlignmentTask": ".loading",  # which gives it ``AlignmentTask.of``
     "Experiment": ".config.experiment",
     "KnowledgeGraph": ".data.kg",
     "LinkSplit": ".data.task",
     "align": ".pipeline",
+    "as_graph": ".data.formats.objects",
     "build_index": ".search",
     "describe": ".data.describe",
     "evaluate": ".evaluation",
@@ -62,6 +64,7 @@ __all__ = [
     "KnowledgeGraph",
     "LinkSplit",
     "align",
+    "as_graph",
     "build_index",
     "describe",
     "evaluate",

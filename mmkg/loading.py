@@ -12,6 +12,7 @@ from .config.data import DataConfig
 from .data.arrays.by_name import holds_ids
 from .data.arrays.cache import cache_folder
 from .data.formats.graphs import settings_of_graphs, users_of_settings
+from .data.formats.objects import is_pyg_pair
 from .data.formats.pairs import PAIR_FORMATS, pair_format, settings_of_pair
 from .data.formats.registry import refuse_unused
 from .data.formats.two_graphs import read_two_graphs
@@ -19,7 +20,7 @@ from .data.links.pairs import PairData, make_task
 from .data.parsing.columns import Faults
 from .data.pictures.attach import with_images
 from .data.split import SplitConfig
-from .data.task import AlignmentTask
+from .data.task import READERS, AlignmentTask
 from .errors import InputError, UsageError, brief, nearest
 from .settings import check_seed, parse
 from .sources.emoji import EMOJI_PAIRS, read_emoji
@@ -58,9 +59,10 @@ class Source(NamedTuple):
 
 @isolated
 def load(
-    source: str | Path | Sequence[str | Path],
+    source: Any,
     config: DataConfig | None = None,
     *,
+    links: Any = None,
     seed: int = 0,
     device: str = "cpu",
     **options: Any,
@@ -70,8 +72,10 @@ def load(
     Args:
         source: ``emoji-fr-en``, ``emoji-zh-en``, ``emoji-ja-en``; a folder in the layout of DBP15K, OpenEA or MMKB, or
             one with ``left``, ``right`` and ``links`` in any format; or two graphs (left, right), each a file or a
-            folder of RDF, TSV, CSV or Parquet. See ``PAIR_FORMATS`` and ``read_pair``.
+            folder of RDF, TSV, CSV or Parquet, or an object that ``as_graph`` takes. See ``PAIR_FORMATS``,
+            ``read_pair`` and ``AlignmentTask.of``.
         config: how to read and split; or give its fields as keywords, e.g. ``train_ratio=0.2``.
+        links: of two graphs: a file, or what ``AlignmentTask.of`` takes.
         seed: random seed of the split, unless the configuration has a ``split_seed``.
         device: device for a vision model that encodes pictures: ``auto``, ``cpu`` or ``cuda``.
 
@@ -88,9 +92,13 @@ def load(
         raise UsageError(
             f"config must be a DataConfig, got {brief(config)}; give settings by name, e.g. train_ratio=0.3"
         )
+    if links is not None and config.links is not None:
+        raise UsageError(f"expected links once, got data.links={config.links!r} and {brief(links)}")
+    if isinstance(links, str | Path):
+        config, links = dataclasses.replace(config, links=str(links)), None
     seed = check_seed(seed if config.split_seed is None else config.split_seed)
     found = find_source(source, config.format)
-    given = _given(config)
+    given = _given(config) | ({} if links is None else {"links": links})
     if not config.images and config.image_encoder != DataConfig.image_encoder:
         raise UsageError("data.image_encoder has no effect without data.images")
     refuse_unused(given, found.takes, found.what, _users(), "data.")
@@ -126,20 +134,32 @@ def load(
     )
 
 
-def find_source(source: str | Path | Sequence[str | Path], format: str | None = None) -> Source:
+def task_of(left: Any, right: Any = None, links: Any = None, **options: Any) -> AlignmentTask:
+    """A task from two graphs of any kind; see ``AlignmentTask.of``, which calls this."""
+    return load(left if right is None else (left, right), links=links, **options)
+
+
+READERS["of"] = task_of
+
+
+def find_source(source: Any, format: str | None = None) -> Source:
     """Recognise a source; ``format`` is ``data.format``.
 
     Raises:
         UsageError, InputError: as ``load``.
     """
     if not isinstance(source, str | Path):
-        if not isinstance(source, Sequence) or not all(isinstance(each, str | Path) for each in source):
-            raise UsageError(f"expected a pair by name, a folder, or two files of graphs, got {brief(source)}")
+        if is_pyg_pair(source):
+            return Source("a PyG Data with two graphs", {"one_to_one"}, partial(_read_pyg_pair, source))
+        if not isinstance(source, tuple | list):
+            raise UsageError(f"expected a pair by name, a folder, or two graphs (left, right), got {brief(source)}")
         if len(source) != 2:
-            raise UsageError(f"expected a pair or two graphs, got {len(source)} paths")
-        sides = (Path(source[0]), Path(source[1]))
-        takes = {*ANY_FILES, "links", *settings_of_graphs(sides, format)}
-        return Source(f"the two graphs {sides[0]} and {sides[1]}", takes, partial(_read_two_graphs, sides))
+            raise UsageError(f"expected a pair or two graphs, got {len(source)} of them")
+        sides = [Path(each) if isinstance(each, str) else each for each in source]
+        paths = [each for each in sides if isinstance(each, Path)]
+        takes = {*ANY_FILES[len(paths) == 0 :], "links", *settings_of_graphs(paths, format)}
+        what = " and ".join(str(each) if isinstance(each, Path) else f"a {type(each).__name__}" for each in sides)
+        return Source(f"the two graphs {what}", takes, partial(_read_two_graphs, sides))
     name = str(source)
     if name in EMBEDDED:
         return Source(f"{name}, an embedded pair", EMBEDDED[name].takes, partial(_read_embedded, EMBEDDED[name]))
@@ -198,7 +218,13 @@ def _read_embedded(pair: EmbeddedPair, faults: Faults, seed: int, **settings: An
     return pair.read(seed=seed, **settings)
 
 
-def _read_two_graphs(sides: Sequence[Path], faults: Faults, seed: int, **settings: Any) -> PairData:
+def _read_pyg_pair(data: Any, faults: Faults, seed: int, **settings: Any) -> PairData:
+    from .data.formats.pyg_pair import pair_of_pyg
+
+    return pair_of_pyg(data)
+
+
+def _read_two_graphs(sides: Sequence[Any], faults: Faults, seed: int, **settings: Any) -> PairData:
     return read_two_graphs(sides, faults, **settings)
 
 

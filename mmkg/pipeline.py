@@ -15,6 +15,7 @@ from .config.search import changed
 from .data.describe import describe
 from .data.entities import EntityTable
 from .data.features.registry import use_names
+from .data.formats.objects import is_pyg_pair
 from .data.literals import pool_of
 from .data.task import AlignmentTask, LinkSplit
 from .errors import UsageError, brief, nearest
@@ -24,6 +25,7 @@ from .learners.learn import learn
 from .learners.pivots import pivot_links
 from .learners.setting import Learned, Setting
 from .learners.validation import capped
+from .loading import load
 from .models import MODELS, AlignmentModel
 from .report import RunRecord, Stopwatch
 from .result.embeddings import Embeddings
@@ -34,10 +36,13 @@ from .typing import FloatArray
 
 @isolated
 def align(
-    task: AlignmentTask,
-    model: str | AlignmentModel | None = None,
+    left: Any,
+    right: Any = None,
+    links: Any = None,
     *,
+    model: str | AlignmentModel | None = None,
     seed: int | None = None,
+    seeds_from: str | Sequence[str] = (),
     modalities: str | Sequence[str] = (),
     experiment: Experiment | None = None,
     device: str = "auto",
@@ -47,13 +52,17 @@ def align(
     progress: bool | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> AlignmentResult:
-    """Learn an aligner from a task, and align all its entities.
+    """Learn an aligner from two graphs and links, or from a task, and align all entities.
 
     Args:
-        task: two graphs and their links.
+        left: the left graph: a file or folder, or an object that ``as_graph`` takes (a ``KnowledgeGraph``, a networkx
+            graph, PyG data, DataFrames, a list of triples). Or a task, as ``load`` returns it, with everything.
+        right: the right graph. After a task, the model.
+        links: known links between the graphs, see ``AlignmentTask.of``.
         model: ``meaformer`` (default), ``mclea``, ``dual-amn``, ``eva``; ``propagation``, which is not trained;
             ``combined``, which is that and a trained one; or a model object built for the task's inputs.
-        seed: random seed of everything except the split.
+        seed: random seed; after a task, of everything except the split.
+        seeds_from: ``name``, ``text``, ``image`` or several: learn from the pairs that agree in them.
         modalities: modalities to use, one name or several; by default all that the data have.
         experiment: full configuration; ``model``, ``seed``, ``modalities`` and ``settings`` replace its values.
         device: ``auto``, ``cpu`` or ``cuda``.
@@ -73,10 +82,14 @@ def align(
         InputError: no training links, ``out`` holds an unfinished run of other data or settings, or another process
             writes to it.
     """
-    if not isinstance(task, AlignmentTask):
-        loaded = f"load({task!r})" if isinstance(task, str) else "load(...) or make_task(...)"
-        raise UsageError(f"align takes a pair that is loaded, got {brief(task)}; give {loaded}")
-    experiment = _experiment(experiment, model, seed, modalities, settings)
+    if isinstance(left, AlignmentTask) and isinstance(right, str | AlignmentModel):
+        if model is not None:
+            raise UsageError(f"expected one model, got {brief(right)} and {brief(model)}")
+        right, model = None, right
+    experiment = _experiment(experiment, model, seed, modalities, settings, seeds_from)
+    if isinstance(links, str | Path) and not isinstance(left, AlignmentTask) and experiment.data.links is None:
+        experiment, links = replace(experiment, data=replace(experiment.data, links=str(links))), None
+    task = _task(left, right, links, experiment, device)
     folder, where = free_folder(out, overwrite), resolve_device(device)
     own = model if isinstance(model, AlignmentModel) else None
     if folder is None:
@@ -84,6 +97,20 @@ def align(
     with claimed(folder):
         free_folder(out, overwrite)  # another process may have finished a run there
         return _aligned(task, own, experiment, where, folder, ranks_only=ranks_only, progress=progress)
+
+
+def _task(left: Any, right: Any, links: Any, experiment: Experiment, device: str) -> AlignmentTask:
+    """The given task, or one from two graphs and links with the data settings of the experiment."""
+    if isinstance(left, AlignmentTask):
+        if right is not None or links is not None:
+            what = "links" if right is None else "right"
+            raise UsageError(f"{what} has no effect on a task, which has two graphs and their links")
+        return left
+    if right is None and not is_pyg_pair(left):
+        loaded = f"load({left!r})" if isinstance(left, str) else "load(...) or two graphs"
+        raise UsageError(f"align takes two graphs, or a pair that is loaded, got {brief(left)}; give {loaded}")
+    source = left if right is None else (left, right)
+    return load(source, experiment.data, links=links, seed=experiment.seed, device=device)
 
 
 def _aligned(
@@ -123,6 +150,7 @@ def _aligned(
         description=describe(task),
         weights=learned.weights,
         device=str(where),
+        graphs=(task.left, task.right),
     )
     if not ranks_only:
         with watch.phase("index"):
@@ -195,6 +223,7 @@ def _experiment(
     seed: int | None,
     modalities: str | Sequence[str],
     settings: Mapping[str, Any] | None,
+    seeds_from: str | Sequence[str] = (),
 ) -> Experiment:
     if experiment is not None and not isinstance(experiment, Experiment):
         raise UsageError(f"experiment must be an Experiment, e.g. Experiment.of(...), got {brief(experiment)}")
@@ -214,4 +243,6 @@ def _experiment(
         values["seed"] = seed
     if modalities:
         values["features"] = {**values.get("features", {}), "modalities": modalities}
+    if seeds := names_in(seeds_from, "seeds_from"):
+        values["data"] = {**values.get("data", {}), "seeds_from": seeds}
     return Experiment.of(changed(values, {} if settings is None else settings))

@@ -145,7 +145,7 @@ WRONG = {
     "load nothing": lambda task: load(None),
     "load number": lambda task: load(3),
     "load mapping of graphs": lambda task: load({"left": "a", "right": "b"}),
-    "load graphs": lambda task: load((task.left, task.right)),
+    "load graphs": lambda task: load((task.left, task.links)),
     "load task": lambda task: load(task),
     "load three": lambda task: load(["a", "b", "c"]),
     "load seed": lambda task: load("emoji-fr-en", seed="x"),
@@ -167,7 +167,8 @@ def test_a_wrong_type_gets_a_sentence(task, name):
 
 def test_sentences_say_what_to_do():
     with pytest.raises(
-        UsageError, match=r"align takes a pair that is loaded, got 'emoji-fr-en'; give load\('emoji-fr-en'\)"
+        UsageError,
+        match=r"align takes two graphs, or a pair that is loaded, got 'emoji-fr-en'; give load\('emoji-fr-en'\)",
     ):
         mmkg.align("emoji-fr-en")
     with pytest.raises(

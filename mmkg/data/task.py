@@ -1,18 +1,19 @@
 """A pair of graphs with known links, on which an aligner is trained and evaluated."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 
-from ..errors import MANY, Advice, InputError
+from ..errors import MANY, Advice, InputError, UsageError
 from ..records import Record
 from ..typing import IntArray
 from .kg import KnowledgeGraph
 
 Candidates = Literal["test", "all"]
+READERS: dict[str, Callable[..., "AlignmentTask"]] = {}  # "of": what ``AlignmentTask.of`` calls, from ``mmkg.loading``
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -57,6 +58,27 @@ class AlignmentTask(Record):
     candidates: Candidates = "test"
     notes: Mapping[str, int] = field(default_factory=dict)
     one_to_one: bool = True
+
+    @staticmethod
+    def of(left: Any, right: Any = None, links: Any = None, **options: Any) -> "AlignmentTask":
+        """A task from two graphs of any kind and the links between them.
+
+        Args:
+            left, right: a file or folder, or what ``mmkg.as_graph`` takes: a ``KnowledgeGraph``, a networkx graph, PyG
+                data, DataFrames or a list of triples. A PyG ``Data`` that holds both graphs (``DBP15K``) is ``left``
+                alone, with its links.
+            links: pairs of labels ``[("a", "x"), ...]``, a mapping, a DataFrame with the columns left and right, or a
+                file; ``None`` = the ``owl:sameAs`` statements of the graphs, if they have any.
+            options: settings of the section ``data`` by name, and ``seed`` and ``device``, see ``mmkg.load``.
+
+        Raises:
+            UsageError: an object of another kind, or a setting that has no effect on these graphs.
+            InputError: a graph or the links break their format, or a link names an unknown entity.
+            MissingPackageError: a format needs a package that is not installed.
+        """
+        if "of" not in READERS:
+            raise UsageError("AlignmentTask.of reads graphs with mmkg.loading; import it, or use mmkg.AlignmentTask")
+        return READERS["of"](left, right, links, **options)
 
     def __post_init__(self) -> None:
         for part, links in (("train", self.links.train), ("valid", self.links.valid), ("test", self.links.test)):

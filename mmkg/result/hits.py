@@ -11,6 +11,7 @@ from ..data.entities import EntityTable
 from ..data.task import LinkSplit
 from ..errors import Advice, Setting, UsageError
 from ..records import Record, Shown
+from ..report.frames import arrow_table, data_frame
 from ..search import Neighbors
 from ..search.vectors import check_count
 from ..typing import FloatArray, IntArray
@@ -38,6 +39,33 @@ class Hit(Record):
     score: float
     confidence: float | None
     shares: Mapping[str, float]
+
+
+class HitList(list[Hit]):
+    """The answers of a search, best first, and the same as a table with one column for each modality."""
+
+    def _columns(self) -> tuple[dict[str, list[Any]], list[str]]:
+        """The columns of the table, and which of them are numbers."""
+        names = list(dict.fromkeys(name for hit in self for name in hit.shares))
+        shown = {name: [getattr(hit, name) for hit in self] for name in ("label", "display", "score", "confidence")}
+        shares = {name: [hit.shares.get(name) for hit in self] for name in names}
+        return {"rank": list(range(1, len(self) + 1)), **shown, **shares}, ["score", "confidence", *names]
+
+    def to_arrow(self) -> Any:
+        """A table of Arrow: rank, label, display, score, confidence, and the share of each modality.
+
+        Raises:
+            MissingPackageError: pyarrow is not installed.
+        """
+        return arrow_table(*self._columns())
+
+    def to_frame(self) -> Any:
+        """The same as a DataFrame of pandas.
+
+        Raises:
+            MissingPackageError: pandas or pyarrow is not installed.
+        """
+        return data_frame(*self._columns())
 
 
 @isolated_class
@@ -79,8 +107,17 @@ class Hits(Shown):
         linked = np.isin(rows, self.links.all()[:, column])
         return [row for _, row in sorted(zip((~linked).tolist(), rows, strict=True))]
 
-    def search(self, entity: str | int, *, k: int = 5, side: str = "left") -> list[Hit]:
+    def search(self, entity: str | int, *, k: int = 5, side: str = "left") -> HitList:
         """The k most likely counterparts of an entity, best first; see ``AlignmentResult.search``."""
+        row = self.row_of(entity, side)
+        return HitList(self._hits(row, self._nearest(np.array([row]), k, side), side))
+
+    def row_of(self, entity: str | int, side: str) -> int:
+        """The row of an entity that is matched; of several with one name, the first with a known link, else the first.
+
+        Raises:
+            UsageError: no such entity, or one that is not matched.
+        """
         size = len(self.confidences.searcher.embeddings.sides(side)[0])
         row = self.find(entity, side=side)[0]
         if not 0 <= row < size:
@@ -96,7 +133,7 @@ class Hits(Shown):
                 f"{table.labels[row]!r} is a number or date, which is matched with an equal one only; the "
                 f"{SIDES[1 - column]} graph has none, or one of the graphs has several"
             )
-        return list(self._hits(row, self._nearest(np.array([row]), k, side), side))
+        return row
 
     def neighbors(self, k: int = 1, *, side: str = "left") -> tuple[Neighbors, FloatArray | None]:
         """The k best counterparts of every entity of a side, with scores, and confidences ``[n, k]``.

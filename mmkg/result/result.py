@@ -13,19 +13,22 @@ from ..compute.host import isolated_class
 from ..config.experiment import Experiment
 from ..data.entities import EntityTable
 from ..data.features.registry import use_names
+from ..data.kg import KnowledgeGraph
 from ..data.task import AlignmentTask, LinkSplit
 from ..errors import UsageError, brief, nearest
 from ..evaluation import FEW, Protocol, count_text, known_pairs, matching_figures, several_answers
 from ..matching import MATCHERS, Counterparts, Matching
 from ..records import Shown
 from ..report import Link, RunRecord, links_of, render_report
+from ..report.frames import arrow_table, data_frame
 from ..search import Index, Neighbors
 from ..search.index import LARGEST_FLAT
 from ..typing import FloatArray, IntArray
 from .calibrate import Confidences
 from .embeddings import EXACT, SIDES, Embeddings, EmbeddingSearch
+from .explain import Explanation, explain_pair
 from .gold import Gold, gold_links
-from .hits import Hit, Hits
+from .hits import HitList, Hits
 from .judge import Judge, Metrics
 from .linked import Summary, one_to_one, pair_scores, summarised, with_known
 from .run_folder import RunContent, read_run, write_run
@@ -48,6 +51,7 @@ class AlignmentResult(Shown):
         description: what ``describe`` reports of the task.
         weights: state of the model, which is saved with the run.
         device: where scores are computed if a method is not given another device: ``auto``, ``cpu`` or ``cuda``.
+        graphs: the aligned graphs; ``None`` for a run that was read from its folder.
     """
 
     embeddings: Embeddings
@@ -61,6 +65,7 @@ class AlignmentResult(Shown):
     description: Mapping[str, Any] = field(default_factory=dict)
     weights: Mapping[str, torch.Tensor] = field(default_factory=dict)
     device: str = "auto"
+    graphs: tuple[KnowledgeGraph, KnowledgeGraph] | None = None
 
     @property
     def left(self) -> FloatArray:
@@ -122,8 +127,8 @@ class AlignmentResult(Shown):
         """Search by entity."""
         return Hits(self.calibration, self.entities)
 
-    def search(self, entity: str | int, *, k: int = 5, side: str = "left") -> list[Hit]:
-        """The k most likely counterparts of an entity, best first.
+    def search(self, entity: str | int, *, k: int = 5, side: str = "left") -> HitList:
+        """The k most likely counterparts of an entity, best first; ``to_frame`` makes a DataFrame of them.
 
         Args:
             entity: its row, its URI, or its name; of several with one name, the first with a link, else the first.
@@ -134,6 +139,25 @@ class AlignmentResult(Shown):
             UsageError: no such entity or side.
         """
         return self.hits.search(entity, k=k, side=side)
+
+    def explain(self, pair: tuple[str | int, str | int], *, task: AlignmentTask | None = None) -> Explanation:
+        """What speaks for a pair of entities, and against it; ``print`` shows it in sentences.
+
+        Args:
+            pair: left and right entity, each as a row, a label or a name.
+            task: the pair of graphs, for the neighbours; by default those of the run, which a run that was read from
+                its folder does not have.
+
+        Raises:
+            UsageError: not a pair, no such entity, one that is not matched, or a task with other graphs.
+        """
+        if isinstance(pair, str) or len(pair) != 2:
+            raise UsageError(f"expected a pair (left entity, right entity), got {brief(pair)}")
+        rows = np.array([self.hits.row_of(entity, side) for entity, side in zip(pair, SIDES, strict=True)])
+        if task is not None:
+            self._check_graphs(task)
+        graphs = self.graphs if task is None else (task.left, task.right)
+        return explain_pair(rows, self.calibration, self.entities, self.matching, graphs)
 
     def find(self, entity: str | int, *, side: str = "left") -> list[int]:
         """Rows that an entity's row, URI or name may mean, those with a known link first."""
@@ -250,12 +274,7 @@ class AlignmentResult(Shown):
         Raises:
             UsageError: ``task`` holds other graphs than the run.
         """
-        for side, graph, table in zip(SIDES, (task.left, task.right), self.entities, strict=True):
-            if graph.entities != table.labels:
-                raise UsageError(
-                    f"this run belongs to other data: its {side} graph has {len(table.labels):,} entities, first "
-                    f"{table.labels[0]!r}; the pair has {graph.num_entities:,}, first {graph.entities[0]!r}"
-                )
+        self._check_graphs(task)
         known = one_to_one(np.concatenate([self.links.train, self.links.valid]))
         return with_known(matching, known, np.zeros(len(known), np.float32)).pairs
 
@@ -292,6 +311,14 @@ class AlignmentResult(Shown):
             threshold=threshold,
             same_as=self.same_as_threshold(threshold),
         )
+
+    def _check_graphs(self, task: AlignmentTask) -> None:
+        for side, graph, table in zip(SIDES, (task.left, task.right), self.entities, strict=True):
+            if graph.entities != table.labels:
+                raise UsageError(
+                    f"this run belongs to other data: its {side} graph has {len(table.labels):,} entities, first "
+                    f"{table.labels[0]!r}; the pair has {graph.num_entities:,}, first {graph.entities[0]!r}"
+                )
 
     def judge_counterparts(self, matching: Matching | None = None, threshold: float | None = None) -> dict[str, Any]:
         """How well the run separates links from entities without a counterpart; see ``Confidences.judge``.
@@ -413,7 +440,33 @@ class AlignmentResult(Shown):
         restricted = replace(self, embeddings=embeddings, protocol=protocol, metrics={})
         return restricted.evaluated() if evaluate else restricted
 
-    # --- files
+    # --- tables and files
+
+    def to_arrow(self, matching: Matching | None = None) -> Any:
+        """Matches as a table of Arrow: left and right label, their names, score and confidence.
+
+        Args:
+            matching: by default the run's; e.g. ``result.believed()``.
+
+        Raises:
+            MissingPackageError: pyarrow is not installed.
+        """
+        return arrow_table(*self._columns(matching))
+
+    def to_frame(self, matching: Matching | None = None) -> Any:
+        """The same as a DataFrame of pandas.
+
+        Raises:
+            MissingPackageError: pandas or pyarrow is not installed.
+        """
+        return data_frame(*self._columns(matching))
+
+    def _columns(self, matching: Matching | None) -> tuple[dict[str, Any], list[str]]:
+        links = list(self.export(matching))
+        fields_of_links = {"left": "left", "right": "right", "left_name": "left_label", "right_name": "right_label"}
+        fields_of_links |= {"score": "score", "confidence": "confidence"}
+        columns = {name: [getattr(link, field) for link in links] for name, field in fields_of_links.items()}
+        return columns, ["score", "confidence"]
 
     def export(self, matching: Matching | None = None) -> Iterator[Link]:
         """Matches with labels, for ``report.write_tsv`` and ``report.write_ntriples``."""

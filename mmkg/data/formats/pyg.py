@@ -9,6 +9,7 @@ import torch
 
 from ...compute.process import quiet
 from ...errors import InputError
+from ...typing import IntArray
 from ..kg import AttributeTriples, ImageTable, KnowledgeGraph
 from ..parsing.value_text import value_text
 
@@ -41,7 +42,7 @@ def from_pyg(data: Any) -> KnowledgeGraph:
     if size is None:
         raise InputError("expected a PyG Data with num_nodes, edge_index or features, got none of them")
     labels = _texts(data, "entities", size)
-    edges = _edges(data.edge_index, "edge_index") if "edge_index" in data else np.empty((2, 0), np.int64)
+    edges = edges_of(data.edge_index, "edge_index") if "edge_index" in data else np.empty((2, 0), np.int64)
     kinds = np.zeros(edges.shape[1], np.int64)
     if "edge_type" in data:
         kinds = np.asarray(data.edge_type.cpu(), np.int64)
@@ -136,7 +137,7 @@ def _from_hetero(data: Any) -> KnowledgeGraph:
     relations: list[str] = []
     triples = [np.empty((0, 3), np.int64)]
     for head, relation, tail in data.edge_types:
-        edges = _edges(data[head, relation, tail].edge_index, f"edge_index of {(head, relation, tail)}")
+        edges = edges_of(data[head, relation, tail].edge_index, f"edge_index of {(head, relation, tail)}")
         for side, kind in ((0, head), (1, tail)):
             if kind not in start or int(edges[side].max(initial=-1)) >= sizes[kind]:
                 raise InputError(f"edge_index of {(head, relation, tail)} names a node that {kind!r} does not have")
@@ -153,7 +154,12 @@ def _num_nodes(store: Any) -> int | None:
         return None if store.num_nodes is None else int(store.num_nodes)
 
 
-def _edges(index: Any, what: str) -> np.ndarray:
+def edges_of(index: Any, what: str) -> IntArray:
+    """Pairs of node numbers, int64 ``[2, E]``.
+
+    Raises:
+        InputError: another shape, or a negative number.
+    """
     edges = np.asarray(torch.as_tensor(index).cpu())
     if edges.ndim != 2 or len(edges) != 2 or edges.dtype.kind not in "iu":
         raise InputError(f"expected integers [2, E] as {what}, got {edges.dtype} {list(edges.shape)}")

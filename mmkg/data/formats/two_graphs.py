@@ -11,7 +11,9 @@ from ..links.pairs import PairData, make_task, same_as_links
 from ..parsing.columns import Faults, stem
 from ..split import SplitConfig, SplitSettings
 from ..task import AlignmentTask
-from .graphs import GRAPH_FORMATS, graph_format, read_graph_data, settings_of_graphs, users_of_settings
+from .frames import links_of_object
+from .graphs import GRAPH_FORMATS, graph_format, settings_of_graphs, users_of_settings
+from .objects import graph_data_of
 from .registry import refuse_unused
 
 
@@ -56,23 +58,33 @@ def read_pair(
 
 
 def read_two_graphs(
-    sides: Sequence[Path],
+    sides: Sequence[Any],
     faults: Faults,
     *,
-    links: str | Path | None = None,
+    links: Any = None,
     format: str | None = None,
     name: str | None = None,
     **settings: Any,
 ) -> PairData:
-    """Two graphs and their links, see ``read_pair``; each reader gets those of the settings that it takes."""
-    left, right = (read_graph_data(side, faults, format=format, **settings) for side in sides)
+    """Two graphs and their links, see ``read_pair``; each reader gets those of the settings that it takes.
+
+    A side may be anything that ``as_graph`` takes, ``links`` a file or anything that ``links_of_object`` takes.
+    """
+    left, right = (
+        graph_data_of(side, f"{which} graph", faults, format=format, **settings)
+        for which, side in zip(("left", "right"), sides, strict=True)
+    )
     labels = (left.graph.entities, right.graph.entities)
     found: list[LabelLinks] = []
-    if links is not None:
+    if links is not None and not isinstance(links, str | Path):
+        found = [links_of_object(links, Path("links"))]
+    elif links is not None:
         found = [read_links_between(Path(links), labels, faults)]
     elif pairs := [*left.same_as, *right.same_as]:
-        found = [same_as_links(pairs, *labels, sides[0], faults)]
-    name = name or "_".join(stem(side).stem for side in sides)
+        found = [same_as_links(pairs, *labels, _source(sides[0], "left"), faults)]
+    name = name or "_".join(
+        stem(_source(side, which)).stem for which, side in zip(("left", "right"), sides, strict=True)
+    )
     return PairData(left.graph, right.graph, found, name, faults.notes)
 
 
@@ -113,3 +125,8 @@ def _side(folder: Path, side: str) -> Path:
 
 def _candidates(folder: Path, side: str) -> Iterator[Path]:
     yield from sorted(path for path in folder.glob(side + "*") if stem(path).stem == side)
+
+
+def _source(side: Any, which: str) -> Path:
+    """The file of a graph, or its name in messages."""
+    return Path(side) if isinstance(side, str | Path) else Path(which)

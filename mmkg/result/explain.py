@@ -1,0 +1,171 @@
+"""Why two entities are, or are not, the same: shares of the modalities, rivals, and neighbours that are matched."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..data.entities import EntityTable
+from ..data.kg import KnowledgeGraph
+from ..matching import Matching
+from ..matching.counterparts import LARGEST_MARGIN, pair_margins
+from ..records import Record
+from ..typing import IntArray
+from .calibrate import Confidences
+from .linked import pair_scores
+
+SHOWN = 3  # neighbours in the sentence
+
+
+class NeighborPair(NamedTuple):
+    """A neighbour of the left entity that is matched to a neighbour of the right one.
+
+    Args:
+        left, right: names of the neighbours.
+        left_relation, right_relation: relation to the left and to the right entity.
+        known: whether this is a training or validation link, and not a match.
+    """
+
+    left: str
+    right: str
+    left_relation: str
+    right_relation: str
+    known: bool
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Explanation(Record):
+    """What speaks for a pair of entities, and against it.
+
+    Args:
+        left, right: labels of the entities.
+        left_name, right_name: texts to show.
+        score: CSLS if the run uses it, else cosine; larger is better.
+        cosine: cosine of their embeddings, the sum of ``shares``.
+        shares: share of each modality in the cosine.
+        confidence: probability that the pair is right; ``None`` without a calibration.
+        matched: whether the run matches these two.
+        margin: score minus that of the best rival of either entity, see ``pair_margins``; ``None`` without any rival.
+        runner_up: name of the best other right entity, ``None`` if there is none.
+        runner_up_score: its score with the left entity.
+        neighbors: neighbours that are matched to each other; ``None`` without the graphs.
+    """
+
+    left: str
+    right: str
+    left_name: str
+    right_name: str
+    score: float
+    cosine: float
+    shares: Mapping[str, float]
+    confidence: float | None
+    matched: bool
+    margin: float | None
+    runner_up: str | None
+    runner_up_score: float | None
+    neighbors: tuple[NeighborPair, ...] | None
+
+    def __str__(self) -> str:
+        """The explanation in sentences."""
+        return "\n".join(self._sentences())
+
+    def _facts(self) -> dict[str, Any]:
+        shares = {f"share of {name}": round(share, 3) for name, share in self.shares.items()}
+        facts: dict[str, Any] = {"left": self.left_name, "right": self.right_name, "score": round(self.score, 3)}
+        facts |= {} if self.confidence is None else {"confidence": round(self.confidence, 3)}
+        facts |= {"matched": "yes" if self.matched else "no", **shares}
+        facts |= {} if self.margin is None else {"margin": round(self.margin, 3)}
+        facts |= {} if self.runner_up is None else {"runner-up": self.runner_up}
+        return facts | ({} if self.neighbors is None else {"matched neighbors": len(self.neighbors)})
+
+    def _sentences(self) -> Iterable[str]:
+        sure = "" if self.confidence is None else f", confidence {self.confidence:.2f}"
+        verb = "is matched to" if self.matched else "is not matched to"
+        yield f"{self.left_name} {verb} {self.right_name}: score {self.score:.3f}{sure}."
+        if self.cosine:
+            parts = sorted(self.shares.items(), key=lambda item: -item[1])
+            yield f"Cosine {self.cosine:.3f} = {' + '.join(f'{name} {share:.3f}' for name, share in parts)}."
+        if self.runner_up is not None and self.runner_up_score is not None:
+            yield f"Next best for {self.left_name}: {self.runner_up}, score {self.runner_up_score:.3f}."
+        if self.margin is not None:
+            what = "ahead of the best rival" if self.margin > 0 else "behind a rival of one of the two"
+            yield f"The pair is {abs(self.margin):.3f} {what}."
+        if self.neighbors is None:
+            yield "Neighbours are not known to a run that was read from its folder: give the task."
+        elif not self.neighbors:
+            yield "No neighbours of the two are matched to each other."
+        else:
+            shown = "; ".join(
+                f"{each.left} = {each.right} ({each.left_relation}, {each.right_relation})"
+                for each in self.neighbors[:SHOWN]
+            )
+            more = f"; {len(self.neighbors) - SHOWN} more" if len(self.neighbors) > SHOWN else ""
+            yield f"Neighbours matched to each other: {shown}{more}."
+
+
+def explain_pair(
+    pair: IntArray,
+    confidences: Confidences,
+    entities: tuple[EntityTable, EntityTable],
+    matching: Matching,
+    graphs: tuple[KnowledgeGraph, KnowledgeGraph] | None,
+) -> Explanation:
+    """The explanation of a pair of rows, int64 ``[2]``; neighbours need the graphs."""
+    searcher = confidences.searcher
+    left, right = pair.tolist()
+    pairs = pair[None]
+    shares = {name: float(share[0]) for name, share in searcher.embeddings.shares(pairs).items()}
+    cosine = sum(shares.values())
+    scores = pair_scores(pairs, searcher)
+    score = float(scores[0])
+    others = searcher.nearest(pair[:1], min(2, len(searcher.embeddings.rows("right"))), "left")
+    rivals = [place for place in np.flatnonzero(others.present[0]).tolist() if others.ids[0, place] != right]
+    margin = float(pair_margins(pairs, scores, searcher.nearest)[0])
+    best = rivals[0] if rivals else None
+    return Explanation(
+        left=entities[0].labels[left],
+        right=entities[1].labels[right],
+        left_name=entities[0].display[left],
+        right_name=entities[1].display[right],
+        score=score,
+        cosine=cosine,
+        shares=shares,
+        confidence=None if confidences.counterparts is None else float(confidences.of_pairs(pairs, scores)[0]),
+        matched=bool(((matching.left == left) & (matching.right == right)).any()),
+        margin=None if margin >= LARGEST_MARGIN else margin,
+        runner_up=None if best is None else entities[1].display[int(others.ids[0, best])],
+        runner_up_score=None if best is None else float(others.scores[0, best]),
+        neighbors=None if graphs is None else tuple(_neighbors(pair, graphs, confidences, matching)),
+    )
+
+
+def _neighbors(
+    pair: IntArray, graphs: Sequence[KnowledgeGraph], confidences: Confidences, matching: Matching
+) -> Iterable[NeighborPair]:
+    """Neighbours of both entities that are linked or matched to each other, known links first."""
+    around = [_around(graph, int(row)) for graph, row in zip(graphs, pair, strict=True)]
+    known = np.concatenate([confidences.links.train, confidences.links.valid])
+    seen: set[tuple[int, int]] = set()
+    for given, pairs in ((True, known), (False, matching.pairs)):
+        near = pairs[np.isin(pairs[:, 0], list(around[0])) & np.isin(pairs[:, 1], list(around[1]))]
+        for left, right in sorted(near.tolist()):
+            if (left, right) in seen:
+                continue
+            seen.add((left, right))
+            names = [graph.label(row) for graph, row in zip(graphs, (left, right), strict=True)]
+            relations = [side[row] for side, row in zip(around, (left, right), strict=True)]
+            yield NeighborPair(names[0], names[1], relations[0], relations[1], given)
+
+
+def _around(graph: KnowledgeGraph, row: int) -> dict[int, str]:
+    """Neighbours of an entity, each with the relations to it; a relation that leads to the entity has a ``<-``."""
+    heads, kinds, tails = graph.triples.T
+    found: dict[int, list[str]] = {}
+    for place in np.flatnonzero((heads == row) | (tails == row)).tolist():
+        forward = heads[place] == row
+        other = int(tails[place] if forward else heads[place])
+        if other != row:
+            relation = graph.relations[int(kinds[place])]
+            found.setdefault(other, []).append(relation if forward else f"<- {relation}")
+    return {other: ", ".join(dict.fromkeys(relations)) for other, relations in found.items()}
