@@ -28,7 +28,7 @@ class Prediction:
     Args:
         left, right: entity labels.
         rank: 1 for the best.
-        score: CSLS if the run uses it, else cosine.
+        score: 0 to 100: the cosine in percent. Predictions are sorted by what the run ranks by, which may be CSLS.
         confidence: probability that the prediction is right, ``None`` without enough validation links.
     """
 
@@ -159,11 +159,13 @@ class Aligner(Shown):
         if threshold is not None and confidence is None:
             raise UsageError("a threshold needs validation links to calibrate confidences on; use valid_ratio > 0")
         left, right = result.entities
+        places = np.argwhere(found.present)
+        scores = result.scores(np.stack([places[:, 0], found.ids[found.present]], axis=1)).tolist()
         predictions = []
-        for row, place in np.argwhere(found.present).tolist():
+        for (row, place), score in zip(places.tolist(), scores, strict=True):
             sure = None if confidence is None else float(confidence[row, place])
             if threshold is None or (sure is not None and sure >= threshold):
-                answer, score = right.labels[found.ids[row, place]], float(found.scores[row, place])
+                answer = right.labels[found.ids[row, place]]
                 predictions.append(Prediction(left.labels[row], answer, place + 1, score, sure))
         return predictions
 

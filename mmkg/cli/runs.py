@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -96,9 +97,9 @@ def search(
 ) -> None:
     """List the most likely counterparts of an entity.
 
-    Each answer comes with its score, its confidence and the share of each modality in the score.
+    Each answer comes with its score from 0 to 100, its confidence, and the part of each modality in the score.
     """
-    from ..report.tables import text_table
+    from ..report.tables import text_table, whole_parts
 
     result = load_run(run, options)
     left_table, right_table = result.entities
@@ -108,7 +109,8 @@ def search(
     hits = result.search(rows[0], k=k, side=side)
     table = result.entities[0 if side == "left" else 1]
     if options.as_json:
-        answers = [{f: getattr(hit, f) for f in ("label", "display", "score", "confidence", "shares")} for hit in hits]
+        fields = ("label", "display", "score", "confidence", "parts", "raw", "shares")
+        answers = [{name: getattr(hit, name) for name in fields} for hit in hits]
         query = {"label": table.labels[rows[0]], "display": table.display[rows[0]], "side": side}
         print_json({"query": query, "answers": answers})
         return
@@ -118,17 +120,14 @@ def search(
     for other in rows[1:4]:
         label = line(table.labels[other])
         show(f"  same name: {label}   (search it with --entity {label})")
-    body = [
-        [
-            hit.display,
-            hit.label,
-            f"{hit.score:.3f}",
-            "-" if hit.confidence is None else f"{hit.confidence:.2f}",
-            *(f"{share:+.2f}" for share in hit.shares.values()),
-        ]
-        for hit in hits
-    ]
-    show(text_table(["answer", "URI", "score", "conf.", *result.widths], body, left=[0, 1]))
+    body = []
+    for hit in hits:
+        score, parts = whole_parts(hit.parts)
+        confidence = "-" if hit.confidence is None else f"{hit.confidence:.2f}"
+        body.append([hit.display, hit.label, str(score), confidence, *map(str, parts.values())])
+    show(text_table(["answer", "URI", "score", "conf.", *(hits[0].parts if hits else ())], body, left=[0, 1]))
+    if any(after.score > before.score for before, after in pairwise(hits)):
+        show("sorted by CSLS, which puts answers that are similar to many entities lower; --json has it as raw")
 
 
 @expanded

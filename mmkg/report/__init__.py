@@ -6,7 +6,7 @@ from ..data.links.ntriples import to_ntriples
 from .export import links_of, write_ntriples, write_tsv
 from .html import render_curves, render_report
 from .record import RunRecord, Stopwatch, peak_rss_mb
-from .tables import counterparts_text, matches_table, matching_text, metric_table
+from .tables import counterparts_text, matches_table, matching_text, metric_table, whole_parts
 
 __all__ = [
     "Link",
@@ -22,6 +22,7 @@ __all__ = [
     "render_report",
     "to_ntriples",
     "to_tsv",
+    "whole_parts",
     "write_ntriples",
     "write_tsv",
 ]

@@ -5,7 +5,7 @@ from importlib import resources
 from typing import Any
 
 from .charts import line_chart
-from .tables import flatten, format_value, metric_rows
+from .tables import flatten, format_value, metric_rows, whole_parts
 
 # Colours on a light and on a dark page, in the order of the list of modalities; the first also draws curves.
 PALETTE = (
@@ -55,8 +55,8 @@ def render_report(
     """
     from ..data.features.registry import FEATURES  # imports torch
 
-    shown = [{"correct": None, "gold": None, "shares": {}, **match} for match in matches]
-    named = {name for match in shown for name in match["shares"]}
+    shown = [_shown(match) for match in matches]
+    named = {name for match in shown for name in match["parts"]}
     sides = {name: description[name] for name in ("left", "right") if name in description} if description else {}
     record = record or {}
     palette = {name: pair for name, pair in zip(FEATURES, PALETTE, strict=False) if name.isidentifier()}
@@ -107,6 +107,12 @@ def _page(template: str, **values: Any) -> str:
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, loader=jinja2.FunctionLoader(text_of)
     )
     return environment.get_template(template).render(series=PALETTE[0], **values)
+
+
+def _shown(match: Mapping[str, Any]) -> dict[str, Any]:
+    """A match with its score and parts as whole numbers."""
+    score, parts = whole_parts(match.get("parts") or {"": match["score"]})
+    return {"correct": None, "gold": None, **match, "score": score, "parts": parts if match.get("parts") else {}}
 
 
 def _markup(svg: str) -> Any:

@@ -1,5 +1,6 @@
 """Figures and matches as tables for people: aligned plain text, or Markdown."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal
@@ -78,23 +79,23 @@ def metric_columns(metrics: Mapping[str, Mapping[str, float]]) -> dict[str, str]
 
 
 def matches_table(matches: Iterable[Mapping[str, Any]], *, style: Style = "text", width: int = 32) -> str:
-    """One row per match: both entities, whether it is correct, its confidence, and the share of each modality.
+    """One row per match: both entities, whether it is correct, its score, its confidence, the part of each modality.
 
     Args:
         matches: mappings with ``left`` and ``right`` (display texts; ``right`` is ``None`` for
-            "no counterpart"), ``score``, ``confidence`` in [0, 1] (``None``: not calibrated) and, if
-            known, ``correct`` (True, False, or None), ``gold`` (the correct answer) and ``shares`` (share of the
-            score by modality; they sum to 1, the share of a modality against the match is negative).
+            "no counterpart"), ``score`` in [0, 100], ``confidence`` in [0, 1] (``None``: not calibrated) and, if
+            known, ``correct`` (True, False, or None), ``gold`` (the correct answer) and ``parts`` (part of the
+            score by modality; they sum to it, the part of a modality against the match is negative).
         style: as in `metric_table`.
         width: maximum width of a label, in terminal cells.
     """
     matches = list(matches)
-    names = list(dict.fromkeys(name for match in matches for name in match.get("shares") or ()))
+    names = list(dict.fromkeys(name for match in matches for name in match.get("parts") or ()))
     judged = any(match.get("correct") is not None for match in matches)
     header = ["left", "right", *(["ok"] if judged else []), "score", "conf.", *names]
     rows = []
     for match in matches:
-        shares = match.get("shares") or {}
+        score, parts = whole_parts(match.get("parts") or {"": match["score"]})
         right = "(none)" if match["right"] is None else str(match["right"])
         if match.get("correct") is False and match.get("gold") is not None:
             right = f"{shorten(right, width)} [{shorten(str(match['gold']), width)}]"
@@ -105,9 +106,9 @@ def matches_table(matches: Iterable[Mapping[str, Any]], *, style: Style = "text"
                 shorten(str(match["left"]), width),
                 right,
                 *([MARKS[match.get("correct")]] if judged else []),
-                f"{match['score']:.3f}",
+                str(score),
                 "-" if match["confidence"] is None else f"{match['confidence']:.2f}",
-                *(f"{shares[name]:.0%}" if name in shares else "" for name in names),
+                *(str(parts.get(name, "")) for name in names),
             ]
         )
     return text_table(header, rows, left=[0, 1], style=style)
@@ -240,3 +241,19 @@ def _counted(number: int, share: float | None) -> str:
     from ..evaluation.interval import count_text
 
     return "-" if share is None else count_text(round(share * number), number)
+
+
+def whole_parts(parts: Mapping[str, float]) -> tuple[int, dict[str, int]]:
+    """A score and its parts as whole numbers that add up, each less than 1 from its value.
+
+    Args:
+        parts: the parts, which add up to the score.
+
+    Source:
+        The largest-remainder method (Hamilton).
+    """
+    score = round(sum(parts.values()))
+    floors = {name: math.floor(part) for name, part in parts.items()}
+    missing = score - sum(floors.values())
+    raised = sorted(parts, key=lambda name: floors[name] - parts[name])[:missing]
+    return score, {name: floors[name] + (name in raised) for name in parts}

@@ -26,6 +26,7 @@ from ..typing import BoolArray, FloatArray, IntArray
 SIDES = ("left", "right")
 BLOCK_BYTES = 256 << 20  # size of a block of entities that are scored at a time without an index
 FEW_ROWS = 4096  # so few queries are scored against all entities where an index would have to be built first
+BLOCK_PAIRS = 1 << 16  # pairs whose shares are computed at a time
 BLOCK_ROWS = 1 << 18  # queries per search; each list of an index is read once per block
 
 NO_PAIRS = np.empty((0, 2), np.int64)
@@ -131,11 +132,14 @@ class Embeddings(Shown):
         Args:
             pairs: rows of either graph, int64 ``[M, 2]``.
         """
-        left, right = (
-            torch.from_numpy(rows[pairs[:, column]].astype(np.float32, copy=False))
-            for column, rows in enumerate((self.left, self.right))
-        )
-        parts = modality_shares(left, right, list(self.widths.values())).numpy()
+        parts = np.empty((len(pairs), len(self.widths)), np.float32)
+        for start in range(0, len(pairs), BLOCK_PAIRS):
+            block = pairs[start : start + BLOCK_PAIRS]
+            left, right = (
+                torch.from_numpy(rows[block[:, column]].astype(np.float32, copy=False))
+                for column, rows in enumerate((self.left, self.right))
+            )
+            parts[start : start + len(block)] = modality_shares(left, right, list(self.widths.values())).numpy()
         return {name: parts[:, m] for m, name in enumerate(self.widths)}
 
     def restrict(self, modalities: str | Sequence[str]) -> "Embeddings":

@@ -17,6 +17,7 @@ from ..search.vectors import check_count
 from ..typing import FloatArray, IntArray
 from .calibrate import Confidences
 from .embeddings import SIDES
+from .scale import scaled
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,9 +28,12 @@ class Hit(Record):
         row: row in the answering graph.
         label: its URI or string.
         display: text to show.
-        score: CSLS if the run uses it, else cosine; larger is better.
+        score: 0 to 100: the cosine in percent. Answers are sorted by ``raw``, so that scores need not fall along the
+            list.
         confidence: probability that it is the counterpart, ``None`` without a calibration. An answer that is closer to
             another entity has a low confidence, so confidences need not fall along the list.
+        parts: part of each modality in the score; the parts sum to the score, see ``scaled``.
+        raw: what the run ranks by: CSLS if it uses it, else the cosine; larger is better.
         shares: share of each modality in the cosine; the shares sum to the cosine.
     """
 
@@ -38,6 +42,8 @@ class Hit(Record):
     display: str
     score: float
     confidence: float | None
+    parts: Mapping[str, float]
+    raw: float
     shares: Mapping[str, float]
 
 
@@ -156,7 +162,6 @@ class Hits(Shown):
             hit = next(self._hits(left, Neighbors(found.ids[[place]], found.scores[[place]]), "left"), None)
             if hit is None:  # an approximate index found no candidate
                 continue
-            total = sum(hit.shares.values()) or 1.0
             chosen.append(
                 {
                     "left": self.entities[0].display[left],
@@ -165,7 +170,7 @@ class Hits(Shown):
                     "correct": hit.row == gold,
                     "score": hit.score,
                     "confidence": hit.confidence,
-                    "shares": {name: share / total for name, share in hit.shares.items()},
+                    "parts": hit.parts,
                 }
             )
         return chosen
@@ -181,14 +186,18 @@ class Hits(Shown):
         ids, scores = found.ids[found.present], found.scores[found.present]
         queries = np.full(len(ids), row)
         pairs = np.stack([queries, ids] if side == "left" else [ids, queries], axis=1)
-        shares = self.confidences.searcher.embeddings.shares(pairs)
+        embeddings = self.confidences.searcher.embeddings
+        shares = embeddings.shares(pairs)
+        points, parts = scaled(shares, embeddings.is_exact(pairs))
         confidence = self.confidences.of_lists(np.array([row]), Neighbors(ids[None], scores[None]), side)
         for place, answer in enumerate(ids.tolist()):
             yield Hit(
                 answer,
                 table.labels[answer],
                 table.display[answer],
-                float(scores[place]),
+                float(points[place]),
                 None if confidence is None else float(confidence[0, place]),
+                {name: float(part[place]) for name, part in parts.items()},
+                float(scores[place]),
                 {name: float(share[place]) for name, share in shares.items()},
             )

@@ -32,6 +32,7 @@ from .hits import HitList, Hits
 from .judge import Judge, Metrics
 from .linked import Summary, one_to_one, pair_scores, summarised, with_known
 from .run_folder import RunContent, read_run, write_run
+from .scale import scaled
 
 
 @isolated_class
@@ -121,6 +122,10 @@ class AlignmentResult(Shown):
     def shares(self, pairs: IntArray) -> dict[str, FloatArray]:
         """Share of each modality in the cosine of each pair, ``[M]``; the shares sum to the cosine."""
         return self.embeddings.shares(pairs)
+
+    def scores(self, pairs: IntArray) -> FloatArray:
+        """Score of each pair as people see it, 0 to 100, float32 ``[M]``: the cosine in percent, see ``scaled``."""
+        return scaled(self.shares(pairs), self.embeddings.is_exact(pairs))[0].astype(np.float32)
 
     @property
     def hits(self) -> Hits:
@@ -469,8 +474,9 @@ class AlignmentResult(Shown):
         return columns, ["score", "confidence"]
 
     def export(self, matching: Matching | None = None) -> Iterator[Link]:
-        """Matches with labels, for ``report.write_tsv`` and ``report.write_ntriples``."""
-        return links_of(*self.entities, self.matching if matching is None else matching)
+        """Matches with labels and scores from 0 to 100, for ``report.write_tsv`` and ``report.write_ntriples``."""
+        matching = self.matching if matching is None else matching
+        return links_of(*self.entities, replace(matching, score=self.scores(matching.pairs)))
 
     def report(self) -> str:
         """The run as one HTML page."""

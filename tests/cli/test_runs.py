@@ -124,7 +124,8 @@ def test_search_in_json_says_what_the_library_says(run, small_run, small_result)
     values = json.loads(run("search", small_run, "--entity", "CHAT", "-k", "3", "--json").out)
     hits = small_result.search("Chat", k=3)
     assert [answer["label"] for answer in values["answers"]] == [hit.label for hit in hits]
-    assert [answer["shares"] for answer in values["answers"]] == [hit.shares for hit in hits]
+    for name in ("shares", "score", "parts", "raw"):
+        assert [answer[name] for answer in values["answers"]] == [getattr(hit, name) for hit in hits]
     assert values["query"]["display"] == "Chat" and values["query"]["label"].startswith("left/")
 
 

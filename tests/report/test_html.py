@@ -55,15 +55,15 @@ def content():
         "history": [{"epoch": 1, "loss": 4.0}, {"epoch": 2, "loss": 2.0, "valid": 0.5}],
         "description": {"left": side(1932, 0.75), "right": side(1950, 0.5)},
         "matches": [
-            {"left": "chat", "right": "dog", "score": 0.5, "confidence": 0.25, "correct": False, "gold": "cat"},
-            {"left": "pain", "right": None, "score": 0.1, "confidence": None},
+            {"left": "chat", "right": "dog", "score": 50.4, "confidence": 0.25, "correct": False, "gold": "cat"},
+            {"left": "pain", "right": None, "score": 10.0, "confidence": None},
             {
                 "left": "pomme",
                 "right": "apple",
-                "score": 0.875,
+                "score": 87.5,
                 "confidence": 0.5,
                 "correct": True,
-                "shares": {"name": 0.7, "image": 0.4, "structure": -0.1},
+                "parts": {"name": 70.2, "image": 40.2, "structure": -22.9},
             },
         ],
         "record": json.loads(RunRecord(seed=7, device="cpu", threads=2, seconds={"train": 61.5}).to_json()),
@@ -82,10 +82,10 @@ def test_the_page_shows_figures_protocol_data_matches_and_record(content):
         "csls k 3",
         "entities 1,932 1,950",
         "image 75.0 % 50.0 %",
-        "dog should be cat ✗ 0.500 0.25",
-        "pain no counterpart 0.100 -",
-        "pomme apple ✓ 0.875 0.50",
-        "name 70 · image 40 · structure -10",
+        "dog should be cat ✗ 50 0.25",
+        "pain no counterpart 10 -",
+        "pomme apple ✓ 88 0.50",
+        "name 71 · image 40 · structure -23",
         "seconds.train 61.5",
         "seed 7",
     ):
@@ -122,7 +122,7 @@ def test_every_text_is_escaped(content):
             "confidence": 0,
             "correct": False,
             "gold": EVIL,
-            "shares": {EVIL: 1.0},
+            "parts": {EVIL: 1.0},
         }
     ]
     content["description"]["left"]["modalities"][EVIL] = {"share": 0.5}
@@ -136,7 +136,7 @@ def test_every_text_is_escaped(content):
 
 def test_share_bars_are_proportional_and_leave_out_what_speaks_against(content):
     html = render_report(**content)
-    assert re.findall(r'class="m-(\w+)" style="flex: ([0-9.-]+)"', html) == [("name", "0.7000"), ("image", "0.4000")]
+    assert re.findall(r'class="m-(\w+)" style="flex: ([0-9.-]+)"', html) == [("name", "71"), ("image", "40")]
 
 
 def test_what_is_absent_is_left_out():

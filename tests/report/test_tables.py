@@ -10,6 +10,7 @@ from mmkg.report.tables import (
     protocol_line,
     shorten,
     text_table,
+    whole_parts,
 )
 
 METRICS = {
@@ -17,7 +18,7 @@ METRICS = {
     "right_to_left": {"hits@1": 0.9, "hits@10": 1.0, "mrr": 0.5, "mr": 1.0},
 }
 PROTOCOL = {"candidates": "test", "num_candidates": 1045, "csls": {"k": 3}, "iterative": False}
-MATCH = {"left": "chat", "right": "cat", "score": 0.91, "confidence": 0.87}
+MATCH = {"left": "chat", "right": "cat", "score": 91.2, "confidence": 0.87}
 
 
 def test_metric_table_shows_both_directions_and_the_protocol():
@@ -63,21 +64,21 @@ def test_matches_of_few_links_are_counts_with_an_interval():
     )
 
 
-def test_a_match_shows_mark_confidence_and_modality_shares():
-    right = MATCH | {"correct": True, "shares": {"name": 0.6, "image": 0.4}}
-    wrong = MATCH | {"correct": False, "right": "dog", "gold": "cat", "shares": {"name": 1.1, "image": -0.1}}
+def test_a_match_shows_mark_confidence_and_parts_that_add_up():
+    right = MATCH | {"correct": True, "parts": {"name": 60.6, "image": 30.6}}
+    wrong = MATCH | {"correct": False, "right": "dog", "gold": "cat", "parts": {"name": 99.6, "image": -8.5}}
     assert matches_table([right, wrong]).splitlines() == [
         "left  right       ok  score  conf.  name  image",
-        "chat  cat          ✓  0.910   0.87   60%    40%",
-        "chat  dog [cat]    ✗  0.910   0.87  110%   -10%",
+        "chat  cat          ✓     91   0.87    61     30",
+        "chat  dog [cat]    ✗     91   0.87   100     -9",
     ]
 
 
 def test_matches_without_gold_or_shares_leave_those_columns_out():
     assert matches_table([MATCH, MATCH | {"right": None, "confidence": None}]).splitlines() == [
         "left  right   score  conf.",
-        "chat  cat     0.910   0.87",
-        "chat  (none)  0.910      -",
+        "chat  cat        91   0.87",
+        "chat  (none)     91      -",
     ]
 
 
@@ -130,3 +131,19 @@ def test_an_empty_protocol_leaves_the_table_alone():
 def test_an_unknown_style_is_named():
     with pytest.raises(UsageError, match="'text' or 'markdown', got 'latex'"):
         text_table(["a"], [], style="latex")
+
+
+@pytest.mark.parametrize(
+    ("parts", "score", "whole"),
+    [
+        ({"a": 30.6, "b": 30.6, "c": 30.6}, 92, [31, 31, 30]),  # 91.8; two of the three are rounded up
+        ({"a": 50.5, "b": -8.4}, 42, [50, -8]),
+        ({"a": 99.6, "b": 0.4}, 100, [100, 0]),
+        ({"a": 0.0, "b": 0.0}, 0, [0, 0]),
+        ({"a": 2.0, "b": -1.0, "c": -1.0}, 0, [2, -1, -1]),
+    ],
+)
+def test_whole_parts_add_up_and_are_near_their_values(parts, score, whole):
+    found, rounded = whole_parts(parts)
+    assert (found, list(rounded.values())) == (score, whole)
+    assert sum(rounded.values()) == found and all(abs(rounded[name] - parts[name]) < 1 for name in parts)

@@ -150,7 +150,7 @@ def test_literals_are_searched_and_found_by_their_value_alone(result):
                 assert confidence[row].tolist() == [float(bool(answers)), 0, 0]
         for mine, theirs in equal:
             hits = result.search(mine, side=side)
-            assert [(hit.label, hit.confidence, hit.score) for hit in hits] == [(theirs, 1.0, 1.0)]
+            assert [(hit.label, hit.confidence, hit.score) for hit in hits] == [(theirs, 1.0, 100.0)]
     with pytest.raises(UsageError, match="'1854' is a number or date, which is matched with an equal one only; the r"):
         result.search("1854")
     only = np.array([result.entities[0].labels.index("1824")])

@@ -79,7 +79,7 @@ def test_search_gives_the_csls_of_the_embeddings_best_first(small_result, side):
         hits = small_result.search(row, k=7, side=side)
         order = np.argsort(-expected[row], kind="stable")[:7]
         assert [hit.row for hit in hits] == order.tolist()
-        np.testing.assert_allclose([hit.score for hit in hits], expected[row, order], atol=1e-5)
+        np.testing.assert_allclose([hit.raw for hit in hits], expected[row, order], atol=1e-5)
 
 
 def test_search_without_csls_gives_cosines(small_result):
@@ -88,7 +88,7 @@ def test_search_without_csls_gives_cosines(small_result):
     expected = cosines(small_result.left, small_result.right)[9]
     hits = plain.search(9, k=3)
     assert [hit.row for hit in hits] == np.argsort(-expected)[:3].tolist()
-    np.testing.assert_allclose([hit.score for hit in hits], -np.sort(-expected)[:3], atol=1e-6)
+    np.testing.assert_allclose([hit.raw for hit in hits], -np.sort(-expected)[:3], atol=1e-6)
 
 
 def test_an_entity_is_found_by_row_uri_and_name_in_any_letter_case(small_result, small_task):
@@ -176,8 +176,8 @@ def test_a_restricted_run_is_the_run_of_those_columns(small_result, small_task):
     scores, cosine = csls_by_hand(left, right), cosines(left, right)
     for row in range(0, 90, 9):
         hits = restricted.search(row, k=3)
-        np.testing.assert_allclose([hit.score for hit in hits], -np.sort(-scores[row])[:3], atol=1e-5)
-        np.testing.assert_allclose([scores[row, hit.row] for hit in hits], [hit.score for hit in hits], atol=1e-5)
+        np.testing.assert_allclose([hit.raw for hit in hits], -np.sort(-scores[row])[:3], atol=1e-5)
+        np.testing.assert_allclose([scores[row, hit.row] for hit in hits], [hit.raw for hit in hits], atol=1e-5)
         for hit in hits:
             assert sum(hit.shares.values()) == pytest.approx(cosine[row, hit.row], abs=1e-5)
     assert not small_result.restrict(["image"]).protocol.surface_names
@@ -310,7 +310,7 @@ def test_the_sample_shows_test_links_and_marks_wrong_answers(small_result, small
     assert all((row["right"] == row["gold"]) == row["correct"] for row in sample)
     assert len(small_result.sample(12)) == 12
     for row in sample:
-        assert sum(row["shares"].values()) == pytest.approx(1)
+        assert sum(row["parts"].values()) == pytest.approx(row["score"]) and 0 <= row["score"] <= 100
 
 
 def test_a_saved_run_has_every_file_and_nothing_else(small_run):

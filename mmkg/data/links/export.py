@@ -11,7 +11,7 @@ class Link(NamedTuple):
     Args:
         left: label (IRI or text) of the left entity.
         right: label of the right entity.
-        score: matching score, larger is better; ``None`` for a known link.
+        score: 0 to 100, larger is better; ``None`` for a known link.
         confidence: in [0, 1]; ``None`` without calibration.
         left_label: display text of the left entity.
         right_label: display text of the right entity.

@@ -49,7 +49,7 @@ def sssom_lines(mappings: Sequence[SssomMapping], *, identifier: str, tool: str 
     """The lines of a mapping set, each with its newline; ``read_sssom`` gives the mappings back.
 
     Labels become IRIs as `to_iri` describes, then CURIEs. A confidence that is ``None`` is an empty field. Scores are
-    left out: ``similarity_score`` is limited to [0, 1], CSLS scores are not.
+    left out.
 
     Args:
         mappings: the mappings.
