@@ -16,22 +16,28 @@ from ..parsing.value_text import is_missing, value_text, value_texts
 # keys of node data that are not attributes
 NAME, PICTURE, FEATURES, DISPLAY, FACTS = "name", "picture", "image_features", "display", "attributes"
 RESERVED = (NAME, PICTURE, FEATURES, DISPLAY, FACTS)
+NAMES = (NAME, "label", "title")  # keys of the name, by preference
+RELATIONS = ("relation", "label", "type", "predicate")  # keys of edge data that hold the relation, by preference
 
 
-def from_networkx(graph: Any, *, relation: str = "relation") -> KnowledgeGraph:
+def from_networkx(graph: Any, *, relation: str | None = None) -> KnowledgeGraph:
     """Convert a networkx graph, which is left unchanged, to a knowledge graph.
 
     Nodes are entities in their order; the label of an entity is ``str(node)``. An edge is a triple from its first to
-    its second node; its relation is ``data[relation]``, else its key if the key is a string, else ``"edge"``. In an
-    undirected graph each edge is one triple, from the node that networkx lists first. Node data: ``name``,
-    ``display``, ``picture`` (a URL or path) and ``image_features`` (a vector) have the meaning of their names;
-    ``attributes`` lists (attribute, value) or (attribute, value, type); every other text, number, truth value, date,
-    or list, set or array of these is an attribute, see ``value_text``. Missing data (``None``, NaN, NaT,
-    ``pandas.NA``, "") are as if their key were absent; a missing value in ``attributes`` is ``None``.
+    its second node. Its relation is ``data["relation"]``, else the text under ``label``, ``type`` or ``predicate``,
+    else its key if the key is a string, else ``"edge"``. In an undirected graph each edge is one triple, from the node
+    that networkx lists first.
+
+    Node data: ``name``, ``display``, ``picture`` (a URL or path) and ``image_features`` (a vector) have the meaning of
+    their names. If no node has a ``name``, ``label`` or ``title`` is the name, unless most nodes share theirs, as they
+    do where it is a class. ``attributes`` lists (attribute, value) or (attribute, value, type); every other text,
+    number, truth value, date, or list, set or array of these is an attribute, see ``value_text``. Missing data
+    (``None``, NaN, NaT, ``pandas.NA``, "") are as if their key were absent; a missing value in ``attributes`` is
+    ``None``.
 
     Args:
         graph: a ``MultiDiGraph`` or any other graph.
-        relation: key of the edge data that holds the relation.
+        relation: the only key of the edge data that holds the relation; by default as above.
 
     Raises:
         InputError: not a graph, no node, two nodes with the same label, a relation or attribute that is not a string.
@@ -58,15 +64,16 @@ def from_networkx(graph: Any, *, relation: str = "relation") -> KnowledgeGraph:
     builder.add_triples(ends, kinds, source)
     images: dict[int, np.ndarray] = {}
     display: dict[int, str] = {}
+    own = _name_key(graph)
     for row, (node, data) in enumerate(graph.nodes(data=True)):
-        for key, place in ((NAME, builder.names), (PICTURE, builder.pictures), (DISPLAY, display)):
+        for key, place in ((own, builder.names), (PICTURE, builder.pictures), (DISPLAY, display)):
             if not is_missing(data.get(key)):
                 if not isinstance(data[key], str):
                     raise InputError(f"expected a text as {key} of the node {node!r}, got {data[key]!r:.60}", source)
                 place[row] = str(data[key])
         if not is_missing(data.get(FEATURES)):
             images[row] = _vector(data[FEATURES], node, source)
-        facts = list(_facts(node, data, source))
+        facts = list(_facts(node, data, own, source))
         if facts:
             names, values, types = (list(column) for column in zip(*facts, strict=True))
             builder.add_facts([labels[node]] * len(facts), names, values, types, source)
@@ -115,7 +122,16 @@ def to_networkx(graph: KnowledgeGraph) -> Any:
     return made
 
 
-def _edges(graph: Any, relation: str) -> Iterable[tuple[Hashable, Hashable, Any]]:
+def _name_key(graph: Any) -> str:
+    """The key of node data that holds names: ``name``, or another one whose texts are mostly different."""
+    for key in NAMES:
+        texts = [data[key] for _, data in graph.nodes(data=True) if not is_missing(data.get(key))]
+        if texts and (key == NAME or (all(isinstance(each, str) for each in texts) and 2 * len({*texts}) > len(texts))):
+            return key
+    return NAME
+
+
+def _edges(graph: Any, relation: str | None) -> Iterable[tuple[Hashable, Hashable, Any]]:
     """Head, tail and relation of each edge, sorted by ``order`` if all edges have one."""
     if graph.is_multigraph():
         edges = [
@@ -129,13 +145,18 @@ def _edges(graph: Any, relation: str) -> Iterable[tuple[Hashable, Hashable, Any]
     return ((head, tail, kind) for head, tail, kind, _ in edges)
 
 
-def _relation(data: Mapping[str, Any], key: str, default: str) -> Any:
+def _relation(data: Mapping[str, Any], key: str | None, default: str) -> Any:
     """The relation in the data of an edge; the default if it is missing. An empty text is returned as it is."""
-    value = data.get(key)
-    return value if isinstance(value, str) or not is_missing(value) else default
+    value = data.get(RELATIONS[0] if key is None else key)
+    if isinstance(value, str) or not is_missing(value):
+        return value
+    others = () if key is not None else RELATIONS[1:]
+    return next((text for other in others if isinstance(text := data.get(other), str) and text), default)
 
 
-def _facts(node: Hashable, data: Mapping[str, Any], source: Path) -> Iterable[tuple[str, str | None, str | None]]:
+def _facts(
+    node: Hashable, data: Mapping[str, Any], own: str, source: Path
+) -> Iterable[tuple[str, str | None, str | None]]:
     for fact in () if is_missing(data.get(FACTS)) else data[FACTS]:
         fine = isinstance(fact, tuple | list) and 2 <= len(fact) <= 3 and isinstance(fact[0], str) and fact[0]
         kind = fact[2] if fine and len(fact) == 3 else None
@@ -147,7 +168,7 @@ def _facts(node: Hashable, data: Mapping[str, Any], source: Path) -> Iterable[tu
             what = f"expected (attribute, value) or (attribute, value, type) in the attributes of {node!r}"
             raise InputError(f"{what}, got {fact!r:.60}", source) from None
     for key, value in data.items():
-        if key in RESERVED:
+        if key in RESERVED or key == own:
             continue
         if not isinstance(key, str):
             raise InputError(f"expected texts as names of the data of {node!r}, got {key!r:.60}", source)

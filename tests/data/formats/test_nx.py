@@ -43,6 +43,30 @@ def test_other_kinds_of_graph_are_read_too(kind):
     assert triples(from_networkx(made, relation="kind")) == [("a", "r", "b"), ("b", "s", "c")]
 
 
+def test_the_relation_is_found_under_the_usual_keys():
+    made = networkx.MultiDiGraph()
+    made.add_edge("a", "b", key="k", label="knows", type="x")
+    made.add_edge("b", "c", key="k", type="likes", weight=2.0)
+    made.add_edge("c", "d", key="hates", type=7)
+    made.add_edge("d", "a", relation="sees", label="x")
+    assert [kind for _, kind, _ in triples(from_networkx(made))] == ["knows", "likes", "hates", "sees"]
+    assert [kind for _, kind, _ in triples(from_networkx(made, relation="label"))] == ["knows", "k", "hates", "x"]
+
+
+@pytest.mark.parametrize("key", ["label", "title"])
+def test_another_key_is_the_name_where_no_node_has_one(key):
+    nodes = [("a", {key: "Ann", "age": 5}), ("b", {key: "Bo"}), ("c", {})]
+    found = from_networkx(graph_of(nodes))
+    assert found.names == ("Ann", "Bo", None) and facts(found) == [("a", "age", "5", None)]
+    named = from_networkx(graph_of([*nodes, ("d", {"name": "Di"})]))
+    assert named.names == (None, None, None, "Di") and ("a", key, "Ann", None) in facts(named)
+
+
+def test_a_label_that_most_nodes_share_is_a_class_and_no_name():
+    found = from_networkx(graph_of([(node, {"label": "Person"}) for node in "abc"]))
+    assert found.names is None and facts(found) == [(node, "label", "Person", None) for node in "abc"]
+
+
 def graph_of(nodes=(), edges=()):
     made = networkx.MultiDiGraph()
     made.add_nodes_from(nodes)
