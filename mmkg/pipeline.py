@@ -159,7 +159,7 @@ def _aligned(
         result = result.evaluated()
     if not ranks_only:
         with watch.phase("match"):
-            _ = result.matching  # kept by the embeddings
+            result = replace(result, aligned_relations=result.relations())
     record = RunRecord.collect(
         seed=experiment.seed,
         device=str(where),

@@ -13,6 +13,7 @@ from ..errors import UsageError
 from ..printing import line, show
 from ..printing import lines as lines_of
 from .options import Hits, Pair, Right, Run, RunOptions, SearchOptions, expanded, hits_setting, names_of, place_of
+from .relations import write_relations
 from .shown import print_json, print_result
 
 if TYPE_CHECKING:
@@ -154,6 +155,12 @@ def match(
             show_default="nt: all links; sssom: precision 0.95 on validation links",
         ),
     ] = None,
+    relations: Annotated[
+        bool,
+        typer.Option(
+            "--relations", help="Write aligned relations and attributes instead of entities; --format tsv or sssom."
+        ),
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="File to write.", show_default="stdout")] = None,
     options: RunOptions,
 ) -> None:
@@ -167,6 +174,10 @@ def match(
     from ..result.calibrate import check_threshold
 
     _not_both(threshold, min_precision)
+    if relations:
+        given = {"--method": method, "-k": k, "--threshold": threshold, "--min-precision": min_precision}
+        write_relations(load_run(run, options), form, same_as, out, options.as_json, given)
+        return
     lines = link_format(form).lines
     if out is None and not options.as_json and lines is None:
         raise UsageError(f"the format {form} is not text and cannot be printed; name a file with --out")

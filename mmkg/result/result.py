@@ -14,8 +14,9 @@ from ..config.experiment import Experiment
 from ..data.entities import EntityTable
 from ..data.features.registry import use_names
 from ..data.kg import KnowledgeGraph
+from ..data.relations import RelationPair, align_relations
 from ..data.task import AlignmentTask, LinkSplit
-from ..errors import UsageError, brief, nearest
+from ..errors import Advice, UsageError, brief, nearest
 from ..evaluation import FEW, Protocol, count_text, known_pairs, matching_figures, several_answers
 from ..matching import MATCHERS, Counterparts, Matching
 from ..records import Shown
@@ -67,6 +68,7 @@ class AlignmentResult(Shown):
     weights: Mapping[str, torch.Tensor] = field(default_factory=dict)
     device: str = "auto"
     graphs: tuple[KnowledgeGraph, KnowledgeGraph] | None = None
+    aligned_relations: Sequence[RelationPair] | None = None
 
     @property
     def left(self) -> FloatArray:
@@ -317,6 +319,27 @@ class AlignmentResult(Shown):
             same_as=self.same_as_threshold(threshold),
         )
 
+    def relations(self, task: AlignmentTask | None = None) -> Sequence[RelationPair]:
+        """Relations and attributes of both graphs that make the same statements of linked entities, the best first.
+
+        Args:
+            task: the pair of the run; by default those relations that were aligned with the run.
+
+        Raises:
+            UsageError: the run holds no aligned relations, or ``task`` holds other graphs than the run.
+        """
+        if task is not None:
+            self._check_graphs(task)
+        graphs = self.graphs if task is None else (task.left, task.right)
+        if self.aligned_relations is not None and task is None:
+            return self.aligned_relations
+        if graphs is None:
+            raise UsageError(
+                "this run holds no aligned relations: an older version wrote it, or some modalities were chosen",
+                advice=Advice("pass the pair: result.relations(mmkg.load(...))", command_line="align the pair again"),
+            )
+        return align_relations(*graphs, self.linked().pairs)
+
     def _check_graphs(self, task: AlignmentTask) -> None:
         for side, graph, table in zip(SIDES, (task.left, task.right), self.entities, strict=True):
             if graph.entities != table.labels:
@@ -442,7 +465,7 @@ class AlignmentResult(Shown):
         embeddings = self.embeddings.restrict(modalities)
         names = tuple(embeddings.widths)
         protocol = replace(self.protocol, modalities=names, surface_names=use_names(names))
-        restricted = replace(self, embeddings=embeddings, protocol=protocol, metrics={})
+        restricted = replace(self, embeddings=embeddings, protocol=protocol, metrics={}, aligned_relations=None)
         return restricted.evaluated() if evaluate else restricted
 
     # --- tables and files

@@ -13,6 +13,7 @@ from ..compute.devices import is_available, resolve_device
 from ..config.experiment import Experiment
 from ..data.entities import EntityTable
 from ..data.literals import pool_of
+from ..data.relations import RelationPair
 from ..data.task import LinkSplit
 from ..errors import InputError
 from ..evaluation import Protocol
@@ -32,6 +33,7 @@ from .stored import (
     read_experiment,
     read_history,
     read_record,
+    read_relations,
     read_split,
     read_tables,
     read_weights,
@@ -50,7 +52,7 @@ FILES = (
     "alignment.tsv",
     "report.html",
 )
-WEIGHTS = "model.safetensors"
+WEIGHTS, RELATIONS = "model.safetensors", "relations.json"  # not in every run folder
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class RunContent:
     description: Mapping[str, Any]
     weights: Mapping[str, torch.Tensor]
     device: str = "auto"
+    aligned_relations: Sequence[RelationPair] | None = None
 
     @property
     def confidences(self) -> Confidences:
@@ -119,6 +122,9 @@ def _write_files(run: RunContent, folder: Path, index: Index, matches: Iterable[
         _write_tensors(folder / WEIGHTS, run.weights, {"model": run.experiment.model})
     write_text(folder / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in run.history))
     write_text(folder / "record.json", run.record.to_json())
+    if run.aligned_relations is not None:
+        rows = ",\n".join(json.dumps(pair._asdict(), ensure_ascii=False) for pair in run.aligned_relations)
+        write_text(folder / RELATIONS, f"[{rows}]\n")
     save_index(index, folder / "index.faiss", about={"fingerprint": run.record.fingerprint})
     write_tsv(folder / "alignment.tsv", matches)
     write_text(folder / "report.html", report)
@@ -193,6 +199,7 @@ def _read(folder: Path, fingerprint: str | None, device: str | None) -> RunConte
         description=manifest.get("description", {}),
         weights=read_weights(folder / WEIGHTS) if WEIGHTS in manifest["sha256"] else {},
         device=device,
+        aligned_relations=read_relations(folder / RELATIONS) if RELATIONS in manifest["sha256"] else None,
     )
     confidences = run.confidences
     on = "cpu" if resolve_device(device).type == "cpu" else "auto"  # a FAISS index was saved on the CPU and stays there

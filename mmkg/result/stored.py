@@ -1,7 +1,7 @@
 """The JSON of a run folder and its types; a folder of somebody else is checked against them before it is used."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from typing_extensions import TypedDict
 
 from ..config.experiment import Experiment
 from ..data.entities import EntityTable
+from ..data.relations import RelationPair
 from ..data.task import LinkSplit
 from ..errors import InputError, MmkgError
 from ..evaluation import Protocol
@@ -37,6 +38,17 @@ class _Links(TypedDict):
     train: list[tuple[NonNegativeInt, NonNegativeInt]]
     valid: list[tuple[NonNegativeInt, NonNegativeInt]]
     test: list[tuple[NonNegativeInt, NonNegativeInt]]
+
+
+class _Relation(TypedDict):
+    left: str
+    right: str
+    kind: Literal["relation", "attribute"]
+    inverse: bool
+    support: PositiveInt
+    left_count: PositiveInt
+    right_count: PositiveInt
+    chance: Annotated[float, Field(ge=0, le=1)]
 
 
 class _Coverage(TypedDict, total=False):
@@ -87,6 +99,17 @@ def read_split(path: Path, sizes: tuple[int, int]) -> LinkSplit:
             raise InputError(f"{name} links must name rows below {sizes[0]} and {sizes[1]}", path)
         parts[name] = np.array(rows, dtype=np.int64).reshape(-1, 2)
     return LinkSplit(**parts)
+
+
+def read_relations(path: Path) -> list[RelationPair]:
+    """Aligned relations."""
+    found = []
+    for row in read_json(path, list[_Relation]):
+        pair = RelationPair(**row)
+        if not pair.support <= min(pair.left_count, pair.right_count):
+            raise InputError(f"{pair.left!r} = {pair.right!r}: the support must not exceed the counts", path)
+        found.append(pair)
+    return found
 
 
 def read_embeddings(

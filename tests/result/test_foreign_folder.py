@@ -41,6 +41,8 @@ TEXTS = [
     ("links.json", lambda text: text.replace("[[", "[[0, 100000], [", 1), "train links must name rows below"),
     ("links.json", lambda text: text.replace("[[", '[["a", 0], [', 1), "links.json: train.0.0: "),
     ("links.json", lambda text: "\xff", "expected JSON"),
+    ("relations.json", lambda text: text.replace('"support": ', '"support": 9999', 1), "must not exceed the counts"),
+    ("relations.json", lambda text: text.replace('"relation"', '"other"', 1), "relations.json: .*kind"),
     (
         "config.toml",
         lambda text: text + "\n[mine]\nx = 1\n",

@@ -28,6 +28,7 @@ RUN_FILES = {
     "index.faiss",
     "index.faiss.json",
     "alignment.tsv",
+    "relations.json",
     "record.json",
     "report.html",
     "manifest.json",

@@ -45,7 +45,9 @@ class SssomMapping(NamedTuple):
     justification: str = EMBEDDING
 
 
-def sssom_lines(mappings: Sequence[SssomMapping], *, identifier: str, tool: str = "mmkg") -> Iterator[str]:
+def sssom_lines(
+    mappings: Sequence[SssomMapping], *, identifier: str, tool: str = "mmkg", types: str = ""
+) -> Iterator[str]:
     """The lines of a mapping set, each with its newline; ``read_sssom`` gives the mappings back.
 
     Labels become IRIs as `to_iri` describes, then CURIEs. A confidence that is ``None`` is an empty field. Scores are
@@ -55,6 +57,7 @@ def sssom_lines(mappings: Sequence[SssomMapping], *, identifier: str, tool: str 
         mappings: the mappings.
         identifier: IRI of the mapping set.
         tool: name of the program that computed the mappings.
+        types: type of all subjects and objects, a value of the SSSOM slots; empty = not stated.
 
     Raises:
         InputError: both ends are ``None``, or a confidence outside [0, 1].
@@ -75,6 +78,8 @@ def sssom_lines(mappings: Sequence[SssomMapping], *, identifier: str, tool: str 
         yield f"#  {prefix}: {_in_yaml(namespace)}\n"
     yield f"#mapping_set_id: {_in_yaml(identifier)}\n#license: {LICENSE}\n"
     yield f"#mapping_tool: {_in_yaml(tool)}\n"
+    if types:
+        yield f"#subject_type: {_in_yaml(types)}\n#object_type: {_in_yaml(types)}\n"
     yield "\t".join(COLUMNS) + "\n"
     for mapping, (subject, target) in zip(mappings, curies, strict=True):
         sure = "" if mapping.confidence is None else f"{mapping.confidence:.9g}"
