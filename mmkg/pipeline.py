@@ -6,32 +6,30 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from .compute.devices import resolve_device
 from .compute.host import isolated
 from .config.experiment import CUSTOM, Experiment
 from .config.search import changed
+from .crossfit import Fitted, fit
 from .data.describe import describe
 from .data.entities import EntityTable
 from .data.features.registry import use_names
 from .data.formats.objects import is_pyg_pair
-from .data.literals import pool_of
 from .data.task import AlignmentTask, LinkSplit
 from .errors import UsageError, brief, nearest
-from .evaluation import Protocol
+from .evaluation import OUT_OF_FOLD, Protocol
 from .folders import claimed, free_folder
 from .learners.learn import learn
-from .learners.pivots import pivot_links
-from .learners.setting import Learned, Setting
+from .learners.pivots import joined, pivot_links
+from .learners.setting import Setting
 from .learners.validation import capped
 from .loading import load
 from .models import MODELS, AlignmentModel
 from .report import RunRecord, Stopwatch
-from .result.embeddings import Embeddings
+from .result.embeddings import embeddings_of
 from .result.result import AlignmentResult
 from .settings import names_in
-from .typing import FloatArray
 
 
 @isolated
@@ -127,30 +125,35 @@ def _aligned(
     watch = Stopwatch()
     test, graphs = task.links.test, task.graph_fingerprints()
     fingerprint = task.fingerprint(graphs)
+    given = task.links
     if experiment.data.seeds_from:
-        test = task.links.all()
+        if len(test) and experiment.data.train_ratio is None:  # a benchmark: its protocol is that no link is known
+            test = given.all()
+            given = LinkSplit(given.train[:0], given.valid[:0], test)
         with watch.phase("pivots"):
-            task = replace(task, links=_seed_links(task, experiment, where))
+            task = replace(task, links=joined(given, _seed_links(task, experiment, where)))
     setting = Setting(task, experiment, where, watch, progress, folder, fingerprint)
-    learned = learn(setting, model)
-    store = experiment.search.store
+    if len(given.train) and not len(given.valid) and not len(test) and experiment.data.valid_ratio != 0:
+        fitted = fit(setting, model, given.train)
+    else:
+        fitted = Fitted(setting, learn(setting, model))
+    learned, task = fitted.learned, fitted.setting.task
     entities = (EntityTable.of(task.left), EntityTable.of(task.right))
     links = replace(task.links, test=test)  # a seed link may be a test link: it was found, not given
-    left, right = _stored(learned.left, store), _stored(learned.right, store)
-    pool = pool_of(*entities, links.all())
     result = AlignmentResult(
-        embeddings=Embeddings(left, right, learned.widths, pool.matched, pool.exact),
+        embeddings=embeddings_of(learned.left, learned.right, learned.widths, entities, links, experiment.search.store),
         entities=entities,
         links=links,
         experiment=experiment,
-        protocol=_protocol(setting, learned, len(test)),
-        metrics={},
+        protocol=_protocol(fitted, given, len(test)),
+        metrics=fitted.metrics,
         record=RunRecord.collect(seed=experiment.seed, device=str(where)),
         history=learned.history,
         description=describe(task),
         weights=learned.weights,
         device=str(where),
         graphs=(task.left, task.right),
+        held_out=fitted.sample,
     )
     if not ranks_only:
         with watch.phase("index"):
@@ -189,19 +192,25 @@ def _seed_links(task: AlignmentTask, experiment: Experiment, device: torch.devic
     )
 
 
-def _protocol(setting: Setting, learned: Learned, num_test: int) -> Protocol:
+def _protocol(fitted: Fitted, given: LinkSplit, num_test: int) -> Protocol:
     """How the figures of the run are measured."""
-    task, experiment = setting.task, setting.experiment
+    task, experiment, learned = fitted.setting.task, fitted.setting.experiment, fitted.learned
     search, num_valid = experiment.search, len(task.links.valid)
+    judged = _judged(fitted, given, num_test)
+    seeds = len(task.links.train) + num_valid - len(given.train) - len(given.valid)
     return Protocol(
-        candidates=task.candidates,
+        candidates=task.candidates if judged == "test" else "all",
         csls_k=search.csls_k,
         modalities=tuple(learned.widths),
         iterative=experiment.bootstrap.rounds > 0,
         refined=experiment.refinement.rounds,
         seeds_from=experiment.data.seeds_from,
         surface_names=use_names(learned.widths),
-        selection="validation" if num_valid and learned.selected else "none",
+        selection=(judged if fitted.folds else "validation" if num_valid else "none") if learned.selected else "none",
+        judged=judged,
+        num_judged={"test": 0, "validation": num_valid}.get(judged, fitted.judged),
+        folds=fitted.folds,
+        num_seeds=seeds if experiment.data.seeds_from else None,
         num_train=len(task.links.train),
         num_valid=num_valid,
         num_test=num_test,
@@ -211,10 +220,14 @@ def _protocol(setting: Setting, learned: Learned, num_test: int) -> Protocol:
     )
 
 
-def _stored(rows: Tensor, store: str) -> FloatArray:
-    """Rows as an array of the type in which embeddings are stored."""
-    found: FloatArray = rows.cpu().numpy().astype(store, copy=False)
-    return found
+def _judged(fitted: Fitted, given: LinkSplit, num_test: int) -> str:
+    """The links that the figures of the run are about, see ``Protocol.judged``."""
+    if fitted.folds:
+        return OUT_OF_FOLD
+    task = fitted.setting.task
+    if num_test or not len(task.links.valid) or not len(given.train):  # links that were found judge nothing
+        return "test"
+    return "test" if len(given.valid) and task.candidates == "test" else "validation"
 
 
 def _experiment(

@@ -86,6 +86,11 @@ class TrainingProgress:
             show(f"{self.title}: epoch {row['epoch'] + 1}/{self.epochs}  {note}", file=sys.stderr, flush=True)
 
 
+def show_step(text: str) -> None:
+    """Print what long work does next."""
+    show(text, file=sys.stderr, flush=True)
+
+
 def show_round(row: Mapping[str, Any]) -> None:
     """Print one round of ``bootstrap``: its pseudo-links, their precision and the validation MRR, where known."""
     text = f"round {row['step']}: {row['pseudo_links']:,} pseudo-links"

@@ -63,7 +63,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "learners": ("config", "data", "models", "training", "matching", "evaluation", "report"),
     "result": ("config", "data", "fusion", "search", "matching", "evaluation", "report"),
     "loading": ("config", "data", "sources"),
-    "pipeline": ("config", "data", "models", "evaluation", "report", "learners", "result", "loading"),
+    "crossfit": ("config", "data", "models", "matching", "learners", "result"),
+    "pipeline": ("crossfit", "config", "data", "models", "evaluation", "report", "learners", "result", "loading"),
     "aligner": ("data", "result", "pipeline"),
     "": ("config", "data", "sources", "search", "evaluation", "loading", "pipeline", "result", "aligner"),
     "cli": (

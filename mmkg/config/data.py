@@ -17,10 +17,13 @@ class DataConfig:
     A setting that the source of the pair does not take must keep its default: ``load`` refuses any other value.
 
     Args:
-        train_ratio: share of the links used for training and validation, in (0, 1].
-        valid_ratio: share of those held out for validation, in [0, 1).
+        train_ratio: share of the links used for training and validation, in (0, 1]; the others are test links.
+            ``None`` = 0.3 for benchmarks, and all links of graphs of one's own.
+        valid_ratio: share of those held out for validation, in [0, 1). ``None`` = 0.1 for benchmarks; of links of
+            one's own as many as the model needs.
         split_seed: random seed of the split; by default the seed of the experiment.
         candidates: right entities a test entity is ranked among: ``test`` (those of the test links) or ``all``.
+            ``None`` = ``test`` for benchmarks, ``all`` for graphs of one's own.
         on_error: ``raise`` at the first bad line of a file, or ``skip`` and count.
         max_bytes: largest size of a compressed file after decompression, in bytes; the default is lowered for
             small files, to 1 GiB plus 200 times their size.
@@ -49,10 +52,10 @@ class DataConfig:
         UsageError: a value out of range.
     """
 
-    train_ratio: Annotated[float, Field(gt=0, le=1)] = 0.3
-    valid_ratio: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    train_ratio: Annotated[float, Field(gt=0, le=1)] | None = None
+    valid_ratio: Annotated[float, Field(ge=0, lt=1)] | None = None
     split_seed: Annotated[int, Field(ge=0, lt=2**32)] | None = None
-    candidates: Literal["test", "all"] = "test"
+    candidates: Literal["test", "all"] | None = None
     on_error: Literal["raise", "skip"] = "raise"
     max_bytes: Annotated[int, Field(gt=0)] = MAX_BYTES
     one_to_one: bool = True

@@ -146,9 +146,13 @@ def _missing(task: AlignmentTask) -> list[str]:
     facts = [graph.attributes for graph in graphs]
     without = [k for k, some in enumerate(facts, start=1) if len(some) and some.values.count(None) == len(some)]
     hints += _hint("attributes without values", without, "add attr_triples_{k} (URI, attribute, value)")
-    for part in ("train", "valid", "test"):
-        if len(getattr(task.links, part)) == 0:
-            hints.append(f"no {part} links: give more links or another train_ratio or valid_ratio")
+    links = task.links
+    if len(links.all()) == 0:
+        hints.append("no links: give a file of them (data.links), or learn from similar names (data.seeds_from)")
+    elif len(links.test):  # without test links all are learnt from, and some are held out by ``align``
+        for part in ("train", "valid"):
+            if len(getattr(links, part)) == 0:
+                hints.append(f"no {part} links: give more links or another train_ratio or valid_ratio")
     return hints
 
 

@@ -13,6 +13,8 @@ from ..settings import configuration
 from ..typing import IntArray
 from .task import Candidates, LinkSplit
 
+TRAIN_RATIO, VALID_RATIO = 0.3, 0.1  # of published tables
+
 
 @configuration
 @dataclass(frozen=True)
@@ -21,13 +23,14 @@ class SplitConfig:
 
     Args:
         train_ratio: share of the links used for training and validation, in (0, 1]. Not used for links whose file
-            assigns each of them to a part.
-        valid_ratio: share of *those* held out for validation, in [0, 1).
+            assigns each of them to a part. ``None`` = 0.3 for benchmarks, and all links of graphs of one's own.
+        valid_ratio: share of *those* held out for validation, in [0, 1). ``None`` = 0.1 for benchmarks; of links of
+            one's own that are all learnt from, none here: ``align`` holds some out as the model needs it.
         seed: random seed of the split.
         one_to_one: whether each entity has at most one counterpart. With False, links that share an entity are
             moved into the same part.
         candidates: which right entities a test entity is ranked among: those of the test links (``test``) or all of
-            the right graph (``all``).
+            the right graph (``all``). ``None`` = ``test`` for benchmarks, ``all`` for graphs of one's own.
         on_error: ``raise`` stops at the first malformed line or link; ``skip`` leaves them out and counts them in
             ``task.notes``.
 
@@ -35,22 +38,34 @@ class SplitConfig:
         UsageError: a value out of range.
     """
 
-    train_ratio: Annotated[float, Field(gt=0, le=1)] = 0.3
-    valid_ratio: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    train_ratio: Annotated[float, Field(gt=0, le=1)] | None = None
+    valid_ratio: Annotated[float, Field(ge=0, lt=1)] | None = None
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     one_to_one: bool = True
-    candidates: Candidates = "test"
+    candidates: Candidates | None = None
     on_error: Literal["raise", "skip"] = "raise"
+
+    def ratios(self, *, own: bool) -> tuple[float, float]:
+        """``train_ratio`` and ``valid_ratio``, with their defaults.
+
+        Args:
+            own: whether the links are the user's own, and not those of a benchmark.
+        """
+        train, valid = (1.0, 0.0) if own and self.train_ratio is None else (TRAIN_RATIO, VALID_RATIO)
+        return (
+            train if self.train_ratio is None else self.train_ratio,
+            valid if self.valid_ratio is None else self.valid_ratio,
+        )
 
 
 class SplitSettings(TypedDict, total=False):
     """The fields of ``SplitConfig``, as keywords of a reader."""
 
-    train_ratio: float
-    valid_ratio: float
+    train_ratio: float | None
+    valid_ratio: float | None
     seed: int
     one_to_one: bool
-    candidates: Candidates
+    candidates: Candidates | None
     on_error: Literal["raise", "skip"]
 
 
@@ -78,7 +93,7 @@ def split_links(links: IntArray, *, train_ratio: float = 0.3, valid_ratio: float
     Raises:
         UsageError: a ratio or the seed is out of range.
     """
-    config = SplitConfig(train_ratio=train_ratio, valid_ratio=valid_ratio, seed=seed)
+    config = SplitConfig(train_ratio, valid_ratio, seed)
     order = np.arange(len(links))
     np.random.RandomState(config.seed).shuffle(order)
     shuffled = links[order]
@@ -98,7 +113,7 @@ def split_groups(links: IntArray, *, train_ratio: float = 0.3, valid_ratio: floa
     order = split.all()[:, 0]
     part = np.empty(len(links), np.int64)
     part[order] = np.repeat(np.arange(3), [len(split.train), len(split.valid), len(split.test)])
-    _, first, inverse = np.unique(_groups(links), return_index=True, return_inverse=True)
+    _, first, inverse = np.unique(link_groups(links), return_index=True, return_inverse=True)
     target = part[first][inverse]
     train, valid, test = (links[order[target[order] == number]] for number in range(3))
     return GroupedSplit(LinkSplit(train, valid, test), int((target != part).sum()))
@@ -119,7 +134,7 @@ def sample_links(links: IntArray, most: int, *, seed: int = 0, label: str = "sam
     return links[np.sort(chosen)]
 
 
-def _groups(links: IntArray) -> IntArray:
+def link_groups(links: IntArray) -> IntArray:
     """A number per link, equal for links that share an entity, directly or through other links."""
     left, right = (np.unique(links[:, side], return_inverse=True)[1] for side in (0, 1))
     size = len(links)

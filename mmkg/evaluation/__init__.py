@@ -7,13 +7,14 @@ from .interval import FEW, clopper_pearson, count_text, counted_matching, counte
 from .listed import listed_ranks, matching_figures
 from .metrics import all_metrics, hits_at_k, mean_rank, mrr
 from .no_counterpart import answers_to, calibration_error, counterpart_figures, reliability
-from .protocol import Protocol
+from .protocol import OUT_OF_FOLD, Protocol
 from .ranks import Ranks, both_directions, score_ranks
 from .reweigh import choose_weights
 from .sampled import evaluate_sample, sampled_ranks
 
 __all__ = [
     "FEW",
+    "OUT_OF_FOLD",
     "Protocol",
     "Ranks",
     "all_metrics",

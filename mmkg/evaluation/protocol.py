@@ -8,7 +8,9 @@ from ..errors import UsageError, brief, nearest
 LEFT_TO_RIGHT = "left_to_right"
 RIGHT_TO_LEFT = "right_to_left"
 CANDIDATES = ("test", "all")
-SELECTIONS = ("validation", "none", "test")
+SELECTIONS = ("validation", "out-of-fold", "none", "test")
+OUT_OF_FOLD = "out-of-fold"
+JUDGED = ("test", "validation", OUT_OF_FOLD)
 RESCORINGS = ("none", "sinkhorn")
 
 
@@ -24,10 +26,17 @@ class Protocol:
         iterative: whether pseudo-links were added while training.
         refined: rounds in which embeddings were refined by their own soft matches, without training; test entities
             are among those matched, but their links are not used.
-        seeds_from: modalities from which the training links were derived, without any known link; empty = known links.
+        seeds_from: modalities from which training links were derived, beside known links or without any.
         surface_names: whether a model used entity names ("w/ SF" in published tables).
-        selection: links on which the model was selected: ``validation``, ``none`` (last weights), or ``test``,
-            as in the official code of several papers.
+        selection: links on which the model was selected: ``validation``, ``out-of-fold`` (links held out in folds),
+            ``none`` (last weights), or ``test``, as in the official code of several papers.
+        judged: links that the metrics are about: ``test``; ``validation``, where all links are learnt from or chosen
+            on, so that the metrics may be a little too high; ``out-of-fold``, links held out in ``folds``, each ranked
+            by a fit that did not learn from it, while the result learns from all.
+        num_judged: number of these links, if they are no test links.
+        folds: number of folds that were held out in turn.
+        num_seeds: number of training and validation links that were derived from ``seeds_from``; ``None`` = all, if
+            there is ``seeds_from``.
         num_train, num_valid, num_test: number of links of each part.
         num_valid_ranked, num_test_ranked: number of them that were ranked, a seeded sample; ``None`` = all.
         valid_candidates: number of entities of each side among which a validation link was ranked; ``None`` = all
@@ -61,6 +70,10 @@ class Protocol:
     valid_candidates: int | None = None
     rescoring: str = "none"
     filtered: bool = False
+    judged: str = "test"
+    num_judged: int = 0
+    folds: int = 0
+    num_seeds: int | None = None
     seed: int | None = None
     directions: tuple[str, ...] = (LEFT_TO_RIGHT, RIGHT_TO_LEFT)
     ties: str = "mean"
@@ -70,6 +83,7 @@ class Protocol:
             ("candidates", self.candidates, CANDIDATES),
             ("selection", self.selection, SELECTIONS),
             ("rescoring", self.rescoring, RESCORINGS),
+            ("judged", self.judged, JUDGED),
         ):
             if value not in known:
                 raise UsageError(f"unknown {what} {brief(value)}; {nearest(str(value), known)}")
@@ -104,16 +118,31 @@ class Protocol:
         if self.filtered:
             parts.insert(1, "filtered: the other right answers to a query are no candidates, recall per link")
         if self.seeds_from:
-            parts.insert(
-                0, f"NO KNOWN LINKS: trained and selected on pairs derived from {' and '.join(self.seeds_from)}"
-            )
+            parts.insert(0, self._seeded())
+        if self.judged != "test":
+            parts.insert(0, self._judged_on())
         if self.rescoring != "none":
             parts.insert(0, "RE-SCORED BY SINKHORN over all queries at once, not comparable with plain ranking")
         if self.seed is not None:
             parts.append(f"seed {self.seed}")
         return "; ".join(parts)
 
+    def _seeded(self) -> str:
+        derived = f"derived from {' and '.join(self.seeds_from)}"
+        if self.num_seeds is None or self.num_seeds == self.num_train + self.num_valid:
+            return f"NO KNOWN LINKS: trained and selected on pairs {derived}"
+        return f"{self.num_seeds:,} of the training links {derived}"
+
+    def _judged_on(self) -> str:
+        if self.judged == "validation":
+            return f"judged on the {self.num_judged:,} validation links, which also selected"
+        whole = self.num_judged >= self.num_train - (self.num_seeds or 0)
+        how = "each held out in turn" if whole else "held out once"
+        return f"judged on {self.num_judged:,} of the known links, {how} ({self.folds} folds); learnt from all"
+
     def _selected_on(self) -> str:
+        if self.selection == OUT_OF_FOLD:
+            return "the held-out links"
         if self.selection != "validation":
             return "nothing (last weights)" if self.selection == "none" else "TEST links"
         text = "validation links"

@@ -15,4 +15,6 @@ LEARNERS: dict[str, Callable[[Setting, AlignmentModel | None], Learner]] = {
     "trained": Trained,
 }
 
-__all__ = ["LEARNERS", "Learned", "Learner", "Setting"]
+LIGHT = ("propagated",)  # learners that cost little enough to learn once per held-out fold
+
+__all__ = ["LEARNERS", "LIGHT", "Learned", "Learner", "Setting"]

@@ -15,7 +15,7 @@ from ..data.features.build import build_inputs
 from ..data.features.config import FeatureConfig
 from ..data.features.registry import FEATURES
 from ..data.literals import pool_of
-from ..data.split import split_links
+from ..data.split import VALID_RATIO, split_links
 from ..data.task import AlignmentTask, LinkSplit
 from ..data.tensors.tables import Table
 from ..errors import InputError, UsageError
@@ -33,7 +33,7 @@ def pivot_links(
     features: FeatureConfig | None = None,
     *,
     share: float = 0.5,
-    valid_ratio: float = 0.1,
+    valid_ratio: float | None = None,
     csls_k: int = 3,
     seed: int = 0,
     device: str | torch.device = "auto",
@@ -48,7 +48,7 @@ def pivot_links(
         modalities: ``name``, ``text``, ``image`` or several.
         features: how entities become vectors; its field ``modalities`` is ignored.
         share: share of the mutual pairs that become links, in (0, 1].
-        valid_ratio: share of the links held out for selection; these are guesses like the others.
+        valid_ratio: share of the links held out for selection; these are guesses like the others. ``None`` = 0.1.
         csls_k: neighbourhood size of CSLS.
         seed: random seed of the projection and of the split.
         device: where to search.
@@ -85,8 +85,26 @@ def pivot_links(
     if len(found.score) == 0:
         raise InputError(f"no two entities are each other's nearest by {' and '.join(modalities)}; give seed links")
     pairs = [there[side].numpy()[each[kept]] for side, each in enumerate((found.left, found.right))]
+    valid_ratio = VALID_RATIO if valid_ratio is None else valid_ratio
     links = split_links(np.stack(pairs, axis=1), train_ratio=1.0, valid_ratio=valid_ratio, seed=seed)
     return LinkSplit(np.concatenate([links.train, pool.exact]), links.valid, np.empty((0, 2), np.int64))
+
+
+def joined(given: LinkSplit, seeds: LinkSplit) -> LinkSplit:
+    """Given links and seed links to learn from, without test links.
+
+    A seed link with an entity of a given link is left out. Where links are given, they alone validate; else some of the
+    seed links do.
+
+    Args:
+        given: known links.
+        seeds: from ``pivot_links``.
+    """
+    if len(given.train) + len(given.valid) == 0:
+        return seeds
+    known, found = given.all()[: len(given.train) + len(given.valid)], seeds.all()
+    free = ~(np.isin(found[:, 0], known[:, 0]) | np.isin(found[:, 1], known[:, 1]))
+    return LinkSplit(np.concatenate([given.train, found[free]]), given.valid, given.test[:0])
 
 
 def _vectors(table: Table, name: str, size: int, seed: int) -> Tensor:

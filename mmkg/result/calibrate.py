@@ -36,12 +36,14 @@ class Confidences(Shown):
         links: the split of the run.
         search: settings of the run.
         seed: random seed of the run.
+        held_out: links that were held out in folds, see ``mmkg.crossfit``; ``None`` = the validation links calibrate.
     """
 
     searcher: EmbeddingSearch
     links: LinkSplit
     search: SearchConfig
     seed: int
+    held_out: HeldOut | None = None
 
     @property
     def counterparts(self) -> Counterparts | None:
@@ -140,13 +142,13 @@ class Confidences(Shown):
         Raises:
             UsageError: no test links, too few validation links to calibrate on, or a threshold out of range.
         """
-        learnt, test = self.counterparts, self._compared(self.links.test)
+        learnt, test = self.counterparts, self.compared(self.links.test)
         if learnt is None or len(test) == 0:
             raise UsageError(f"this needs test links and at least {LEAST_TO_CALIBRATE} validation links")
         chosen = learnt.threshold()
         least = chosen.value if threshold is None else threshold
         queries = sample_links(test, self.search.ranked(len(test)), seed=self.seed, label="ranked test links")
-        sample = self._held_out(queries)
+        sample = self.sample_of(queries)
         confidence, weights = learnt.calibration.predict(sample.margins), sample.weights(learnt.share)
         found = confidence >= least
         known = counterpart_figures(found, sample.right & found, sample.present, weights)
@@ -177,11 +179,12 @@ class Confidences(Shown):
         return ("counterparts", self.searcher.csls_k, digest.hexdigest(), *settings)
 
     def _learn(self) -> Counterparts | None:
-        valid = self._compared(self.links.valid)
-        if len(valid) < LEAST_TO_CALIBRATE:
+        valid = self.compared(self.links.valid)
+        number = len(valid) if self.held_out is None else int(self.held_out.present.sum())
+        if number < LEAST_TO_CALIBRATE:
             return None
         queries = sample_links(valid, self.search.valid_queries, seed=self.seed, label="validation links")
-        sample = self._held_out(queries)
+        sample = self.sample_of(queries) if self.held_out is None else self.held_out
         if self.search.matchable is not None:
             return Counterparts(sample, self.search.matchable, estimated=False)
         rows = self._unseen()
@@ -194,11 +197,12 @@ class Confidences(Shown):
             margins = best_margins(rows, nearest(rows, 2, "left"), nearest)
         return Counterparts(sample, estimate_share(sample, margins), estimated=True)
 
-    def _held_out(self, links: IntArray) -> HeldOut:
+    def sample_of(self, links: IntArray) -> HeldOut:
+        """Best candidates of the left entities of links that were not learnt from, see ``hold_out``."""
         k = self.searcher.csls_k
         return hold_out(links, self.searcher.nearest, csls_k=k, means=self.searcher.means() if k else None)
 
-    def _compared(self, links: IntArray) -> IntArray:
+    def compared(self, links: IntArray) -> IntArray:
         """The links without those between equal literal nodes, which tell nothing of scores."""
         return links[~self.searcher.embeddings.is_exact(links)]
 

@@ -10,7 +10,9 @@ import torch
 from ..compute.devices import resolve_device
 from ..compute.host import isolated_class
 from ..config.search import SearchConfig
-from ..data.literals import is_among
+from ..data.entities import EntityTable
+from ..data.literals import is_among, pool_of
+from ..data.task import LinkSplit
 from ..errors import UsageError, brief, nearest
 from ..fusion import modality_shares
 from ..records import Shown
@@ -353,6 +355,28 @@ class EmbeddingSearch(Shown):
             found = sort_neighbors(ids, np.concatenate([scores, part.scores], axis=1))
             ids, scores = found.ids[:, :k], found.scores[:, :k]
         return Neighbors(ids, scores)
+
+
+def embeddings_of(
+    left: torch.Tensor,
+    right: torch.Tensor,
+    widths: Mapping[str, int],
+    entities: tuple[EntityTable, EntityTable],
+    links: LinkSplit,
+    store: str,
+) -> Embeddings:
+    """Embeddings of a run from what was learnt.
+
+    Args:
+        left, right: unit rows of all entities.
+        widths: width of each modality's part.
+        entities: tables of both graphs.
+        links: known links, whose entities are matched even if they are context.
+        store: type in which embeddings are stored.
+    """
+    sides = [side.cpu().numpy().astype(store, copy=False) for side in (left, right)]
+    pool = pool_of(*entities, links.all())
+    return Embeddings(sides[0], sides[1], widths, pool.matched, pool.exact)
 
 
 def _columns(rows: FloatArray, columns: IntArray) -> FloatArray:

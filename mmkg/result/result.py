@@ -19,6 +19,7 @@ from ..data.task import AlignmentTask, LinkSplit
 from ..errors import Advice, UsageError, brief, nearest
 from ..evaluation import FEW, Protocol, count_text, known_pairs, matching_figures, several_answers
 from ..matching import MATCHERS, Counterparts, Matching
+from ..matching.counterparts import HeldOut
 from ..records import Shown
 from ..report import Link, RunRecord, links_of, render_report
 from ..report.frames import arrow_table, data_frame
@@ -54,6 +55,8 @@ class AlignmentResult(Shown):
         weights: state of the model, which is saved with the run.
         device: where scores are computed if a method is not given another device: ``auto``, ``cpu`` or ``cuda``.
         graphs: the aligned graphs; ``None`` for a run that was read from its folder.
+        held_out: links that were held out in folds, on which confidences are calibrated; ``None`` = on the validation
+            links.
     """
 
     embeddings: Embeddings
@@ -69,6 +72,7 @@ class AlignmentResult(Shown):
     device: str = "auto"
     graphs: tuple[KnowledgeGraph, KnowledgeGraph] | None = None
     aligned_relations: Sequence[RelationPair] | None = None
+    held_out: HeldOut | None = None
 
     @property
     def left(self) -> FloatArray:
@@ -231,7 +235,7 @@ class AlignmentResult(Shown):
     @property
     def calibration(self) -> Confidences:
         """Confidences, calibrated on the validation links."""
-        return Confidences(self.searcher, self.links, self.experiment.search, self.experiment.seed)
+        return Confidences(self.searcher, self.links, self.experiment.search, self.experiment.seed, self.held_out)
 
     @property
     def counterparts(self) -> Counterparts | None:
@@ -435,6 +439,9 @@ class AlignmentResult(Shown):
 
         With ``rescoring="sinkhorn"`` the metrics are those of ``evaluate_assignment``, of all test links.
         """
+        if self.protocol.judged != "test":  # nothing else to rank
+            links = self.links.valid if self.protocol.judged == "validation" else None
+            return self if links is None else replace(self, metrics=self.evaluate(links=links, csls_k=csls_k))
         ranked = self.experiment.search.ranked(len(self.links.test))
         if rescoring == "sinkhorn":
             if csls_k is not None and csls_k != self.protocol.csls_k:
@@ -465,7 +472,8 @@ class AlignmentResult(Shown):
         embeddings = self.embeddings.restrict(modalities)
         names = tuple(embeddings.widths)
         protocol = replace(self.protocol, modalities=names, surface_names=use_names(names))
-        restricted = replace(self, embeddings=embeddings, protocol=protocol, metrics={}, aligned_relations=None)
+        changes: dict[str, Any] = {"embeddings": embeddings, "protocol": protocol, "metrics": {}}
+        restricted = replace(self, **changes, aligned_relations=None, held_out=None)
         return restricted.evaluated() if evaluate else restricted
 
     # --- tables and files

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,11 @@ from ..data.literals import pool_of
 from ..data.relations import RelationPair
 from ..data.task import LinkSplit
 from ..errors import InputError
-from ..evaluation import Protocol
+from ..evaluation import OUT_OF_FOLD, Protocol
 from ..files import atomic_path, write_text
 from ..folders import MANIFEST, read_manifest, replaced, settle
 from ..matching import Counterparts
+from ..matching.counterparts import HeldOut
 from ..report import Link, RunRecord, write_tsv
 from ..schema import checked
 from ..search import Index, load_index, save_index
@@ -71,13 +72,14 @@ class RunContent:
     weights: Mapping[str, torch.Tensor]
     device: str = "auto"
     aligned_relations: Sequence[RelationPair] | None = None
+    held_out: HeldOut | None = None
 
     @property
     def confidences(self) -> Confidences:
         """Confidences of the run, with its search."""
         search = self.experiment.search
         searcher = EmbeddingSearch(self.embeddings, self.protocol.csls_k, search, self.device)
-        return Confidences(searcher, self.links, search, self.experiment.seed)
+        return Confidences(searcher, self.links, search, self.experiment.seed, self.held_out)
 
 
 def write_run(run: RunContent, folder: str | Path, *, matches: Iterable[Link], report: str) -> Path:
@@ -211,9 +213,12 @@ def _read(folder: Path, fingerprint: str | None, device: str | None) -> RunConte
     if "counterparts" in manifest:
         learnt = checked(manifest["counterparts"], HeldOutValues | None, folder / MANIFEST)
         try:
-            confidences.keep(None if learnt is None else Counterparts.from_dict(learnt))
+            counterparts = None if learnt is None else Counterparts.from_dict(learnt)
         except InputError as error:
             raise InputError(error.reason, folder / MANIFEST) from None
+        if counterparts is not None and protocol.judged == OUT_OF_FOLD:
+            run = replace(run, held_out=counterparts.sample)
+        run.confidences.keep(counterparts)
     return run
 
 

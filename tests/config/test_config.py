@@ -49,7 +49,7 @@ def test_toml_says_each_value_in_its_section():
         "search",
     }
     assert (values["model"], values["seed"]) == ("meaformer", 3)
-    assert values["data"]["train_ratio"] == 0.3 and values["search"]["options"]["hnsw_m"] == 32
+    assert values["data"]["pivot_share"] == 0.5 and values["search"]["options"]["hnsw_m"] == 32
 
 
 @pytest.mark.parametrize(

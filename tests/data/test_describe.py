@@ -90,9 +90,7 @@ def test_a_pair_without_links_and_names_is_described():
         "no attribute on either side",
         "no image on either side",
         "no name on either side",
-        "no train links",
-        "no valid links",
-        "no test links",
+        "no links",
     ]
 
 

@@ -40,8 +40,8 @@ def read_pair(
         format: format of both graphs; by default recognised by their names.
         languages, header, columns: settings of the formats, see ``read_graph``.
         name: name of the task; by default the two file names.
-        split: fields of ``SplitConfig``, see ``read_dbp15k``. The ratios and the seed are not used if the file assigns
-            each link to a part.
+        split: fields of ``SplitConfig``, see ``read_dbp15k``; by default all links are training links. The ratios and
+            the seed are not used if the file assigns each link to a part.
 
     Raises:
         InputError: a file is missing, of no known format, or breaks its format.
@@ -85,7 +85,7 @@ def read_two_graphs(
     name = name or "_".join(
         stem(_source(side, which)).stem for which, side in zip(("left", "right"), sides, strict=True)
     )
-    return PairData(left.graph, right.graph, found, name, faults.notes)
+    return PairData(left.graph, right.graph, found, name, faults.notes, own=True)
 
 
 def read_sides(

@@ -27,6 +27,8 @@ class PairData(Record):
         right: the right graph.
         links: the links of each file; none if no links are known.
         name: name of the task in messages and records.
+        own: whether the links are the user's own, nearly all of which are learnt from; else they are those of a
+            benchmark, of which published tables learn from 30 %.
         notes: counts of skipped lines, duplicates and the like, by text.
     """
 
@@ -35,12 +37,14 @@ class PairData(Record):
     links: Sequence[LabelLinks]
     name: str
     notes: Mapping[str, int] = field(default_factory=dict)
+    own: bool = False
 
 
 def make_task(pair: PairData, split: SplitConfig) -> AlignmentTask:
     """Check the links of a pair and split them.
 
-    Links without a part are split by the ratios and the seed; the others go to the part that their file assigns.
+    Links without a part are split by the ratios and the seed; the others go to the part that their file assigns. The
+    links of graphs of one's own are all training links unless ``train_ratio`` is given.
 
     Raises:
         InputError: a link names an unknown entity, occurs twice or contradicts another; file and line are given.
@@ -48,23 +52,25 @@ def make_task(pair: PairData, split: SplitConfig) -> AlignmentTask:
     faults = Faults(split.on_error, dict(pair.notes))
     labels = (pair.left.entities, pair.right.entities)
     found: list[LinkSplit] = []
+    ratios = split.ratios(own=pair.own)
     for links in pair.links:
         rows, kept = label_link_rows(links, labels, faults, one_to_one=split.one_to_one)
         if links.parts is None:
-            found.append(_drawn(rows, split, split.train_ratio, links.path, faults))
+            found.append(_drawn(rows, split, ratios, links.path, faults))
             continue
         part = np.array(links.parts, str)[kept]
         found.append(LinkSplit(*(rows[part == each] for each in PARTS)))
         if SEEDS in links.parts:
-            found.append(_drawn(rows[part == SEEDS], split, 1.0, links.path, faults))
+            found.append(_drawn(rows[part == SEEDS], split, (1.0, ratios[1]), links.path, faults))
     parts = [[np.empty((0, 2), np.int64), *(getattr(each, part) for each in found)] for part in PARTS]
     known = LinkSplit(*map(np.concatenate, parts))
-    return AlignmentTask(pair.left, pair.right, known, pair.name, split.candidates, faults.notes, split.one_to_one)
+    candidates = split.candidates or ("all" if pair.own else "test")
+    return AlignmentTask(pair.left, pair.right, known, pair.name, candidates, faults.notes, split.one_to_one)
 
 
-def _drawn(rows: IntArray, split: SplitConfig, train_ratio: float, path: Path, faults: Faults) -> LinkSplit:
-    """Links split by ratio; moved links are counted."""
-    drawn = split_groups(rows, train_ratio=train_ratio, valid_ratio=split.valid_ratio, seed=split.seed)
+def _drawn(rows: IntArray, split: SplitConfig, ratios: tuple[float, float], path: Path, faults: Faults) -> LinkSplit:
+    """Links split by the ratios of training and validation; moved links are counted."""
+    drawn = split_groups(rows, train_ratio=ratios[0], valid_ratio=ratios[1], seed=split.seed)
     faults.count(f"{path.name}: links moved to the part of a link they share an entity with", drawn.moved)
     return drawn.links
 

@@ -20,6 +20,7 @@ from mmkg.data.task import LinkSplit
 from mmkg.errors import InputError, UsageError
 from mmkg.sources.synthetic import twin_graphs
 
+SPLIT = {"train_ratio": 0.3, "valid_ratio": 0.1, "candidates": "test"}  # as of a benchmark
 MODALITIES = ("structure", "relation", "attribute")
 KEPT = {  # format: whether it carries names, types and pictures
     "dbp15k": (True, False, False),
@@ -81,12 +82,12 @@ def folders(twins, tmp_path_factory):
 def through(form, twins, folders):
     if form == "networkx":
         graphs = [mmkg.from_networkx(mmkg.to_networkx(graph)) for graph in (twins.left, twins.right)]
-        split = mmkg.load(folders["tsv"], seed=5).links
+        split = mmkg.load(folders["tsv"], seed=5, **SPLIT).links
         return replace(twins, left=graphs[0], right=graphs[1], links=split)
     if form == "pyg":
         graphs = [mmkg.from_pyg(mmkg.to_pyg(graph)) for graph in (twins.left, twins.right)]
-        return replace(twins, left=graphs[0], right=graphs[1], links=mmkg.load(folders["csv"], seed=5).links)
-    return mmkg.load(folders[form], seed=5)
+        return replace(twins, left=graphs[0], right=graphs[1], links=mmkg.load(folders["csv"], seed=5, **SPLIT).links)
+    return mmkg.load(folders[form], seed=5, **SPLIT)
 
 
 @pytest.mark.parametrize("form", [*KEPT, "networkx", "pyg"])
@@ -102,7 +103,7 @@ def test_the_same_pair_through_every_format_is_the_same_graphs_and_split(form, t
         assert [fact[: 3 + types] for fact in facts(after)] == kept(fact[: 3 + types] for fact in facts(before))
         assert after.names == (before.names if names else None)
         assert after.pictures == (before.pictures if pictures else None)
-    first = mmkg.load(folders["openea"], seed=5)
+    first = mmkg.load(folders["openea"], seed=5, **SPLIT)
     for part in ("train", "valid", "test"):
         assert getattr(task.links, part).tolist() == getattr(first.links, part).tolist()
     assert sorted(pairs(task)) == sorted(pairs(twins))

@@ -1,0 +1,197 @@
+"""Cross-fitting: every given link is learnt from, and links held out in folds choose, judge and calibrate."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from .compute.seeding import numpy_generator
+from .config.experiment import Experiment
+from .data.entities import EntityTable
+from .data.split import link_groups
+from .data.task import LinkSplit
+from .learners import LIGHT
+from .learners.learn import learn
+from .learners.setting import Learned, Setting
+from .matching.counterparts import HeldOut
+from .models import MODELS, AlignmentModel
+from .models.refinement import RefinementConfig
+from .progress import show_step
+from .result.calibrate import Confidences
+from .result.embeddings import EmbeddingSearch, embeddings_of
+from .result.judge import Judge, Metrics
+from .typing import IntArray
+
+FOLDS = 5
+ENOUGH_JUDGED = 100  # no further fold is held out once so many links have been
+LARGEST_FOLD = 1000  # links that are held out at a time
+LEAST_TO_SPLIT = 10  # of fewer links a trained model holds none out
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """What a run learnt, and what links say that it did not learn from.
+
+    Args:
+        setting: the run, with the links that it learnt from and was validated on.
+        learned: embeddings of all entities.
+        sample: best candidates of the entities of links that were held out in folds, with and without their
+            counterpart, see ``hold_out``; ``None`` = no link was held out in folds.
+        metrics: Hits@k, MRR and MR of these links among all entities, in both directions.
+        folds: number of folds that were held out, one after the other.
+        judged: number of links in them.
+    """
+
+    setting: Setting
+    learned: Learned
+    sample: HeldOut | None = None
+    metrics: Metrics = field(default_factory=dict)
+    folds: int = 0
+    judged: int = 0
+
+
+def fit(setting: Setting, model: AlignmentModel | None, given: IntArray) -> Fitted:
+    """Learn from links of one's own, all of which are training links, and judge by some of them.
+
+    A learner that costs little is cross-fitted, see ``cross_fit``. A trained one needs validation links to stop at:
+    one link in ten is held out, and of few links one in five, at most 20.
+
+    Args:
+        setting: the run; its training links are those given and perhaps seed links.
+        model: a model object, which is trained; ``None`` = the model that the experiment names.
+        given: the known training links, int64 ``[L, 2]``.
+    """
+    entry = None if model is not None else MODELS.get(setting.experiment.model)
+    if entry is not None and entry.learner in LIGHT:
+        return cross_fit(setting, given)
+    number = max(round(len(given) / 10), min(len(given) // 5, 20)) if len(given) >= LEAST_TO_SPLIT else 0
+    if number:
+        held = given[numpy_generator(setting.experiment.seed, "held-out links").permutation(len(given))[:number]]
+        links = LinkSplit(_without(setting.task.links.train, held), held, held[:0])
+        setting = replace(setting, task=replace(setting.task, links=links))
+    return Fitted(setting, learn(setting, model))
+
+
+def cross_fit(setting: Setting, given: IntArray) -> Fitted:
+    """Learn from all training links, and judge by links that are held out in folds.
+
+    The links are cut into five folds. Each fold is held out in turn, the learner learns from the other links, and the
+    fold chooses the rounds and weights of a refinement, as validation links do. Folds are held out until 100 links
+    have been judged, so that few links are all judged and many links cost one more fit. The last fit learns from all
+    links, with the mean of what the folds chose.
+
+    Args:
+        setting: the run; its training links are those given and perhaps seed links, and there are no validation links.
+        given: the links that are held out in turn, a part of the training links, int64 ``[L, 2]``.
+    """
+    folds = folds_of(given, seed=setting.experiment.seed)
+    if not folds:
+        return Fitted(setting, learn(setting))
+    samples, metrics, courses = [], [], []
+    for number, fold in enumerate(folds, start=1):
+        if setting.progress:
+            show_step(f"fold {number} of {len(folds)}: learning without {len(fold):,} of {len(given):,} links")
+        held, rest = given[fold], _without(setting.task.links.train, given[fold])
+        links = LinkSplit(rest, held, held[:0])
+        learned = learn(replace(setting, task=replace(setting.task, links=links), out=None))
+        sample, figures = _judged(setting, learned, links)
+        if sample is not None:
+            samples.append(sample)
+        metrics.append(figures)
+        courses.append(learned.course)
+    experiment, chosen = _chosen(setting.experiment, courses)
+    if setting.progress:
+        show_step(f"learning from all {len(given):,} links")
+    learned = learn(replace(setting, experiment=experiment))
+    sizes = [len(fold) for fold in folds]
+    course = {**learned.course, "cross_fit": {"folds": len(folds), "judged": sum(sizes), **chosen}}
+    learned = replace(learned, course=course, selected=bool(chosen))
+    pooled = _pooled(samples) if samples else None
+    return Fitted(setting, learned, pooled, _mean_metrics(metrics, sizes), len(folds), sum(sizes))
+
+
+def folds_of(links: IntArray, *, seed: int) -> list[IntArray]:
+    """Positions of the links of each fold that is held out; links that share an entity are in one fold.
+
+    Args:
+        links: int64 ``[L, 2]``.
+        seed: random seed of the folds.
+    """
+    groups = link_groups(links)
+    number = len(np.unique(groups))
+    if number < 2:
+        return []
+    folds = max(min(FOLDS, number), math.ceil(len(links) / LARGEST_FOLD))
+    drawn = numpy_generator(seed, "folds").permutation(number) % folds
+    place = drawn[np.unique(groups, return_inverse=True)[1]]
+    found: list[IntArray] = []
+    for fold in range(folds):
+        found.append(np.flatnonzero(place == fold))
+        if sum(map(len, found)) >= ENOUGH_JUDGED:
+            break
+    return found
+
+
+def _without(links: IntArray, held: IntArray) -> IntArray:
+    """The links that are not held out."""
+    size = int(max(links.max(initial=0), held.max(initial=0))) + 1
+    kept: IntArray = links[~np.isin(links[:, 0] * size + links[:, 1], held[:, 0] * size + held[:, 1])]
+    return kept
+
+
+def _judged(setting: Setting, learned: Learned, links: LinkSplit) -> tuple[HeldOut | None, Metrics]:
+    """The held-out sample and the metrics of one fold, which is ``links.valid``."""
+    experiment, task = setting.experiment, setting.task
+    entities = (EntityTable.of(task.left), EntityTable.of(task.right))
+    embeddings = embeddings_of(learned.left, learned.right, learned.widths, entities, links, experiment.search.store)
+    searcher = EmbeddingSearch(embeddings, experiment.search.csls_k, experiment.search, str(setting.device))
+    confidences = Confidences(searcher, links, experiment.search, experiment.seed)
+    compared = confidences.compared(links.valid)
+    sample = confidences.sample_of(compared) if len(compared) else None
+    judge = Judge(searcher, experiment.search, experiment.seed, links.valid)
+    with setting.watch.phase("evaluate"):
+        return sample, judge.ranks(links.valid, candidates="all", csls_k=experiment.search.csls_k)
+
+
+def _chosen(experiment: Experiment, courses: Sequence[Mapping[str, Any]]) -> tuple[Experiment, dict[str, Any]]:
+    """The experiment of the last fit, with the mean of what the folds chose, and this choice for the record.
+
+    A refinement is taken only if it gains more over the folds than the standard error of its gain.
+    """
+    refined = [course["refined_by"] for course in courses if "valid" in course.get("refined_by", {})]
+    if not refined:
+        return experiment, {}
+    most = max(len(each["valid"]) for each in refined)
+    valid = np.array([each["valid"] + [max(each["valid"])] * (most - len(each["valid"])) for each in refined])
+    rounds = int(valid.mean(axis=0).argmax())
+    gains = valid[:, rounds] - valid[:, 0]
+    if len(gains) > 1 and gains.mean() <= gains.std(ddof=1) / math.sqrt(len(gains)):
+        rounds = 0
+    weights: Any = _mean_weights(experiment.refinement, refined)
+    config = replace(experiment.refinement, rounds=rounds, **weights)
+    return replace(experiment, refinement=config), {"refinement_rounds": rounds}
+
+
+def _mean_weights(config: RefinementConfig, refined: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Mean weight of each part of a refinement relative to the base, over the folds that were refined."""
+    weights = [each["weights"] for each in refined if each.get("weights")]
+    names = dict.fromkeys(name for each in weights for name in each if name != "base")
+    means = {f"{name}_weight": float(np.mean([each[name] / each["base"] for each in weights])) for name in names}
+    return {name: mean for name, mean in means.items() if hasattr(config, name)}
+
+
+def _pooled(samples: Sequence[HeldOut]) -> HeldOut:
+    columns = ("margins", "right", "present")
+    return HeldOut(*(np.concatenate([getattr(each, name) for each in samples]) for name in columns))
+
+
+def _mean_metrics(metrics: Sequence[Metrics], sizes: Sequence[int]) -> Metrics:
+    """Mean of each metric over all held-out links; each is a mean over the links of a fold."""
+    return {
+        direction: {
+            name: float(np.average([each[direction][name] for each in metrics], weights=sizes)) for name in figures
+        }
+        for direction, figures in metrics[0].items()
+    }
