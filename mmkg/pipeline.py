@@ -17,7 +17,8 @@ from .data.entities import EntityTable
 from .data.features.registry import use_names
 from .data.formats.objects import is_pyg_pair
 from .data.task import AlignmentTask, LinkSplit
-from .errors import UsageError, brief, nearest
+from .errors import Advice, InputError, UsageError, brief, nearest
+from .errors import Setting as Option
 from .evaluation import OUT_OF_FOLD, Protocol
 from .folders import claimed, free_folder
 from .learners.learn import learn
@@ -30,6 +31,12 @@ from .report import RunRecord, Stopwatch
 from .result.embeddings import embeddings_of
 from .result.result import AlignmentResult
 from .settings import names_in
+
+NO_LINKS = Advice(
+    "give known links, {}, or learn from entities with similar names: {}",
+    Option("data.links", "FILE", option="--links"),
+    Option("data.seeds_from", "name", option="--seeds-from"),
+)
 
 
 @isolated
@@ -132,6 +139,8 @@ def _aligned(
             given = LinkSplit(given.train[:0], given.valid[:0], test)
         with watch.phase("pivots"):
             task = replace(task, links=joined(given, _seed_links(task, experiment, where)))
+    if len(task.links.train) == 0:
+        raise InputError("learning needs at least one link, got none", advice=NO_LINKS)
     setting = Setting(task, experiment, where, watch, progress, folder, fingerprint)
     if len(given.train) and not len(given.valid) and not len(test) and experiment.data.valid_ratio != 0:
         fitted = fit(setting, model, given.train)

@@ -123,7 +123,7 @@ def test_a_result_is_shown_with_its_figures(small_result):
     hits = small_result.metrics["left_to_right"]["hits@1"]
     text = repr(small_result)
     assert text.startswith("AlignmentResult(model='meaformer', 90 left entities, 90 right entities, 80 columns, ")
-    assert f"Hits@1 left to right={round(hits, 4)}" in text and "41 test links" in text
+    assert f"Hits@1 left to right='{round(hits * 41)} of 41 (" in text and "41 test links" in text
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def evaluate(
     hits: Hits = "",
     options: RunOptions,
 ) -> None:
-    """Rank the test links of a run again with other settings, or judge it by other links."""
+    """Rank the test links of a run again, or judge it by other links."""
     from ..report import Stopwatch, peak_rss_mb
 
     result = load_run(run, options, hits_setting(hits))

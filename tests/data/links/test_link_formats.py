@@ -205,7 +205,7 @@ def test_a_format_registered_from_outside_is_read_and_written_everywhere(toy, tm
     path = tmp_path / "matches.arrows"
     done = CliRunner().invoke(app, ["match", str(small_run), "--format", "toy", "--out", str(path)])
     assert done.exit_code == 0, done.output
-    expected = [(link.left, link.right) for link in small_result.export(small_result.believed())]
+    expected = [(link.left, link.right) for link in small_result.export(small_result.linked())]
     found = read_links(path)
     assert list(zip(found.left, found.right, strict=True)) == expected and expected
     printed = CliRunner().invoke(app, ["match", str(small_run), "--format", "toy"])
