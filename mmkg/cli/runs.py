@@ -227,25 +227,43 @@ def merge(
     apart: Annotated[
         bool, typer.Option("--apart", help="Keep entities with the same IRI apart unless they are aligned.")
     ] = False,
+    same_relations: Annotated[
+        float, typer.Option(help="Least agreement, beyond chance, of two relations that get one name; 0 = never.")
+    ] = 0.9,
+    conflicts: Annotated[
+        str, typer.Option(help="Values that contradict each other: keep, left, newest or most-frequent.")
+    ] = "keep",
+    date_attribute: Annotated[
+        str | None,
+        typer.Option(help="Attribute with the date of an entity's facts, for newest.", show_default=False),
+    ] = None,
     options: RunOptions,
 ) -> None:
     """Merge both graphs of a run; aligned entities become one.
 
-    Known links count as aligned. Entities with the same absolute IRI become one, too. PAIR and RIGHT are the pair that
-    the run was trained on.
+    Known links count as aligned. Entities with the same absolute IRI become one, too. Aligned relations and attributes
+    get the name of the left one. PAIR and RIGHT are the pair that the run was trained on.
     """
+    from ..data.conflicts import resolve_conflicts
     from ..data.formats.merged import write_merged
     from ..data.merge import merge_graphs
+    from ..data.relations import align_relations
+    from ..data.relations import same_relations as find_same
     from ..loading import fitting_settings, load
 
     _not_both(threshold, min_precision)
+    if not 0 <= same_relations <= 1:
+        raise UsageError(f"--same-relations must be in 0..1, got {same_relations:g}")
     result = load_run(run, options)
     experiment, place = result.experiment, place_of(pair, right)
     data = fitting_settings(place, experiment.data)
     task = load(place, data, seed=experiment.seed, device=options.device)
     threshold = result.threshold(min_precision) if threshold is None else threshold
     matching = result.believed(result.match(method, device=options.device), threshold)
-    merged = merge_graphs(task.left, task.right, result.aligned_pairs(task, matching), apart=apart)
+    pairs = result.aligned_pairs(task, matching)
+    same = find_same(align_relations(task.left, task.right, pairs), same_relations) if same_relations else []
+    merged = merge_graphs(task.left, task.right, pairs, apart=apart, relations=same)
+    merged, found = resolve_conflicts(merged, conflicts, date_attribute=date_attribute)
     write_merged(merged, out)
     counts = {
         "entities": merged.graph.num_entities,
@@ -254,6 +272,8 @@ def merge(
         "attributes": len(merged.graph.attributes),
         "renamed": len(merged.apart),
         "threshold": threshold,
+        "conflicts": found._asdict(),
+        "same_relations": [pair.as_dict() for pair in merged.same_relations],
     }
     if options.as_json:
         print_json(counts)
@@ -262,6 +282,11 @@ def merge(
         f"{counts['entities']:,} entities, {counts['unified']:,} of them in both graphs (links with confidence "
         f"{threshold:.3f} or more), {counts['triples']:,} triples, {counts['attributes']:,} attribute facts: {out}"
     )
+    if merged.same_relations:
+        show(f"right relations and attributes with the name of a left one: {len(merged.same_relations):,}")
+    if found.number:
+        what = f"{found.undecided:,} not decided, " if found.undecided else ""
+        show(f"conflicting values: {found.number:,} ({conflicts}); {what}{found.dropped:,} facts left out")
     if merged.apart:
         show(f"renamed because a different left entity has the same label: {len(merged.apart):,}")
 

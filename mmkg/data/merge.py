@@ -10,6 +10,7 @@ from ..records import Record
 from ..typing import IntArray
 from .kg import AttributeTriples, ImageTable, KnowledgeGraph
 from .parsing.iris import is_iri
+from .relations import RelationPair
 
 SIDES = ("left", "right")
 APART = ".right"  # suffix of a right label that equals the label of a left entity it is kept apart from
@@ -27,6 +28,7 @@ class MergedGraph(Record):
             A former label that another entity of ``graph`` has is left out: the two are not the same.
         origin: per entity 1 = left, 2 = right, 3 = both, int64 ``[n]``.
         apart: labels of right entities that were renamed because another entity on the left has the same label.
+        same_relations: right relations and attributes that have the label of their left counterpart.
     """
 
     graph: KnowledgeGraph
@@ -34,9 +36,17 @@ class MergedGraph(Record):
     same: Sequence[tuple[str, str]]
     origin: IntArray
     apart: Sequence[str]
+    same_relations: Sequence[RelationPair] = ()
 
 
-def merge_graphs(left: KnowledgeGraph, right: KnowledgeGraph, pairs: IntArray, *, apart: bool = False) -> MergedGraph:
+def merge_graphs(
+    left: KnowledgeGraph,
+    right: KnowledgeGraph,
+    pairs: IntArray,
+    *,
+    apart: bool = False,
+    relations: Sequence[RelationPair] = (),
+) -> MergedGraph:
     """Merge two graphs into one.
 
     An aligned entity has the label of its left side, and name, picture and image of its left side or, without these, of
@@ -53,6 +63,9 @@ def merge_graphs(left: KnowledgeGraph, right: KnowledgeGraph, pairs: IntArray, *
         right: the right graph.
         pairs: aligned rows, int64 ``[M, 2]``, one to one.
         apart: whether entities with the same absolute IRI stay apart unless they are aligned.
+        relations: relations and attributes that are the same, see ``same_relations``: statements of the right one get
+            the label of the left one, and those of an inverse lead the other way. A right one whose label the left
+            graph has, too, keeps it.
 
     Raises:
         InputError: a row is out of range or in two pairs.
@@ -88,39 +101,54 @@ def merge_graphs(left: KnowledgeGraph, right: KnowledgeGraph, pairs: IntArray, *
     origin = np.ones(len(labels), np.int64)
     origin[rows] += 2
     origin[n:] = 2
-    relations = {label: number for number, label in enumerate(dict.fromkeys((*left.relations, *right.relations)))}
-    attributes = dict.fromkeys((*left.attributes.names, *right.attributes.names))
-    names = {label: number for number, label in enumerate(attributes)}
+    taken_labels = {"relation": set(left.relations), "attribute": set(left.attributes.names)}
+    applied = [pair for pair in relations if pair.right not in taken_labels[pair.kind]]
+    called = {(pair.kind, pair.right): pair.left for pair in applied}
+    kinds_of = [graph.relations for graph in (left, right)]
+    kinds_of[1] = tuple(called.get(("relation", label), label) for label in right.relations)
+    names_of = [graph.attributes.names for graph in (left, right)]
+    names_of[1] = tuple(called.get(("attribute", label), label) for label in right.attributes.names)
+    numbers = {label: number for number, label in enumerate(dict.fromkeys((*kinds_of[0], *kinds_of[1])))}
+    names = {label: number for number, label in enumerate(dict.fromkeys((*names_of[0], *names_of[1])))}
+    inverse = {pair.right for pair in applied if pair.inverse}
     parts = []
-    for graph, new in ((left, np.arange(n)), (right, rows)):
-        kinds = np.array([relations[label] for label in graph.relations], np.int64)
-        triples = np.stack([new[graph.triples[:, 0]], kinds[graph.triples[:, 1]], new[graph.triples[:, 2]]], axis=1)
-        own, kinds = graph.attributes, np.array([names[label] for label in graph.attributes.names], np.int64)
+    for side, (graph, new) in enumerate(((left, np.arange(n)), (right, rows))):
+        kinds = np.array([numbers[label] for label in kinds_of[side]], np.int64)
+        turned = np.array([side == 1 and label in inverse for label in graph.relations], bool)
+        heads, which, tails = graph.triples.T
+        turned = turned[which]
+        heads, tails = np.where(turned, tails, heads), np.where(turned, heads, tails)
+        triples = np.stack([new[heads], kinds[which], new[tails]], axis=1)
+        own, kinds = graph.attributes, np.array([names[label] for label in names_of[side]], np.int64)
         facts = AttributeTriples(new[own.entity], kinds[own.attribute], tuple(names), own.values, own.types)
         columns = [_moved(column, new, len(labels)) for column in (graph.names, graph.pictures)]
-        part = KnowledgeGraph(tuple(labels), tuple(relations), triples, facts)
+        part = KnowledgeGraph(tuple(labels), tuple(numbers), triples, facts)
         parts.append(replace(part, names=columns[0], pictures=columns[1]))
     first, second = parts
-    types = None
-    if first.attributes.types is not None or second.attributes.types is not None:
-        types = tuple(kind for part in parts for kind in part.attributes.types or (None,) * len(part.attributes))
-    facts = AttributeTriples(
-        np.concatenate([part.attributes.entity for part in parts]),
-        np.concatenate([part.attributes.attribute for part in parts]),
-        tuple(names),
-        first.attributes.values + second.attributes.values,
-        types,
-    )
     whole = KnowledgeGraph(
         tuple(labels),
-        tuple(relations),
+        tuple(numbers),
         np.concatenate([part.triples for part in parts]),
-        facts,
+        joined_facts(first.attributes, second.attributes),
         names=_first_of(first.names, second.names),
         pictures=_first_of(first.pictures, second.pictures),
         images=_images(left.images, right.images, rows),
     )
-    return MergedGraph(whole, (first, second), same, origin, renamed)
+    return MergedGraph(whole, (first, second), same, origin, renamed, applied)
+
+
+def joined_facts(first: AttributeTriples, second: AttributeTriples) -> AttributeTriples:
+    """The facts of both parts of a merged graph, which number entities and attributes in one way."""
+    types = None
+    if first.types is not None or second.types is not None:
+        types = tuple(kind for part in (first, second) for kind in part.types or (None,) * len(part))
+    return AttributeTriples(
+        np.concatenate([first.entity, second.entity]),
+        np.concatenate([first.attribute, second.attribute]),
+        first.names,
+        first.values + second.values,
+        types,
+    )
 
 
 def _unify(left: Sequence[str], right: Sequence[str], rows: IntArray) -> None:

@@ -246,6 +246,21 @@ def test_the_example_of_merge_runs_on_the_pair_of_a_run(run, aligned, pair, tmp_
     assert len(networkx.read_graphml(tmp_path / "m.graphml")) == 180 - unified
 
 
+def test_merge_says_which_relations_are_one_and_what_became_of_conflicts(run, aligned, pair, tmp_path):
+    out = ["--out", tmp_path / "m.nq"]
+    values = json.loads(run("merge", aligned.folder, pair, "--json", *out).out)
+    assert values["conflicts"] == {"number": 0, "undecided": 0, "dropped": 0}  # attributes without values
+    assert values["same_relations"] == []  # both graphs call them the same already
+    assert run("merge", aligned.folder, pair, "--same-relations", 0, *out).code == 0
+    for words, text in (
+        (["--conflicts", "newest"], "newest needs a date attribute"),
+        (["--conflicts", "rigth"], "unknown policy for conflicts 'rigth'"),
+        (["--same-relations", 2], "--same-relations must be in 0..1, got 2"),
+    ):
+        done = run("merge", aligned.folder, pair, *words, *out)
+        assert done.code == 2 and text in done.err
+
+
 def test_a_run_is_merged_with_its_own_pair_only(run, small_run):
     done = run("merge", small_run, "emoji-fr-en", "--out", "never.nq")
     assert done.code == 2 and "this run belongs to other data: its left graph has 90 entities" in done.err

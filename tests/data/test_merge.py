@@ -15,6 +15,7 @@ from mmkg.data.formats.merged import write_merged
 from mmkg.data.formats.rdf import read_rdf
 from mmkg.data.kg import AttributeTriples, ImageTable, KnowledgeGraph
 from mmkg.data.merge import merge_graphs
+from mmkg.data.relations import RelationPair
 from mmkg.errors import InputError, UsageError
 
 PAIRS = np.array([[0, 1], [2, 0]])  # a = x, c = b of the right graph
@@ -67,6 +68,40 @@ def test_equal_labels_that_are_not_aligned_stay_apart():
     blank = KnowledgeGraph(("_:n", "_:n.right"), ("r",), np.array([[0, 0, 1]]))
     found = merge_graphs(blank, blank, PAIRS[:0]).graph.entities
     assert found == ("_:n", "_:n.right", "_:n.right.right", "_:n.right.right.right")
+
+
+def same(left, right, kind="relation", inverse=False):
+    return RelationPair(left, right, kind, inverse, 9, 9, 9, 0.0)
+
+
+def test_relations_that_are_the_same_get_the_left_name_and_inverses_are_turned(tmp_path):
+    left, right = two()
+    relations = [same("r", "t", inverse=True), same("s", "s"), same("height", "age", "attribute")]
+    merged = merge_graphs(left, right, PAIRS, relations=relations)
+    assert merged.graph.relations == ("r", "s") and merged.graph.attributes.names == ("height",)
+    assert triples(merged.graph) == [
+        ("http://e/a", "r", "b"),
+        ("b", "s", "c"),
+        ("http://e/a", "s", "c"),
+        ("y", "r", "c"),  # c t y
+    ]
+    assert list(merged.same_relations) == [relations[0], relations[2]]  # s has its name already
+    assert merged.parts[1].triples.tolist() == merged.graph.triples[2:].tolist()
+    assert [fact[1:3] for fact in facts(merged.graph)] == [("height", "1.5"), ("height", "2"), ("height", None)]
+    path = write_merged(merged, tmp_path / "m.nq")
+    first, second, *_ = path.read_text().splitlines()
+    assert first == "# <urn:mmkg:r> <http://www.w3.org/2002/07/owl#inverseOf> <urn:mmkg:t> ."
+    assert second.endswith("<http://www.w3.org/2002/07/owl#equivalentProperty> <urn:mmkg:age> .")
+    read = mmkg.read_graph(path)
+    assert set(triples(read)) == set(triples(merged.graph)) and read.num_entities == merged.graph.num_entities
+    made = networkx.read_graphml(write_merged(merged, tmp_path / "m.graphml"))
+    assert [pair["right"] for pair in json.loads(made.graph["same_relations"])] == ["t", "age"]
+
+
+def test_a_right_relation_that_the_left_graph_has_too_keeps_its_name():
+    left, right = two()
+    merged = merge_graphs(left, right, PAIRS, relations=[same("r", "s")])
+    assert merged.same_relations == [] and triples(merged.graph)[2] == ("http://e/a", "s", "c")
 
 
 CLASS, RESTRICTION = "http://www.w3.org/2002/07/owl#Class", "http://www.w3.org/2002/07/owl#Restriction"

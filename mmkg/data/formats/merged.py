@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from ...errors import InputError, UsageError, nearest
@@ -12,6 +13,8 @@ from .nx import FACTS, FEATURES, to_networkx
 from .rdf import declaration_lines, statement_lines
 
 GRAPH = "<urn:mmkg:graph:{}>"  # names of the graphs in N-Quads
+EQUIVALENT = "<http://www.w3.org/2002/07/owl#equivalentProperty>"
+INVERSE = "<http://www.w3.org/2002/07/owl#inverseOf>"
 SUFFIXES = (".nq", ".nt", ".graphml")
 
 
@@ -23,7 +26,10 @@ def write_merged(merged: MergedGraph, path: str | Path) -> Path:
     - ``.nt``: the same in one graph, without the origin of a statement.
     - ``.graphml``: for ``networkx.read_graphml``. Nodes and edges have ``graph``: left, right or (nodes) both;
       nodes have ``same_as``, their former label, and their attribute facts as JSON in ``attributes``. Labels are kept
-      as they are.
+      as they are. The graph has ``same_relations``, see below, as JSON.
+
+    Right relations and attributes that have the label of a left one are comments at the beginning of ``.nq`` and
+    ``.nt``: as statements they would make entities of them.
 
     Image features are left out.
 
@@ -39,7 +45,8 @@ def write_merged(merged: MergedGraph, path: str | Path) -> Path:
         with atomic_path(path) as temporary:
             _write_graphml(merged, temporary, path)
     else:
-        write_lines(path, _quads(merged) if suffix == ".nq" else (line for line, _ in _statements(merged)))
+        lines = _quads(merged) if suffix == ".nq" else (line for line, _ in _statements(merged))
+        write_lines(path, chain(_comments(merged), lines))
     return path
 
 
@@ -52,6 +59,13 @@ def _statements(merged: MergedGraph) -> Iterator[tuple[str, str]]:
             yield line, side
     for label, former in merged.same:
         yield f"{term_of(label)} {SAME_AS} {term_of(former)} .\n", "links"
+
+
+def _comments(merged: MergedGraph) -> Iterator[str]:
+    """A comment for each right relation or attribute that has the label of a left one."""
+    for pair in merged.same_relations:
+        predicate = INVERSE if pair.inverse else EQUIVALENT
+        yield f"# {term_of(pair.left)} {predicate} {term_of(pair.right)} .\n"
 
 
 def _quads(merged: MergedGraph) -> Iterator[str]:
@@ -77,4 +91,6 @@ def _write_graphml(merged: MergedGraph, temporary: Path, path: Path) -> None:
                 raise InputError(f"expected text that XML can hold, got {text!a:.60}; choose .nq or .nt", path)
     for _, _, data in made.edges(data=True):
         data["graph"] = SIDES[data["order"] >= first_right]
+    if merged.same_relations:
+        made.graph["same_relations"] = json.dumps([pair.as_dict() for pair in merged.same_relations])
     networkx.write_graphml(made, temporary)
