@@ -13,11 +13,12 @@ from .data.arrays.by_name import holds_ids
 from .data.arrays.cache import cache_folder
 from .data.formats.graphs import settings_of_graphs, users_of_settings
 from .data.formats.objects import is_pyg_pair
-from .data.formats.pairs import PAIR_FORMATS, pair_format, settings_of_pair
+from .data.formats.pairs import GIVE_BOTH, PAIR_FORMATS, pair_format, settings_of_pair
 from .data.formats.registry import refuse_unused
 from .data.formats.two_graphs import read_two_graphs
 from .data.links.pairs import PairData, make_task
 from .data.parsing.columns import Faults
+from .data.parsing.urls import Url, located, path_of
 from .data.pictures.attach import with_images
 from .data.split import SplitConfig
 from .data.task import READERS, AlignmentTask
@@ -155,14 +156,16 @@ def find_source(source: Any, format: str | None = None) -> Source:
             raise UsageError(f"expected a pair by name, a folder, or two graphs (left, right), got {brief(source)}")
         if len(source) != 2:
             raise UsageError(f"expected a pair or two graphs, got {len(source)} of them")
-        sides = [Path(each) if isinstance(each, str) else each for each in source]
-        paths = [each for each in sides if isinstance(each, Path)]
+        sides = [located(each) if isinstance(each, str) else each for each in source]
+        paths = [each for each in sides if isinstance(each, Path | Url)]
         takes = {*ANY_FILES[len(paths) == 0 :], "links", *settings_of_graphs(paths, format)}
-        what = " and ".join(str(each) if isinstance(each, Path) else f"a {type(each).__name__}" for each in sides)
-        return Source(f"the two graphs {what}", takes, partial(_read_two_graphs, sides))
+        named = (str(path_of(each)) if isinstance(each, Path | Url) else f"a {type(each).__name__}" for each in sides)
+        return Source(f"the two graphs {' and '.join(named)}", takes, partial(_read_two_graphs, sides))
     name = str(source)
     if name in EMBEDDED:
         return Source(f"{name}, an embedded pair", EMBEDDED[name].takes, partial(_read_embedded, EMBEDDED[name]))
+    if isinstance(located(source), Url):
+        raise InputError(f"expected a pair of graphs, got one; {GIVE_BOTH}", path_of(located(source)))
     folder = Path(source)
     if not folder.exists():
         if isinstance(source, Path) or len(folder.parts) > 1:

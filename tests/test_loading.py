@@ -128,7 +128,8 @@ def test_settings_of_every_source_are_taken_and_kept(name):
         ),
         (
             ["tsv", "--set", 'data.languages=["de"]'],
-            "data.languages has no effect on tsv, a folder in the layout pair; it is a setting for rdf graphs",
+            "data.languages has no effect on tsv, a folder in the layout pair; it is a setting for rdf graphs, "
+            "sparql graphs",
         ),
         (
             ["rdf/left.nt", "rdf/right.nt", "--set", "data.header=true"],

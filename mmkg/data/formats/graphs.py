@@ -13,11 +13,13 @@ from ..parsing.columns import Faults, OnError, stem
 from ..parsing.delimited import CSV_SUFFIXES, TSV_SUFFIXES
 from ..parsing.parquet import SUFFIXES as PARQUET_SUFFIXES
 from ..parsing.rdf_syntax import SUFFIXES as RDF_SUFFIXES
+from ..parsing.urls import Url, located, path_of
 from .delimited import read_delimited, write_delimited
 from .left_out import EMPTY, IMAGES, LOOSE, NAMES, PICTURES, REPEATS, TYPES
 from .parquet import read_parquet, write_parquet
 from .rdf import read_rdf, write_ntriples
 from .registry import GraphData, GraphFormat, refuse_unused
+from .sparql import is_endpoint, read_endpoint
 from .tables import TRIPLE_FILES
 
 
@@ -65,17 +67,18 @@ GRAPH_FORMATS: dict[str, GraphFormat] = {
         holds=(*_TABLES, EMPTY),
         links="parquet",
     ),
+    "sparql": GraphFormat((), read_endpoint, takes=("languages",), links="nt", address=is_endpoint),
 }
 
 
 def read_graph(
     source: str | Path, *, format: str | None = None, on_error: OnError = "raise", **settings: Any
 ) -> KnowledgeGraph:
-    """Read one graph from a file or a folder of RDF, TSV, CSV or Parquet.
+    """Read one graph from a file or a folder of RDF, TSV, CSV or Parquet, or from a service.
 
     Args:
         source: ``.nt``, ``.ttl``, ``.rdf``, ``.tsv``, ``.csv``, ``.parquet``, ...; or a folder of RDF files, or of
-            tables.
+            tables; or the address of a SPARQL endpoint, see ``read_endpoint``.
         format: ``rdf``, ``tsv``, ``csv`` or ``parquet``; by default recognised by the file name.
         on_error: ``raise`` at the first bad line, or ``skip`` bad lines.
         settings: ``languages`` of names in RDF, by preference, e.g. ``("de", "en")``; ``header`` (TSV, CSV): whether
@@ -86,13 +89,15 @@ def read_graph(
         InputError: a file is missing, of no known format, or breaks its format.
         UsageError: an unknown format, or a setting that the format does not take.
     """
-    path = Path(source)
-    refuse_unused(settings, settings_of_graphs([path], format), f"{path}", users_of_settings())
+    path = located(source)
+    refuse_unused(settings, settings_of_graphs([path], format), f"{path_of(path)}", users_of_settings())
     return read_graph_data(path, Faults(on_error), format=format, **settings).graph
 
 
-def read_graph_data(path: Path, faults: Faults, *, format: str | None = None, **settings: Any) -> GraphData:
-    """The graph of a file or folder, with its ``owl:sameAs`` pairs; settings that its format does not take are unused.
+def read_graph_data(path: Path | Url, faults: Faults, *, format: str | None = None, **settings: Any) -> GraphData:
+    """The graph of a file, folder or service, with its ``owl:sameAs`` pairs.
+
+    Settings that its format does not take are unused.
 
     Raises:
         InputError, UsageError: as ``read_graph``.
@@ -101,8 +106,10 @@ def read_graph_data(path: Path, faults: Faults, *, format: str | None = None, **
     return form.read(path, faults, **{name: value for name, value in settings.items() if name in form.takes})
 
 
-def graph_format(path: Path) -> str | None:
-    """Name in ``GRAPH_FORMATS`` of the format of a file or folder; ``None`` if no format fits."""
+def graph_format(path: Path | Url) -> str | None:
+    """Name in ``GRAPH_FORMATS`` of the format of a file, folder or service; ``None`` if no format fits."""
+    if isinstance(path, Url):
+        return next((name for name, form in GRAPH_FORMATS.items() if form.address and form.address(path)), None)
     if not path.is_dir():
         suffix = stem(path).suffix.lower()
         return next((name for name, form in GRAPH_FORMATS.items() if suffix in form.suffixes), None)
@@ -119,7 +126,7 @@ def graph_format(path: Path) -> str | None:
     )
 
 
-def settings_of_graphs(paths: Iterable[Path], format: str | None = None) -> set[str]:
+def settings_of_graphs(paths: Iterable[Path | Url], format: str | None = None) -> set[str]:
     """Settings that the formats of these graphs take.
 
     Raises:
@@ -143,12 +150,26 @@ def no_graph(path: Path) -> InputError:
     return InputError(f"expected a graph, {looked}", path, advice=advice)
 
 
-def _known_format(path: Path, format: str | None) -> str:
+def _known_format(path: Path | Url, format: str | None) -> str:
     if format is not None and format not in GRAPH_FORMATS:
         raise UsageError(f"unknown format of a graph {format!r}; {nearest(format, GRAPH_FORMATS)}")
+    if isinstance(path, Url):
+        return _format_of_service(path)
     if not path.exists():
         raise InputError("no such file or folder; check the path", path)
     name = format or graph_format(path)
     if name is None:
         raise no_graph(path)
+    return name
+
+
+def _format_of_service(url: Url) -> str:
+    """The format of the service at an address; it has its own, whatever the format of a file beside it."""
+    name = graph_format(url)
+    if name is None:
+        raise InputError(
+            "expected the address of a SPARQL endpoint (https://HOST/sparql, or sparql+https://HOST/PATH), got "
+            f"{url.scheme}://; a file on a server is downloaded first",
+            url.shown,
+        )
     return name

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from ...errors import UsageError, brief
 from ..kg import KnowledgeGraph
 from ..parsing.columns import Faults
+from ..parsing.urls import located
 from .frames import graph_of_frames, graph_of_triples, is_frame
 from .graphs import read_graph_data
 from .nx import from_networkx
@@ -92,7 +93,7 @@ def as_graph(source: Any) -> KnowledgeGraph:
 def graph_data_of(source: Any, what: str, faults: Faults, *, format: str | None = None, **settings: Any) -> GraphData:
     """The graph of an object, see ``as_graph``; ``what`` is its name in messages, settings are those of files."""
     if isinstance(source, str | Path):
-        return read_graph_data(Path(source), faults, format=format, **settings)
+        return read_graph_data(located(source), faults, format=format, **settings)
     for kind in OBJECT_KINDS.values():
         if kind.fits(source):
             return GraphData(kind.read(source, Path(what), faults))

@@ -16,6 +16,10 @@ from .openea import read_openea_pair, write_openea
 from .registry import PairFormat
 from .two_graphs import read_sides, sides_of
 
+GIVE_BOTH = (
+    "give the other one and the links too: mmkg align LEFT RIGHT --links FILE, or mmkg.read_pair(left, right, links)"
+)
+
 PAIR_FORMATS: dict[str, PairFormat] = {
     "dbp15k": PairFormat(
         ("ent_ids_1", "ent_ids_2", "triples_1", "triples_2"),
@@ -64,11 +68,7 @@ def pair_format(folder: Path, format: str | None = None) -> str:
     if folder.is_file() or (found is None and format not in PAIR_FORMATS and graph_format(folder)):
         if folder.is_file() and format is None and graph_format(folder) is None:
             raise no_graph(folder)
-        raise InputError(
-            "expected a pair of graphs, got one; give the other one and the links too: "
-            "mmkg align LEFT RIGHT --links FILE, or mmkg.read_pair(left, right, links)",
-            folder,
-        )
+        raise InputError(f"expected a pair of graphs, got one; {GIVE_BOTH}", folder)
     if format in PAIR_FORMATS:
         return format
     if format is not None:

@@ -87,7 +87,7 @@ def read_rdf(
     faults = faults or Faults(on_error)
     files = rdf_files(source)
     home = Path(source) if isinstance(source, str | Path) else files[0]
-    reader = _Reader(GraphBuilder(home, faults), tuple(language.lower() for language in languages))
+    reader = RdfReader(GraphBuilder(home, faults), tuple(language.lower() for language in languages))
     for number, path in enumerate(files):
         reader.blank = "" if len(files) == 1 else f"f{number + 1}."
         entities, own = reader.builder.entities, bool(reader.blank)
@@ -160,7 +160,7 @@ def statement_lines(graph: KnowledgeGraph) -> Iterator[str]:
         yield f"{terms[entity]} {names[name]} {literal_text(value or '', kind)} .\n"
 
 
-class _Reader:
+class RdfReader:
     """Sorts statements into triples, attribute facts, names, pictures and ``owl:sameAs`` pairs."""
 
     def __init__(self, builder: GraphBuilder, languages: tuple[str, ...]) -> None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from ...errors import UsageError
 from ..kg import KnowledgeGraph
 from ..links.pairs import PairData
+from ..parsing.urls import Url
 from ..task import AlignmentTask
 
 
@@ -32,6 +33,8 @@ class GraphFormat:
         holds: kinds of data, of ``left_out.py``, that the writer writes.
         written_as: name of the writer in ``write_pair``; by default the name of the format.
         links: format of links, a name in ``LINK_FORMATS``, in which a pair of such graphs is written by default.
+        address: whether an address is that of a service with such a graph, whose ``read`` takes a ``Url``; ``None`` =
+            the format is one of files.
     """
 
     suffixes: tuple[str, ...]
@@ -42,6 +45,7 @@ class GraphFormat:
     holds: Collection[str] = ()
     written_as: str | None = None
     links: str = "tsv"
+    address: Callable[[Url], bool] | None = None
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from ..links.between import read_links_between
 from ..links.checked import LabelLinks
 from ..links.pairs import PairData, make_task, same_as_links
 from ..parsing.columns import Faults, stem
+from ..parsing.urls import Url, located, path_of
 from ..split import SplitConfig, SplitSettings
 from ..task import AlignmentTask
 from .frames import links_of_object
@@ -48,7 +49,7 @@ def read_pair(
         UsageError: an unknown format, a setting that neither graph takes, or a value of the split out of range.
     """
     config = SplitConfig(**split)
-    sides = (Path(left), Path(right))
+    sides = (located(left), located(right))
     named = {"languages": languages, "header": header, "columns": columns}
     settings = {key: value for key, value in named.items() if value is not None}
     refuse_unused(settings, settings_of_graphs(sides, format), "the two graphs", users_of_settings())
@@ -82,9 +83,7 @@ def read_two_graphs(
         found = [read_links_between(Path(links), labels, faults)]
     elif pairs := [*left.same_as, *right.same_as]:
         found = [same_as_links(pairs, *labels, _source(sides[0], "left"), faults)]
-    name = name or "_".join(
-        stem(_source(side, which)).stem for which, side in zip(("left", "right"), sides, strict=True)
-    )
+    name = name or "_".join(_name(side, which) for which, side in zip(("left", "right"), sides, strict=True))
     return PairData(left.graph, right.graph, found, name, faults.notes, own=True)
 
 
@@ -127,6 +126,12 @@ def _candidates(folder: Path, side: str) -> Iterator[Path]:
     yield from sorted(path for path in folder.glob(side + "*") if stem(path).stem == side)
 
 
+def _name(side: Any, which: str) -> str:
+    """A short name of a graph: of a file without its ends, of a service its host."""
+    place = located(side) if isinstance(side, str | Path) else Path(which)
+    return path_of(place).parts[0] if isinstance(place, Url) else stem(place).stem
+
+
 def _source(side: Any, which: str) -> Path:
     """The file of a graph, or its name in messages."""
-    return Path(side) if isinstance(side, str | Path) else Path(which)
+    return path_of(located(side)) if isinstance(side, str | Path) else Path(which)
