@@ -18,6 +18,7 @@ from .data.formats.registry import refuse_unused
 from .data.formats.two_graphs import read_two_graphs
 from .data.links.pairs import PairData, make_task
 from .data.parsing.columns import Faults
+from .data.parsing.id_names import NamesFrom, named_by_ids
 from .data.parsing.urls import Url, located, path_of
 from .data.pictures.attach import with_images
 from .data.split import SplitConfig
@@ -29,7 +30,7 @@ from .sources.emoji import EMOJI_PAIRS, read_emoji
 # settings of DataConfig that have an effect on every source; the others depend on the source
 SPLIT = ("train_ratio", "valid_ratio", "split_seed", "candidates", "on_error")
 IMAGES = ("images", "image_encoder", "image_cache")
-SHARED = (*SPLIT, *IMAGES, "seeds_from", "pivot_share", "max_bytes")
+SHARED = (*SPLIT, *IMAGES, "seeds_from", "pivot_share", "max_bytes", "names_from")
 ANY_FILES = ("format", "one_to_one")  # settings that have an effect on all files
 
 
@@ -121,7 +122,8 @@ def load(
         candidates=config.candidates,
         on_error=config.on_error,
     )
-    task = make_task(found.read(Faults(config.on_error, max_bytes=config.max_bytes), seed, **settings), split)
+    faults = Faults(config.on_error, max_bytes=config.max_bytes)
+    task = make_task(found.read(faults, seed, names_from=config.names_from, **settings), split)
     if not images or _by_id(images):
         return task
     return with_images(
@@ -217,8 +219,10 @@ def _users() -> dict[str, Collection[str]]:
     return users | {name: pair.takes for name, pair in EMBEDDED.items()}
 
 
-def _read_embedded(pair: EmbeddedPair, faults: Faults, seed: int, **settings: Any) -> PairData:
-    return pair.read(seed=seed, **settings)
+def _read_embedded(
+    pair: EmbeddedPair, faults: Faults, seed: int, *, names_from: NamesFrom | None = None, **settings: Any
+) -> PairData:
+    return _named(pair.read(seed=seed, **settings), names_from)
 
 
 def _read_pyg_pair(data: Any, faults: Faults, seed: int, **settings: Any) -> PairData:
@@ -231,8 +235,22 @@ def _read_two_graphs(sides: Sequence[Any], faults: Faults, seed: int, **settings
     return read_two_graphs(sides, faults, **settings)
 
 
-def _read_folder(folder: Path, layout: str, faults: Faults, seed: int, **settings: Any) -> PairData:
+def _read_folder(
+    folder: Path, layout: str, faults: Faults, seed: int, *, names_from: NamesFrom | None = None, **settings: Any
+) -> PairData:
     form = PAIR_FORMATS[layout]
     if "format" not in form.takes:
         settings.pop("format", None)
-    return form.read(folder, faults, **settings)
+    if form.sides is not None:  # two graphs of one's own
+        return form.read(folder, faults, names_from=names_from, **settings)
+    return _named(form.read(folder, faults, **settings), names_from)
+
+
+def _named(pair: PairData, names_from: NamesFrom | None) -> PairData:
+    """The pair with names from ids, if the setting requests them; by default a published pair is unchanged."""
+    faults = Faults(notes=dict(pair.notes))
+    left, right = (
+        named_by_ids(graph, side, faults, names_from=names_from or "labels")
+        for graph, side in ((pair.left, "left"), (pair.right, "right"))
+    )
+    return dataclasses.replace(pair, left=left, right=right, notes=faults.notes)

@@ -88,7 +88,7 @@ def test_a_file_and_an_object_go_together(tmp_path):
     links = tmp_path / "links.tsv"
     links.write_text("".join("\t".join(row) + "\n" for row in LINKS))
     task = mmkg.AlignmentTask.of(LEFT, path, links, train_ratio=1.0)
-    assert task.left.entities == mmkg.as_graph(LEFT).entities and task.right == mmkg.read_graph(path)
+    assert task.left.entities == mmkg.as_graph(LEFT).entities and task.right.entities == mmkg.read_graph(path).entities
     result = mmkg.align(multigraph(LEFT), str(path), str(links), model="propagation", settings=ALL)
     assert matches(result) == TRUTH
     assert result.experiment.data.links == str(links)  # the run knows where its links came from

@@ -39,7 +39,7 @@ def convert(
 
     if to not in pair_writers():  # before a long read
         raise UsageError(f"unknown format {to!r}; {nearest(to, pair_writers())}")
-    task, _ = load_pair(source, options, ("data", "seed"), "convert")
+    task, _ = load_pair(source, options, ("data", "seed"), "convert", before=("data.names_from=labels",))
     folder = write_pair(task, out, to, keep_split=keep_split, links=links_to)
     if options.as_json:
         sizes = {"left": task.left.num_entities, "right": task.right.num_entities}

@@ -79,7 +79,7 @@ def facts_of(graph: "KnowledgeGraph", entity: int, most: int) -> EntityFacts:
 
     lines = []
     for what, column in (("name", graph.names), ("picture", graph.pictures)):
-        if column is not None and column[entity]:
+        if column is not None and column[entity] and column[entity] != graph.entities[entity]:
             lines.append(f"{what}: {column[entity]}")
     if graph.images is not None and entity in graph.images.rows:
         lines.append(f"image features: {graph.images.features.shape[1]} numbers")

@@ -281,7 +281,7 @@ def experiment_of(values: dict[str, Any]) -> "Experiment":
 
 
 def load_pair(
-    source: Source, options: SeedOptions, sections: Sequence[str], what: str
+    source: Source, options: SeedOptions, sections: Sequence[str], what: str, before: Sequence[str] = ()
 ) -> tuple["AlignmentTask", "Experiment"]:
     """The pair of a sub-command that does not train, and the settings it was read with.
 
@@ -290,11 +290,12 @@ def load_pair(
         options: of the sub-command.
         sections: sections of settings that have an effect on it.
         what: its name, for messages.
+        before: settings that the user's settings may override.
     """
     from ..compute.devices import resolve_device
     from ..loading import load
 
     options.take_only(sections, what)
-    experiment = experiment_of(options.values(after=source.settings))
+    experiment = experiment_of(options.values(before, after=source.settings))
     resolve_device(options.device)
     return load(source.place, experiment.data, seed=experiment.seed, device=options.device), experiment

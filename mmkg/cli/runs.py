@@ -256,7 +256,7 @@ def merge(
         raise UsageError(f"--same-relations must be in 0..1, got {same_relations:g}")
     result = load_run(run, options)
     experiment, place = result.experiment, place_of(pair, right)
-    data = fitting_settings(place, experiment.data)
+    data = replace(fitting_settings(place, experiment.data), names_from="labels")  # states no new names
     task = load(place, data, seed=experiment.seed, device=options.device)
     threshold = result.threshold(min_precision) if threshold is None else threshold
     matching = result.believed(result.match(method, device=options.device), threshold)

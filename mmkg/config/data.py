@@ -28,7 +28,10 @@ class DataConfig:
         max_bytes: largest size of a compressed file after decompression, in bytes; the default is lowered for
             small files, to 1 GiB plus 200 times their size.
         one_to_one: files: whether each entity has at most one counterpart.
-        names: DBP15K: file of entity names in another place.
+        names: DBP15K: file of entity names in another place; names beside the folder are used only if named here.
+        names_from: ``labels``: names that the data state, and no others; ``ids``: also names from the text or the end
+            of the IRI of every entity without one. By default ``ids`` for a graph of one's own that states no name at
+            all, and ``labels`` for the layouts DBP15K, OpenEA and MMKB and for embedded pairs.
         images: one source for both graphs, or one for the left and one for the right: a folder or table of pictures,
             which are encoded; or a file of image features by name. DBP15K also takes a file of features by entity id.
         image_encoder: encoder of pictures: ``classical``, a folder with a vision model, or the name of a model on the
@@ -60,6 +63,7 @@ class DataConfig:
     max_bytes: Annotated[int, Field(gt=0)] = MAX_BYTES
     one_to_one: bool = True
     names: str | None = None
+    names_from: Literal["labels", "ids"] | None = None
     images: str | tuple[str, ...] | None = None
     image_encoder: str = "classical"
     image_cache: str | None = None

@@ -95,7 +95,8 @@ def test_a_pair_without_links_and_names_is_described():
 
 
 def test_equal_names_of_dbp15k_are_as_others_counted(mmkg_data):
-    facts = describe(read_dbp15k(mmkg_data / "DBP15K" / "zh_en"))
+    names = mmkg_data / "DBP15K" / "translated_ent_name" / "dbp_zh_en.json"
+    facts = describe(read_dbp15k(mmkg_data / "DBP15K" / "zh_en", names=names))
     assert facts["shared"]["equal_names"] == pytest.approx(0.384, abs=5e-4)
     assert facts["left"]["modalities"]["image"]["entities"] == 0
     assert facts["left"]["self_loops"] + facts["right"]["self_loops"] == 442

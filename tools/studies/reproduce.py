@@ -2,6 +2,7 @@
 
 An experiment is a TOML file: a title, a pair (embedded, or a folder below --data), seeds, the full configuration, and
 figures to compare with, each with its source and what differs. The seed determines the split and the training.
+A file of names (data.names) is given relative to the folder of the pair.
 
 python tools/studies/reproduce.py                                   # lists the experiments
 python tools/studies/reproduce.py mclea_zh_en_epoch50 --seeds 0     # runs one of them, or your own file
@@ -14,6 +15,7 @@ import os
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import mean, pstdev
 from typing import Any
@@ -53,6 +55,9 @@ def run(values: Mapping[str, Any], seeds: Sequence[int], data: Path, settings: S
     found: dict[str, Any] = {"title": values["title"], "seeds": list(seeds), "runs": []}
     for seed in seeds:
         experiment = Experiment.of(with_settings({**values["experiment"], "seed": seed}, settings))
+        if experiment.data.names:
+            names = str(Path(source) / experiment.data.names)
+            experiment = replace(experiment, data=replace(experiment.data, names=names))
         result = align(load(source, experiment.data, seed=seed), experiment=experiment, progress=None)
         found["runs"].append({"metrics": result.metrics, "train_s": result.record.seconds["train"]})
         found["protocol"] = result.protocol.describe()

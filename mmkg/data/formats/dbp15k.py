@@ -50,7 +50,8 @@ def read_dbp15k(
       the two graphs mean the same relation.
     - ``attr_triples_k`` (optional): URI, attribute, value; or ``training_attrs_k`` (optional): URI,
       attribute, attribute, ... Facts of unknown URIs are left out and counted.
-    - ``dbp_FOLDER.json`` here or in ``../translated_ent_name`` (optional): list of ``[id, [word, ...]]``.
+    - ``dbp_FOLDER.json`` (optional): list of ``[id, [word, ...]]``. Names in ``../translated_ent_name`` are a separate
+      input of published experiments; they are used only if ``names`` gives the file, and a note reports where they are.
     - ``*_id_img_feature_dict.pkl`` (or ``.npz``, ``.safetensors``) here, or a file in ``../pkls`` that begins with the
       name of the folder (optional): see ``read_images``.
 
@@ -81,7 +82,7 @@ def read_dbp15k_pair(
     links = _read_links(folder, sides, faults)
     triples = [_read_triples(folder, k, entities, faults) for k, entities in enumerate(sides, start=1)]
     attributes = [_read_attributes(folder, k, entities, faults) for k, entities in enumerate(sides, start=1)]
-    names_file = Path(names) if names is not None else _find_names(folder)
+    names_file = Path(names) if names is not None else _find_names(folder, faults)
     texts = [None, None] if names_file is None else read_names(names_file, [left.rows, right.rows], faults)
     image_file = Path(images) if images is not None else _find_images(folder)
     tables: list[ImageTable | None] = [None, None]
@@ -289,10 +290,14 @@ def _read_id_links(path: Path, sides: tuple[_Entities, _Entities], faults: Fault
     return LabelLinks(path, left, right, table.lines[known])
 
 
-def _find_names(folder: Path) -> Path | None:
+def _find_names(folder: Path, faults: Faults) -> Path | None:
     name = f"dbp_{folder.resolve().name}.json"
-    places = [folder / name, folder.resolve().parent / "translated_ent_name" / name]
-    return next((path for path in places if path.exists()), None)
+    if (folder / name).exists():
+        return folder / name
+    beside = folder / ".." / "translated_ent_name" / name
+    if beside.exists():
+        faults.count(f"files of names beside the folder, not used; to use it: --set data.names={beside}", 1)
+    return None
 
 
 def _find_images(folder: Path) -> Path | None:

@@ -9,6 +9,7 @@ from ..links.between import read_links_between
 from ..links.checked import LabelLinks
 from ..links.pairs import PairData, make_task, same_as_links
 from ..parsing.columns import Faults, stem
+from ..parsing.id_names import NamesFrom, named_by_ids
 from ..parsing.urls import Url, located, path_of
 from ..split import SplitConfig, SplitSettings
 from ..task import AlignmentTask
@@ -27,6 +28,7 @@ def read_pair(
     languages: Sequence[str] | None = None,
     header: bool | None = None,
     columns: Sequence[str] | None = None,
+    names_from: NamesFrom | None = None,
     name: str | None = None,
     **split: Unpack[SplitSettings],
 ) -> AlignmentTask:
@@ -40,6 +42,8 @@ def read_pair(
             around cycles.
         format: format of both graphs; by default recognised by their names.
         languages, header, columns: settings of the formats, see ``read_graph``.
+        names_from: ``labels``: names that the files state, and no others; ``ids``: also of every entity without one,
+            from its text or the end of its IRI (see ``names_of_ids``); by default the same for a graph without a name.
         name: name of the task; by default the two file names.
         split: fields of ``SplitConfig``, see ``read_dbp15k``; by default all links are training links. The ratios and
             the seed are not used if the file assigns each link to a part.
@@ -54,7 +58,10 @@ def read_pair(
     settings = {key: value for key, value in named.items() if value is not None}
     refuse_unused(settings, settings_of_graphs(sides, format), "the two graphs", users_of_settings())
     return make_task(
-        read_two_graphs(sides, Faults(config.on_error), links=links, format=format, name=name, **settings), config
+        read_two_graphs(
+            sides, Faults(config.on_error), links=links, format=format, names_from=names_from, name=name, **settings
+        ),
+        config,
     )
 
 
@@ -64,6 +71,7 @@ def read_two_graphs(
     *,
     links: Any = None,
     format: str | None = None,
+    names_from: NamesFrom | None = None,
     name: str | None = None,
     **settings: Any,
 ) -> PairData:
@@ -84,7 +92,11 @@ def read_two_graphs(
     elif pairs := [*left.same_as, *right.same_as]:
         found = [same_as_links(pairs, *labels, _source(sides[0], "left"), faults)]
     name = name or "_".join(_name(side, which) for which, side in zip(("left", "right"), sides, strict=True))
-    return PairData(left.graph, right.graph, found, name, faults.notes, own=True)
+    graphs = [
+        named_by_ids(data.graph, side, faults, names_from=names_from)
+        for data, side in ((left, "left"), (right, "right"))
+    ]
+    return PairData(graphs[0], graphs[1], found, name, faults.notes, own=True)
 
 
 def read_sides(

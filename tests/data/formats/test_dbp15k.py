@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from reader_cases import graphs, plain, task_of
 from reader_cases import pairs as named_pairs
 
+import mmkg
 from mmkg.data.formats.dbp15k import read_dbp15k, write_dbp15k
 from mmkg.data.kg import KnowledgeGraph
 from mmkg.data.parsing.columns import Faults, read_strings
@@ -209,12 +210,11 @@ def test_attribute_values_are_preferred_over_names_alone(tmp_path):
     }
 
 
-@pytest.mark.parametrize("place", ["folder", "beside", "given"])
-def test_names_are_found_in_all_three_places(tmp_path, place):
+@pytest.mark.parametrize("place", ["folder", "given"])
+def test_names_are_found_in_the_folder_and_where_they_are_given(tmp_path, place):
     folder = write(tmp_path / "zz_en")
     file = {
         "folder": folder / "dbp_zz_en.json",
-        "beside": tmp_path / "translated_ent_name" / "dbp_zz_en.json",
         "given": tmp_path / "my names.json",
     }[place]
     file.parent.mkdir(exist_ok=True)
@@ -222,6 +222,20 @@ def test_names_are_found_in_all_three_places(tmp_path, place):
     task = read_dbp15k(folder, names=file if place == "given" else None)
     assert task.left.names == (None, "new york", None) and task.right.names == (None, "paris", None)
     assert dict(task.notes) == {f"{file.name}: names of unknown entities": 1}
+
+
+def test_names_beside_the_folder_are_reported_and_used_only_if_asked_for(tmp_path):
+    folder = write(tmp_path / "zz_en")
+    file = tmp_path / "translated_ent_name" / "dbp_zz_en.json"
+    file.parent.mkdir()
+    file.write_text('[[7, ["new", "york"]]]', encoding="utf-8")
+    task = mmkg.load(folder)
+    assert task.left.names is None and task.right.names is None
+    ((note, number),) = task.notes.items()
+    assert number == 1 and note.startswith("files of names beside the folder, not used; to use it: --set data.names=")
+    used = mmkg.load(folder, names=note.partition("data.names=")[2])
+    assert used.left.names == (None, "new york", None) and used.notes == {}
+    assert mmkg.load(folder, names_from="ids").left.names == ("a", "b", "c")
 
 
 def test_image_features_are_found_and_put_on_their_rows(tmp_path):
@@ -357,7 +371,9 @@ def test_rows_of_ids(spread):
 
 
 def test_dbp15k_has_the_published_counts(mmkg_data):
-    task = read_dbp15k(mmkg_data / "DBP15K" / "zh_en")
+    names = mmkg_data / "DBP15K" / "translated_ent_name" / "dbp_zh_en.json"
+    assert read_dbp15k(mmkg_data / "DBP15K" / "zh_en").left.names is None
+    task = read_dbp15k(mmkg_data / "DBP15K" / "zh_en", names=names)
     left, right = task.left, task.right
     assert (left.num_entities, right.num_entities) == (19388, 19572)
     assert (len(left.triples), len(right.triples)) == (70414, 95142)
