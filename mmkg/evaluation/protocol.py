@@ -92,7 +92,9 @@ class Protocol:
 
     @property
     def num_ranked(self) -> int:
-        """Number of test links that were ranked."""
+        """Number of links that were ranked: of test links, or of those that the metrics are about instead."""
+        if self.judged != "test":
+            return self.num_judged
         return self.num_test if self.num_test_ranked is None else self.num_test_ranked
 
     def as_dict(self) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from ..data.task import LinkSplit
+from ..evaluation import Protocol
 from ..matching import Matching
 from ..records import Shown
 from ..typing import FloatArray, IntArray
@@ -50,6 +52,19 @@ class Summary(Shown):
         if not self.calibrated:
             found = f"{self.to_check:,} matches without a confidence, to check"
         return f"{known}{found}, {self.left_without:,} left and {self.right_without:,} right without a counterpart"
+
+
+def given_links(links: LinkSplit, protocol: Protocol) -> IntArray:
+    """Training and validation links that were given, without those that were derived from names or images.
+
+    Args:
+        links: of the run; derived links are the last training links, or all.
+        protocol: of the run.
+    """
+    number = len(links.train) + len(links.valid)
+    derived = protocol.num_seeds if protocol.num_seeds is not None else number * bool(protocol.seeds_from)
+    train = links.train[: max(0, len(links.train) - derived)]
+    return np.concatenate([train, links.valid if derived < number else links.valid[:0]])
 
 
 def one_to_one(links: IntArray) -> IntArray:

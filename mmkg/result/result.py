@@ -16,8 +16,8 @@ from ..data.features.registry import use_names
 from ..data.kg import KnowledgeGraph
 from ..data.relations import RelationPair, align_relations
 from ..data.task import AlignmentTask, LinkSplit
-from ..errors import Advice, UsageError, brief, nearest
-from ..evaluation import FEW, Protocol, count_text, known_pairs, matching_figures, several_answers
+from ..errors import Advice, Setting, UsageError, brief, nearest
+from ..evaluation import FEW, OUT_OF_FOLD, Protocol, count_text, known_pairs, matching_figures, several_answers
 from ..matching import MATCHERS, Counterparts, Matching
 from ..matching.counterparts import HeldOut
 from ..records import Shown
@@ -32,7 +32,7 @@ from .explain import Explanation, explain_pair
 from .gold import Gold, gold_links
 from .hits import HitList, Hits
 from .judge import Judge, Metrics
-from .linked import Summary, one_to_one, pair_scores, summarised, with_known
+from .linked import Summary, given_links, one_to_one, pair_scores, summarised, with_known
 from .run_folder import RunContent, read_run, write_run
 from .scale import scaled
 
@@ -295,8 +295,7 @@ class AlignmentResult(Shown):
 
         Links that were derived from names or images are found and not given.
         """
-        given = [] if self.protocol.seeds_from else [self.links.train, self.links.valid]
-        return one_to_one(np.concatenate([np.empty((0, 2), np.int64), *given]))
+        return one_to_one(given_links(self.links, self.protocol))
 
     def linked(self, matching: Matching | None = None, threshold: float | None = None) -> Matching:
         """The links of the run: ``known``, with confidence 1, and the believed matches that contradict none of them.
@@ -406,7 +405,7 @@ class AlignmentResult(Shown):
 
     def tested_on(self, links: IntArray) -> "AlignmentResult":
         """The same run with other test links, int64 ``[L, 2]``, ranked among all entities; without metrics."""
-        protocol = replace(self.protocol, num_test=len(links), candidates="all")
+        protocol = replace(self.protocol, num_test=len(links), candidates="all", judged="test", num_judged=0)
         return replace(self, links=replace(self.links, test=links), protocol=protocol, metrics={})
 
     def evaluate_assignment(
@@ -439,6 +438,12 @@ class AlignmentResult(Shown):
 
         With ``rescoring="sinkhorn"`` the metrics are those of ``evaluate_assignment``, of all test links.
         """
+        other = candidates or csls_k is not None or rescoring != "none" or not self._has_hits()
+        if self.protocol.judged == OUT_OF_FOLD and other:
+            raise UsageError(
+                "this run has no test links: its figures are of links held out in folds, which cannot be ranked again",
+                advice=Advice("give other links, {}", Setting("links", "FILE", option="--links")),
+            )
         if self.protocol.judged != "test":  # nothing else to rank
             links = self.links.valid if self.protocol.judged == "validation" else None
             return self if links is None else replace(self, metrics=self.evaluate(links=links, csls_k=csls_k))
@@ -458,6 +463,11 @@ class AlignmentResult(Shown):
             filtered=several_answers(known_pairs(self.links.test)),
         )
         return replace(self, metrics=metrics, protocol=protocol)
+
+    def _has_hits(self) -> bool:
+        """Whether the metrics, if any, hold each Hits@k of the settings."""
+        names = {f"hits@{k}" for k in self.experiment.search.hits}
+        return all(names <= set(figures) for figures in self.metrics.values())
 
     def restrict(self, modalities: str | Sequence[str], *, evaluate: bool = True) -> "AlignmentResult":
         """The same run with some of its modalities only: their parts of the embeddings, scaled to unit length.

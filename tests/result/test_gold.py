@@ -1,6 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from small import twins
 
+import mmkg
+from mmkg.data.task import LinkSplit
 from mmkg.errors import InputError, UsageError
 
 
@@ -23,6 +28,27 @@ def test_a_run_is_judged_by_labels_without_what_it_has_learnt_from(small_result,
         assert small_result.tested_on(small_result.gold(given).links).evaluated().metrics == expected
     with pytest.raises(InputError, match="the run has learnt from all of the 4 links given"):
         small_result.gold(gold[:4])
+
+
+def test_a_run_that_learnt_from_all_links_is_judged_by_others_only():
+    task = twins(60)
+    known = task.links.all()
+    links = LinkSplit(known[:40], known[:0], known[:0])
+    result = mmkg.align(replace(task, links=links), "propagation", settings={"search.hits": [2]})
+    assert result.protocol.judged == "out-of-fold" and result.protocol.num_ranked == 40
+    assert set(result.metrics["left_to_right"]) == {"hits@1", "hits@2", "mrr", "mr"}
+    gold = labelled(known)
+    judged = result.tested_on(result.gold(gold).links).evaluated()
+    assert judged.protocol.num_ranked == len(known) - 40 and judged.metrics == result.evaluate(links=gold)
+    search = replace(result.experiment.search, hits=(3,))
+    for again in (
+        lambda: result.evaluated(candidates="test"),
+        lambda: result.evaluated(csls_k=0),
+        lambda: replace(result, experiment=replace(result.experiment, search=search)).evaluated(),
+    ):
+        with pytest.raises(UsageError, match=r"cannot be ranked again; give other links, links=FILE"):
+            again()
+    assert result.evaluated() is result
 
 
 def test_hits_at_any_k_are_shares_of_the_ranks(small_result):

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from test_result import csls_by_hand
 
+from mmkg.data.task import LinkSplit
+from mmkg.evaluation import Protocol
 from mmkg.matching import Matching
-from mmkg.result.linked import Summary, one_to_one, summarised, with_known
+from mmkg.result.linked import Summary, given_links, one_to_one, summarised, with_known
 from mmkg.result.result import AlignmentResult
 
 
@@ -25,6 +27,19 @@ def test_known_links_replace_the_matches_that_contradict_them():
     assert found.confidence.tolist() == pytest.approx([0.9, 1, 1, 0.6])
     assert found.score.tolist() == pytest.approx([0.5, 0.2, 0.1, 0.9])
     assert with_known(matching([[0, 0]]), np.array([[1, 1]]), np.zeros(1)).confidence is None
+
+
+def test_derived_links_are_not_known():
+    links = LinkSplit(np.array([[0, 0], [1, 1], [2, 2]]), np.array([[3, 3]]), np.empty((0, 2), np.int64))
+    for seeds_from, num_seeds, expected in (
+        ((), None, [[0, 0], [1, 1], [2, 2], [3, 3]]),
+        (("name",), None, []),  # written before links of both kinds could be learnt from
+        (("name",), 4, []),
+        (("name",), 2, [[0, 0], [3, 3]]),
+        (("name",), 0, [[0, 0], [1, 1], [2, 2], [3, 3]]),
+    ):
+        protocol = Protocol(seeds_from=seeds_from, num_seeds=num_seeds)
+        assert given_links(links, protocol).tolist() == expected
 
 
 def test_of_links_that_share_an_entity_the_first_stays():
