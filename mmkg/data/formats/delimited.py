@@ -7,7 +7,7 @@ from pathlib import Path
 from ...errors import InputError
 from ..kg import KnowledgeGraph
 from ..parsing.columns import Faults, OnError, stem
-from ..parsing.delimited import CSV_SUFFIXES, TSV_SUFFIXES, first_row, read_rows, write_rows
+from ..parsing.delimited import CSV_SUFFIXES, TSV_SUFFIXES, read_rows, write_rows
 from ..parsing.tables import check_columns
 from .tables import TRIPLE_FILES, graph_tables, read_table_graph, write_images
 
@@ -40,8 +40,7 @@ def read_delimited(
     source = Path(source)
     read = partial(read_rows, header=header, columns=check_columns(columns))
     suffixes = suffixes_of(source)
-    separator = "," if suffixes == CSV_SUFFIXES else "\t"
-    return read_table_graph(source, suffixes, read, faults or Faults(on_error), lambda path: first_row(path, separator))
+    return read_table_graph(source, suffixes, read, faults or Faults(on_error))
 
 
 def write_delimited(graph: KnowledgeGraph, folder: str | Path, *, form: str = "tsv") -> Path:

@@ -16,6 +16,8 @@ from ..parsing.rdf_syntax import SUFFIXES as RDF_SUFFIXES
 from ..parsing.urls import Url, located, path_of
 from .delimited import read_delimited, write_delimited
 from .left_out import EMPTY, IMAGES, LOOSE, NAMES, PICTURES, REPEATS, TYPES
+from .neo4j import is_export, read_export
+from .neo4j_database import is_database, read_database
 from .parquet import read_parquet, write_parquet
 from .rdf import read_rdf, write_ntriples
 from .registry import GraphData, GraphFormat, refuse_unused
@@ -29,6 +31,10 @@ def _read_delimited(path: Path, faults: Faults, **settings: Any) -> GraphData:
 
 def _read_parquet(path: Path, faults: Faults, **settings: Any) -> GraphData:
     return GraphData(read_parquet(path, faults=faults, **settings))
+
+
+def _read_neo4j(place: Path | Url, faults: Faults) -> GraphData:
+    return GraphData(read_database(place, faults) if isinstance(place, Url) else read_export(place, faults))
 
 
 _TABLES = (NAMES, IMAGES, PICTURES, TYPES, REPEATS, LOOSE)
@@ -67,6 +73,7 @@ GRAPH_FORMATS: dict[str, GraphFormat] = {
         holds=(*_TABLES, EMPTY),
         links="parquet",
     ),
+    "neo4j": GraphFormat((), _read_neo4j, links="csv", recognise=is_export, address=is_database),
     "sparql": GraphFormat((), read_endpoint, takes=("languages",), links="nt", address=is_endpoint),
 }
 
@@ -78,8 +85,9 @@ def read_graph(
 
     Args:
         source: ``.nt``, ``.ttl``, ``.rdf``, ``.tsv``, ``.csv``, ``.parquet``, ...; or a folder of RDF files, or of
-            tables; or the address of a SPARQL endpoint, see ``read_endpoint``.
-        format: ``rdf``, ``tsv``, ``csv`` or ``parquet``; by default recognised by the file name.
+            tables; an export of Neo4j, see ``read_export``; or the address of a SPARQL endpoint or a Neo4j database,
+            see ``read_endpoint`` and ``read_database``.
+        format: ``rdf``, ``tsv``, ``csv``, ``parquet`` or ``neo4j``; by default recognised by the file name.
         on_error: ``raise`` at the first bad line, or ``skip`` bad lines.
         settings: ``languages`` of names in RDF, by preference, e.g. ``("de", "en")``; ``header`` (TSV, CSV): whether
             the first line names the columns, by default if it does; ``columns`` (TSV, CSV, Parquet): names of the
@@ -110,6 +118,10 @@ def graph_format(path: Path | Url) -> str | None:
     """Name in ``GRAPH_FORMATS`` of the format of a file, folder or service; ``None`` if no format fits."""
     if isinstance(path, Url):
         return next((name for name, form in GRAPH_FORMATS.items() if form.address and form.address(path)), None)
+    if path.exists():
+        for name, form in GRAPH_FORMATS.items():
+            if form.recognise is not None and form.recognise(path):
+                return name
     if not path.is_dir():
         suffix = stem(path).suffix.lower()
         return next((name for name, form in GRAPH_FORMATS.items() if suffix in form.suffixes), None)
@@ -168,8 +180,8 @@ def _format_of_service(url: Url) -> str:
     name = graph_format(url)
     if name is None:
         raise InputError(
-            "expected the address of a SPARQL endpoint (https://HOST/sparql, or sparql+https://HOST/PATH), got "
-            f"{url.scheme}://; a file on a server is downloaded first",
+            "expected the address of a SPARQL endpoint (https://HOST/sparql, or sparql+https://HOST/PATH) or of a "
+            f"Neo4j database (neo4j://HOST, bolt://HOST), got {url.scheme}://; download a file first",
             url.shown,
         )
     return name

@@ -33,6 +33,8 @@ class GraphFormat:
         holds: kinds of data, of ``left_out.py``, that the writer writes.
         written_as: name of the writer in ``write_pair``; by default the name of the format.
         links: format of links, a name in ``LINK_FORMATS``, in which a pair of such graphs is written by default.
+        recognise: whether a file or folder is in this format by its content, before others are recognised by their
+            suffixes; ``None`` = by its suffixes.
         address: whether an address is that of a service with such a graph, whose ``read`` takes a ``Url``; ``None`` =
             the format is one of files.
     """
@@ -45,6 +47,7 @@ class GraphFormat:
     holds: Collection[str] = ()
     written_as: str | None = None
     links: str = "tsv"
+    recognise: Callable[[Path], bool] | None = None
     address: Callable[[Url], bool] | None = None
 
 

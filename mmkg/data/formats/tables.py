@@ -1,6 +1,6 @@
 """Graphs as tables, independent of the file format."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,6 @@ from ..parsing.builder import Coded, GraphBuilder
 from ..parsing.columns import Faults, stem
 from ..parsing.headers import time_text
 from ..parsing.tables import ENTITIES, FACTS, TIMED, TRIPLES, TableBlock, TableReader
-from .neo4j import is_neo4j, read_nodes
 
 TRIPLE_FILES, ENTITY_FILES = ("triples", "relationships", "edges"), ("entities", "nodes")
 
@@ -24,21 +23,18 @@ def read_table_graph(
     suffixes: Sequence[str],
     read: TableReader,
     faults: Faults,
-    header: Callable[[Path], Sequence[str] | None] | None = None,
 ) -> KnowledgeGraph:
     """One graph from a file of triples, or from a folder.
 
     Files of the folder: ``triples``, ``relationships`` or ``edges`` (head, relation, tail); optionally ``entities`` or
     ``nodes`` (entity, name, picture), which then lists all entities in their order, ``attributes`` (entity, attribute,
-    value, type) and ``images.safetensors`` (see ``read_images``; ids are rows of ``entities``). A table of nodes with
-    the header of Neo4j (``id:ID``, ``age:int``, ``:LABEL``) gives names and attributes, see ``read_nodes``.
+    value, type) and ``images.safetensors`` (see ``read_images``; ids are rows of ``entities``).
 
     Args:
         source: file or folder.
         suffixes: ends of the names of tables.
         read: reader of a table.
         faults: policy for bad lines.
-        header: ``header(path)`` returns the names of the columns of a table of text; ``None`` for binary tables.
 
     Raises:
         InputError: a file is missing or breaks the format.
@@ -49,10 +45,7 @@ def read_table_graph(
         raise InputError(f"expected a file of triples, {_names('triples', suffixes)}, found none", source)
     builder = GraphBuilder(triples, faults)
     entities = None if folder is None else table_file(folder, ENTITY_FILES, suffixes)
-    first = () if entities is None or header is None else header(entities) or ()
-    if entities is not None and is_neo4j(first):
-        read_nodes(entities, first, read, builder, faults)
-    elif entities is not None:
+    if entities is not None:
         _read_entities(entities, read, builder, faults)
     for block in read(triples, TIMED, faults):
         heads, relations, tails, *times = block.columns
