@@ -27,7 +27,7 @@ def write_relations(
     Args:
         result: the run.
         form: ``tsv`` or ``sssom``.
-        least: least probability of relations that are called the same in SSSOM; ``None`` = 0.9.
+        least: least probability of relations that are called the same in SSSOM; ``None`` = 0.7.
         out: the file, or ``None`` = stdout.
         as_json: whether to print one JSON object.
         given: options of the matching and their values, none of which has an effect.

@@ -229,7 +229,7 @@ def merge(
     ] = False,
     same_relations: Annotated[
         float, typer.Option(help="Least agreement, beyond chance, of two relations that get one name; 0 = never.")
-    ] = 0.9,
+    ] = 0.7,
     conflicts: Annotated[
         str, typer.Option(help="Values that contradict each other: keep, left, newest or most-frequent.")
     ] = "keep",

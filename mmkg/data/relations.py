@@ -14,7 +14,7 @@ from .kg import AttributeTriples, KnowledgeGraph
 LEAST_SUPPORT = 2  # statements that both graphs must make before two relations are compared
 LEAST_EQUALITY = 0.1  # pairs of relations below are left out
 SURE_SUPPORT = 5  # statements before two relations can be called the same
-SURE = 0.9  # least probability of relations that are called the same, by default
+SURE = 0.7  # least probability, in excess of chance, of relations that are called the same, by default
 DIGITS = 9  # significant digits in which equal numbers agree
 
 

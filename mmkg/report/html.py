@@ -33,6 +33,7 @@ def render_report(
     matches: Iterable[Mapping[str, Any]] = (),
     record: Mapping[str, Any] | None = None,
     summary: str = "",
+    relations: Iterable[Mapping[str, Any]] = (),
 ) -> str:
     """The report of a run as one HTML page, for light and dark screens and for paper.
 
@@ -49,6 +50,7 @@ def render_report(
         matches: matches as in `tables.matches_table`.
         record: content of ``record.json``; its protocol and metrics are not repeated.
         summary: what was found, in one line.
+        relations: aligned relations, see `mmkg.data.relations.RelationPair.as_dict`.
 
     Returns:
         The page, about 10 kB and 1 kB per match; write it with `mmkg.files.write_text`.
@@ -66,6 +68,7 @@ def render_report(
         title=title,
         subtitle=f"Entity alignment{created}",
         summary=summary,
+        relations=list(relations),
         protocol=protocol or {},
         metrics=metrics or {},
         metric_rows=metric_rows(metrics or {}, links),

@@ -531,6 +531,7 @@ class AlignmentResult(Shown):
             matches=self.sample(20),
             record=json.loads(self.record.to_json()),
             summary=self.summary().text(),
+            relations=[pair.as_dict() for pair in (self.aligned_relations or ())[:20]],
         )
 
     def save(self, folder: str | Path) -> Path:

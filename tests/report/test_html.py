@@ -98,6 +98,12 @@ def test_loss_and_validation_mrr_are_drawn_apart(content):
     assert [value for name, value in page.attributes if name == "aria-label"] == ["loss", "MRR on validation links"]
 
 
+def test_aligned_relations_are_a_table(content):
+    pair = {"left": "r<", "right": "s", "kind": "relation", "inverse": True, "support": 1234}
+    html = render_report(**content, relations=[pair | {"left_in_right": 0.751, "right_in_left": 1.0}])
+    assert "r< s inverse relation 1,234 75 % 100 %" in texts(html) and Page(html).faults == []
+
+
 def test_tags_are_closed_in_order(content):
     assert Page(render_report(**content)).faults == []
 
