@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .data.kg import KnowledgeGraph
     from .data.merge import merge_graphs
     from .data.task import AlignmentTask, LinkSplit
+    from .duplicates.find import dedupe
     from .evaluation import evaluate
     from .loading import load
     from .pipeline import align
@@ -40,6 +41,7 @@ _HOME = {
     "align": ".pipeline",
     "as_graph": ".data.formats.objects",
     "build_index": ".search",
+    "dedupe": ".duplicates.find",
     "describe": ".data.describe",
     "evaluate": ".evaluation",
     "from_networkx": ".data.formats.nx",
@@ -66,6 +68,7 @@ __all__ = [
     "align",
     "as_graph",
     "build_index",
+    "dedupe",
     "describe",
     "evaluate",
     "from_networkx",

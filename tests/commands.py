@@ -17,6 +17,7 @@ COMMANDS = (
     "search",
     "match",
     "merge",
+    "dedupe",
     "images",
     "fetch",
     "inspect",

@@ -57,6 +57,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "matching": ("search",),
     "evaluation": ("search",),
     "report": ("data", "matching", "evaluation"),
+    "duplicates": ("data", "search", "matching", "report"),
     "sentiment": ("data.tensors", "data.arrays", "encoders", "fusion", "losses", "training", "evaluation", "report"),
     # both halves
     "config": ("data.features", "search", "matching", "evaluation", "models", "training"),
@@ -66,8 +67,9 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "crossfit": ("config", "data", "models", "matching", "learners", "result"),
     "pipeline": ("crossfit", "config", "data", "models", "evaluation", "report", "learners", "result", "loading"),
     "aligner": ("data", "result", "pipeline"),
-    "": ("config", "data", "sources", "search", "evaluation", "loading", "pipeline", "result", "aligner"),
+    "": ("duplicates", "config", "data", "sources", "search", "evaluation", "loading", "pipeline", "result", "aligner"),
     "cli": (
+        "duplicates",
         "",
         "config",
         "data",
@@ -90,7 +92,7 @@ RESERVED = {
     "torch_geometric": ("encoders/", "data/tensors/", "data/formats/pyg.py", "cli/doctor.py"),
     "networkx": ("data/", "matching/", "cli/doctor.py"),
     "sklearn": (),
-    "scipy": ("data/", "matching/", "evaluation/interval.py", "cli/doctor.py"),
+    "scipy": ("data/", "matching/", "duplicates/", "evaluation/interval.py", "cli/doctor.py"),
 }
 
 
@@ -243,7 +245,7 @@ def package(root, files):
         (
             "search/a.py",
             "from scipy import x\n",
-            "1: scipy may be imported in data/, matching/, evaluation/interval.py, cli/doctor.py only",
+            "1: scipy may be imported in data/, matching/, duplicates/, evaluation/interval.py, cli/doctor.py only",
         ),
         ("utils.py", "", "1: room 'utils' is not in the table of this test"),
     ],

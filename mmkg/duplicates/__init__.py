@@ -1,0 +1,1 @@
+"""DUPLICATES: entities of one graph that are the same: candidate pairs, comparisons, evidence, clusters."""
