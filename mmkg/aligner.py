@@ -14,6 +14,7 @@ from .errors import InputError, UsageError, brief, nearest
 from .pipeline import align
 from .records import Shown, same
 from .result.calibrate import check_threshold
+from .result.linked import given_links
 from .result.result import AlignmentResult
 from .typing import FloatArray, IntArray
 
@@ -194,9 +195,7 @@ class Aligner(Shown):
     def _held_out(self, task: AlignmentTask) -> IntArray:
         """Training and validation links of a task that ``fit`` was not given."""
         result, known = self._fitted(), np.concatenate([task.links.train, task.links.valid])
-        if result.experiment.data.seeds_from:  # its links were found, not given
-            return known
-        given = set(map(tuple, np.concatenate([result.links.train, result.links.valid]).tolist()))
+        given = set(map(tuple, given_links(result.links, result.protocol).tolist()))
         return known[[tuple(link) not in given for link in known.tolist()]]
 
     def save_pretrained(self, folder: str | Path) -> Path:

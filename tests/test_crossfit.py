@@ -135,6 +135,7 @@ def test_given_links_and_links_found_by_names_are_learnt_from_together(own):
     known, learnt = pairs(task.links.train), pairs(result.links.train)
     assert known < learnt and result.protocol.num_seeds == len(learnt) - 6
     assert result.protocol.num_judged == 6 and "of the training links derived from name" in result.protocol.describe()
+    assert pairs(result.known) == known and pairs(result.known) <= pairs(result.linked().pairs)
     ends = [{end for end, _ in known}, {end for _, end in known}]
     assert not any(left in ends[0] or right in ends[1] for left, right in learnt - known)
 
