@@ -127,7 +127,7 @@ def test_hits_are_a_table_with_a_column_for_each_modality(small_result):
     frame = hits.to_frame()
     assert list(frame.columns) == ["rank", "label", "display", "score", "confidence", *small_result.widths]
     assert frame["rank"].tolist() == [1, 2, 3] and frame["label"].tolist() == [hit.label for hit in hits]
-    assert frame["name"].tolist() == pytest.approx([hit.shares["name"] for hit in hits])
+    assert frame["name"].tolist() == pytest.approx([hit.parts["name"] for hit in hits])
 
 
 @pytest.mark.parametrize(

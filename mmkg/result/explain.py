@@ -1,4 +1,4 @@
-"""Why two entities are, or are not, the same: shares of the modalities, rivals, and neighbours that are matched."""
+"""Why two entities are, or are not, the same: parts of the modalities, rivals, and neighbours that are matched."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,9 +11,11 @@ from ..data.kg import KnowledgeGraph
 from ..matching import Matching
 from ..matching.counterparts import LARGEST_MARGIN, pair_margins
 from ..records import Record
+from ..report import whole_parts
 from ..typing import IntArray
 from .calibrate import Confidences
 from .linked import pair_scores
+from .scale import scaled
 
 SHOWN = 3  # neighbours in the sentence
 
@@ -41,12 +43,12 @@ class Explanation(Record):
     Args:
         left, right: labels of the entities.
         left_name, right_name: texts to show.
-        score: CSLS if the run uses it, else cosine; larger is better.
-        cosine: cosine of their embeddings, the sum of ``shares``.
-        shares: share of each modality in the cosine.
+        score: 0 to 100: the cosine of their embeddings in percent.
+        parts: part of each modality in the score; the parts sum to the score, see ``scaled``.
+        raw: what the run ranks by: CSLS if it uses it, else the cosine; larger is better.
         confidence: probability that the pair is right; ``None`` without a calibration.
         matched: whether the run matches these two.
-        margin: score minus that of the best rival of either entity, see ``pair_margins``; ``None`` without any rival.
+        margin: ``raw`` minus that of the best rival of either entity, see ``pair_margins``; ``None`` without any rival.
         runner_up: name of the best other right entity, ``None`` if there is none.
         runner_up_score: its score with the left entity.
         neighbors: neighbours that are matched to each other; ``None`` without the graphs.
@@ -57,8 +59,8 @@ class Explanation(Record):
     left_name: str
     right_name: str
     score: float
-    cosine: float
-    shares: Mapping[str, float]
+    parts: Mapping[str, float]
+    raw: float
     confidence: float | None
     matched: bool
     margin: float | None
@@ -71,10 +73,10 @@ class Explanation(Record):
         return "\n".join(self._sentences())
 
     def _facts(self) -> dict[str, Any]:
-        shares = {f"share of {name}": round(share, 3) for name, share in self.shares.items()}
-        facts: dict[str, Any] = {"left": self.left_name, "right": self.right_name, "score": round(self.score, 3)}
+        named = {f"part of {name}": round(part, 1) for name, part in self.parts.items()}
+        facts: dict[str, Any] = {"left": self.left_name, "right": self.right_name, "score": round(self.score, 1)}
         facts |= {} if self.confidence is None else {"confidence": round(self.confidence, 3)}
-        facts |= {"matched": "yes" if self.matched else "no", **shares}
+        facts |= {"matched": "yes" if self.matched else "no", **named}
         facts |= {} if self.margin is None else {"margin": round(self.margin, 3)}
         facts |= {} if self.runner_up is None else {"runner-up": self.runner_up}
         return facts | ({} if self.neighbors is None else {"matched neighbors": len(self.neighbors)})
@@ -82,15 +84,17 @@ class Explanation(Record):
     def _sentences(self) -> Iterable[str]:
         sure = "" if self.confidence is None else f", confidence {self.confidence:.2f}"
         verb = "is matched to" if self.matched else "is not matched to"
-        yield f"{self.left_name} {verb} {self.right_name}: score {self.score:.3f}{sure}."
-        if self.cosine:
-            parts = sorted(self.shares.items(), key=lambda item: -item[1])
-            yield f"Cosine {self.cosine:.3f} = {' + '.join(f'{name} {share:.3f}' for name, share in parts)}."
+        score, parts = whole_parts(self.parts)
+        yield f"{self.left_name} {verb} {self.right_name}: score {score} of 100{sure}."
+        if score:
+            sizes = sorted(parts.items(), key=lambda item: -item[1])
+            sums = [f"{'-' if part < 0 else '+'} {name} {abs(part)}" for name, part in sizes if part]
+            yield f"{score} = {' '.join(sums).removeprefix('+ ')}."
         if self.runner_up is not None and self.runner_up_score is not None:
-            yield f"Next best for {self.left_name}: {self.runner_up}, score {self.runner_up_score:.3f}."
+            yield f"Next best for {self.left_name}: {self.runner_up}, score {self.runner_up_score:.0f}."
         if self.margin is not None:
             what = "ahead of the best rival" if self.margin > 0 else "behind a rival of one of the two"
-            yield f"The pair is {abs(self.margin):.3f} {what}."
+            yield f"In what the run ranks by, the pair is {abs(self.margin):.3f} {what}."
         if self.neighbors is None:
             yield "Neighbours are not known to a run that was read from its folder: give the task."
         elif not self.neighbors:
@@ -115,27 +119,26 @@ def explain_pair(
     searcher = confidences.searcher
     left, right = pair.tolist()
     pairs = pair[None]
-    shares = {name: float(share[0]) for name, share in searcher.embeddings.shares(pairs).items()}
-    cosine = sum(shares.values())
     scores = pair_scores(pairs, searcher)
-    score = float(scores[0])
     others = searcher.nearest(pair[:1], min(2, len(searcher.embeddings.rows("right"))), "left")
     rivals = [place for place in np.flatnonzero(others.present[0]).tolist() if others.ids[0, place] != right]
     margin = float(pair_margins(pairs, scores, searcher.nearest)[0])
-    best = rivals[0] if rivals else None
+    best = int(others.ids[0, rivals[0]]) if rivals else None
+    both = pairs if best is None else np.array([pair, (left, best)])
+    points, parts = scaled(searcher.embeddings.shares(both), searcher.embeddings.is_exact(both))
     return Explanation(
         left=entities[0].labels[left],
         right=entities[1].labels[right],
         left_name=entities[0].display[left],
         right_name=entities[1].display[right],
-        score=score,
-        cosine=cosine,
-        shares=shares,
+        score=float(points[0]),
+        parts={name: float(part[0]) for name, part in parts.items()},
+        raw=float(scores[0]),
         confidence=None if confidences.counterparts is None else float(confidences.of_pairs(pairs, scores)[0]),
         matched=bool(((matching.left == left) & (matching.right == right)).any()),
         margin=None if margin >= LARGEST_MARGIN else margin,
-        runner_up=None if best is None else entities[1].display[int(others.ids[0, best])],
-        runner_up_score=None if best is None else float(others.scores[0, best]),
+        runner_up=None if best is None else entities[1].display[best],
+        runner_up_score=None if best is None else float(points[1]),
         neighbors=None if graphs is None else tuple(_neighbors(pair, graphs, confidences, matching)),
     )
 

@@ -1,10 +1,12 @@
 """Links that a finished run is judged by: those of a file or of pairs of labels that it has not learnt from."""
 
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..data.entities import EntityTable
+from ..data.formats.frames import links_of_object
 from ..data.links.between import links_between
 from ..errors import InputError
 from ..typing import IntArray
@@ -47,7 +49,7 @@ def gold_links(links: Any, entities: tuple[EntityTable, EntityTable], learnt: In
     """Links to judge a run by.
 
     Args:
-        links: a file, see ``read_links``; pairs of labels; or rows, int ``[L, 2]``.
+        links: a file, see ``read_links``; labels, see ``links_of_object``; or rows, int ``[L, 2]``.
         entities: tables of the left and of the right graph.
         learnt: links that the run has learnt from, int64 ``[K, 2]``.
 
@@ -55,6 +57,8 @@ def gold_links(links: Any, entities: tuple[EntityTable, EntityTable], learnt: In
         InputError: the file is missing or breaks its format, or there is no link to judge by.
         UsageError: something else than links.
     """
+    if not isinstance(links, str | Path) and not (isinstance(links, np.ndarray) and links.dtype.kind in "iu"):
+        links = links_of_object(links, Path("links"))
     found = links_between(links, (entities[0].labels, entities[1].labels))
     width = len(entities[1].labels)
     seen = np.isin(found.rows @ [width, 1], learnt @ [width, 1])

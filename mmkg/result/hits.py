@@ -52,13 +52,13 @@ class HitList(list[Hit]):
 
     def _columns(self) -> tuple[dict[str, list[Any]], list[str]]:
         """The columns of the table, and which of them are numbers."""
-        names = list(dict.fromkeys(name for hit in self for name in hit.shares))
+        names = list(dict.fromkeys(name for hit in self for name in hit.parts))
         shown = {name: [getattr(hit, name) for hit in self] for name in ("label", "display", "score", "confidence")}
-        shares = {name: [hit.shares.get(name) for hit in self] for name in names}
-        return {"rank": list(range(1, len(self) + 1)), **shown, **shares}, ["score", "confidence", *names]
+        parts = {name: [hit.parts.get(name) for hit in self] for name in names}
+        return {"rank": list(range(1, len(self) + 1)), **shown, **parts}, ["score", "confidence", *names]
 
     def to_arrow(self) -> Any:
-        """A table of Arrow: rank, label, display, score, confidence, and the share of each modality.
+        """A table of Arrow: rank, label, display, score, confidence, and the part of each modality in the score.
 
         Raises:
             MissingPackageError: pyarrow is not installed.

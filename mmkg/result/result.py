@@ -384,12 +384,12 @@ class AlignmentResult(Shown):
         Args:
             candidates: ``test`` = the entities of the links, ``all`` = all entities.
             csls_k: neighbourhood size of CSLS, 0 = off.
-            links: rows ``[L, 2]``, pairs of labels, or a file of links; of pairs and of a file, links that the run has
-                learnt from and labels that it does not know are left out, see ``gold_links``.
+            links: rows ``[L, 2]``, a file of links, or pairs of labels, a mapping or a DataFrame; except of rows, links
+                that the run has learnt from and labels that it does not know are left out, see ``gold_links``.
             hits: each k of Hits@k besides 1; by default those of the run.
             device: where scores are computed.
         """
-        if links is not None and not isinstance(links, np.ndarray):
+        if links is not None and not (isinstance(links, np.ndarray) and links.dtype.kind in "iu"):
             links = self.gold(links).links
         judge = replace(self.judge, search=replace(self.experiment.search, hits=tuple(hits))) if hits else self.judge
         return judge.ranks(

@@ -31,10 +31,13 @@ def test_score_margin_and_runner_up_are_those_of_the_whole_matrix(result):
         for j, b in enumerate(right):
             found = result.explain((a, b))
             assert (found.left, found.right) == (a, b)
-            assert found.score == pytest.approx(scores[i, j], abs=1e-5)
-            assert found.cosine == pytest.approx(cosines[i, j], abs=1e-5) == pytest.approx(sum(found.shares.values()))
+            assert found.raw == pytest.approx(scores[i, j], abs=1e-5)
+            assert found.score == pytest.approx(100 * max(cosines[i, j], 0), abs=1e-3)
+            assert found.score == pytest.approx(sum(found.parts.values()), abs=1e-6)
             row, column = np.delete(scores[i], j), np.delete(scores[:, j], i)
-            assert found.runner_up_score == pytest.approx(row.max(), abs=1e-5)
+            best = right.index(found.runner_up)
+            assert scores[i, best] == pytest.approx(row.max(), abs=1e-5)
+            assert found.runner_up_score == pytest.approx(100 * max(cosines[i, best], 0), abs=1e-3)
             assert found.margin == pytest.approx(scores[i, j] - max(row.max(), column.max()), abs=1e-5)
             assert found.matched == ((a, b) in {(link.left, link.right) for link in result.export()})
 

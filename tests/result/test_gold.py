@@ -23,9 +23,11 @@ def test_a_run_is_judged_by_labels_without_what_it_has_learnt_from(small_result,
     assert "first left/0 = right/none" in found.text()
     (tmp_path / "gold.csv").write_text("\n".join(map(",".join, [("left", "right"), *gold])) + "\n")
     expected = small_result.evaluate(candidates="all")
-    for given in (gold, tmp_path / "gold.csv"):
+    for given in (gold, np.array(gold), dict(gold[:-1]), tmp_path / "gold.csv", str(tmp_path / "gold.csv")):
         assert small_result.evaluate(links=given, candidates="all") == expected
         assert small_result.tested_on(small_result.gold(given).links).evaluated().metrics == expected
+    with pytest.raises(UsageError, match="links must be pairs of labels"):
+        small_result.evaluate(links=7)
     with pytest.raises(InputError, match="the run has learnt from all of the 4 links given"):
         small_result.gold(gold[:4])
 

@@ -1,12 +1,12 @@
-"""Links between the entities of two graphs, from a file, from pairs of labels or from pairs of rows."""
+"""Links between the entities of two graphs, from a file, from labels or from rows."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from ...errors import InputError, UsageError, brief
+from ...errors import InputError
 from ...typing import IntArray
 from ..parsing.builder import Numbers
 from ..parsing.columns import Faults
@@ -31,35 +31,31 @@ class LinkRows(NamedTuple):
     repeated: int
 
 
-def links_between(links: Any, labels: Labels) -> LinkRows:
+def links_between(links: str | Path | LabelLinks | IntArray, labels: Labels) -> LinkRows:
     """Links between two graphs; what names no entity of them is returned and not refused.
 
     Args:
-        links: a file, see ``read_links``; pairs (left label, right label); or rows, int ``[L, 2]``.
+        links: a file, see ``read_links``; links between labels; or rows, int ``[L, 2]``.
         labels: labels of the left and of the right graph.
 
     Raises:
         InputError: the file is missing or breaks its format, a row is out of range, or no link is between the graphs.
-        UsageError: something else than links.
     """
-    if isinstance(links, np.ndarray) and links.dtype.kind in "iu":
+    if isinstance(links, np.ndarray):
         return _of_rows(links, labels)
-    place, numbered = None, [Numbers(zip(side, range(len(side)), strict=True)) for side in labels]
-    if isinstance(links, str | Path):
-        place = Path(links)
-        found = read_links_between(place, labels, Faults())
-        pairs = list(zip(found.left, found.right, strict=True))
-    else:
-        pairs = _pairs(links)
-    ends = [[pair[side] for pair in pairs] for side in (0, 1)]
-    rows = np.stack([known.known(side) for known, side in zip(numbered, ends, strict=True)], axis=1)
+    found = links if isinstance(links, LabelLinks) else read_links_between(Path(links), labels, Faults())
+    pairs = list(zip(found.left, found.right, strict=True))
+    numbered = [Numbers(zip(side, range(len(side)), strict=True)) for side in labels]
+    rows = np.stack([numbered[0].known(found.left), numbered[1].known(found.right)], axis=1)
     inside = (rows >= 0).all(axis=1)
     unknown = [pairs[k] for k in np.flatnonzero(~inside).tolist()]
     if pairs and len(unknown) == len(pairs):
         left, right = pairs[0]
         turned = left in numbered[1] and right in numbered[0]
         hint = "its columns are right, left; turn them round" if turned else "left and right are labels of entities"
-        raise InputError(f"expected links between the two graphs, got {left!r} = {right!r} and the like; {hint}", place)
+        raise InputError(
+            f"expected links between the two graphs, got {left!r} = {right!r} and the like; {hint}", found.path
+        )
     distinct = _distinct(rows[inside])
     return LinkRows(distinct, unknown, int(inside.sum()) - len(distinct))
 
@@ -76,21 +72,9 @@ def read_links_between(path: Path, labels: Labels, faults: Faults) -> LabelLinks
     return found
 
 
-def _pairs(links: Any) -> list[tuple[str, str]]:
-    if not isinstance(links, Iterable):
-        raise UsageError(f"links must be a file, pairs of labels or rows [L, 2], got {brief(links)}")
-    pairs = []
-    for link in links:
-        ends = () if isinstance(link, str) or not isinstance(link, Iterable) else tuple(link)
-        if len(ends) != 2 or not all(isinstance(end, str) for end in ends):
-            raise UsageError(f"a link must be a pair of labels (left, right), got {brief(link)}")
-        pairs.append((ends[0], ends[1]))
-    return pairs
-
-
 def _of_rows(links: IntArray, labels: Labels) -> LinkRows:
-    if links.ndim != 2 or links.shape[1] != 2:
-        raise InputError(f"expected rows of links [L, 2], got {list(links.shape)}")
+    if links.ndim != 2 or links.shape[1] != 2 or links.dtype.kind not in "iu":
+        raise InputError(f"expected rows of links, whole numbers [L, 2], got {links.dtype} {list(links.shape)}")
     for side, column in enumerate(links.T):
         if len(column) and not 0 <= int(column.min()) <= int(column.max()) < len(labels[side]):
             raise InputError(
