@@ -34,7 +34,6 @@ TRUTH = dict(LINKS) | {
     "Poland": "Polish Republic",
     "France": "French Republic",
 }
-ALL = {"data.train_ratio": 1.0}  # every link is learnt from
 
 
 def matches(result):
@@ -60,10 +59,16 @@ def frame(rows):
 def test_two_graphs_of_facts_from_text_take_five_lines():
     import mmkg
 
-    result = mmkg.align(LEFT, RIGHT, links=LINKS, model="propagation", settings=ALL)
+    result = mmkg.align(LEFT, RIGHT, links=LINKS, seeds_from="name", model="propagation")
     table = result.to_frame()
-    found = dict(zip(table["left"], table["right"], strict=True))
-    assert found == TRUTH
+    print(result.explain(("Pierre Curie", "CURIE, PIERRE")))
+
+    assert dict(zip(table["left"], table["right"], strict=True)) == TRUTH
+
+
+def test_links_alone_and_names_alone_are_enough_for_them():
+    for seeds in ({"links": LINKS}, {"seeds_from": "name"}):
+        assert matches(mmkg.align(LEFT, RIGHT, model="propagation", **seeds)) == TRUTH
 
 
 @pytest.mark.parametrize(
@@ -77,8 +82,8 @@ def test_two_graphs_of_facts_from_text_take_five_lines():
     ],
 )
 def test_every_kind_of_graph_gives_the_same_alignment(make):
-    plain = mmkg.align(LEFT, RIGHT, LINKS, model="propagation", settings=ALL)
-    other = mmkg.align(make(LEFT), make(RIGHT), pandas.DataFrame(LINKS), model="propagation", settings=ALL)
+    plain = mmkg.align(LEFT, RIGHT, LINKS, model="propagation")
+    other = mmkg.align(make(LEFT), make(RIGHT), pandas.DataFrame(LINKS), model="propagation")
     assert matches(other) == matches(plain) == TRUTH
 
 
@@ -87,9 +92,9 @@ def test_a_file_and_an_object_go_together(tmp_path):
     path.write_text("".join("\t".join(row) + "\n" for row in RIGHT))
     links = tmp_path / "links.tsv"
     links.write_text("".join("\t".join(row) + "\n" for row in LINKS))
-    task = mmkg.AlignmentTask.of(LEFT, path, links, train_ratio=1.0)
+    task = mmkg.AlignmentTask.of(LEFT, path, links)
     assert task.left.entities == mmkg.as_graph(LEFT).entities and task.right.entities == mmkg.read_graph(path).entities
-    result = mmkg.align(multigraph(LEFT), str(path), str(links), model="propagation", settings=ALL)
+    result = mmkg.align(multigraph(LEFT), str(path), str(links), model="propagation")
     assert matches(result) == TRUTH
     assert result.experiment.data.links == str(links)  # the run knows where its links came from
 

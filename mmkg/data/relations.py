@@ -195,7 +195,7 @@ def _compared(left: _Statements, right: _Statements, kind: str, inverse: bool) -
         ((of_key.T @ table) / np.maximum(count, 1)).T.tocsr()[which]
         for table, count, which in zip(tables, counts, (rows, columns), strict=True)
     ]
-    chance = shares[0].multiply(shares[1]).sum(axis=1).clip(max=1.0)
+    chance = shares[0].multiply(shares[1]).sum(axis=1)
     entries = (rows, columns, common, counts[0][rows], counts[1][columns], chance)
     return [
         RelationPair(left.labels[i], right.labels[j], kind, inverse, *facts)

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..data.entities import EntityTable
 from ..data.kg import KnowledgeGraph
+from ..data.parsing.id_names import names_of_ids
 from ..matching import Matching
 from ..matching.counterparts import LARGEST_MARGIN, pair_margins
 from ..records import Record
@@ -169,6 +170,7 @@ def _around(graph: KnowledgeGraph, row: int) -> dict[int, str]:
         forward = heads[place] == row
         other = int(tails[place] if forward else heads[place])
         if other != row:
-            relation = graph.relations[int(kinds[place])]
+            label = graph.relations[int(kinds[place])]
+            relation = names_of_ids([label])[0] or label
             found.setdefault(other, []).append(relation if forward else f"<- {relation}")
     return {other: ", ".join(dict.fromkeys(relations)) for other, relations in found.items()}

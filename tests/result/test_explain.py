@@ -52,6 +52,13 @@ def test_neighbours_that_are_matched_come_with_their_relations(result):
     assert result.explain(("Poland", "P. Curie")).neighbors == ()
 
 
+def test_relations_that_are_iris_are_shown_by_their_words(tmp_path):
+    iri = "http://dbpedia.org/ontology/{}".format
+    rows = [(iri("Curie"), iri("birthPlace"), iri("Warsaw"))]
+    found = mmkg.align(rows, rows, [(iri("Warsaw"), iri("Warsaw"))], model="propagation").explain((0, 0))
+    assert [each[2:4] for each in found.neighbors] == [("birth Place", "birth Place")]
+
+
 def test_an_explanation_is_shown_in_sentences(result):
     text = str(result.explain(("Curie", "M. Curie")))
     assert text.startswith("Curie is matched to M. Curie: score ")
