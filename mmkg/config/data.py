@@ -37,8 +37,8 @@ class DataConfig:
         image_encoder: encoder of pictures: ``classical``, a folder with a vision model, or the name of a model on the
             Hugging Face hub.
         image_cache: folder in which features of pictures are kept; by default the user's cache folder, empty = none.
-        format: ``dbp15k``, ``openea``, ``mmkb`` or ``pair`` for a folder, ``rdf``, ``tsv``, ``csv`` or ``parquet`` for
-            graphs; by default recognised by the files.
+        format: ``dbp15k``, ``openea``, ``mmkb`` or ``pair`` for a folder, ``rdf``, ``tsv``, ``csv``, ``parquet``
+            or ``neo4j`` for graphs; by default recognised by the files.
         links: two graphs: file of links.
         fold: OpenEA: folder of links that are already split, e.g. ``721_5fold/1``.
         graphs: MMKB: names of the left and the right graph, if the folder holds more than two.
