@@ -18,7 +18,7 @@ modern := import sys; sys.exit(sys.version_info < (3, 11))
 .PHONY: demo test test-all drills lint bench bench-table setup
 
 demo: setup
-	$(bin)/mmkg align emoji-fr-en --model meaformer --set training.epochs=120 --out runs/demo --overwrite $(ARGS)
+	$(bin)/mmkg align emoji-fr-en --out runs/demo --overwrite $(ARGS)
 
 test: setup
 	$(bin)/python -m pytest $(ARGS)

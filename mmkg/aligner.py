@@ -19,7 +19,7 @@ from .result.result import AlignmentResult
 from .typing import FloatArray, IntArray
 
 # arguments of the constructor, with their defaults
-PARAMETERS: dict[str, Any] = {"model": "meaformer", "seed": 0, "modalities": (), "device": "auto", "settings": None}
+PARAMETERS: dict[str, Any] = {"model": "auto", "seed": 0, "modalities": (), "device": "auto", "settings": None}
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Aligner(Shown):
     compares settings on held-out training links and never on test links.
 
     Args:
-        model: name of the model.
+        model: name of the model; ``auto`` = the run chooses one.
         seed: random seed.
         modalities: modalities to use; empty = all that the data have.
         device: ``auto``, ``cpu`` or ``cuda``.
@@ -61,7 +61,7 @@ class Aligner(Shown):
 
     def __init__(
         self,
-        model: str = "meaformer",
+        model: str = "auto",
         *,
         seed: int = 0,
         modalities: str | Sequence[str] = (),

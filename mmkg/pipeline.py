@@ -1,5 +1,6 @@
 """The order of the stages: seed links, learn, index, evaluate, match, save."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,12 +22,14 @@ from .errors import Advice, InputError, UsageError, brief, nearest
 from .errors import Setting as Option
 from .evaluation import OUT_OF_FOLD, Protocol
 from .folders import claimed, free_folder
+from .learners.choice import Choice, with_model
 from .learners.learn import learn
 from .learners.pivots import joined, pivot_links
 from .learners.setting import Setting
 from .learners.validation import capped
 from .loading import load
-from .models import MODELS, AlignmentModel
+from .models import AUTO, MODELS, AlignmentModel
+from .progress import show_step
 from .report import RunRecord, Stopwatch
 from .result.embeddings import embeddings_of
 from .result.result import AlignmentResult
@@ -64,8 +67,9 @@ def align(
             graph, PyG data, DataFrames, a list of triples). Or a task, as ``load`` returns it, with everything.
         right: the right graph. After a task, the model.
         links: known links between the graphs, see ``AlignmentTask.of``.
-        model: ``meaformer`` (default), ``mclea``, ``dual-amn``, ``eva``; ``propagation``, which is not trained;
-            ``combined``, which is that and a trained one; or a model object built for the task's inputs.
+        model: ``auto`` (default), which chooses one, see ``choose_model``; ``meaformer``, ``mclea``, ``dual-amn``,
+            ``eva``; ``propagation``, which is not trained; ``combined``, which is that and a trained one; or a model
+            object built for the task's inputs.
         seed: random seed; after a task, of everything except the split.
         seeds_from: ``name``, ``text``, ``image`` or several: learn from the pairs that agree in them.
         modalities: modalities to use, one name or several; by default all that the data have.
@@ -141,6 +145,11 @@ def _aligned(
             task = replace(task, links=joined(given, _seed_links(task, experiment, where)))
     if len(task.links.train) == 0:
         raise InputError("learning needs at least one link, got none", advice=NO_LINKS)
+    choice: Choice | None = None
+    if experiment.model == AUTO:
+        experiment, choice = with_model(task, experiment, where, known=len(given.train) + len(given.valid))
+        if sys.stderr.isatty() if progress is None else progress:
+            show_step(choice.text())
     setting = Setting(task, experiment, where, watch, progress, folder, fingerprint)
     if len(given.train) and not len(given.valid) and not len(test) and experiment.data.valid_ratio != 0:
         fitted = fit(setting, model, given.train)
@@ -178,7 +187,7 @@ def _aligned(
         stopwatch=watch,
         fingerprint=fingerprint,
         graphs=graphs,
-        protocol=result.protocol.as_dict() | dict(learned.course),
+        protocol=result.protocol.as_dict() | dict(learned.course) | ({"choice": choice.as_dict()} if choice else {}),
         metrics=result.metrics,
     )
     result = replace(result, record=record)
@@ -250,7 +259,7 @@ def _experiment(
     if experiment is not None and not isinstance(experiment, Experiment):
         raise UsageError(f"experiment must be an Experiment, e.g. Experiment.of(...), got {brief(experiment)}")
     if model is not None and not isinstance(model, str | AlignmentModel):
-        raise UsageError(f"model must be a name or a model object, got {brief(model)}; {nearest('', MODELS)}")
+        raise UsageError(f"model must be a name or a model object, got {brief(model)}; {nearest('', [AUTO, *MODELS])}")
     modalities = names_in(modalities, "modalities")
     values: dict[str, Any] = {} if experiment is None else experiment.to_dict()
     if isinstance(model, AlignmentModel):
@@ -258,7 +267,7 @@ def _experiment(
         experiment = Experiment(model=f"{CUSTOM}{type(model).__name__}", options=config)
         values = {**values, "model": experiment.model, "options": {}}
     elif model is not None:
-        if experiment is not None and model != experiment.model:
+        if experiment is not None and experiment.model not in (model, AUTO):  # values of auto were all given
             values = {key: value for key, value in values.items() if key not in ("options", "training", "refinement")}
         values["model"] = model
     if seed is not None:

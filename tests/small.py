@@ -15,7 +15,7 @@ FLAGS = [
     f"--set={section}.{key}={value}"
     for section in ("training", "features", "options")
     for key, value in SETTINGS[section].items()
-]
+] + ["--model=meaformer"]
 
 
 def twins(num_entities=90, **options):

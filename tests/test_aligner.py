@@ -138,7 +138,7 @@ def test_a_saved_aligner_comes_back_with_its_params_and_answers(aligner, tmp_pat
 
 def test_a_loaded_aligner_fits_to_the_same_bits(small_task, tmp_path):
     settings = {**SETTINGS, "options": {**OPTIONS, "num_heads": 1}, "search": {"csls_k": 2, "options": {"hnsw_m": 8}}}
-    first = mmkg.Aligner(seed=2, modalities=["attribute", "image"], settings=settings).fit(small_task)
+    first = mmkg.Aligner("meaformer", seed=2, modalities=["attribute", "image"], settings=settings).fit(small_task)
     first.save_pretrained(tmp_path / "mine")
     second = mmkg.Aligner.from_pretrained(tmp_path / "mine")
     assert tuple(second.modalities) == ("attribute", "image")

@@ -78,12 +78,12 @@ def test_one_modality_may_be_a_text(task):
 def test_settings_may_have_dotted_keys(task):
     expected = align(task, model="meaformer", settings={"training": {"epochs": 1}, **_nested_fast()})
     assert np.array_equal(align(task, model="meaformer", settings=FAST).left, expected.left)
-    aligner = mmkg.Aligner(settings=FAST, device="cpu").fit(task, progress=False)
+    aligner = mmkg.Aligner("meaformer", settings=FAST, device="cpu").fit(task, progress=False)
     assert np.array_equal(aligner.result_.left, expected.left) and expected.experiment.training.epochs == 1
     changed = align(task, settings={"search.index": "ivf", "search.options.nprobe": 2, "search.sinkhorn.k": 7})
     search = changed.experiment.search
     assert (search.index, search.options.nprobe, search.matchers["sinkhorn"].k) == ("ivf", 2, 7)
-    assert Experiment.of({"training.epochs": 7}).training.epochs == 7
+    assert Experiment.of({"model": "mclea", "training.epochs": 7}).training.epochs == 7
     assert SentimentExperiment.of({"training.epochs": 7}).training.epochs == 7
 
 

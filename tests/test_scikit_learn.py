@@ -236,7 +236,7 @@ def test_a_part_without_test_links_is_scored_on_links_that_fit_was_not_given(sma
 
 def test_a_grid_search_compares_settings_on_held_out_training_links(small_task):
     grid = {"settings__training__epochs": [1, 8], "seed": [0]}
-    search = GridSearchCV(mmkg.Aligner(device="cpu", settings=SETTINGS), grid, cv=2, error_score="raise")
+    search = GridSearchCV(mmkg.Aligner("meaformer", device="cpu", settings=SETTINGS), grid, cv=2, error_score="raise")
     search.fit(small_task)
     scores = search.cv_results_["mean_test_score"]
     assert scores.shape == (2,) and np.isfinite(scores).all() and scores[1] >= scores[0]
@@ -281,10 +281,10 @@ def test_an_aligner_is_pickled_and_copied_with_what_it_learnt(aligner, small_tas
 
 
 def test_an_aligner_is_shown_with_the_arguments_that_are_not_defaults():
-    assert repr(mmkg.Aligner()) == "Aligner(model='meaformer')"
+    assert repr(mmkg.Aligner()) == "Aligner(model='auto')"
     assert repr(mmkg.Aligner("eva", seed=3, settings={"training": {"epochs": 2}})) == (
         "Aligner(model='eva', seed=3, settings={'training': {'epochs': 2}})"
     )
     many = mmkg.Aligner(modalities=np.array(["name", "image"]), settings={"x": list(range(100_000))})
     assert len(repr(many)) < 400 and "\n" not in repr(many)
-    assert "<td>meaformer</td>" in mmkg.Aligner()._repr_html_()
+    assert "<td>auto</td>" in mmkg.Aligner()._repr_html_()

@@ -50,7 +50,9 @@ def align(
     source: Source,
     model: Annotated[
         str | None,
-        typer.Option(help="meaformer, mclea, dual-amn, eva, propagation, combined.", show_default="meaformer"),
+        typer.Option(
+            help="auto (chooses one), meaformer, mclea, dual-amn, eva, propagation, combined.", show_default="auto"
+        ),
     ] = None,
     text_encoder: Annotated[
         str,

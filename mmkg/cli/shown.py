@@ -108,5 +108,6 @@ def _values(
         **({"summary": result.summary().as_dict()} if matched else {}),
         "seconds": {name: round(value, 3) for name, value in record.seconds.items()},
         "peak_rss_mb": record.peak_rss_mb,
+        **({"choice": choice} if (choice := record.protocol.get("choice")) else {}),
         "training": {key: record.protocol[key] for key in training if key in record.protocol},
     }

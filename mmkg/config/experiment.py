@@ -8,9 +8,9 @@ from typing import Any
 import tomli_w
 
 from ..data.features.config import FeatureConfig
-from ..errors import UsageError, check_model, nearest
+from ..errors import UsageError, brief, check_model, nearest
 from ..matching import MATCHERS
-from ..models import MODELS, RefinementConfig
+from ..models import AUTO, MODELS, RefinementConfig
 from ..settings import check_keys, check_seed, nested, parse, plain
 from ..training.bootstrap import BootstrapConfig
 from ..training.config import TrainingConfig
@@ -26,25 +26,26 @@ class Experiment:
     """All settings of a run; only the data themselves are not part of it.
 
     Args:
-        model: name in ``mmkg.models.MODELS``.
+        model: name in ``mmkg.models.MODELS``; or ``auto``, in place of which ``align`` chooses one.
         seed: random seed.
         data, features, bootstrap, search: configurations of the stages.
         options: configuration of the model, an instance of its configuration class; by default its defaults.
         training: schedule and optimiser; by default those of the model. Label propagation does not read it.
-        refinement: refinement by soft matches; by default that of the model.
+        refinement: refinement by soft matches; by default that of the model. With ``auto``, these three are the nested
+            values that were given, which apply to the model that is chosen.
 
     Raises:
-        UsageError: ``bootstrap.matcher`` is not a matcher.
+        UsageError: ``bootstrap.matcher`` is not a matcher, or ``auto`` was given the options of one model.
     """
 
-    model: str = "meaformer"
+    model: str = AUTO
     seed: int = 0
     data: DataConfig = field(default_factory=DataConfig)
     features: FeatureConfig = field(default_factory=FeatureConfig)
-    options: Any = FROM_MODEL
-    training: TrainingConfig = FROM_MODEL
+    options: Any = field(default=FROM_MODEL, hash=False)
+    training: TrainingConfig = field(default=FROM_MODEL, hash=False)
     bootstrap: BootstrapConfig = field(default_factory=BootstrapConfig)
-    refinement: RefinementConfig = FROM_MODEL
+    refinement: RefinementConfig = field(default=FROM_MODEL, hash=False)
     search: SearchConfig = field(default_factory=SearchConfig)
 
     def __post_init__(self) -> None:
@@ -54,16 +55,18 @@ class Experiment:
         for name, value in defaults_of(self.model).items():
             if getattr(self, name) is FROM_MODEL:
                 object.__setattr__(self, name, value)
+            elif self.model == AUTO:
+                object.__setattr__(self, name, _given(getattr(self, name), name))
 
     def to_dict(self) -> dict[str, Any]:
         """Nested plain values without those that are ``None``; ``Experiment.of`` reads them back."""
         sections = {
             "data": asdict(self.data),
             "features": asdict(self.features),
-            "options": {} if self.options is None else asdict(self.options),
-            "training": asdict(self.training),
+            "options": {} if self.options is None else _values(self.options),
+            "training": _values(self.training),
             "bootstrap": asdict(self.bootstrap),
-            "refinement": asdict(self.refinement),
+            "refinement": _values(self.refinement),
             "search": self.search.to_dict(self.bootstrap.matcher),
         }
         return {"model": self.model, "seed": self.seed, **{name: plain(part) for name, part in sections.items()}}
@@ -81,9 +84,9 @@ class Experiment:
         """
         values = nested(values, "the experiment")
         check_keys(values, [f.name for f in dataclasses.fields(Experiment)])
-        model = str(values.get("model", "meaformer"))
+        model = str(values.get("model", AUTO))
         if not model.startswith(CUSTOM):
-            check_model(model, MODELS)
+            check_model(model, [AUTO, *MODELS])
         defaults = defaults_of(model) | {
             "data": DataConfig(),
             "features": FeatureConfig(),
@@ -92,7 +95,9 @@ class Experiment:
         sections: dict[str, Any] = {
             name: None if default is None else parse(default, values.get(name, {}), name)
             for name, default in defaults.items()
+            if not isinstance(default, Mapping)
         }
+        sections |= {name: values.get(name, {}) for name in defaults if name not in sections}
         search = SearchConfig.of(values.get("search", {}))
         return Experiment(model=model, seed=values.get("seed", 0), search=search, **sections)
 
@@ -100,6 +105,8 @@ class Experiment:
 def defaults_of(model: str) -> dict[str, Any]:
     """Default ``options``, ``training`` and ``refinement`` of a model; those of a model object have no options."""
     entry = MODELS.get(model)
+    if model == AUTO:
+        return {"options": {}, "training": {}, "refinement": {}}
     if entry is None:
         return {"options": None, "training": TrainingConfig(), "refinement": RefinementConfig()}
     return {
@@ -107,3 +114,25 @@ def defaults_of(model: str) -> dict[str, Any]:
         "training": parse(TrainingConfig(), entry.training, f"training of {model}"),
         "refinement": parse(RefinementConfig(), entry.refinement, f"refinement of {model}"),
     }
+
+
+def _given(section: Any, name: str) -> dict[str, Any]:
+    """The nested values of a section that was given with ``auto``.
+
+    Raises:
+        UsageError: options of one model, or a value that does not fit.
+    """
+    if dataclasses.is_dataclass(section) and name == "options":
+        raise UsageError(f"options of class {type(section).__name__} are those of one model; give its name, not {AUTO}")
+    if dataclasses.is_dataclass(section):
+        return _values(section)
+    if not isinstance(section, Mapping):
+        raise UsageError(f"{name} is a section of settings, got {brief(section)}")
+    expected = {"training": TrainingConfig(), "refinement": RefinementConfig()}.get(name)
+    if expected is not None:
+        parse(expected, section, name)
+    return nested(section, name)
+
+
+def _values(section: Any) -> dict[str, Any]:
+    return dict(section) if isinstance(section, Mapping) else asdict(section)

@@ -12,7 +12,7 @@ from ..config.experiment import Experiment
 from ..data.features.build import build_inputs
 from ..data.tensors.inputs import EntityInputs
 from ..errors import UsageError
-from ..models import MODELS, AlignmentModel, trained_models
+from ..models import AUTO, MODELS, AlignmentModel, trained_models
 from ..progress import TrainingProgress
 from ..training import fit
 from ..typing import IntArray
@@ -87,6 +87,8 @@ def build_model(experiment: Experiment, inputs: EntityInputs) -> AlignmentModel:
     """
     name = experiment.model
     entry = MODELS.get(name)
+    if name == AUTO:
+        raise UsageError(f"{AUTO} is no model before a run has chosen one; trained are {', '.join(trained_models())}")
     if entry is None:
         raise UsageError(f"the model {name} was given as an object; give it again, or name a model of mmkg")
     if entry.build is None or entry.learner != "trained":

@@ -9,7 +9,7 @@ from .meaformer import MEAformer, MEAformerConfig
 from .model import AlignmentModel
 from .propagation import Propagation, PropagationConfig
 from .refinement import RefinementConfig, spread_matches
-from .registry import MODELS, ModelEntry, trained_models
+from .registry import AUTO, MODELS, ModelEntry, trained_models
 
 MODELS["combined"] = combined.ENTRY
 MODELS["dual-amn"] = dual_amn.ENTRY
@@ -19,6 +19,7 @@ MODELS["meaformer"] = meaformer.ENTRY
 MODELS["propagation"] = propagation.ENTRY
 
 __all__ = [
+    "AUTO",
     "EVA",
     "MCLEA",
     "MODELS",

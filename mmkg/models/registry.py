@@ -29,6 +29,7 @@ class ModelEntry:
 
 
 MODELS: dict[str, ModelEntry] = {}
+AUTO = "auto"  # no model: a run chooses one, see ``mmkg.learners.choice``
 
 
 def trained_models() -> list[str]:

@@ -73,7 +73,7 @@ def test_align_on_the_command_line_is_align_in_the_library(aligned, pair):
     task = mmkg.load(pair, seed=2)
     from small import SETTINGS
 
-    result = mmkg.align(task, seed=2, settings=SETTINGS, device="cpu")
+    result = mmkg.align(task, "meaformer", seed=2, settings=SETTINGS, device="cpu")
     assert json.loads(aligned.out)["test"] == result.metrics
 
 
