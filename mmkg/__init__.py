@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .data.kg import KnowledgeGraph
     from .data.merge import merge_graphs
     from .data.task import AlignmentTask, LinkSplit
+    from .data.unify import separate
     from .duplicates.find import dedupe
     from .evaluation import evaluate
     from .loading import load
@@ -51,6 +52,7 @@ _HOME = {
     "read_dbp15k": ".data.formats.dbp15k",
     "read_graph": ".data.formats.graphs",
     "read_pair": ".data.formats.two_graphs",
+    "separate": ".data.unify",
     "to_networkx": ".data.formats.nx",
     "to_pyg": ".data.formats.pyg",
     "twin_graphs": ".sources.synthetic",
@@ -78,6 +80,7 @@ __all__ = [
     "read_dbp15k",
     "read_graph",
     "read_pair",
+    "separate",
     "to_networkx",
     "to_pyg",
     "twin_graphs",

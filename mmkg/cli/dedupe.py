@@ -31,6 +31,16 @@ def dedupe(
             "--format", help="Also write links to --out: tsv, csv, jsonl, parquet, nt (owl:sameAs), sssom, oaei."
         ),
     ] = None,
+    merge: Annotated[
+        Path | None,
+        typer.Option(help="Write the graph with one entity per cluster: a file .nt, or a folder of TSV tables."),
+    ] = None,
+    undo: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write GRAPH, which --merge wrote, as it was before: a file .nt, or a folder.", metavar="OUT"
+        ),
+    ] = None,
     seed: Seed = None,
     device: Device = "auto",
     as_json: Json = False,
@@ -38,24 +48,43 @@ def dedupe(
     """Find entities of one graph that are the same, and cluster them.
 
     Each cluster comes with the confidence of its members. Names with different numbers, different values of a key such
-    as a date or a code, and pairs of --never keep entities apart.
+    as a date or a code, and pairs of --never keep entities apart. --merge also writes OUT.origin.json, from which
+    --undo restores the graph.
     """
+    from ..data.formats.graphs import read_graph
+    from ..data.formats.unified import read_separated, write_graph, write_unified
     from ..data.links.formats import link_format
     from ..duplicates.find import dedupe as find
     from ..duplicates.folder import write_duplicates
     from ..errors import UsageError
 
+    if undo is not None:
+        given = {"--out": out, "--links": links, "--never": never, "--format": form, "--merge": merge}
+        if unused := [name for name, value in given.items() if value is not None]:
+            raise UsageError(f"{unused[0]} has no effect with --undo")
+        restored = read_separated(graph)
+        write_graph(restored, undo)
+        if as_json:
+            print_json({"entities": restored.num_entities, "triples": len(restored.triples)})
+        else:
+            show(f"{restored.num_entities:,} entities, {len(restored.triples):,} triples: {undo}")
+        return
     if form is not None:
         link_format(form)
         if out is None:
             raise UsageError("--format writes a file of links to --out FOLDER; give it, too")
-    found = find(graph, links=links, never=never, threshold=threshold, k=k, seed=seed or 0, device=device)
+    whole = read_graph(graph)
+    found = find(whole, links=links, never=never, threshold=threshold, k=k, seed=seed or 0, device=device)
     if out is not None:
         write_duplicates(found, out, form=form)
+    if merge is not None:
+        write_unified(*found.merge(whole), merge)
     if as_json:
         print_json(found.summary() | {"members": [each._asdict() for each in found.members()]})
         return
     _print(found, out)
+    if merge is not None:
+        show(f"merged graph: {merge}   (undo: mmkg dedupe {merge} --undo OUT)")
 
 
 def _print(found: "Duplicates", out: Path | None) -> None:

@@ -7,7 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..data.entities import EntityTable
+from ..data.kg import KnowledgeGraph
 from ..data.links.export import Link
+from ..data.unify import Origin, unify
+from ..errors import UsageError
 from ..records import Record
 from ..report.frames import data_frame
 from ..typing import FloatArray, IntArray
@@ -102,6 +105,19 @@ class Duplicates(Record):
         order = np.argsort(-self.confidence, kind="stable")
         rows = zip(self.pairs[order].tolist(), self.confidence[order].tolist(), strict=True)
         return [Link(labels[i], labels[j], 100 * sure, sure, shown[i], shown[j]) for (i, j), sure in rows]
+
+    def merge(self, graph: KnowledgeGraph) -> tuple[KnowledgeGraph, Origin]:
+        """The graph with one entity for each cluster, and the record that ``separate`` restores the graph from.
+
+        Raises:
+            UsageError: another graph.
+        """
+        if graph.entities != self.entities.labels:
+            raise UsageError(
+                f"these duplicates belong to another graph: it has {len(self.entities.labels):,} entities, first "
+                f"{self.entities.labels[0]!r}; this one {graph.num_entities:,}, first {graph.entities[0]!r}"
+            )
+        return unify(graph, self.clusters)
 
     def summary(self) -> dict[str, Any]:
         """Counts for people and programs."""

@@ -255,3 +255,22 @@ def test_the_command_takes_pairs_and_names_what_is_wrong(run, file, tmp_path):
     assert done.code == 2 and "--format writes a file of links to --out FOLDER" in done.err
     done = run("dedupe", tmp_path / "none.nt")
     assert done.code == 1 and "no such file" in done.err
+
+
+def test_a_merged_graph_is_undone(run, file, graph, tmp_path):
+    merged, back = tmp_path / "merged.nt", tmp_path / "back.nt"
+    done = run("dedupe", file, "--merge", merged, "--device", "cpu")
+    assert done.code == 0 and f"undo: mmkg dedupe {merged} --undo OUT" in done.out
+    counts = mmkg.dedupe(mmkg.read_graph(file), device="cpu").summary()
+    small = mmkg.read_graph(merged)
+    assert small.num_entities == graph.num_entities - counts["in_clusters"] + counts["clusters"]
+    done = run("dedupe", merged, "--undo", back, "--json")
+    assert json.loads(done.out)["entities"] == graph.num_entities
+    assert set(back.read_text().splitlines()) == set(file.read_text().splitlines())
+    done = run("dedupe", merged, "--undo", back, "--out", tmp_path)
+    assert done.code == 2 and "--out has no effect with --undo" in done.err
+
+
+def test_duplicates_of_another_graph_are_refused(found):
+    with pytest.raises(UsageError, match="these duplicates belong to another graph"):
+        found.merge(KnowledgeGraph(("a",), (), np.empty((0, 3), np.int64)))
