@@ -20,7 +20,7 @@ from .data.links.pairs import PairData, make_task
 from .data.parsing.columns import Faults
 from .data.parsing.id_names import NamesFrom, named_by_ids
 from .data.parsing.urls import Url, located, path_of
-from .data.pictures.attach import with_images
+from .data.pictures.attach import with_images, with_own_pictures
 from .data.split import SplitConfig
 from .data.task import READERS, AlignmentTask
 from .errors import InputError, UsageError, brief, nearest
@@ -124,13 +124,16 @@ def load(
     )
     faults = Faults(config.on_error, max_bytes=config.max_bytes)
     task = make_task(found.read(faults, seed, names_from=config.names_from, **settings), split)
-    if not images or _by_id(images):
+    if _by_id(images):
         return task
+    cache = cache_of_pictures(config.image_cache)
+    if not images:
+        return with_own_pictures(task, encoder=config.image_encoder, cache=cache, device=device)
     return with_images(
         task,
         images,
         encoder=config.image_encoder,
-        cache=cache_of_pictures(config.image_cache),
+        cache=cache,
         device=str(resolve_device(device)),
         on_error=config.on_error,
         max_bytes=config.max_bytes,

@@ -55,6 +55,7 @@ VALUES = {  # a value other than the default of every setting that depends on th
     "languages": ("fr",),
     "header": False,
     "columns": ("t", "r", "h"),
+    "table": "triples",
     "neutral": False,
     "image_ratio": 0.5,
 }
@@ -64,12 +65,12 @@ TAKEN = {  # source -> a fitting format, and the settings that have an effect on
     "dbp15k": ("dbp15k", {*ANY_FILES, "names"}),
     "openea": ("openea", {*ANY_FILES, "fold"}),
     "mmkb": ("mmkb", {*ANY_FILES, "graphs"}),
-    "tsv": ("pair", {*GRAPHS, "header", "columns"}),
+    "tsv": ("pair", {*GRAPHS, "header", "columns", "table"}),
     "rdf": ("rdf", {*GRAPHS, "languages"}),
-    "mixed": ("pair", {*GRAPHS, "header", "columns", "languages"}),
-    "tsv/left.tsv tsv/right.tsv": ("tsv", {*GRAPHS, "header", "columns"}),
+    "mixed": ("pair", {*GRAPHS, "header", "columns", "table", "languages"}),
+    "tsv/left.tsv tsv/right.tsv": ("tsv", {*GRAPHS, "header", "columns", "table"}),
     "rdf/left.nt rdf/right.nt": ("rdf", {*GRAPHS, "languages"}),
-    "mixed/left.nt mixed/right.tsv": (None, {*GRAPHS, "header", "columns", "languages"} - {"format"}),
+    "mixed/left.nt mixed/right.tsv": (None, {*GRAPHS, "header", "columns", "table", "languages"} - {"format"}),
 }
 
 

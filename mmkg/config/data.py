@@ -45,6 +45,8 @@ class DataConfig:
         languages: RDF: languages of names, by preference.
         header: TSV and CSV: whether the first line of a file names the columns; by default if it does.
         columns: TSV, CSV and Parquet: names of the columns of head, relation and tail.
+        table: TSV, CSV and Parquet: whether a file holds ``entities``, one in each row, or ``triples``; by default
+            recognised by its first line.
         seeds_from: ``name``, ``text``, ``image`` or several: learn from seed links found by these alone, see
             ``pivot_links``, and rank all known links; empty = learn from known links.
         pivot_share: share of the pairs so found that become seed links, those with the highest scores.
@@ -74,6 +76,7 @@ class DataConfig:
     languages: tuple[str, ...] = ("en",)
     header: bool | None = None
     columns: tuple[str, ...] = ()
+    table: Literal["entities", "triples"] | None = None
     seeds_from: tuple[str, ...] = ()
     pivot_share: Annotated[float, Field(gt=0, le=1)] = 0.5
     neutral: bool = True

@@ -10,8 +10,9 @@ from typing import Any
 from ...errors import Advice, InputError, Setting, UsageError, nearest
 from ..kg import KnowledgeGraph
 from ..parsing.columns import Faults, OnError, stem
-from ..parsing.delimited import CSV_SUFFIXES, TSV_SUFFIXES
+from ..parsing.delimited import CSV_SUFFIXES, TSV_SUFFIXES, first_row
 from ..parsing.parquet import SUFFIXES as PARQUET_SUFFIXES
+from ..parsing.parquet import column_names
 from ..parsing.rdf_syntax import SUFFIXES as RDF_SUFFIXES
 from ..parsing.urls import Url, located, path_of
 from .delimited import read_delimited, write_delimited
@@ -23,6 +24,7 @@ from .rdf import read_rdf, write_ntriples
 from .registry import GraphData, GraphFormat, refuse_unused
 from .sparql import is_endpoint, read_endpoint
 from .tables import TRIPLE_FILES
+from .wide import holds_entities
 
 
 def _read_delimited(path: Path, faults: Faults, **settings: Any) -> GraphData:
@@ -53,14 +55,16 @@ GRAPH_FORMATS: dict[str, GraphFormat] = {
     "tsv": GraphFormat(
         TSV_SUFFIXES,
         _read_delimited,
-        takes=("header", "columns"),
+        takes=("header", "columns", "table"),
+        fits=lambda folder: holds_entities(folder, TSV_SUFFIXES, lambda path: first_row(path, "\t")),
         write=lambda graph, path: write_delimited(graph, path, form="tsv"),
         holds=_TABLES,
     ),
     "csv": GraphFormat(
         CSV_SUFFIXES,
         _read_delimited,
-        takes=("header", "columns"),
+        takes=("header", "columns", "table"),
+        fits=lambda folder: holds_entities(folder, CSV_SUFFIXES, lambda path: first_row(path, ",")),
         write=lambda graph, path: write_delimited(graph, path, form="csv"),
         holds=_TABLES,
         links="csv",
@@ -68,7 +72,8 @@ GRAPH_FORMATS: dict[str, GraphFormat] = {
     "parquet": GraphFormat(
         PARQUET_SUFFIXES,
         _read_parquet,
-        takes=("columns",),
+        takes=("columns", "table"),
+        fits=lambda folder: holds_entities(folder, PARQUET_SUFFIXES, column_names),
         write=write_parquet,
         holds=(*_TABLES, EMPTY),
         links="parquet",
@@ -91,7 +96,8 @@ def read_graph(
         on_error: ``raise`` at the first bad line, or ``skip`` bad lines.
         settings: ``languages`` of names in RDF, by preference, e.g. ``("de", "en")``; ``header`` (TSV, CSV): whether
             the first line names the columns, by default if it does; ``columns`` (TSV, CSV, Parquet): names of the
-            columns of head, relation and tail.
+            columns of head, relation and tail; ``table`` (the same): whether a file holds ``entities``, one in each
+            row, or ``triples``, by default recognised by its first line.
 
     Raises:
         InputError: a file is missing, of no known format, or breaks its format.
@@ -128,14 +134,13 @@ def graph_format(path: Path | Url) -> str | None:
     files = [stem(each) for each in path.iterdir() if each.is_file()]
     tables = [file for file in files if file.stem in TRIPLE_FILES]
     suffixes = {file.suffix.lower() for file in tables or files}
-    return next(
-        (
-            name
-            for name, form in GRAPH_FORMATS.items()
-            if not suffixes.isdisjoint(form.suffixes) and (tables or form.any_name)
-        ),
-        None,
+    usual = (
+        name
+        for name, form in GRAPH_FORMATS.items()
+        if not suffixes.isdisjoint(form.suffixes) and (tables or form.any_name)
     )
+    others = (name for name, form in GRAPH_FORMATS.items() if form.fits and form.fits(path))
+    return next(usual, None) or next(others, None)
 
 
 def settings_of_graphs(paths: Iterable[Path | Url], format: str | None = None) -> set[str]:
@@ -155,7 +160,7 @@ def users_of_settings() -> dict[str, tuple[str, ...]]:
 def no_graph(path: Path) -> InputError:
     """The error for a file or folder that no format fits."""
     if path.is_dir():
-        looked = "a folder of RDF files or with triples.tsv, .csv or .parquet"
+        looked = "a folder of RDF files, of tables with an id in each row, or with triples.tsv, .csv or .parquet"
     else:
         looked = "one of " + ", ".join(suffix for form in GRAPH_FORMATS.values() for suffix in form.suffixes)
     advice = Advice(f"name its format, one of {', '.join(GRAPH_FORMATS)}: {{}}", Setting("data.format", "FORMAT"))

@@ -26,8 +26,10 @@ class GraphFormat:
     Args:
         suffixes: ends of file names in this format, e.g. ``(".nt", ".ttl")``; each also with ``.gz`` or ``.bz2``.
         read: ``read(path, faults, **settings)`` returns the graph of a file or folder; settings are those of ``takes``.
-        takes: settings of the section ``data`` that the reader takes, of ``languages``, ``header`` and ``columns``.
+        takes: settings of the section ``data`` that the reader takes, of ``languages``, ``header``, ``columns`` and
+            ``table``.
         any_name: whether any files with these suffixes make a folder a graph; by default a file ``triples`` does.
+        fits: whether any other folder is a graph in this format.
         write: ``write(graph, path)`` writes a graph to the file or folder ``path``, to which it may add a suffix;
             ``None`` = the format is only read.
         holds: kinds of data, of ``left_out.py``, that the writer writes.
@@ -43,6 +45,7 @@ class GraphFormat:
     read: Callable[..., GraphData]
     takes: tuple[str, ...] = ()
     any_name: bool = False
+    fits: Callable[[Path], bool] | None = None
     write: Callable[[KnowledgeGraph, Path], object] | None = None
     holds: Collection[str] = ()
     written_as: str | None = None

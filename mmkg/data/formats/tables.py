@@ -1,6 +1,6 @@
 """Graphs as tables, independent of the file format."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,8 @@ from ..kg import ImageTable, KnowledgeGraph
 from ..parsing.builder import Coded, GraphBuilder
 from ..parsing.columns import Faults, stem
 from ..parsing.headers import time_text
-from ..parsing.tables import ENTITIES, FACTS, TIMED, TRIPLES, TableBlock, TableReader
+from ..parsing.tables import ALIASES, ENTITIES, FACTS, TIMED, TRIPLES, TableBlock, TableReader
+from .wide import TableKind, add_tables, graph_of_wide, read_wide, table_files, wide_tables
 
 TRIPLE_FILES, ENTITY_FILES = ("triples", "relationships", "edges"), ("entities", "nodes")
 
@@ -23,8 +24,14 @@ def read_table_graph(
     suffixes: Sequence[str],
     read: TableReader,
     faults: Faults,
+    header: Callable[[Path], Sequence[str] | None],
+    *,
+    table: TableKind | None = None,
 ) -> KnowledgeGraph:
-    """One graph from a file of triples, or from a folder.
+    """One graph from a file of triples, from a file or folder of tables of entities, or from a folder of both.
+
+    A file is a table of entities if its first line says so (see ``may_be_header``) and a column has unique ids; then
+    ``add_tables`` reads it, and all such tables of a folder without triples. Any other file holds triples.
 
     Files of the folder: ``triples``, ``relationships`` or ``edges`` (head, relation, tail); optionally ``entities`` or
     ``nodes`` (entity, name, picture), which then lists all entities in their order, ``attributes`` (entity, attribute,
@@ -35,17 +42,29 @@ def read_table_graph(
         suffixes: ends of the names of tables.
         read: reader of a table.
         faults: policy for bad lines.
+        header: ``header(path)`` returns the first line of a table.
+        table: ``entities`` or ``triples``, for what a file holds; ``None`` = by its first line.
 
     Raises:
         InputError: a file is missing or breaks the format.
     """
     folder = source if source.is_dir() else None
     triples = source if folder is None else table_file(folder, TRIPLE_FILES, suffixes)
+    if table != "triples" and (folder is None or triples is None):
+        paths = [source] if folder is None else table_files(folder, suffixes)
+        if (
+            wide := wide_tables(paths, read, faults, header, certain=table == "entities" or len(paths) > 1)
+        ) is not None:
+            return graph_of_wide(wide, faults)
     if triples is None:
         raise InputError(f"expected a file of triples, {_names('triples', suffixes)}, found none", source)
     builder = GraphBuilder(triples, faults)
     entities = None if folder is None else table_file(folder, ENTITY_FILES, suffixes)
-    if entities is not None:
+    first = () if entities is None else header(entities) or ()
+    if entities is not None and (key := _more_columns(first)) is not None:
+        add_tables(builder, [read_wide(entities, first, read, faults)._replace(key=key)])
+        builder.close(entities.name)
+    elif entities is not None:
         _read_entities(entities, read, builder, faults)
     for block in read(triples, TIMED, faults):
         heads, relations, tails, *times = block.columns
@@ -82,6 +101,14 @@ def table_file(folder: Path, names: Sequence[str], suffixes: Sequence[str]) -> P
     if len(found) > 1:
         raise InputError(f"expected one table of {names[0]}, found {', '.join(path.name for path in found)}", folder)
     return found[0] if found else None
+
+
+def _more_columns(header: Sequence[str]) -> str | None:
+    """The column of the entities in a header that also names columns other than those of ``ENTITIES``, if so."""
+    known = {name for column in ENTITIES for name in ALIASES[column]}
+    if all(name.strip().lower() in known for name in header):
+        return None
+    return next((name.strip() for name in header if name.strip().lower() in ALIASES["entity"]), None)
 
 
 def graph_tables(graph: KnowledgeGraph) -> dict[str, tuple[tuple[str, ...], Iterable[tuple[str | None, ...]]]]:

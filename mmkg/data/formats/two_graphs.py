@@ -17,6 +17,7 @@ from .frames import links_of_object
 from .graphs import GRAPH_FORMATS, graph_format, settings_of_graphs, users_of_settings
 from .objects import graph_data_of
 from .registry import refuse_unused
+from .wide import TableKind
 
 
 def read_pair(
@@ -28,6 +29,7 @@ def read_pair(
     languages: Sequence[str] | None = None,
     header: bool | None = None,
     columns: Sequence[str] | None = None,
+    table: TableKind | None = None,
     names_from: NamesFrom | None = None,
     name: str | None = None,
     **split: Unpack[SplitSettings],
@@ -41,7 +43,7 @@ def read_pair(
             links. A file of ``owl:sameAs`` may state links in both directions; then they also hold along chains and
             around cycles.
         format: format of both graphs; by default recognised by their names.
-        languages, header, columns: settings of the formats, see ``read_graph``.
+        languages, header, columns, table: settings of the formats, see ``read_graph``.
         names_from: ``labels``: names that the files state, and no others; ``ids``: also of every entity without one,
             from its text or the end of its IRI (see ``names_of_ids``); by default the same for a graph without a name.
         name: name of the task; by default the two file names.
@@ -54,7 +56,7 @@ def read_pair(
     """
     config = SplitConfig(**split)
     sides = (located(left), located(right))
-    named = {"languages": languages, "header": header, "columns": columns}
+    named = {"languages": languages, "header": header, "columns": columns, "table": table}
     settings = {key: value for key, value in named.items() if value is not None}
     refuse_unused(settings, settings_of_graphs(sides, format), "the two graphs", users_of_settings())
     return make_task(

@@ -8,8 +8,8 @@ import numpy as np
 
 from ...errors import InputError, UsageError
 from ...files import write_lines
-from .columns import SEPARATORS, ByteStream, Faults, FieldBlock, cut_fields, read_blocks, stem
-from .headers import shape_of
+from .columns import SEPARATORS, Faults, FieldBlock, cut_fields, read_blocks, stem
+from .headers import first_fields, shape_of
 from .tables import OPTIONAL, TIMED, TRIPLES, TableBlock, is_optional
 
 TSV_SUFFIXES, CSV_SUFFIXES = (".tsv", ".txt"), (".csv",)
@@ -119,13 +119,8 @@ def read_unnamed(path: Path, width: int, separator: str, faults: Faults) -> Iter
 
 
 def first_row(path: Path, separator: str) -> list[str] | None:
-    """Fields of the first line; ``None`` if the file is empty."""
-    with ByteStream(path) as stream:
-        line, newline, _ = stream.read(1 << 20).partition(b"\n")
-    if not line and not newline:
-        return None
-    text = line.removesuffix(b"\r").decode(errors="replace")
-    return _fields(text, separator)
+    """Fields of the first line, see ``first_fields``; ``None`` if the file is empty."""
+    return first_fields(path, separator, _fields)
 
 
 def _fields(text: str, separator: str) -> list[str]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ...errors import InputError
 from .columns import SEPARATORS, ByteStream, Faults, short_text
-from .tables import LINKS, TIMED, TRIPLES, columns_of, is_optional, looks_like_header
+from .tables import LINKS, OTHER, TIMED, TRIPLES, columns_of, is_optional, looks_like_header
 from .terms import literal_of
 
 _SAMPLE = 1000  # lines
@@ -61,6 +61,8 @@ def shape_of(
     required = [column for column in wanted if not is_optional(column)]
     triples = wanted in (TRIPLES, TIMED)
     names = columns if triples else ()
+    if wanted and all(column.startswith(OTHER) for column in wanted) and separator not in lines[0]:
+        separator = next((other for other in _OTHERS[separator] if other in lines[0]), separator)
     for other in "" if any(separator in line for line in lines) else _OTHERS[separator]:
         counts = {line.count(other) for line in lines}
         first = split(lines[0], other)
@@ -100,6 +102,20 @@ def time_text(text: str | None) -> str | None:
     return None if value in _NO_TIME else value
 
 
+def first_fields(path: Path, separator: str, split: Callable[[str, str], list[str]]) -> list[str] | None:
+    """Fields of the first line, separated by bars or semicolons if it has no ``separator``; ``None`` without a line."""
+    lines = _sample(path, 1)
+    if lines is None:
+        return None
+    other = next((each for each in _OTHERS.get(separator, "") if each in lines[0]), separator)
+    return split(lines[0], separator if separator in lines[0] else other)
+
+
+def is_timed(row: Sequence[str]) -> bool:
+    """Whether a row of four or five fields is a triple with its time, or with begin and end."""
+    return len(row) in (4, 5) and _timed(row)
+
+
 def _timed(row: Sequence[str]) -> bool:
     """Whether the fields after the third are a time, or its begin and end."""
     begin, *end = (literal_of(field)[0] for field in row[3:])
@@ -118,7 +134,7 @@ def _names(first: Sequence[str], required: Sequence[str], names: Sequence[str]) 
     return len(set(places)) == len(places)
 
 
-def _sample(path: Path) -> list[str] | None:
+def _sample(path: Path, most: int = _SAMPLE) -> list[str] | None:
     """The first lines of a file; ``None`` if it is empty."""
     with ByteStream(path) as stream:
         block = stream.read(1 << 20)
@@ -127,4 +143,4 @@ def _sample(path: Path) -> list[str] | None:
     lines = block.split(b"\n")
     if len(lines) > 1:
         lines.pop()  # empty, or cut off
-    return [line.removesuffix(b"\r").decode(errors="replace") for line in islice(lines, _SAMPLE)]
+    return [line.removesuffix(b"\r").decode(errors="replace") for line in islice(lines, most)]

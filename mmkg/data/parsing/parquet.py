@@ -13,8 +13,8 @@ from ...typing import IntArray
 from .builder import Coded
 from .columns import Faults
 from .limits import most_bytes, too_large
-from .tables import OPTIONAL, TRIPLES, TableBlock, columns_of
-from .value_text import value_text
+from .tables import LIST, OPTIONAL, OTHER, TRIPLES, TableBlock, columns_of, is_optional
+from .value_text import value_text, value_texts
 
 SUFFIXES = (".parquet", ".pq")
 _ROWS = 1 << 18  # rows that are read at a time: many, because each different text is looked up once per block
@@ -76,8 +76,9 @@ def read_rows(
     """The requested columns of a Parquet file, some thousand rows at a time; see ``TableReader``. Lines are rows.
 
     Optional columns may hold numbers, truth values, dates and times instead of texts, see ``value_text``; nulls and NaN
-    are missing values. Limit of the file (``faults.max_bytes``): its pages after decompression, and all texts as a
-    plain file would hold them.
+    are missing values. Columns requested by their own name may also hold lists of these, which become one text with
+    ``LIST`` in between; others of them are missing, with a note. Limit of the file (``faults.max_bytes``): its pages
+    after decompression, and all texts as a plain file would hold them.
     """
     arrow, parquet = _pyarrow()
     try:
@@ -86,16 +87,24 @@ def read_rows(
             schema = file.schema_arrow
             names = columns if wanted[:3] == TRIPLES else ()
             places = columns_of(schema.names, wanted, path, names)
-            for place, column in zip(places, wanted, strict=True):
-                if place is not None and not _readable(schema.field(place), column in OPTIONAL, arrow):
+            for number, (place, column) in enumerate(zip(places, wanted, strict=True)):
+                if place is not None and not _readable(schema.field(place), column, arrow):
                     field = schema.field(place)
-                    plain = " or a plain value" if column in OPTIONAL else ""
+                    if column.startswith(OTHER):
+                        faults.count(
+                            f"{path.name}: column {field.name!r} of {field.type}, not read; rows",
+                            file.metadata.num_rows,
+                        )
+                        places[number] = None
+                        continue
+                    plain = " or a plain value" if is_optional(column) else ""
                     raise InputError(f"expected text{plain} in column {field.name!r}, got {field.type}", path)
             present = [schema.names[place] for place in places if place is not None]
             if _size_of(file.metadata, present) > most:
                 raise too_large(path, most)
         # texts that repeat stay stored once until their size is known
-        with parquet.ParquetFile(path, read_dictionary=present) as file:
+        single = [name for name in present if not _is_list(schema.field(name).type, arrow)]
+        with parquet.ParquetFile(path, read_dictionary=single) as file:
             first, size = 1, 0
             for batch in file.iter_batches(_ROWS, columns=present):
                 batch.validate(full=True)  # Arrow reads texts that are no UTF-8, and codes beyond their dictionary
@@ -129,7 +138,7 @@ def _block(
     good = np.ones(len(lines), bool)
     for array, column in zip(columns, wanted, strict=True):
         texts = None if array is None else _texts(array)
-        if texts is not None and column not in OPTIONAL and not all(texts):
+        if texts is not None and not is_optional(column) and not all(texts):
             for index in [k for k, text in enumerate(texts) if not text and good[k]]:
                 what = "nothing" if texts[index] is None else "an empty text"
                 faults.bad(f"expected the {column} in row {int(lines[index])}, got {what}", path)
@@ -169,6 +178,8 @@ def _texts(array: Any) -> list[str | None]:
         return [None if text is None else text + zone for text in moments]
     if types.is_time64(kind):
         array = array.cast(arrow.time64("us"), safe=False)
+    if _is_list(kind, arrow):
+        return [None if value is None else LIST.join(value_texts(value)) for value in array.to_pylist()]
     return list(map(value_text, array.to_pylist()))
 
 
@@ -187,12 +198,23 @@ def _size_of(metadata: Any, columns: Sequence[str]) -> int:
     """Bytes of some columns after decompression, as the file declares them."""
     groups = (metadata.row_group(k) for k in range(metadata.num_row_groups))
     chunks = (group.column(k) for group in groups for k in range(group.num_columns))
-    return sum(chunk.total_uncompressed_size for chunk in chunks if chunk.path_in_schema in columns)
+    return sum(chunk.total_uncompressed_size for chunk in chunks if _column_of(chunk, columns))
 
 
-def _readable(field: Any, optional: bool, arrow: Any) -> bool:
-    """Whether a column holds texts or, if it is optional, plain values."""
+def _column_of(chunk: Any, columns: Sequence[str]) -> bool:
+    """Whether a chunk belongs to one of the columns, also as the members of its lists."""
+    path = chunk.path_in_schema
+    return (
+        path in columns or path.removesuffix(".list.element") in columns or path.removesuffix(".list.item") in columns
+    )
+
+
+def _readable(field: Any, column: str, arrow: Any) -> bool:
+    """Whether a column holds texts or, if it is optional, plain values; by its own name also lists of them."""
     kind, types = field.type, arrow.types
+    optional = is_optional(column)
+    if column.startswith(OTHER) and _is_list(kind, arrow):
+        kind = kind.value_type
     if types.is_dictionary(kind):
         kind = kind.value_type
     plain = (
@@ -200,6 +222,10 @@ def _readable(field: Any, optional: bool, arrow: Any) -> bool:
         *(types.is_date, types.is_time, types.is_timestamp, types.is_null),
     )
     return _is_text(kind, arrow) or (optional and any(check(kind) for check in plain))
+
+
+def _is_list(kind: Any, arrow: Any) -> bool:
+    return bool(arrow.types.is_list(kind) or arrow.types.is_large_list(kind))
 
 
 def _is_text(kind: Any, arrow: Any) -> bool:

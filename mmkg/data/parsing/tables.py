@@ -39,6 +39,7 @@ LINKS = ("left", "right", "part")
 OPTIONAL = ("name", "picture", "value", "type", "part", "time", "end")
 
 
+LIST = "\x1f"  # between the members of a list that is one field, as tables of typed values have them
 OTHER = "."  # ".name" requests the column ``name`` of the file, whatever it holds, if there is one
 
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from ..kg import ImageTable, KnowledgeGraph
 from ..parsing.columns import Faults, OnError
 from ..task import AlignmentTask
 from .encode import PictureEncoder, Rejected, encode_pictures, picture_encoder, rejected_text
-from .whose import entity_rows, list_pictures, names_of
+from .whose import PictureFile, entity_rows, list_pictures, names_of
 
 logger = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ def with_images(
         why = (
             f"{len(rejected)} pictures were left out, first {rejected[0].describe()}"
             if rejected
-            else f"no picture is named like an entity; entities are named {labels}, ..."
+            else f"no picture{_example(listed)} is named like an entity; entities are named {labels}, ..."
         )
         raise InputError(f"expected pictures of entities, got none: {why}", sources[0])
     if rejected:
@@ -95,9 +95,59 @@ def with_images(
     return replace(task, left=graphs[0], right=graphs[1], notes=faults.notes)
 
 
+def with_own_pictures(
+    task: AlignmentTask,
+    *,
+    encoder: str = "classical",
+    cache: Path | None = None,
+    device: str = "cpu",
+    progress: bool = True,
+) -> AlignmentTask:
+    """Attach features of the pictures that the graphs themselves name, where these are files.
+
+    Args:
+        task: a task; graphs with images stay as they are.
+        encoder, cache, device, progress: see ``with_images``.
+
+    Returns:
+        The task unchanged if no picture is a file, else a new one. Its notes count the pictures so encoded, those that
+        are no file, with one of them, and those left out.
+    """
+    notes = Faults(notes=dict(task.notes))
+    graphs: list[KnowledgeGraph] = []
+    encode: PictureEncoder | None = None
+    for side, graph in (("left", task.left), ("right", task.right)):
+        named = {row: text for row, text in enumerate(graph.pictures or ()) if text and "://" not in text}
+        files = {row: Path(text) for row, text in named.items() if Path(text).is_file()}
+        if graph.images is not None or not files:
+            graphs.append(graph)
+            continue
+        if gone := [text for row, text in named.items() if row not in files]:
+            notes.count(f"{side} pictures that are no file, e.g. {gone[0]!r}", len(gone))
+        encode = encode or picture_encoder(encoder, device=device)
+        chosen = list(files.values())
+        encoded = encode_pictures(chosen, encode, cache=cache, progress=progress, label=f"{side} pictures")
+        table = _table({row: position for position, row in enumerate(files)}, encoded.positions, encoded.features)
+        notes.count(f"{side} pictures of the data, encoded ({encoder})", len(encoded.positions))
+        for kind, number in Counter(picture.kind for picture in encoded.rejected).items():
+            notes.count(f"{side} images left out: {kind}", number)
+        if encoded.rejected:
+            logger.warning("%s", rejected_text(encoded.rejected))
+        graphs.append(replace(graph, images=table))
+    if graphs[0] is task.left and graphs[1] is task.right:
+        return task
+    return replace(task, left=graphs[0], right=graphs[1], notes=notes.notes)
+
+
 def _holds_pictures(source: Path) -> bool:
     """Whether a source is a folder or table of pictures, not a file of features."""
     return source.is_dir() or source.suffix.lower() not in FEATURE_SUFFIXES
+
+
+def _example(listed: Mapping[Path, Sequence[PictureFile]]) -> str:
+    """The name of one of the pictures, for a message."""
+    first = next((file.path.name for files in listed.values() for file in files), None)
+    return "" if first is None else f", such as {first!r},"
 
 
 def _table(position_of: dict[int, int], positions: IntArray, features: FloatArray) -> ImageTable | None:

@@ -112,16 +112,21 @@ def entity_rows(graph: KnowledgeGraph, names: Iterable[Sequence[str]], what: str
     found: dict[int, int] = {}
     named = _rows_by_picture(graph)
     labels = _Labels(graph)
-    unknown = several = 0
+    several = 0
+    unknown: list[Sequence[str]] = []
     for position, own in enumerate(items):
         rows = next((named[name] for name in own if name in named), None)
         if rows is None:
             rows = next(([row] for name in own if (row := labels.row(name)) is not None), [])
-        unknown += not rows
+        if not rows:
+            unknown.append(own)
         for row in rows:
             several += row in found
             found.setdefault(row, position)
-    faults.count(f"{what}: pictures of no entity", unknown)
+    if unknown:
+        file = next((name for name in unknown[0] if name.lower().endswith(SUFFIXES)), unknown[0][0])
+        example = f"e.g. {file!r}, where an entity is {graph.entities[0]!r}"
+        faults.count(f"{what}: pictures of no entity, {example}", len(unknown))
     faults.count(f"{what}: more pictures of one entity", several)
     return dict(sorted(found.items()))
 

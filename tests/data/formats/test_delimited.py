@@ -122,7 +122,7 @@ def test_a_malformed_table_is_refused_with_its_place(tmp_path, name, content, li
 
 TABLES = [
     ("triples.csv", CSV + "a,knows,nobody\n", 3, "expected an entity of entities.csv, got the unknown 'nobody'"),
-    ("triples.csv", None, None, "expected a file of triples, triples.tsv or triples.txt, found none"),
+    ("triples.csv", None, None, "expected a file of triples, triples.csv, found none"),
     ("triples.tsv", TSV, None, "expected one table of triples, found"),
     ("entities.csv", "a\nb\nc\n", 1, "expected a column 'entity' or 'id' or 'label', got 'a'"),
     ("entities.csv", "entity,name\na,A\nb\n", 3, "expected 2 comma-separated fields, got 1"),

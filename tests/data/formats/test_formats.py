@@ -264,7 +264,7 @@ def test_a_graph_of_an_unknown_format_is_refused_with_the_known_ones(tmp_path):
     put(tmp_path, {"g.jsonl": "", "g/notes": ""})
     for name, message in (
         ("g.jsonl", "expected a graph, one of .nt, .nq"),
-        ("g", "a folder of RDF files or with triples.tsv"),
+        ("g", "a folder of RDF files, of tables with an id in each row, or with triples.tsv"),
     ):
         refused(lambda name=name: read_graph(tmp_path / name), tmp_path / name, None, message)
     refused(lambda: read_graph(tmp_path / "no.nt"), tmp_path / "no.nt", None, "no such file or folder")

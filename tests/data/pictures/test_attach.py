@@ -33,7 +33,7 @@ def test_bad_pictures_count_as_absent_and_are_told(task, files, caplog):
     assert got.notes == {
         "left images left out: damaged": 1,
         "left images left out: no picture": 1,
-        "right images: pictures of no entity": 9,
+        "right images: pictures of no entity, e.g. 'e00.png', where an entity is 'f09'": 9,
     }
     assert f"no entity of the right graph gets an image from {files[0].parent}" in caplog.text
     assert "2 pictures left out, their entities count as having no image" in caplog.text

@@ -55,7 +55,7 @@ def test_a_picture_is_that_of_the_entity_it_is_called_like(label, name):
 def test_a_picture_of_another_name_is_nobodys(name):
     faults = Faults()
     assert rows(graph("other", BERLIN), name, faults=faults) == {}
-    assert faults.notes == {"x: pictures of no entity": 1}
+    assert faults.notes == {f"x: pictures of no entity, e.g. {name!r}, where an entity is 'other'": 1}
 
 
 def test_an_end_of_two_labels_tells_nothing_but_a_whole_label_does():
