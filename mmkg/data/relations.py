@@ -14,6 +14,7 @@ from .kg import AttributeTriples, KnowledgeGraph
 LEAST_SUPPORT = 2  # statements that both graphs must make before two relations are compared
 LEAST_EQUALITY = 0.1  # pairs of relations below are left out
 SURE_SUPPORT = 5  # statements before two relations can be called the same
+SURE_FAN = 0.5  # relations with less than half as many statements per entity are not called the same
 SURE = 0.7  # least probability, in excess of chance, of relations that are called the same, by default
 DIGITS = 9  # significant digits in which equal numbers agree
 
@@ -29,6 +30,9 @@ class RelationPair(NamedTuple):
         left_count: statements of the left relation between aligned entities, of a left attribute about them.
         right_count: those of the right one.
         chance: probability that a statement of either, drawn at random, has the same value or tail.
+        fan: the smaller divided by the larger number of statements per aligned entity, also those about entities
+            without a counterpart, in (0, 1]; of heads and of tails, the lower one. Cities have a country as capitals
+            have, but a country has many cities.
     """
 
     left: str
@@ -39,6 +43,7 @@ class RelationPair(NamedTuple):
     left_count: int
     right_count: int
     chance: float
+    fan: float
 
     @property
     def left_in_right(self) -> float:
@@ -52,7 +57,7 @@ class RelationPair(NamedTuple):
 
     @property
     def equality(self) -> float:
-        """Harmonic mean of both probabilities, in (0, 1]."""
+        """Harmonic mean of both probabilities, in (0, 1]: the Dice coefficient of the statements."""
         return 2 * self.support / (self.left_count + self.right_count)
 
     @property
@@ -80,13 +85,16 @@ def align_relations(left: KnowledgeGraph, right: KnowledgeGraph, pairs: IntArray
         pairs: aligned rows, int64 ``[M, 2]``, one to one, which are taken as certain.
 
     Returns:
-        Pairs with at least two common statements and an equality of 0.1 or more, the most equal first, those of more
-        support before others.
+        Pairs with at least two common statements and an equality of 0.1 or more, sorted by equality times ``fan``,
+        the largest first, then by support.
 
     Source:
         Suchanek, Abiteboul and Senellart, PVLDB 5(3), 2011 (PARIS), Eq. 12, for certain equalities. A statement of an
         attribute also counts where its value is nowhere in the other graph.
     """
+    fans = [
+        _fans(graph.triples, rows, len(graph.relations)) for graph, rows in zip((left, right), pairs.T, strict=True)
+    ]
     to_left = np.full(right.num_entities, -1, np.int64)
     to_left[pairs[:, 1]] = pairs[:, 0]
     aligned = np.zeros(left.num_entities, bool)
@@ -97,12 +105,14 @@ def align_relations(left: KnowledgeGraph, right: KnowledgeGraph, pairs: IntArray
     found = []
     for inverse, (head, tail) in ((False, (0, 2)), (True, (2, 0))):
         sides = (
-            _Statements(mine[:, 1], mine[:, 0], mine[:, 2], left.relations),
-            _Statements(theirs[:, 1], theirs[:, head], theirs[:, tail], right.relations),
+            _Statements(mine[:, 1], mine[:, 0], mine[:, 2], left.relations, fans[0]),
+            _Statements(theirs[:, 1], theirs[:, head], theirs[:, tail], right.relations, fans[1][:: 1 - 2 * inverse]),
         )
         found += _compared(*sides, "relation", inverse)
     found += _attributes(left.attributes, right.attributes, aligned, to_left)
-    return sorted(found, key=lambda pair: (-pair.equality, -pair.support, pair.inverse, pair.left, pair.right))
+    return sorted(
+        found, key=lambda pair: (-pair.equality * pair.fan, -pair.support, pair.inverse, pair.left, pair.right)
+    )
 
 
 def same_relations(pairs: Iterable[RelationPair], least: float) -> list[RelationPair]:
@@ -113,13 +123,14 @@ def same_relations(pairs: Iterable[RelationPair], least: float) -> list[Relation
         least: least probability, in excess of chance, of a statement of either to be one of the other, in (0, 1].
 
     Returns:
-        Pairs with at least five common statements in which no relation comes twice.
+        Pairs with at least five common statements and a ``fan`` of 0.5 or more in which no relation comes twice.
     """
     taken: set[tuple[str, str, str]] = set()
     chosen = []
     for pair in pairs:
         ends = {("left", pair.kind, pair.left), ("right", pair.kind, pair.right)}
-        if not taken & ends and pair.support >= SURE_SUPPORT and pair.beyond_chance >= least:
+        sure = pair.support >= SURE_SUPPORT and pair.fan >= SURE_FAN
+        if not taken & ends and sure and pair.beyond_chance >= least:
             chosen.append(pair)
         taken |= ends  # a relation has one best counterpart, or none
     return chosen
@@ -133,8 +144,8 @@ def _attributes(
     own, other = codes[: len(left)], codes[len(left) :]
     mine, theirs = aligned[left.entity] & (own >= 0), (to_left[right.entity] >= 0) & (other >= 0)
     sides = (
-        _Statements(left.attribute[mine], left.entity[mine], own[mine], left.names),
-        _Statements(right.attribute[theirs], to_left[right.entity[theirs]], other[theirs], right.names),
+        _facts(left.attribute[mine], left.entity[mine], own[mine], left.names),
+        _facts(right.attribute[theirs], to_left[right.entity[theirs]], other[theirs], right.names),
     )
     return _compared(*sides, "attribute", False)
 
@@ -158,17 +169,43 @@ class _Statements(NamedTuple):
         entity: what it is about, as a row of the left graph.
         value: its tail or its value, in the same numbers in both graphs.
         labels: of the relations or attributes.
+        fans: mean number of statements per entity of each relation, float64 ``[F, relations]``.
     """
 
     kind: IntArray
     entity: IntArray
     value: IntArray
     labels: Sequence[str]
+    fans: NDArray[np.float64] = np.empty((0, 0))
 
     def table(self, keys: IntArray, size: int) -> sparse.csr_array:
         """How often each relation has each key, int64 ``[size, relations]``."""
         ones = np.ones(len(keys), np.int64)
         return sparse.csr_array((ones, (keys, self.kind)), shape=(size, len(self.labels)))
+
+
+def _facts(kind: IntArray, entity: IntArray, value: IntArray, labels: Sequence[str]) -> _Statements:
+    """Statements of attributes, with their number per entity."""
+    return _Statements(kind, entity, value, labels, _per_entity(kind, entity, value, len(labels)))
+
+
+def _fans(triples: IntArray, aligned: IntArray, size: int) -> NDArray[np.float64]:
+    """Mean number of tails per aligned head, and of heads per aligned tail, of each relation, ``[2, size]``."""
+    heads, kinds, tails = triples.T
+    inside = np.isin(heads, aligned), np.isin(tails, aligned)
+    there = _per_entity(kinds[inside[0]], heads[inside[0]], tails[inside[0]], size)
+    back = _per_entity(kinds[inside[1]], tails[inside[1]], heads[inside[1]], size)
+    return np.concatenate([there, back])
+
+
+def _per_entity(kind: IntArray, entity: IntArray, value: IntArray, size: int) -> NDArray[np.float64]:
+    """Mean number of distinct values per entity of each relation, ``[1, size]``; 1 for one without statements."""
+    key = kind * (int(entity.max(initial=0)) + 1) + entity
+    _, first, number = np.unique(key, return_index=True, return_inverse=True)
+    pairs = np.unique(number * (int(value.max(initial=0)) + 1) + value, return_index=True)[1]
+    statements, entities = kind[pairs], kind[first]
+    counts = [np.bincount(each, minlength=size).astype(np.float64) for each in (statements, entities)]
+    return (np.maximum(counts[0], 1) / np.maximum(counts[1], 1))[None]
 
 
 def _compared(left: _Statements, right: _Statements, kind: str, inverse: bool) -> list[RelationPair]:
@@ -195,8 +232,10 @@ def _compared(left: _Statements, right: _Statements, kind: str, inverse: bool) -
         ((of_key.T @ table) / np.maximum(count, 1)).T.tocsr()[which]
         for table, count, which in zip(tables, counts, (rows, columns), strict=True)
     ]
-    chance = shares[0].multiply(shares[1]).sum(axis=1)
-    entries = (rows, columns, common, counts[0][rows], counts[1][columns], chance)
+    chance = np.minimum(np.asarray(shares[0].multiply(shares[1]).sum(axis=1)).reshape(-1), 1.0)
+    ratios = left.fans[:, rows] / right.fans[:, columns]
+    fan = np.minimum(ratios, 1 / ratios).min(axis=0)
+    entries = (rows, columns, common, counts[0][rows], counts[1][columns], chance, fan)
     return [
         RelationPair(left.labels[i], right.labels[j], kind, inverse, *facts)
         for i, j, *facts in zip(*(column.tolist() for column in entries), strict=True)

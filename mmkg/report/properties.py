@@ -19,6 +19,7 @@ COLUMNS = (
     "right_in_left",
     "equality",
     "chance",
+    "fan",
 )
 PROPERTY = "rdf property"  # a value of the SSSOM slots subject_type and object_type
 

@@ -49,6 +49,7 @@ class _Relation(TypedDict):
     left_count: PositiveInt
     right_count: PositiveInt
     chance: Annotated[float, Field(ge=0, le=1)]
+    fan: Annotated[float, Field(gt=0, le=1)]
 
 
 class _Coverage(TypedDict, total=False):

@@ -71,7 +71,7 @@ def test_equal_labels_that_are_not_aligned_stay_apart():
 
 
 def same(left, right, kind="relation", inverse=False):
-    return RelationPair(left, right, kind, inverse, 9, 9, 9, 0.0)
+    return RelationPair(left, right, kind, inverse, 9, 9, 9, 0.0, 1.0)
 
 
 def test_relations_that_are_the_same_get_the_left_name_and_inverses_are_turned(tmp_path):

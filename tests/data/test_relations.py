@@ -57,6 +57,23 @@ def test_relations_and_attributes_are_compared_by_their_common_statements():
     assert size.chance == pytest.approx(2 / 9)
 
 
+def test_a_relation_with_many_more_values_is_not_the_same():
+    """Only capitals are aligned, so that every aligned city of a country is its capital; but each has three cities."""
+    cities = [f"city{k}{n}" for k in range(6) for n in range(3)]
+    left = KnowledgeGraph(
+        (*cities, *(f"country{k}" for k in range(6))),
+        ("country", "seat"),
+        np.array([[3 * k + n, 0, 18 + k] for k in range(6) for n in range(3)] + [[18 + k, 1, 3 * k] for k in range(6)]),
+    )
+    right = KnowledgeGraph(tuple(f"c{k}" for k in range(12)), ("capital",), np.array([[6 + k, 0, k] for k in range(6)]))
+    pairs = np.array([[3 * k, k] for k in range(6)] + [[18 + k, 6 + k] for k in range(6)])
+    seat, country = align_relations(left, right, pairs)
+    assert (seat.left, seat.inverse, seat.fan, seat.equality) == ("seat", False, 1, 1)
+    assert (country.left, country.inverse, country.equality) == ("country", True, 1)
+    assert country.fan == pytest.approx(1 / 3) and same_relations([country], 0.7) == []
+    assert same_relations([seat, country], 0.7) == [seat]
+
+
 def test_graphs_without_statements_or_pairs_have_no_aligned_relations():
     left, right = two()
     assert align_relations(left, right, PAIRS[:0]) == []
@@ -103,7 +120,7 @@ def test_counts_are_those_of_a_loop_over_statements(mine, theirs, order, number)
 
 def pair_of(left, right, support, left_count, right_count, chance=0.1, **more):
     return RelationPair(left, right, more.get("kind", "relation"), more.get("inverse", False), support, left_count,
-                        right_count, chance)  # fmt: skip
+                        right_count, chance, more.get("fan", 1.0))  # fmt: skip
 
 
 def test_only_sure_pairs_of_best_counterparts_are_called_the_same():
@@ -113,6 +130,7 @@ def test_only_sure_pairs_of_best_counterparts_are_called_the_same():
         pair_of("r", "t", 90, 100, 100),  # r has a better counterpart
         pair_of("few", "few2", 4, 4, 4),  # too few statements
         pair_of("u", "part", 50, 50, 100),  # every u is part, not the other way round
+        pair_of("country", "capital of", 60, 60, 60, fan=0.3),  # a country has other cities, too
         pair_of("u", "v", 45, 50, 50),  # a worse counterpart of u
         pair_of("flag", "yes", 100, 100, 100, chance=1.0, kind="attribute"),  # always the same value
         pair_of("r", "s", 95, 100, 100, kind="attribute"),  # an attribute of the same name is another thing

@@ -3,10 +3,10 @@ from mmkg.data.relations import RelationPair
 from mmkg.report.properties import relations_sssom, relations_tsv
 
 PAIRS = [
-    RelationPair("http://e/capital", "http://f/hauptstadt", "relation", False, 19, 20, 19, 0.25),
-    RelationPair("http://e/parent", "http://f/kind", "relation", True, 10, 10, 10, 0.0),
-    RelationPair("http://e/near", "http://f/bei", "relation", False, 3, 9, 4, 0.0),
-    RelationPair("http://e/before", "http://f/nach", "relation", True, 2, 9, 4, 0.0),
+    RelationPair("http://e/capital", "http://f/hauptstadt", "relation", False, 19, 20, 19, 0.25, 1.0),
+    RelationPair("http://e/parent", "http://f/kind", "relation", True, 10, 10, 10, 0.0, 1.0),
+    RelationPair("http://e/near", "http://f/bei", "relation", False, 3, 9, 4, 0.0, 1.0),
+    RelationPair("http://e/before", "http://f/nach", "relation", True, 2, 9, 4, 0.0, 1.0),
 ]
 
 
