@@ -161,3 +161,12 @@ def test_a_wrong_call_gets_a_sentence(small_task, call, message):
 def test_an_unknown_label_in_links_is_named_with_its_place():
     with pytest.raises(InputError, match="links:2: expected an entity of the right graph, got the unknown 'Warschau'"):
         mmkg.AlignmentTask.of(LEFT, RIGHT, [*LINKS[:1], ("Warsaw", "Warschau")])
+
+
+def test_a_task_alone_reads_no_graphs(monkeypatch):
+    """The records of tasks know no readers: these come with ``mmkg.loading``."""
+    from mmkg.data.task import READERS
+
+    monkeypatch.delitem(READERS, "of")
+    with pytest.raises(UsageError, match="reads graphs with mmkg.loading; import it, or use mmkg.AlignmentTask"):
+        mmkg.AlignmentTask.of(LEFT, RIGHT)

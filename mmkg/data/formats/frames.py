@@ -9,15 +9,16 @@ import numpy as np
 from ...errors import InputError, UsageError, brief
 from ..kg import KnowledgeGraph
 from ..links.checked import LabelLinks
-from ..parsing.builder import GraphBuilder, Numbers
+from ..parsing.builder import GraphBuilder
 from ..parsing.columns import Faults
-from ..parsing.tables import ALIASES, LINKS, TRIPLES, columns_of, looks_like_header
+from ..parsing.roles import id_column, is_certain, may_be_header
+from ..parsing.tables import ALIASES, LINKS, LIST, PAIRS, TRIPLES, columns_of, plain_name
 from ..parsing.value_text import is_missing, value_text, value_texts
+from .wide import WideTable, add_tables, graph_of_wide
 
 PACKAGES = ("pandas", "polars", "pyarrow")
 Columns = Mapping[str, Sequence[Any]]
-NAME_COLUMNS = ("name", "title", "label")
-PICTURE_COLUMNS = ALIASES["picture"]
+RELATED = "related"  # the relation of tables that have none
 
 
 def is_frame(value: Any) -> bool:
@@ -60,23 +61,45 @@ def graph_of_triples(rows: Sequence[Any], source: Path, faults: Faults) -> Knowl
     return builder.build()
 
 
-def graph_of_frames(triples: Any, entities: Any, source: Path, faults: Faults) -> KnowledgeGraph:
-    """A graph from a table of triples, and a table of entities or ``None``.
+def graph_of_frame(frame: Any, source: Path, faults: Faults) -> KnowledgeGraph:
+    """A graph from one table: of triples, or of entities, one in each row.
 
     Triples have the columns head, relation and tail, under any of the names that a file may use, or just three columns.
-    A tail that is a number, a date or a truth value is a value of its head, where heads are texts.
+    A tail that is a number, a date or a truth value is a value of its head, where heads are texts. A table without a
+    relation, such as source and target, has the relation ``related``. Every other table with a usual name of an id or
+    of names is one of entities, see ``add_tables``; a list in a field is several values.
 
-    The table of entities lists all of them in its order. The column that holds the ends of the triples is the entity;
-    ``name``, ``title`` or ``label`` is the name, ``picture`` or ``image`` the picture; every other column is an
-    attribute, and a list in it several values.
+    Raises:
+        InputError: a column is missing, a label is missing, or an entity is listed twice.
+    """
+    columns = columns_of_frame(frame, source)
+    names = list(columns)
+    if may_be_header(names, source.name):
+        table = _table(columns, source)
+        if is_certain(names, source.name) or id_column(table.columns, source.name) is not None:
+            return graph_of_wide([table], faults)
+    return _graph(columns, None, source, faults)
+
+
+def graph_of_frames(entities: Any, triples: Any, source: Path, faults: Faults) -> KnowledgeGraph:
+    """A graph from a table of entities and one of triples, see ``graph_of_frame``.
+
+    The table of entities lists all of them in its order. The column that holds the ends of the triples is the entity.
 
     Raises:
         InputError: a column is missing, an entity is listed twice, or a triple names one that is not listed.
     """
-    heads, relations, tails = _triple_columns(columns_of_frame(triples, source), source)
+    return _graph(columns_of_frame(triples, source), columns_of_frame(entities, source), source, faults)
+
+
+def _graph(columns: Columns, entities: Columns | None, source: Path, faults: Faults) -> KnowledgeGraph:
+    heads, relations, tails = _triple_columns(columns, source, faults)
     builder = GraphBuilder(source, faults)
     if entities is not None:
-        _add_entities(builder, columns_of_frame(entities, source), {*_texts(heads), *_texts(tails)}, source)
+        place = source.with_name(f"{source.name}, entities")
+        key = _key_column(entities, {*_texts(heads), *_texts(tails)}, place) if entities else None
+        add_tables(builder, [_table(entities, place, key)])
+        builder.close("the table of entities")
     _add_triples(builder, heads, relations, tails, source, np.arange(1, len(heads) + 1))
     return builder.build()
 
@@ -146,46 +169,30 @@ def _add_triples(
             builder.add_facts(own, kinds, ends, None, source, lines[chosen])
 
 
-def _add_entities(builder: GraphBuilder, columns: Columns, ends: set[str], source: Path) -> None:
-    """Add the entities of a table in their order, their names, pictures and attributes."""
-    source = source.with_name(f"{source.name}, entities")
-    key = _key_column(columns, ends, source)
-    labels = _labels(columns[key], source, key)
-    numbers: Numbers = builder.entities
-    if len({*labels}) < len(labels):
-        seen: set[str] = set()
-        place = next(k for k, label in enumerate(labels) if label in seen or seen.add(label))  # type: ignore[func-returns-value]
-        raise InputError(f"expected unique entities, got {labels[place]!r} again", source, place + 1)
-    numbers.of(labels)
-    lower = {name.strip().lower(): name for name in reversed(list(columns)) if name != key}
-    own = next((lower[name] for name in NAME_COLUMNS if name in lower), None)
-    picture = next((lower[name] for name in PICTURE_COLUMNS if name in lower), None)
+def _table(columns: Columns, source: Path, key: str | None = None) -> WideTable:
+    """A table of entities with the texts of its values; those of a list stand in one field.
+
+    Raises:
+        InputError: a value that is no text, number, or list of them.
+    """
+    texts: dict[str, Sequence[str | None]] = {}
     for name, column in columns.items():
-        if name == key:
-            continue
-        if name in (own, picture):
-            found = {row: text for row, value in enumerate(column) if (text := _text(value, source, name, row))}
-            (builder.names if name == own else builder.pictures).update(found)
-            continue
-        rows: list[int] = []
-        values: list[str] = []
+        found: list[str | None] = []
         for row, value in enumerate(column):
             try:
-                texts = value_texts(value)
+                found.append(value if isinstance(value, str) and value else LIST.join(value_texts(value)) or None)
             except TypeError as error:
-                raise InputError(
-                    f"expected texts, numbers or lists of them in the column {name!r}, got {error}", source, row + 1
-                ) from None
-            rows += [row] * len(texts)
-            values += texts
-        builder.add_facts(np.array(rows, np.int64), [name] * len(rows), values, None, source)
-    builder.close("the table of entities")
+                what = f"expected texts, numbers or lists of them in the column {name!r}, got {error}"
+                raise InputError(what, source, row + 1) from None
+        texts[name] = found
+    size = len(next(iter(texts.values()), ()))
+    if size == 0:
+        raise InputError("expected at least one entity, got none", source)
+    return WideTable(source.name, source, texts, np.arange(1, size + 1), key)
 
 
 def _key_column(columns: Columns, ends: set[str], source: Path) -> str:
     """The column of the entities: that with most ends of the triples; of several, the one with the usual name."""
-    if not columns or not len(next(iter(columns.values()))):
-        raise InputError("expected at least one entity, got none", source)
     covered = {name: len(ends.intersection(_texts(column))) for name, column in columns.items()}
     usual = ALIASES["entity"]
     best = max(columns, key=lambda name: (covered[name], name.strip().lower() in usual))
@@ -195,13 +202,19 @@ def _key_column(columns: Columns, ends: set[str], source: Path) -> str:
     return best
 
 
-def _triple_columns(columns: Columns, source: Path) -> list[Sequence[Any]]:
+def _triple_columns(columns: Columns, source: Path, faults: Faults) -> list[Sequence[Any]]:
     """Head, relation and tail, by the names of the columns, or of a table with just three columns."""
     names = list(columns)
     try:
         places = columns_of(names, TRIPLES, source)
     except InputError:
-        if len(names) != 3 or looks_like_header(names):
+        plain = [plain_name(name) for name in names]
+        pair = next((pair for pair in PAIRS if set(pair) <= {*plain}), None)
+        if pair is not None:
+            head, tail = (columns[names[plain.index(end)]] for end in pair)
+            faults.count(f"{source.name}: triples without a relation, called {RELATED!r}", len(head))
+            return [head, [RELATED] * len(head), tail]
+        if len(names) != 3:
             raise
         places = [0, 1, 2]
     return [columns[names[place]] for place in places if place is not None]

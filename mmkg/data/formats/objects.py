@@ -11,7 +11,7 @@ from ...errors import UsageError, brief
 from ..kg import KnowledgeGraph
 from ..parsing.columns import Faults
 from ..parsing.urls import located
-from .frames import graph_of_frames, graph_of_triples, is_frame
+from .frames import graph_of_frame, graph_of_frames, graph_of_triples, is_frame
 from .graphs import read_graph_data
 from .nx import from_networkx
 from .registry import GraphData
@@ -64,11 +64,9 @@ OBJECT_KINDS: dict[str, ObjectKind] = {
     ),
     "a networkx graph": ObjectKind(_is_networkx, lambda value, source, faults: from_networkx(value)),
     "a PyG Data or HeteroData": ObjectKind(_is_pyg, _from_pyg),
-    "a DataFrame of triples": ObjectKind(
-        is_frame, lambda value, source, faults: graph_of_frames(value, None, source, faults)
-    ),
+    "a DataFrame of triples or entities": ObjectKind(is_frame, graph_of_frame),
     "two DataFrames (entities, triples)": ObjectKind(
-        _is_pair_of_frames, lambda value, source, faults: graph_of_frames(value[1], value[0], source, faults)
+        _is_pair_of_frames, lambda value, source, faults: graph_of_frames(value[0], value[1], source, faults)
     ),
     "a list of triples of labels": ObjectKind(_is_list_of_triples, graph_of_triples),
 }
@@ -79,9 +77,10 @@ def as_graph(source: Any) -> KnowledgeGraph:
 
     Args:
         source: a file or folder, see ``read_graph``; a ``KnowledgeGraph``; a networkx graph, see ``from_networkx``; a
-            PyG ``Data`` or ``HeteroData``, see ``from_pyg``; a DataFrame of triples, or the two DataFrames (entities,
-            triples), of pandas, polars or Arrow; a list of triples (head, relation, tail) of labels, in which a tail
-            that is a number, a date or a truth value is a value of its head.
+            PyG ``Data`` or ``HeteroData``, see ``from_pyg``; a DataFrame of triples, or of entities, one in each row,
+            or the two DataFrames (entities, triples), of pandas, polars or Arrow, see ``graph_of_frame``; a list of
+            triples (head, relation, tail) of labels, in which a tail that is a number, a date or a truth value is a
+            value of its head.
 
     Raises:
         UsageError: another kind of object.

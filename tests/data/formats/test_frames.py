@@ -85,6 +85,33 @@ def test_triples_may_use_the_titles_of_entities():
     assert ("CURIE", "type", "PERSON", None) in facts(graph)
 
 
+def test_tables_without_a_relation_have_one_called_related():
+    """As the relationships of GraphRAG."""
+    entities = pandas.DataFrame({"id": ["9f", "a0"], "title": ["CURIE", "WARSAW"], "type": ["PERSON", "CITY"]})
+    edges = pandas.DataFrame({"id": ["r"], "source": ["CURIE"], "target": ["WARSAW"], "description": ["x"]})
+    assert triples(as_graph((entities, edges))) == [("CURIE", "related", "WARSAW")]
+
+
+def test_a_table_with_one_entity_in_each_row_is_a_graph():
+    """Columns of ids of the same table are relations, lists are several values."""
+    found = as_graph(
+        pandas.DataFrame(
+            {
+                "id": ["p1", "p2", "p3"],
+                "name": ["Ann", "Bo", None],
+                "parent": [None, "p1", "p1"],
+                "age": [50, 20, 21],
+                "also": [["Anna", "Annie"], [], None],
+                "image": ["a.jpg", None, None],
+            }
+        )
+    )
+    assert found.entities == ("p1", "p2", "p3") and found.names == ("Ann", "Bo", None)
+    assert triples(found) == [("p2", "parent", "p1"), ("p3", "parent", "p1")]
+    assert {("p1", "age", "50", None), ("p1", "also", "Anna", None), ("p1", "also", "Annie", None)} <= set(facts(found))
+    assert found.pictures == ("a.jpg", None, None)
+
+
 FRAME = pandas.DataFrame({"head": ["a"], "relation": ["r"], "tail": ["b"]})
 
 
@@ -95,14 +122,17 @@ FRAME = pandas.DataFrame({"head": ["a"], "relation": ["r"], "tail": ["b"]})
         ([("a", "r", "b"), ("a", None, "c")], "graph:2: expected a relation, got None"),
         ([("", "r", "b")], "graph:1: expected a head, got ''"),
         ([("a", "r", ["b"])], r"graph:1: expected a text or number as tail, got a value of type list"),
-        (FRAME.rename(columns={"tail": "x", "head": "y"}).assign(z=1), "graph: expected a column 'head' or 'h'"),
+        (
+            pandas.DataFrame({"y": "aa", "relation": "rr", "x": list("bc"), "z": 1}),
+            "graph: expected a column 'head' or",
+        ),
         (
             (pandas.DataFrame({"id": ["a", "c"]}), FRAME),
             "graph:1: expected an entity of the table of entities, got the",
         ),
         (
             (pandas.DataFrame({"id": ["a", "b", "a"]}), FRAME),
-            "graph, entities:3: expected unique entities, got 'a' aga",
+            "graph, entities:3: expected a unique id in the column 'id', got 'a' again",
         ),
         ((pandas.DataFrame({"id": ["x", "y"]}), FRAME), "expected a column with the heads and tails of the triples, g"),
         ((pandas.DataFrame({"id": ["a", "b"], "z": [{}, 1]}), FRAME), "lists of them in the column 'z', got dict"),
