@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .pipeline import align
     from .result.result import AlignmentResult
     from .search import build_index
+    from .several.align import align_all
     from .sources.synthetic import twin_graphs
 
 from .compute.process import import_home
@@ -40,6 +41,7 @@ _HOME = {
     "KnowledgeGraph": ".data.kg",
     "LinkSplit": ".data.task",
     "align": ".pipeline",
+    "align_all": ".several.align",
     "as_graph": ".data.formats.objects",
     "build_index": ".search",
     "dedupe": ".duplicates.find",
@@ -68,6 +70,7 @@ __all__ = [
     "KnowledgeGraph",
     "LinkSplit",
     "align",
+    "align_all",
     "as_graph",
     "build_index",
     "dedupe",

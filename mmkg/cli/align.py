@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ..errors import UsageError
 from ..folders import free_folder
 from ..printing import show
 from .options import (
@@ -20,6 +21,7 @@ from .options import (
     load_pair,
     setting,
 )
+from .several import align_several
 from .shown import print_found, print_json, print_result
 
 ROUNDS = 4  # of pseudo-links with --iterative
@@ -73,10 +75,16 @@ def align(
         ),
     ] = "",
     hits: Hits = "",
+    many: Annotated[
+        bool, typer.Option("--many", help="With more than two graphs: several entities of one graph may be the same.")
+    ] = False,
     overwrite: Overwrite = False,
     options: PairOptions,
 ) -> None:
-    """Train an aligner, match all entities and rank the test links."""
+    """Train an aligner, match all entities and rank the test links.
+
+    More than two graphs are aligned pair by pair, and the matches are clustered.
+    """
     from ..loading import load
     from ..pipeline import align as run
 
@@ -85,6 +93,12 @@ def align(
     short += [setting("data.seeds_from", seeds_from.split(","))] if seeds_from else []
     short += hits_setting(hits)
     named = [] if model is None else [setting("model", model)]
+    if source.more:
+        experiment = experiment_of(options.values(before=short, after=[*source.image_settings, *named]))
+        align_several(source, experiment, options, out=out, overwrite=overwrite, many=many)
+        return
+    if many:
+        raise UsageError("--many is for more than two graphs; of two, --set data.one_to_one=false allows several links")
     experiment = experiment_of(options.values(before=short, after=[*source.settings, *named]))
     free_folder(out, overwrite, INSTEAD)
     task = load(source.place, experiment.data, seed=experiment.seed, device=options.device)

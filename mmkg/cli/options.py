@@ -105,10 +105,20 @@ class Source:
         return place_of(self.pair, self.right)
 
     @property
+    def more(self) -> bool:
+        """Whether there are more than two graphs."""
+        return bool(self.right) and len(self.right or ()) > 1
+
+    @property
     def settings(self) -> list[str]:
         """Links and images as settings."""
         links = [] if self.links is None else [setting("data.links", str(self.links))]
-        return links + ([setting("data.images", self.images)] if self.images else [])
+        return links + self.image_settings
+
+    @property
+    def image_settings(self) -> list[str]:
+        """Images as settings."""
+        return [setting("data.images", self.images)] if self.images else []
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ from ..data.formats.objects import as_graph
 from ..data.kg import KnowledgeGraph
 from ..data.literals import literal_keys
 from ..errors import UsageError
-from ..matching.clusters import clusters_of
+from ..matching.clusters import certainty_of, clusters_of
 from ..typing import BoolArray, FloatArray, IntArray
 from .barriers import Barriers
 from .candidates import candidate_pairs
 from .comparisons import Comparer
-from .duplicates import Duplicates, certainty_of
+from .duplicates import Duplicates
 from .linkage import learn_linkage, probability
 from .pairs import check_pairs, label_pairs
 from .texts import names_for

@@ -68,6 +68,41 @@ def clusters_of(
     return _in_order(found)
 
 
+def certainty_of(
+    cluster: IntArray, pairs: IntArray, confidence: FloatArray, score: Callable[[IntArray], FloatArray]
+) -> FloatArray:
+    """Mean confidence of each entity with the other members of its cluster, float32 ``[n]``; 0 for an entity alone.
+
+    Args:
+        cluster: number of each entity's cluster, -1 = alone, ``[n]``.
+        pairs: sorted pairs whose confidence is known.
+        confidence: of these, ``[P]``.
+        score: confidence of any pairs.
+    """
+    n = len(cluster)
+    order = np.argsort(cluster, kind="stable")
+    order = order[cluster[order] >= 0]
+    sizes = np.bincount(cluster[order]) if len(order) else np.empty(0, np.int64)
+    inside = [np.empty((0, 2), np.int64)]
+    start = 0
+    for size in sizes.tolist():
+        first, second = np.triu_indices(size, 1)
+        rows = np.sort(order[start : start + size])
+        inside.append(np.stack([rows[first], rows[second]], axis=1))
+        start += size
+    ends = np.concatenate(inside)
+    found = np.asarray(score(ends), np.float64)
+    keys, known = ends[:, 0] * n + ends[:, 1], pairs[:, 0] * n + pairs[:, 1]
+    sorter = np.argsort(known)
+    place = np.minimum(np.searchsorted(known, keys, sorter=sorter), max(len(known) - 1, 0))
+    if len(known):
+        there = known[sorter[place]] == keys
+        found[there] = confidence[sorter[place[there]]]
+    total = np.bincount(ends.reshape(-1), np.repeat(found, 2), minlength=n)
+    count = np.bincount(ends.reshape(-1), minlength=n)
+    return (total / np.maximum(count, 1)).astype(np.float32)
+
+
 def _groups_of(size: int, edges: IntArray, weights: FloatArray, threshold: float) -> list[IntArray]:
     """Rows that are connected, at least two and at most ``LARGEST`` each; weak edges of larger groups are cut."""
     for _ in range(SPLITS):

@@ -9,7 +9,6 @@ from commands import example
 
 import mmkg
 from mmkg.data.kg import AttributeTriples, KnowledgeGraph
-from mmkg.duplicates.duplicates import certainty_of
 from mmkg.duplicates.folder import write_duplicates
 from mmkg.duplicates.linkage import NAME_SHARES
 from mmkg.duplicates.words import EQUAL, OTHER
@@ -190,20 +189,6 @@ def test_bad_input_is_named(graph, tmp_path):
         mmkg.dedupe(3)
     with pytest.raises(UsageError, match="is a file; give a folder"):
         write_duplicates(mmkg.dedupe(graph, device="cpu"), file)
-
-
-def test_the_certainty_is_the_mean_over_the_other_members():
-    cluster = np.array([0, 0, -1, 0])
-    pairs = np.array([[0, 1], [1, 3], [2, 3]])
-    scored = []
-
-    def score(some):
-        scored.extend(some.tolist())
-        return np.full(len(some), 0.2)
-
-    found = certainty_of(cluster, pairs, np.array([0.9, 0.7, 0.1]), score)
-    assert found == pytest.approx([(0.9 + 0.2) / 2, (0.9 + 0.7) / 2, 0, (0.2 + 0.7) / 2])
-    assert [0, 3] in scored
 
 
 def test_prior_shares_fall_with_the_levels_of_the_names():

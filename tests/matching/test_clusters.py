@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mmkg.matching import clusters as module
-from mmkg.matching.clusters import clusters_of
+from mmkg.matching.clusters import certainty_of, clusters_of
 
 NONE = np.empty((0, 2), np.int64)
 
@@ -93,3 +93,17 @@ def test_large_groups_are_cut_at_their_weakest_pairs(monkeypatch):
     for start in range(4, 25, 5):
         matrix[start, start + 1] = matrix[start + 1, start] = 0.5 + 0.05 * draw.random()
     assert found(matrix) == [list(range(start, start + 5)) for start in range(0, 30, 5)]
+
+
+def test_the_certainty_is_the_mean_over_the_other_members():
+    cluster = np.array([0, 0, -1, 0])
+    pairs = np.array([[0, 1], [1, 3], [2, 3]])
+    scored = []
+
+    def score(some):
+        scored.extend(some.tolist())
+        return np.full(len(some), 0.2)
+
+    found = certainty_of(cluster, pairs, np.array([0.9, 0.7, 0.1]), score)
+    assert found == pytest.approx([(0.9 + 0.2) / 2, (0.9 + 0.7) / 2, 0, (0.2 + 0.7) / 2])
+    assert [0, 3] in scored
