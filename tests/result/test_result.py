@@ -501,7 +501,7 @@ def test_a_run_of_a_model_object_is_saved_and_loaded(small_task, tmp_path):
 
 def test_a_run_without_test_links_has_matches_but_no_metrics(small_task, tmp_path):
     links = dataclasses.replace(small_task.links, test=np.empty((0, 2), np.int64))
-    result = mmkg.align(dataclasses.replace(small_task, links=links), settings=SETTINGS)
+    result = mmkg.align(dataclasses.replace(small_task, links=links), "meaformer", settings=SETTINGS)
     assert result.metrics == {} and len(result.matching.pairs) > 30
     loaded = AlignmentResult.load(result.save(tmp_path / "run"))
     assert loaded.metrics == {} and np.array_equal(loaded.matching.pairs, result.matching.pairs)
