@@ -13,7 +13,7 @@ from .data.task import AlignmentTask
 from .errors import InputError, UsageError, brief, nearest
 from .pipeline import align
 from .records import Shown, same
-from .result.calibrate import check_threshold
+from .result.calibrate import MORE_LINKS, NO_CONFIDENCES, check_threshold
 from .result.linked import given_links
 from .result.result import AlignmentResult
 from .typing import FloatArray, IntArray
@@ -30,7 +30,7 @@ class Prediction:
         left, right: entity labels.
         rank: 1 for the best.
         score: 0 to 100: the cosine in percent. Predictions are sorted by what the run ranks by, which may be CSLS.
-        confidence: probability that the prediction is right, ``None`` without enough validation links.
+        confidence: probability that the prediction is right, ``None`` if the result has no confidences.
     """
 
     left: str
@@ -146,8 +146,8 @@ class Aligner(Shown):
             threshold: least confidence, in [0, 1]; predictions below it are left out.
 
         Raises:
-            UsageError: k or the threshold is out of range, or there is a threshold but too few validation links to
-                calibrate confidences on.
+            UsageError: k or the threshold is out of range, or there is a threshold but the result has no
+                confidences.
             InputError: ``task`` has other graphs than that of ``fit``.
         """
         result = self._fitted()
@@ -158,7 +158,7 @@ class Aligner(Shown):
             check_threshold(threshold)
         found, confidence = result.neighbors(k)
         if threshold is not None and confidence is None:
-            raise UsageError("a threshold needs validation links to calibrate confidences on; use valid_ratio > 0")
+            raise UsageError(f"a threshold needs confidences, {NO_CONFIDENCES}", advice=MORE_LINKS)
         left, right = result.entities
         places = np.argwhere(found.present)
         scores = result.scores(np.stack([places[:, 0], found.ids[found.present]], axis=1)).tolist()

@@ -118,13 +118,10 @@ def test_a_threshold_that_is_no_probability_is_refused(aligner, threshold):
         aligner.predict(threshold=threshold)
 
 
-def test_a_threshold_needs_validation_links(small_task):
-    from dataclasses import replace
-
-    task = replace(small_task, links=replace(small_task.links, valid=small_task.links.valid[:3]))
-    aligner = mmkg.Aligner(**PARAMS).fit(task)
+def test_a_threshold_needs_confidences(aligner, monkeypatch):
+    monkeypatch.setattr("mmkg.result.calibrate.Confidences.counterparts", None)
     assert aligner.predict()[0].confidence is None
-    with pytest.raises(UsageError, match="use valid_ratio > 0"):
+    with pytest.raises(UsageError, match="fewer than 5 matches.*give about 50 known links, links=FILE"):
         aligner.predict(threshold=0.5)
 
 

@@ -110,4 +110,4 @@ def align(
         raise
     print_result(result, options.as_json)
     if not options.as_json:
-        print_found(result.summary(), out)
+        print_found(result, out)

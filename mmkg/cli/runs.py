@@ -14,7 +14,7 @@ from ..printing import line, show
 from ..printing import lines as lines_of
 from .options import Hits, Pair, Right, Run, RunOptions, SearchOptions, expanded, hits_setting, names_of, place_of
 from .relations import write_relations
-from .shown import print_json, print_result
+from .shown import print_json, print_result, show_confidence
 
 if TYPE_CHECKING:
     from ..result.result import AlignmentResult
@@ -24,15 +24,13 @@ Method = Annotated[
 ]
 LeastConfidence = Annotated[
     float | None,
-    typer.Option(
-        "--threshold", help="Lowest confidence of a link; 0 = all links.", show_default="best F1 on validation links"
-    ),
+    typer.Option("--threshold", help="Lowest confidence of a link; 0 = all links.", show_default="best expected F1"),
 ]
 LeastPrecision = Annotated[
     float | None,
     typer.Option(
         "--min-precision",
-        help="Use the threshold with this precision on validation links.",
+        help="Use the threshold with this expected precision.",
         show_default="best F1 instead",
     ),
 ]
@@ -152,7 +150,7 @@ def match(
         float | None,
         typer.Option(
             help="Lowest confidence of owl:sameAs in nt and sssom; links below it are skos:closeMatch.",
-            show_default="nt: all links; sssom: precision 0.95 on validation links",
+            show_default="expected precision 0.95",
         ),
     ] = None,
     relations: Annotated[
@@ -182,22 +180,25 @@ def match(
     if out is None and not options.as_json and lines is None:
         raise UsageError(f"the format {form} is not text and cannot be printed; name a file with --out")
     result = load_run(run, options)
+    everything = threshold == 0
     threshold = result.threshold(min_precision) if threshold is None else threshold
     believed = result.believed(result.match(method, k=k, device=options.device), threshold)
     matching = result.linked(believed, 0)
     if same_as is not None:
         check_threshold(same_as)
-    elif form == "sssom":
+    elif form in ("nt", "sssom") and not (everything and result.counterparts is None):
         same_as = result.same_as_threshold(threshold)
     export = Export(list(result.export(matching)), same_as, unmatched_of(*result.entities, matching))
     if out is not None:
         write_links(out, export, form)
     left, right = map(len, export.unmatched)
+    unsure = "links are skos:closeMatch" if same_as is not None else ""
     if options.as_json:
         values = {
             "links": [link._asdict() for link in export.links],
             "threshold": threshold,
             "same_as": same_as,
+            "confidence": result.calibration.text(),
             "unmatched": {"left": left, "right": right},
             "figures": result.figures(believed),
         }
@@ -207,7 +208,10 @@ def match(
             f"{len(export.links)} links written to {out}, with confidence {threshold:.3f} or more; "
             f"{left} left and {right} right entities have none"
         )
+        show_confidence(result, all_links=everything, unsure=unsure)
     elif lines is not None:
+        if result.counterparts is None:
+            show_confidence(result, all_links=everything, unsure=unsure, file=sys.stderr)
         for each in lines(export):
             sys.stdout.write(lines_of(each) if sys.stdout.isatty() else each)
 
@@ -244,6 +248,8 @@ def merge(
     Known links count as aligned. Entities with the same absolute IRI become one, too. Aligned relations and attributes
     get the name of the left one. PAIR and RIGHT are the pair that the run was trained on.
     """
+    import numpy as np
+
     from ..data.conflicts import resolve_conflicts
     from ..data.formats.merged import write_merged
     from ..data.merge import merge_graphs
@@ -258,8 +264,11 @@ def merge(
     experiment, place = result.experiment, place_of(pair, right)
     data = replace(fitting_settings(place, experiment.data), names_from="labels")  # states no new names
     task = load(place, data, seed=experiment.seed, device=options.device)
+    everything = threshold == 0
     threshold = result.threshold(min_precision) if threshold is None else threshold
     matching = result.believed(result.match(method, device=options.device), threshold)
+    if result.counterparts is None and not everything:
+        matching = matching.keep(np.zeros(len(matching), bool))
     pairs = result.aligned_pairs(task, matching)
     same = find_same(align_relations(task.left, task.right, pairs), same_relations) if same_relations else []
     merged = merge_graphs(task.left, task.right, pairs, apart=apart, relations=same)
@@ -272,6 +281,7 @@ def merge(
         "attributes": len(merged.graph.attributes),
         "renamed": len(merged.apart),
         "threshold": threshold,
+        "confidence": result.calibration.text(),
         "conflicts": found._asdict(),
         "same_relations": [pair.as_dict() for pair in merged.same_relations],
     }
@@ -282,6 +292,7 @@ def merge(
         f"{counts['entities']:,} entities, {counts['unified']:,} of them in both graphs (links with confidence "
         f"{threshold:.3f} or more), {counts['triples']:,} triples, {counts['attributes']:,} attribute facts: {out}"
     )
+    show_confidence(result, all_links=everything, unsure="only known links are merged")
     if merged.same_relations:
         show(f"right relations and attributes with the name of a left one: {len(merged.same_relations):,}")
     if found.number:

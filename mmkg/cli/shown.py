@@ -5,13 +5,12 @@ import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from ..printing import json_safe, printable, show
 
 if TYPE_CHECKING:
     from ..result.gold import Gold
-    from ..result.linked import Summary
     from ..result.result import AlignmentResult
 
 
@@ -68,18 +67,39 @@ def print_cost(seconds: Mapping[str, float], peak_rss_mb: float | None) -> None:
     show(f"{spent}   peak memory {peak_rss_mb} MB")
 
 
-def print_found(summary: "Summary", out: Path | None) -> None:
-    """Print how many links a run has found, where they are, and what can be done with them.
+def show_confidence(
+    result: "AlignmentResult", *, all_links: bool = False, unsure: str = "", file: TextIO | None = None
+) -> None:
+    """Print where confidences come from, and how to get better ones, on one line.
 
     Args:
-        summary: of the run.
+        result: the run.
+        all_links: whether links of any confidence are wanted.
+        unsure: what happens to links if there are no confidences and not all links are wanted.
+        file: ``None`` = stdout.
+    """
+    learnt = result.counterparts
+    if learnt is not None:
+        show(f"{learnt.text()}{' (--links FILE)' if learnt.rough else ''}", file=file)
+        return
+    effect = "" if all_links or not unsure else f"; {unsure}, --threshold 0 takes all"
+    show(f"{result.calibration.text()} (--links FILE){effect}", file=file)
+
+
+def print_found(result: "AlignmentResult", out: Path | None) -> None:
+    """Print how many links a run has found, how sure they are, where they are, and what can be done with them.
+
+    Args:
+        result: the run.
         out: its folder, if it has one.
     """
+    summary = result.summary()
+    where = "(--out FOLDER keeps them)" if out is None else f"-> {out / 'alignment.tsv'}"
+    show(f"\n{summary.text()} {where}")
+    show_confidence(result)
     if out is None:
-        show(f"\n{summary.text()} (--out FOLDER keeps them)")
         return
     folder = shlex.quote(str(out))
-    show(f"\n{summary.text()} -> {out / 'alignment.tsv'}")
     sure = f" --threshold {summary.same_as:.3g}" if summary.sure else ""
     show(
         f"next: mmkg match {folder}{sure} --format sssom, mmkg search {folder} "
@@ -105,7 +125,7 @@ def _values(
         },
         **({} if judged is None else {"counterparts": judged}),
         **({} if gold is None else {"judged_by": gold.as_dict()}),
-        **({"summary": result.summary().as_dict()} if matched else {}),
+        **({"summary": result.summary().as_dict(), "confidence": result.calibration.text()} if matched else {}),
         "seconds": {name: round(value, 3) for name, value in record.seconds.items()},
         "peak_rss_mb": record.peak_rss_mb,
         **({"choice": choice} if (choice := record.protocol.get("choice")) else {}),

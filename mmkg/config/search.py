@@ -49,7 +49,7 @@ class SearchConfig:
             by less than 0.001.
         hits: each k of the figures Hits@k; Hits@1 is always among them.
         matchable: share in [0, 1] of the left entities outside the training links that have a counterpart, on which
-            confidences depend; ``None`` = estimated, see ``estimate_share``.
+            confidences depend; ``None`` = estimated as the mean confidence of their best answers.
 
     Raises:
         UsageError: an unknown index or matcher, or a value out of range.

@@ -11,6 +11,8 @@ from ..compute.host import isolated_class
 from ..errors import InputError
 from ..typing import BoolArray, FloatArray
 
+LEAST_SPREAD = 1e-12  # standard deviation below which scores count as equal
+
 
 @isolated_class
 @dataclass(frozen=True)
@@ -49,8 +51,6 @@ class Calibration:
         Raises:
             InputError: no pairs, lengths that differ, a score that is not finite, weights out of range.
         """
-        from scipy.optimize import minimize
-
         values = np.asarray(scores, dtype=np.float64)
         right = np.asarray(correct)
         if values.ndim != 1 or len(values) == 0 or right.shape != values.shape or right.dtype != np.bool_:
@@ -66,21 +66,39 @@ class Calibration:
         num_right = int(right.sum())
         num_wrong = len(right) - num_right
         targets = np.where(right, (num_right + 1) / (num_right + 2), 1 / (num_wrong + 2))
-        centre, spread = float(values.mean()), float(values.std())
-        if num_right == 0 or num_wrong == 0 or spread < 1e-12:
+        if num_right == 0 or num_wrong == 0 or float(values.std()) < LEAST_SPREAD:
             share = float(shares @ targets)
             return Calibration(0.0, math.log(share / (1 - share)))
-        scaled = (values - centre) / spread
+        return _most_likely(values, targets, shares)
 
-        def loss(params: np.ndarray) -> tuple[float, np.ndarray]:
-            logits = params[0] * scaled + params[1]
-            residual = shares * (np.exp(-np.logaddexp(0, -logits)) - targets)  # sigmoid - target
-            value = shares @ (np.logaddexp(0, logits) - targets * logits)
-            return float(value), np.array([residual @ scaled, residual.sum()])
+    @staticmethod
+    def combined(
+        prior: "Calibration",
+        typical: FloatArray,
+        scores: FloatArray,
+        correct: BoolArray,
+        weights: FloatArray,
+        *,
+        strength: float = 10.0,
+    ) -> "Calibration":
+        """A curve between a prior and held-out pairs: the prior counts like some further pairs.
 
-        found = minimize(loss, np.zeros(2), jac=True, method="L-BFGS-B", bounds=[(0, None), (None, None)])
-        slope = float(found.x[0]) / spread
-        return Calibration(slope, float(found.x[1]) - slope * centre)
+        Args:
+            prior: the curve without pairs.
+            typical: scores at which the prior is held, ``[T]``, T >= 1, finite.
+            scores: scores of the held-out pairs, ``[V]``, finite; without any the result is the prior.
+            correct: whether each pair is right, bool ``[V]``.
+            weights: weight of each pair, ``[V]``, >= 0.
+            strength: weight of the prior, in pairs, > 0.
+        """
+        if len(scores) == 0:
+            return prior
+        values = np.concatenate([scores, typical]).astype(np.float64)
+        targets = np.concatenate([correct.astype(np.float64), prior.predict(typical)])
+        shares = np.concatenate([weights, np.full(len(typical), strength / len(typical))])
+        if float(values.std()) < LEAST_SPREAD:
+            return prior
+        return _most_likely(values, targets, shares / shares.sum())
 
     def predict(self, scores: FloatArray) -> FloatArray:
         """Probability in [0, 1] that a pair with each score is right, float32, in the shape of ``scores``."""
@@ -104,3 +122,21 @@ class Calibration:
             return Calibration(float(values["slope"]), float(values["intercept"]))
         except (TypeError, ValueError) as error:
             raise InputError(f"slope and intercept must be numbers: {error}") from None
+
+
+def _most_likely(values: np.ndarray, targets: np.ndarray, shares: np.ndarray) -> Calibration:
+    """The curve that makes targets in [0, 1] at some values most likely; weights ``shares`` sum to 1."""
+    from scipy.optimize import minimize
+
+    centre, spread = float(values.mean()), float(values.std())
+    scaled = (values - centre) / spread
+
+    def loss(params: np.ndarray) -> tuple[float, np.ndarray]:
+        logits = params[0] * scaled + params[1]
+        residual = shares * (np.exp(-np.logaddexp(0, -logits)) - targets)  # sigmoid - target
+        value = shares @ (np.logaddexp(0, logits) - targets * logits)
+        return float(value), np.array([residual @ scaled, residual.sum()])
+
+    found = minimize(loss, np.zeros(2), jac=True, method="L-BFGS-B", bounds=[(0, None), (None, None)])
+    slope = float(found.x[0]) / spread
+    return Calibration(slope, float(found.x[1]) - slope * centre)

@@ -1,7 +1,7 @@
 """Confidence of matches, and entities without a counterpart: calibrated on held-out links."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -18,9 +18,11 @@ from .confidence import Calibration
 Nearest = Callable[[IntArray, int, str], Neighbors]  # rows of a side, k, side -> the k best rows of the other side
 LISTED = 10  # candidates of a held-out entity, its counterpart included
 LARGEST_MARGIN = 8.0  # CSLS is in [-4, 4]; also the margin of a pair without a competitor
-LARGEST_LOG = 500.0  # limit of log-odds, so that odds are finite
-STEPS = 500  # iterations when estimating the share, which converges after about ten
-SHARE_RANGE = (0.01, 0.99)  # range of the estimate
+ENOUGH = 50  # held-out links from which on confidences are not rough
+DECOY_WEIGHT = 0.2  # of held-out entities without their counterpart, which are harder than those that have none
+TYPICAL = np.linspace(0.05, 0.95, 10)  # quantiles of matches at which a rough curve is held
+SHARE_RANGE = (0.01, 0.99)  # range of an estimated share
+SOURCES = {"validation": "validation links", "folds": "links held out in folds"}
 
 
 def pair_margins(pairs: IntArray, scores: FloatArray, nearest: Nearest) -> FloatArray:
@@ -166,36 +168,8 @@ def best_margins(rows: IntArray, answers: Neighbors, nearest: Nearest) -> FloatA
     return found
 
 
-def estimate_share(sample: HeldOut, margins: FloatArray) -> float:
-    """Share of entities that have a counterpart, from the margins of their best candidates alone.
-
-    These margins are a mixture of those of held-out entities with and without their counterpart. A logistic curve
-    between the two gives the likelihood ratio of each margin, and expectation maximisation gives the share; no link of
-    the entities is needed. It assumes that entities without a counterpart resemble linked ones whose counterpart was
-    removed.
-
-    Args:
-        sample: held-out entities.
-        margins: margins of the best candidates of the entities in question, ``[U]``.
-
-    Returns:
-        A share in [0.01, 0.99]; a half, the share in the sample, if ``margins`` is empty.
-
-    Source:
-        Saerens, Latinne and Decaestecker, Neural Computation 14(1), 2002.
-    """
-    share = 0.5
-    if len(margins) == 0:
-        return share
-    curve = Calibration.fit(sample.margins, sample.present, sample.weights(share))
-    odds = np.exp(np.clip(curve.slope * margins.astype(np.float64) + curve.intercept, -LARGEST_LOG, LARGEST_LOG))
-    for _ in range(STEPS):
-        share = float((share * odds / (share * odds + 1 - share)).mean())
-    return float(np.clip(share, *SHARE_RANGE))
-
-
 class Threshold(NamedTuple):
-    """A confidence threshold, and the figures of the best candidates above it on the held-out links.
+    """A confidence threshold, and the expected figures of the best candidates above it.
 
     ``precision``, ``recall`` and ``f1`` in [0, 1] hold for the assumed share of entities with a counterpart.
     """
@@ -209,32 +183,97 @@ class Threshold(NamedTuple):
 @isolated_class
 @dataclass(frozen=True, eq=False, repr=False)
 class Counterparts(Record):
-    """Confidences of matches, and the confidence threshold for accepting them, learnt from held-out links.
+    """Confidences of matches, and the confidence threshold for accepting them, learnt from held-out links or without.
 
     Args:
-        sample: held-out entities.
+        sample: held-out entities; may be empty if there is a ``prior``.
         share: share of entities that have a counterpart.
         estimated: whether ``share`` was estimated from margins; else it was given.
+        prior: rough curve from the matches of the run, which held-out links correct, see ``rough_curve``; ``None`` in
+            runs of older versions, in which held-out links alone calibrate.
+        answers: margins of the best candidates of some entities in question, float32 ``[U]``; with a ``prior`` only.
+        source: where the held-out links come from, a key of ``SOURCES``.
 
     Raises:
         UsageError: a share outside [0, 1].
+        InputError: neither held-out entities nor a rough curve, or an unknown source.
     """
 
     sample: HeldOut
     share: float
     estimated: bool
+    prior: Calibration | None = None
+    answers: FloatArray = field(default_factory=lambda: np.empty(0, np.float32))
+    source: str = "validation"
 
     def __post_init__(self) -> None:
         if not 0 <= self.share <= 1:
             raise UsageError(f"the share of entities with a counterpart must be in 0..1, got {self.share}")
+        if (len(self.sample.margins) if self.prior is None else len(self.answers)) == 0:
+            raise InputError("expected held-out entities, or a rough curve and the margins of some answers")
+        if self.source not in SOURCES or not np.isfinite(self.answers).all():
+            raise InputError(f"expected finite margins, and {' or '.join(SOURCES)} as source, got {self.source!r}")
+
+    @staticmethod
+    def of(
+        sample: HeldOut, prior: Calibration, answers: FloatArray, *, share: float | None = None, source: str
+    ) -> "Counterparts":
+        """From held-out entities and a rough curve.
+
+        Args:
+            sample: held-out entities, or none.
+            prior: the rough curve.
+            answers: margins of the best candidates of some entities in question, ``[U]``, U >= 1.
+            share: share of these entities that have a counterpart; ``None`` = estimated as their mean confidence by
+                the rough curve.
+            source: where the held-out links come from.
+        """
+        likely = float(np.clip(prior.predict(answers).mean(), *SHARE_RANGE))
+        return Counterparts(sample, likely if share is None else share, share is None, prior, answers, source)
+
+    @property
+    def num_links(self) -> int:
+        """Number of held-out links (more precisely, of their left entities)."""
+        return int(self.sample.present.sum())
+
+    @property
+    def rough(self) -> bool:
+        """Whether fewer than 50 held-out links calibrate."""
+        return self.num_links < ENOUGH
+
+    def text(self) -> str:
+        """Where the confidences come from, in one line."""
+        number, what = self.num_links, SOURCES[self.source]
+        more = f"about {ENOUGH - number} known links more would calibrate it"
+        if self.rough and number == 0:
+            return f"confidence: rough, from the run's own matches without known links; {more}"
+        if self.rough:
+            own = "" if self.prior is None else "the run's own matches and "
+            return f"confidence: rough, from {own}{number} {what}; {more}"
+        return f"confidence: calibrated on {number:,} {what}"
 
     @cached_property
     def calibration(self) -> Calibration:
-        """The probability that a best candidate is the counterpart, from its margin."""
-        return Calibration.fit(self.sample.margins, self.sample.right, self.sample.weights(self.share))
+        """The probability that a best candidate is the counterpart, from its margin.
+
+        Without a ``prior``, held-out entities are weighted so that they represent the ``share``. With it, those without
+        their counterpart count a fifth of that: such an entity has its place taken by a similar one (a capital by its
+        country) more often than an entity that never had a counterpart.
+        """
+        sample = self.sample
+        if self.prior is None:
+            return Calibration.fit(sample.margins, sample.right, sample.weights(self.share))
+        matches = self.answers[self.answers > 0]
+        typical = np.quantile(matches if len(matches) else self.answers, TYPICAL)
+        absent = DECOY_WEIGHT * (1 - self.share) / max(self.share, SHARE_RANGE[0])
+        weights = np.where(sample.present, 1.0, absent)
+        return Calibration.combined(self.prior, typical, sample.margins, sample.right, weights)
 
     def threshold(self, min_precision: float | None = None) -> Threshold:
-        """The threshold with the best F1 on the held-out links, or the lowest one with a given precision.
+        """The threshold with the best F1, or the lowest one with a given precision.
+
+        Precision and recall are expected values: confidences of the ``answers`` count as their share of right ones.
+        Without a ``prior`` they are those of the held-out links.
 
         Args:
             min_precision: precision in [0, 1] over all candidates at or above the threshold.
@@ -245,13 +284,20 @@ class Counterparts(Record):
         """
         if min_precision is not None and not 0 <= min_precision <= 1:
             raise UsageError(f"the least precision must be in 0..1, got {min_precision}")
-        confidence, weights = self.calibration.predict(self.sample.margins), self.sample.weights(self.share)
+        if self.prior is None:
+            confidence, weights = self.calibration.predict(self.sample.margins), self.sample.weights(self.share)
+            expected, share = weights * self.sample.right, self.share
+        else:
+            confidence = self.calibration.predict(self.answers)
+            weights = np.full(len(confidence), 1 / len(confidence))
+            expected = weights * confidence
+            share = max(self.share, float(expected.sum()))
         order = np.argsort(-confidence, kind="stable")
         ends = np.flatnonzero(np.diff(confidence[order], append=-1.0))  # equal confidences are accepted together
-        kept, right = (np.cumsum(each[order])[ends] for each in (weights, weights * self.sample.right))
+        kept, right = (np.cumsum(each[order])[ends] for each in (weights, expected))
         precision = np.divide(right, kept, out=np.zeros_like(right), where=kept > 0)
-        recall = right / max(self.share, 1e-12)
-        f1 = 2 * right / (kept + self.share)
+        recall = right / max(share, 1e-12)
+        f1 = 2 * right / (kept + share)
         if min_precision is None:
             best = int(f1.argmax())
         elif (precision >= min_precision).any():
@@ -259,8 +305,8 @@ class Counterparts(Record):
         else:
             best = int(precision.argmax())
             raise UsageError(
-                f"no confidence reaches a precision of {min_precision} on the held-out links; the highest is "
-                f"{precision[best]:.3f}, from confidence {confidence[order][ends[best]]:.3f}"
+                f"no confidence reaches a precision of {min_precision}; the highest is {precision[best]:.3f}, from "
+                f"confidence {confidence[order][ends[best]]:.3f} ({self.text()})"
             )
         value = float(confidence[order][ends[best]])
         return Threshold(value, float(precision[best]), float(recall[best]), float(f1[best]))
@@ -268,7 +314,10 @@ class Counterparts(Record):
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         columns = {name: getattr(self.sample, name).tolist() for name in ("margins", "right", "present")}
-        return {"share": self.share, "estimated": self.estimated, **columns}
+        values = {"share": self.share, "estimated": self.estimated, **columns}
+        if self.prior is None:
+            return values
+        return values | {"prior": self.prior.as_dict(), "answers": self.answers.tolist(), "source": self.source}
 
     @staticmethod
     def from_dict(values: Mapping[str, Any]) -> "Counterparts":
@@ -283,7 +332,11 @@ class Counterparts(Record):
                 np.asarray(values["right"], bool),
                 np.asarray(values["present"], bool),
             )
-            return Counterparts(sample, float(values["share"]), bool(values["estimated"]))
+            share, estimated = float(values["share"]), bool(values["estimated"])
+            if values.get("prior") is None:
+                return Counterparts(sample, share, estimated)
+            prior, answers = Calibration.from_dict(values["prior"]), np.asarray(values["answers"], np.float32)
+            return Counterparts(sample, share, estimated, prior, answers, str(values["source"]))
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"expected the saved held-out entities, got {error!r}") from None
 

@@ -130,15 +130,16 @@ def counterparts_text(judged: Mapping[str, Any], *, matcher: str) -> str:
     ]
     numbers = [str(place + 1) for place in range(len(curve[0]))]
     named = zip(("confidence", "share right", "weight"), curve, strict=True)
+    few = ", too few to trust these figures" if _are_few(judged["num_known"]) else ""
     return "".join(
         [
             f"Links, and entities without a counterpart (none); candidates: all entities. {share:.3f} of the left "
             f"entities outside the learnt links have a counterpart ({how}); links of confidence {judged['least']:.3f} "
-            f"or more are believed (best F1 on {judged['num_valid']:,} validation links: {chosen['value']:.3f}, with "
-            f"expected F1 {chosen['f1']:.3f})\n",
+            f"or more are believed (best expected F1: {chosen['value']:.3f}, with F1 {chosen['f1']:.3f})\n",
+            f"{judged['source']}\n",
             text_table(header, rows, left=[0]),
-            f"known: best answers to {judged['num_known']:,} test links, with and without their counterpart among the "
-            "candidates, weighted by that share\n",
+            f"known: best answers to {judged['num_known']:,} test links{few}, with and without their counterpart among "
+            "the candidates, weighted by that share\n",
             f"graph: matches ({matcher}) of all {judged['num_unseen']:,} left entities outside the learnt links; "
             f"{judged['graph']['linked']:.3f} have a known link, the others count as having no counterpart\n",
             text_table(["known", *numbers], [[name, *values] for name, values in named], left=[0]),

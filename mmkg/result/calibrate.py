@@ -1,4 +1,4 @@
-"""Confidence of matches and entities without a counterpart, calibrated on validation links, judged on test links."""
+"""Confidence of matches and entities without a counterpart, from held-out links or without, judged on test links."""
 
 import hashlib
 from dataclasses import dataclass
@@ -11,25 +11,38 @@ from ..compute.seeding import numpy_generator
 from ..config.search import SearchConfig
 from ..data.split import sample_links
 from ..data.task import LinkSplit
-from ..errors import UsageError
+from ..errors import Advice, Setting, UsageError
 from ..evaluation import answers_to, calibration_error, counterpart_figures, reliability
 from ..matching import Counterparts, Matching
-from ..matching.counterparts import HeldOut, best_margins, estimate_share, hold_out, pair_margins
+from ..matching.counterparts import ENOUGH, HeldOut, best_margins, hold_out, pair_margins
+from ..matching.rough import LEAST_MATCHES, rough_curve
 from ..records import Shown
 from ..search import Neighbors
 from ..typing import BoolArray, FloatArray, IntArray
 from .embeddings import EXACT, EmbeddingSearch
+from .rough import agreement
 
-LEAST_TO_CALIBRATE = 10
-UNLABELLED = 2000  # entities from whose margins the share with a counterpart is estimated
+UNLABELLED = 2000  # entities in question from whose answers the rough curve and the share are estimated
+LEAST_LINKS = 10  # held-out links that calibrate alone, in a run with hardly any other matches
+DECOYS = 1000  # matches of the run that are removed to see what takes their place
 SAME_AS_PRECISION = 0.95  # precision of links that are exported as owl:sameAs and not as skos:closeMatch
-NO_CONFIDENCES = "and this run had too few validation links to calibrate them"
+NO_CONFIDENCES = f"and this run has none: it found fewer than {LEAST_MATCHES} matches, and has too few links"
+MORE_LINKS = Advice(
+    f"give about {ENOUGH} known links, {{}}, or take all matches with threshold=0",
+    Setting("data.links", "FILE", option="--links"),
+    command_line=f"align with about {ENOUGH} known links, {{}}, or take all matches with --threshold 0",
+)
+JUDGED_BY = Advice(
+    "judge by others: result.tested_on(result.gold({}).links)",
+    Setting("links", "FILE", option="--links"),
+    command_line="judge by others, {}",
+)
 
 
 @isolated_class
 @dataclass(frozen=True, repr=False)
 class Confidences(Shown):
-    """Confidences of a run. What the validation links teach is kept by the embeddings.
+    """Confidences of a run. What has been learnt for them is kept by the embeddings.
 
     Args:
         searcher: search of the run's embeddings.
@@ -37,6 +50,7 @@ class Confidences(Shown):
         search: settings of the run.
         seed: random seed of the run.
         held_out: links that were held out in folds, see ``mmkg.crossfit``; ``None`` = the validation links calibrate.
+        guessed: whether the validation links were found by names or images, and are no known links.
     """
 
     searcher: EmbeddingSearch
@@ -44,15 +58,17 @@ class Confidences(Shown):
     search: SearchConfig
     seed: int
     held_out: HeldOut | None = None
+    guessed: bool = False
 
     @property
     def counterparts(self) -> Counterparts | None:
-        """Calibration of confidences and thresholds on the validation links; ``None`` with fewer than ten of them.
+        """Calibration of confidences and thresholds; ``None`` in a run of fewer than five matches and ten links.
 
-        Each validation link (of more than ``search.valid_queries`` a sample) is queried twice, with and without its
-        counterpart among the candidates, see ``hold_out``. Candidates are all right entities. The share of entities
-        with a counterpart is ``search.matchable``; otherwise it is estimated from the answers of at most 2,000 left
-        entities outside the training and validation links, see ``estimate_share``.
+        Without held-out links it is rough, see ``rough_curve``; each held-out link corrects it. Such a link (of more
+        than ``search.valid_queries`` a sample) is queried twice, with and without its counterpart among the
+        candidates, see ``hold_out``. Candidates are all right entities. The share of entities with a counterpart is
+        ``search.matchable``; otherwise it is estimated from the answers of at most 2,000 left entities outside the
+        training and validation links.
         """
         return self.searcher.embeddings.kept(self.key, self._learn)
 
@@ -64,10 +80,10 @@ class Confidences(Shown):
         """Probability that each pair is right, float32 ``[P]``; scores are by the run's measure.
 
         Raises:
-            UsageError: too few validation links to calibrate on.
+            UsageError: there are no confidences.
         """
         if self.counterparts is None:
-            raise UsageError(f"confidences need at least {LEAST_TO_CALIBRATE} validation links")
+            raise UsageError(f"this needs confidences, {NO_CONFIDENCES}", advice=MORE_LINKS)
         confidence = np.full(len(pairs), EXACT, np.float32)
         others = ~self.searcher.embeddings.is_exact(pairs)
         margins = pair_margins(pairs[others], scores[others], self.searcher.nearest)
@@ -86,7 +102,7 @@ class Confidences(Shown):
         return confidence
 
     def threshold(self, min_precision: float | None = None) -> float:
-        """The least confidence with the best F1 on validation links, or with a given precision; 0 without confidences.
+        """The least confidence with the best expected F1, or with a given precision; 0 without confidences.
 
         Raises:
             UsageError: no confidence reaches that precision, or there are none.
@@ -94,11 +110,11 @@ class Confidences(Shown):
         if self.counterparts is not None:
             return self.counterparts.threshold(min_precision).value
         if min_precision is not None:
-            raise UsageError(f"a precision needs confidences, {NO_CONFIDENCES}")
+            raise UsageError(f"a precision needs confidences, {NO_CONFIDENCES}", advice=MORE_LINKS)
         return 0.0
 
     def same_as_threshold(self, threshold: float = 0.0) -> float:
-        """The least confidence of links exported as ``owl:sameAs``: precision 0.95 on validation links, at most 1.
+        """The least confidence of links exported as ``owl:sameAs``: expected precision 0.95, at most 1.
 
         Args:
             threshold: least confidence of all exported links; the result is not below it.
@@ -110,13 +126,20 @@ class Confidences(Shown):
         except UsageError:  # no confidence reaches that precision
             return 1.0
 
+    def text(self) -> str:
+        """Where the confidences come from, in one line."""
+        if self.counterparts is None:
+            more = f"about {ENOUGH} known links would calibrate it"
+            return f"confidence: none, fewer than {LEAST_MATCHES} matches; {more}"
+        return self.counterparts.text()
+
     def sure(self, matching: Matching, threshold: float | None = None) -> Matching:
         """The matches whose confidence reaches the threshold; see ``AlignmentResult.believed``."""
         threshold = self.threshold() if threshold is None else threshold
         if check_threshold(threshold) == 0:
             return matching
         if matching.confidence is None:
-            raise UsageError(f"a threshold needs confidences, {NO_CONFIDENCES}")
+            raise UsageError(f"a threshold needs confidences, {NO_CONFIDENCES}", advice=MORE_LINKS)
         return matching.keep(matching.confidence >= threshold)
 
     def judge(self, matching: Matching, threshold: float | None = None) -> dict[str, Any]:
@@ -126,11 +149,12 @@ class Confidences(Shown):
 
         Args:
             matching: with confidences.
-            threshold: least confidence; ``None`` = that with the best F1 on validation links.
+            threshold: least confidence; ``None`` = that with the best expected F1.
 
         Returns:
             - ``share`` of entities with a counterpart and whether it was ``estimated``; the ``threshold`` chosen on
-              ``num_valid`` links and what it promises; ``least``, the threshold that was used.
+              ``num_valid`` held-out links and what it promises; ``least``, the threshold that was used; the ``source``
+              of the confidences in words.
             - ``known``: figures of the best answers to ``num_known`` test links, each with and without its counterpart
               among the candidates, weighted by ``share``. Here the truth is known.
             - ``graph``: figures of the matching on all ``num_unseen`` left entities outside the training and validation
@@ -140,11 +164,13 @@ class Confidences(Shown):
             Both are ``counterpart_figures`` with ``calibration_error`` and the ``reliability`` curve.
 
         Raises:
-            UsageError: no test links, too few validation links to calibrate on, or a threshold out of range.
+            UsageError: no test links, no confidences, or a threshold out of range.
         """
         learnt, test = self.counterparts, self.compared(self.links.test)
-        if learnt is None or len(test) == 0:
-            raise UsageError(f"this needs test links and at least {LEAST_TO_CALIBRATE} validation links")
+        if learnt is None:
+            raise UsageError(f"this needs confidences, {NO_CONFIDENCES}", advice=MORE_LINKS)
+        if len(test) == 0:
+            raise UsageError("this needs links that the run has not learnt from", advice=JUDGED_BY)
         chosen = learnt.threshold()
         least = chosen.value if threshold is None else threshold
         queries = sample_links(test, self.search.ranked(len(test)), seed=self.seed, label="ranked test links")
@@ -162,7 +188,8 @@ class Confidences(Shown):
         return {
             "share": learnt.share,
             "estimated": learnt.estimated,
-            "num_valid": int(learnt.sample.present.sum()),
+            "num_valid": learnt.num_links,
+            "source": learnt.text(),
             "threshold": chosen._asdict(),
             "least": least,
             "num_known": len(queries),
@@ -179,23 +206,46 @@ class Confidences(Shown):
         return ("counterparts", self.searcher.csls_k, digest.hexdigest(), *settings)
 
     def _learn(self) -> Counterparts | None:
+        sample, matchable = self._known_sample(), self.search.matchable
+        rows = self._in_question()
+        nearest = self.searcher.nearest
+        found = nearest(rows, 2, "left") if len(rows) else None
+        answers = best_margins(rows, found, nearest) if found is not None else np.empty(0, np.float32)
+        matched = answers > 0
+        if found is None or matched.sum() < LEAST_MATCHES:
+            if sample.present.sum() < LEAST_LINKS:
+                return None
+            return Counterparts(sample, 0.5 if matchable is None else matchable, matchable is None, source=self._source)
+        pairs = np.stack([rows[matched], found.ids[matched, 0]], axis=1)
+        pairs = sample_links(pairs, DECOYS, seed=self.seed, label="matches to remove")
+        removed = self.sample_of(pairs)
+        agreed = agreement(self.searcher.embeddings, pairs, seed=self.seed)
+        prior = rough_curve(answers[matched], removed.margins[~removed.present], agreed)
+        return Counterparts.of(sample, prior, answers, share=matchable, source=self._source)
+
+    @property
+    def _source(self) -> str:
+        return "validation" if self.held_out is None else "folds"
+
+    def _known_sample(self) -> HeldOut:
+        """Held-out entities of known links; perhaps none."""
+        if self.held_out is not None:
+            return self.held_out
         valid = self.compared(self.links.valid)
-        number = len(valid) if self.held_out is None else int(self.held_out.present.sum())
-        if number < LEAST_TO_CALIBRATE:
-            return None
+        if self.guessed or len(valid) == 0:
+            return HeldOut(np.empty(0, np.float32), np.empty(0, bool), np.empty(0, bool))
         queries = sample_links(valid, self.search.valid_queries, seed=self.seed, label="validation links")
-        sample = self.sample_of(queries) if self.held_out is None else self.held_out
-        if self.search.matchable is not None:
-            return Counterparts(sample, self.search.matchable, estimated=False)
+        return self.sample_of(queries)
+
+    def _in_question(self) -> IntArray:
+        """At most 2,000 left entities outside the links; of all, if hardly any are outside."""
         rows = self._unseen()
+        if len(rows) < LEAST_MATCHES:
+            rows = self.searcher.embeddings.rows("left")
         if len(rows) > UNLABELLED:
             generator = numpy_generator(self.seed, "share with a counterpart")
             rows = rows[np.sort(generator.choice(len(rows), UNLABELLED, replace=False))]
-        margins = np.empty(0, np.float32)
-        if len(rows):
-            nearest = self.searcher.nearest
-            margins = best_margins(rows, nearest(rows, 2, "left"), nearest)
-        return Counterparts(sample, estimate_share(sample, margins), estimated=True)
+        return rows
 
     def sample_of(self, links: IntArray) -> HeldOut:
         """Best candidates of the left entities of links that were not learnt from, see ``hold_out``."""

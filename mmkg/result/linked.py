@@ -61,10 +61,20 @@ def given_links(links: LinkSplit, protocol: Protocol) -> IntArray:
         links: of the run; derived links are the last training links, or all.
         protocol: of the run.
     """
-    number = len(links.train) + len(links.valid)
-    derived = protocol.num_seeds if protocol.num_seeds is not None else number * bool(protocol.seeds_from)
+    derived = _number_derived(links, protocol)
     train = links.train[: max(0, len(links.train) - derived)]
-    return np.concatenate([train, links.valid if derived < number else links.valid[:0]])
+    return np.concatenate([train, links.valid[:0] if are_guesses(links, protocol) else links.valid])
+
+
+def are_guesses(links: LinkSplit, protocol: Protocol) -> bool:
+    """Whether the validation links of a run were derived from names or images, as all of its links then are."""
+    return 0 < len(links.train) + len(links.valid) <= _number_derived(links, protocol)
+
+
+def _number_derived(links: LinkSplit, protocol: Protocol) -> int:
+    if protocol.num_seeds is not None:
+        return protocol.num_seeds
+    return (len(links.train) + len(links.valid)) * bool(protocol.seeds_from)
 
 
 def one_to_one(links: IntArray) -> IntArray:

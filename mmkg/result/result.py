@@ -32,7 +32,7 @@ from .explain import Explanation, explain_pair
 from .gold import Gold, gold_links
 from .hits import HitList, Hits
 from .judge import Judge, Metrics
-from .linked import Summary, given_links, one_to_one, pair_scores, summarised, with_known
+from .linked import Summary, are_guesses, given_links, one_to_one, pair_scores, summarised, with_known
 from .run_folder import RunContent, read_run, write_run
 from .scale import scaled
 
@@ -210,7 +210,7 @@ class AlignmentResult(Shown):
             device: where scores are computed; by default that of the run.
 
         Returns:
-            Pairs with scores, and with confidences if there were enough validation links to calibrate on.
+            Pairs with scores, and with confidences if the run has any.
         """
         method = self.experiment.search.matcher if method is None else method
         if method not in MATCHERS:
@@ -234,19 +234,21 @@ class AlignmentResult(Shown):
 
     @property
     def calibration(self) -> Confidences:
-        """Confidences, calibrated on the validation links."""
-        return Confidences(self.searcher, self.links, self.experiment.search, self.experiment.seed, self.held_out)
+        """Confidences, from held-out links or without."""
+        guessed = are_guesses(self.links, self.protocol)
+        search, seed = self.experiment.search, self.experiment.seed
+        return Confidences(self.searcher, self.links, search, seed, self.held_out, guessed)
 
     @property
     def counterparts(self) -> Counterparts | None:
-        """Calibration of confidences and thresholds on the validation links; ``None`` with fewer than ten of them."""
+        """Calibration of confidences and thresholds, see ``Confidences.counterparts``."""
         return self.calibration.counterparts
 
     def confidences(self, pairs: IntArray, scores: FloatArray) -> FloatArray:
         """Probability that each pair is right, float32 ``[P]``; scores are by the run's measure.
 
         Raises:
-            UsageError: too few validation links to calibrate on.
+            UsageError: there are no confidences.
         """
         return self.calibration.of_pairs(pairs, scores)
 
@@ -255,8 +257,8 @@ class AlignmentResult(Shown):
 
         Args:
             matching: with confidences; by default the run's.
-            threshold: least confidence; ``None`` = that with the best F1 on validation links, or no threshold where
-                there are too few of them.
+            threshold: least confidence; ``None`` = that with the best expected F1, or no threshold where there are no
+                confidences.
 
         Raises:
             UsageError: a threshold > 0, but no confidences.
@@ -264,7 +266,7 @@ class AlignmentResult(Shown):
         return self.calibration.sure(self.matching if matching is None else matching, threshold)
 
     def threshold(self, min_precision: float | None = None) -> float:
-        """The least confidence with the best F1 on validation links, or with a given precision; 0 without confidences.
+        """The least confidence with the best expected F1, or with a given precision; 0 without confidences.
 
         Raises:
             UsageError: no confidence reaches that precision, or there are none.
@@ -272,7 +274,7 @@ class AlignmentResult(Shown):
         return self.calibration.threshold(min_precision)
 
     def same_as_threshold(self, threshold: float = 0.0) -> float:
-        """The least confidence of links exported as ``owl:sameAs``: precision 0.95 on validation links, at most 1.
+        """The least confidence of links exported as ``owl:sameAs``: expected precision 0.95, at most 1.
 
         Args:
             threshold: least confidence of all exported links; the result is not below it.
@@ -310,7 +312,7 @@ class AlignmentResult(Shown):
         """How many links the run has found, how many are sure, and how many entities have none.
 
         Args:
-            threshold: least confidence of a link; ``None`` = that with the best F1 on validation links.
+            threshold: least confidence of a link; ``None`` = that with the best expected F1.
         """
         threshold = self.threshold() if threshold is None else threshold
         return summarised(
@@ -356,7 +358,7 @@ class AlignmentResult(Shown):
 
         Args:
             matching: with confidences; by default the run's.
-            threshold: least confidence; ``None`` = that with the best F1 on validation links.
+            threshold: least confidence; ``None`` = that with the best expected F1.
         """
         return self.calibration.judge(self.matching if matching is None else matching, threshold)
 
@@ -523,7 +525,7 @@ class AlignmentResult(Shown):
         """The run as one HTML page."""
         return render_report(
             title=f"{self.description.get('name', 'alignment')} · {self.experiment.model}",
-            protocol=self.protocol.as_dict(),
+            protocol=self.protocol.as_dict() | {"confidence": self.calibration.text().removeprefix("confidence: ")},
             metrics=self.metrics,
             links=self.protocol.num_ranked,
             history=self.history,

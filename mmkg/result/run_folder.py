@@ -26,6 +26,7 @@ from ..schema import checked
 from ..search import Index, load_index, save_index
 from .calibrate import Confidences
 from .embeddings import Embeddings, EmbeddingSearch
+from .linked import are_guesses
 from .stored import (
     Description,
     HeldOutValues,
@@ -79,7 +80,8 @@ class RunContent:
         """Confidences of the run, with its search."""
         search = self.experiment.search
         searcher = EmbeddingSearch(self.embeddings, self.protocol.csls_k, search, self.device)
-        return Confidences(searcher, self.links, search, self.experiment.seed, self.held_out)
+        guessed = are_guesses(self.links, self.protocol)
+        return Confidences(searcher, self.links, search, self.experiment.seed, self.held_out, guessed)
 
 
 def write_run(run: RunContent, folder: str | Path, *, matches: Iterable[Link], report: str) -> Path:
@@ -218,7 +220,8 @@ def _read(folder: Path, fingerprint: str | None, device: str | None) -> RunConte
             raise InputError(error.reason, folder / MANIFEST) from None
         if counterparts is not None and protocol.judged == OUT_OF_FOLD:
             run = replace(run, held_out=counterparts.sample)
-        run.confidences.keep(counterparts)
+        if counterparts is not None:
+            run.confidences.keep(counterparts)
     return run
 
 

@@ -1,7 +1,7 @@
 """The JSON of a run folder and its types; a folder of somebody else is checked against them before it is used."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NotRequired
 
 import numpy as np
 import torch
@@ -71,14 +71,22 @@ class Description(TypedDict, total=False):
     right: _Side
 
 
+class _Curve(TypedDict):
+    slope: Annotated[FiniteFloat, Field(ge=0)]
+    intercept: FiniteFloat
+
+
 class HeldOutValues(TypedDict):
-    """A calibration, as ``Counterparts.as_dict`` gives it."""
+    """A calibration, as ``Counterparts.as_dict`` gives it; runs of older versions have no rough curve."""
 
     share: Annotated[float, Field(ge=0, le=1)]
     estimated: bool
-    margins: Annotated[list[FiniteFloat], Field(min_length=1)]
-    right: Annotated[list[bool], Field(min_length=1)]
-    present: Annotated[list[bool], Field(min_length=1)]
+    margins: list[FiniteFloat]
+    right: list[bool]
+    present: list[bool]
+    prior: NotRequired[_Curve]
+    answers: NotRequired[list[FiniteFloat]]
+    source: NotRequired[str]
 
 
 def read_tables(path: Path) -> tuple[EntityTable, EntityTable]:

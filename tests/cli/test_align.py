@@ -90,7 +90,8 @@ def test_a_run_prints_matches_protocol_and_where_it_lies(run, pair, tmp_path):
     values = json.loads(run("align", pair, "--modalities", "name", "--json", "--hits", "2", *FLAGS).out)
     rows = (tmp_path / "run" / "alignment.tsv").read_text().splitlines()[1:]
     assert values["summary"]["links"] == len(rows) and "hits@2" in values["test"]["left_to_right"]
-    assert f"{values['summary']['known']:,} known links, {values['summary']['to_check']:,} matches" in done.out
+    assert f"{values['summary']['known']:,} known links, {values['summary']['sure']:,} sure links, " in done.out
+    assert values["confidence"] in done.out and "about 48 known links more" in values["confidence"]
     again = run("align", pair, "--modalities", "name", "--out", tmp_path / "run", *FLAGS)
     assert again.code == 2 and "holds a finished run already" in again.err and again.out == ""
     assert run("align", pair, "--modalities", "name", "--out", tmp_path / "run", "--overwrite", *FLAGS).code == 0

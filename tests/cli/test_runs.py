@@ -153,9 +153,39 @@ def test_matches_in_tsv_have_a_header_and_the_librarys_pairs(run, small_run, sma
     assert all(0 <= float(line.split("\t")[3]) <= 1 for line in lines)
 
 
+def test_in_ntriples_only_sure_links_are_the_same(run, small_run, small_result):
+    values = json.loads(run("match", small_run, "--format", "nt", "--threshold", 0, "--json").out)
+    assert values["same_as"] == small_result.same_as_threshold()
+    assert values["confidence"] == small_result.calibration.text()
+    lines = run("match", small_run, "--format", "nt", "--threshold", 0).out.splitlines()
+    sure = sum(link["confidence"] >= values["same_as"] for link in values["links"])
+    assert sum("owl#sameAs" in line for line in lines) == sure < len(lines)
+    assert sum("skos/core#closeMatch" in line for line in lines) == len(lines) - sure
+
+
+def test_without_confidences_nothing_is_the_same_or_merged_unless_asked_for(run, aligned, pair, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("mmkg.result.calibrate.Confidences.counterparts", None)
+    done = run("match", aligned.folder, "--format", "nt")
+    assert done.code == 0 and "owl#sameAs" not in done.out and "closeMatch" in done.out
+    assert "confidence: none" in done.err and "--threshold 0 takes all" in done.err and done.err.count("\n") == 1
+    done = run("match", aligned.folder, "--format", "nt", "--threshold", 0)
+    assert "owl#sameAs" in done.out and "closeMatch" not in done.out and "takes all" not in done.err
+    known = AlignmentResult.load(aligned.folder).links
+    few = run("merge", aligned.folder, pair, "--out", "few.nq")
+    assert f"{len(known.train) + len(known.valid)} of them in both graphs" in few.out
+    assert "only known links are merged, --threshold 0 takes all" in few.out
+    every = json.loads(run("merge", aligned.folder, pair, "--out", "all.nq", "--threshold", 0, "--json").out)
+    assert every["unified"] > len(known.train) + len(known.valid)
+    done = run("match", aligned.folder, "--min-precision", 0.9)
+    assert done.code == 2 and "about 50 known links, --links FILE, or take all matches with --threshold 0" in done.err
+
+
 @pytest.mark.parametrize("method", ["mutual", "greedy", "hungarian", "sinkhorn"])
 def test_matches_as_ntriples_are_one_statement_a_line(run, small_run, small_result, method):
-    lines = run("match", small_run, "--method", method, "--format", "nt", "--threshold", 0).out.splitlines()
+    lines = run(
+        "match", small_run, "--method", method, "--format", "nt", "--threshold", 0, "--same-as", 0
+    ).out.splitlines()
     assert len(lines) == len(small_result.linked(small_result.match(method), 0)) > 20
     assert all(NT_LINE.fullmatch(line) for line in lines)
 
@@ -184,7 +214,9 @@ def test_matches_go_to_a_file_when_told(run, small_run, tmp_path):
     expected = run("match", small_run, "--format", "nt").out
     done = run("match", small_run, "--format", "nt", "--out", tmp_path / "links.nt")
     assert (tmp_path / "links.nt").read_text() == expected
-    assert re.fullmatch(rf"{len(expected.splitlines())} links written to .*links\.nt, with confidence .*\n", done.out)
+    assert re.fullmatch(
+        rf"{len(expected.splitlines())} links written to .*links\.nt, with confidence .*\n.*14 valid.*\n", done.out
+    )
     values = json.loads(run("match", small_run, "--json", "--out", tmp_path / "links.tsv").out)
     assert len(values["links"]) == len((tmp_path / "links.tsv").read_text().splitlines()) - 1
 

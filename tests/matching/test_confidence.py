@@ -94,3 +94,21 @@ def test_a_weight_counts_as_so_many_pairs():
 def test_weights_that_are_none_are_refused(weights):
     with pytest.raises(InputError, match="finite weight >= 0 for each of 2 pairs"):
         Calibration.fit(np.array([0.1, 0.2]), np.array([True, False]), np.array(weights))
+
+
+def test_without_pairs_the_prior_stays_and_with_many_it_is_forgotten():
+    prior, typical = Calibration(4.0, 0.0), np.linspace(0, 1, 10)
+    assert Calibration.combined(prior, typical, typical[:0], np.zeros(0, bool), typical[:0]) == prior
+    rng = np.random.default_rng(2)
+    scores = rng.uniform(-1, 1, 50_000)
+    correct = rng.random(50_000) < 1 / (1 + np.exp(-(9 * scores - 2)))
+    found = Calibration.combined(prior, typical, scores, correct, np.ones(50_000))
+    assert found.slope == pytest.approx(9, abs=0.3) and found.intercept == pytest.approx(-2, abs=0.1)
+
+
+def test_as_many_pairs_as_the_prior_weighs_meet_it_half_way():
+    flat, typical = Calibration(0.0, 0.0), np.array([0.0, 1.0])  # one half, with the weight of ten pairs
+    scores = np.array([0.0] * 5 + [1.0] * 5)
+    right = np.ones(10, bool)
+    found = Calibration.combined(flat, typical, scores, right, np.ones(10), strength=10)
+    assert found.predict(typical) == pytest.approx([0.75, 0.75], abs=1e-3)  # (5 + 2.5) / 10 at either score

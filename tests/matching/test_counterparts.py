@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from mmkg.errors import InputError, UsageError
-from mmkg.matching.counterparts import Counterparts, HeldOut, best_margins, estimate_share, hold_out, pair_margins
+from mmkg.matching.confidence import Calibration
+from mmkg.matching.counterparts import Counterparts, HeldOut, best_margins, hold_out, pair_margins
 from mmkg.search.neighbors import Neighbors
 
 
@@ -91,16 +92,6 @@ def held_out(rng, size):
     return HeldOut(margins, present.copy(), present)
 
 
-@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
-def test_a_planted_share_with_a_counterpart_is_recovered_from_margins_alone(share):
-    rng = np.random.default_rng(0)
-    margins, _ = planted(rng, 20_000, share)
-    sample = held_out(rng, 2000)
-    assert estimate_share(sample, margins) == pytest.approx(share, abs=0.03)
-    steep = HeldOut(sample.margins / 1000, sample.right, sample.present)  # odds beyond what a float holds
-    assert estimate_share(steep, np.array([-8.0, 8.0, 8.0], np.float32)) == pytest.approx(2 / 3, abs=1e-6)
-
-
 @pytest.mark.parametrize("share", [0.2, 0.8])
 def test_confidences_mean_what_they_say_at_the_share_they_were_calibrated_for(share):
     rng = np.random.default_rng(1)
@@ -143,7 +134,7 @@ def test_a_wanted_precision_is_reached_as_low_as_can_be():
         learnt.threshold(1.5)
     margins = np.array([0.6, 0.5, 0.45, 0.3, -0.5, -0.6], np.float32)  # wrong, right, right, wrong, without, without
     worse = HeldOut(margins, np.array([False, True, True, False, False, False]), HAND.present)
-    with pytest.raises(UsageError, match=r"no confidence reaches a precision of 0\.99 .* the highest is 0\.667, from"):
+    with pytest.raises(UsageError, match=r"no confidence reaches a precision of 0\.99; the highest is 0\.667, from"):
         Counterparts(worse, 0.5, estimated=False).threshold(0.99)
 
 
@@ -178,3 +169,43 @@ def test_held_out_answers_that_cannot_be_are_refused(margins, right, present):
         HeldOut(np.array(margins, np.float32), np.array(right), np.array(present))
     with pytest.raises(UsageError, match="must be in 0..1"):
         Counterparts(HAND, 1.2, estimated=False)
+
+
+PRIOR = Calibration(4.0, 0.0)
+ANSWERS = np.array([1.0, 0.5, 0.25, 0.0, -0.25, -0.5], np.float32)
+NOBODY = HeldOut(np.empty(0, np.float32), np.empty(0, bool), np.empty(0, bool))
+
+
+def test_without_links_the_rough_curve_decides_by_its_own_estimate():
+    learnt = Counterparts.of(NOBODY, PRIOR, ANSWERS, source="validation")
+    confidence = 1 / (1 + np.exp(-4 * ANSWERS.astype(float)))
+    assert learnt.calibration == PRIOR and learnt.rough and learnt.num_links == 0
+    assert learnt.estimated and learnt.share == pytest.approx(confidence.mean(), abs=1e-6)
+    expected = {k: 2 * confidence[:k].sum() / (k + confidence.sum()) for k in range(1, 7)}
+    best = max(expected, key=expected.get)
+    chosen = learnt.threshold()
+    assert chosen.value == pytest.approx(confidence[best - 1]) and chosen.f1 == pytest.approx(expected[best])
+    # (0.982 + 0.881 + 0.731) / 3 = 0.865; with the fourth, one half, 0.773
+    assert learnt.threshold(0.8).value == pytest.approx(confidence[2])
+    assert "rough, from the run's own matches without known links; about 50 known links more" in learnt.text()
+
+
+def test_held_out_links_move_the_rough_curve_and_the_text_counts_them():
+    wrong = HeldOut(np.full(20, 0.5, np.float32), np.zeros(20, bool), np.ones(20, bool))
+    learnt = Counterparts.of(wrong, PRIOR, ANSWERS, share=0.5, source="folds")
+    before, after = (curve.predict(np.array([0.5]))[0] for curve in (PRIOR, learnt.calibration))
+    assert after < 0.5 < before and not learnt.estimated and learnt.rough
+    assert "and 20 links held out in folds; about 30 known links more" in learnt.text()
+    many = HeldOut(np.full(60, 0.5, np.float32), np.ones(60, bool), np.ones(60, bool))
+    enough = Counterparts.of(many, PRIOR, ANSWERS, source="validation")
+    assert not enough.rough and enough.text() == "confidence: calibrated on 60 validation links"
+    assert enough.calibration.predict(np.array([0.5]))[0] > before
+
+
+def test_a_rough_calibration_survives_json_and_needs_answers():
+    learnt = Counterparts.of(NOBODY, PRIOR, ANSWERS, source="folds")
+    back = Counterparts.from_dict(json.loads(json.dumps(learnt.as_dict())))
+    assert back == learnt and back.threshold() == learnt.threshold()
+    for wrong in ({"answers": []}, {"source": "nowhere"}, {"prior": {"slope": -1, "intercept": 0}}, {"prior": None}):
+        with pytest.raises(InputError):
+            Counterparts.from_dict(learnt.as_dict() | wrong)

@@ -3,7 +3,11 @@ import dataclasses
 import numpy as np
 import pytest
 
+import mmkg
 from mmkg.errors import UsageError
+from mmkg.evaluation import answers_to
+from mmkg.result.embeddings import Embeddings
+from mmkg.result.rough import agreement
 
 
 def test_known_truth_and_the_graph_are_judged_apart(small_result):
@@ -36,14 +40,40 @@ def test_known_truth_and_the_graph_are_judged_apart(small_result):
     assert everything["precision"] == pytest.approx(learnt.share * hits)
 
 
-def test_without_test_or_validation_links_nothing_is_judged(small_result):
-    for part, number in (("test", 0), ("valid", 9)):
-        links = dataclasses.replace(small_result.links, **{part: getattr(small_result.links, part)[:number]})
-        with pytest.raises(UsageError, match="test links and at least 10 validation links"):
-            dataclasses.replace(small_result, links=links).judge_counterparts()
+def test_without_test_links_nothing_is_judged(small_result):
+    links = dataclasses.replace(small_result.links, test=small_result.links.test[:0])
+    with pytest.raises(UsageError, match="links that the run has not learnt from"):
+        dataclasses.replace(small_result, links=links).judge_counterparts()
 
 
-def test_all_entities_linked_leaves_nobody_to_estimate_from(small_result):
+def test_all_entities_linked_leaves_the_linked_ones_to_estimate_from(small_result):
     rows = np.arange(90)[:, None].repeat(2, axis=1)
     links = dataclasses.replace(small_result.links, train=rows[20:], valid=rows[:20], test=rows[:0])
-    assert dataclasses.replace(small_result, links=links).counterparts.share == 0.5
+    learnt = dataclasses.replace(small_result, links=links).counterparts
+    assert len(learnt.answers) == 90 and learnt.num_links == 20
+
+
+def test_agreement_counts_the_matches_that_either_part_finds_alone():
+    eye = np.eye(4, dtype=np.float32)
+    graph = (eye, eye[[0, 1, 3, 2]])  # structure finds the first two of four
+    other = (eye * [[1], [1], [1], [0]], eye)  # names find three; the last left entity has none
+    sides = [np.concatenate([graph[side], other[side]], axis=1).astype(np.float32) for side in (0, 1)]
+    pairs = np.arange(4)[:, None].repeat(2, axis=1)
+    both = Embeddings(*sides, {"structure": 4, "name": 4})
+    assert agreement(both, pairs, seed=0) == pytest.approx((2 / 4 + 3 / 4) / 2)
+    assert agreement(both.restrict("name"), pairs, seed=0) is None
+
+
+@pytest.mark.parametrize("noise", [0.1, 0.35])
+def test_confidences_without_links_mean_what_they_say(noise):
+    """Over the matches outside the seeds, which names give, confidences are near the share that is right."""
+    task = mmkg.twin_graphs(400, overlap=0.8, noise=noise, image_dim=0, seed=2)
+    gold = task.links.all()
+    result = mmkg.align(task, model="propagation", seeds_from="name", progress=False)
+    learnt = np.concatenate([result.links.train, result.links.valid])[:, 0]
+    matching = result.matching
+    asked = (np.isin(matching.left, gold[:, 0]) | np.isin(matching.right, gold[:, 1])) & ~np.isin(matching.left, learnt)
+    right = answers_to(matching.pairs, gold, matching.left)[1][asked]
+    assert result.counterparts.num_links == 0
+    assert matching.confidence[asked].mean() == pytest.approx(right.mean(), abs=0.2)
+    assert asked.sum() > 50

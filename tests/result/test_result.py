@@ -272,12 +272,18 @@ def test_only_matches_that_are_sure_enough_are_believed(small_result):
     expected = [pair for pair, sure in zip(matching.pairs.tolist(), matching.confidence, strict=True) if sure >= least]
     assert small_result.believed().pairs.tolist() == expected and 0 < len(expected) < len(matching)
     assert small_result.believed(threshold=0.0) is matching
-    bare = dataclasses.replace(
-        small_result, links=dataclasses.replace(small_result.links, valid=small_result.links.valid[:9])
-    )
+
+
+def test_without_confidences_all_is_believed_and_nothing_is_sure(small_result):
+    other = dataclasses.replace(small_result.experiment, seed=77)  # its calibration is kept apart
+    bare = dataclasses.replace(small_result, experiment=other)
+    bare.calibration.keep(None)
     assert bare.threshold() == 0 and len(bare.believed()) == len(bare.matching)
+    assert bare.matching.confidence is None and bare.same_as_threshold() == 1
+    assert [hit.confidence for hit in bare.search(0, k=2)] == [None, None]
+    assert [link.confidence for link in bare.export()][:2] == [None, None]
     for asked in (lambda: bare.believed(threshold=0.5), lambda: bare.threshold(0.9)):
-        with pytest.raises(UsageError, match="too few validation links"):
+        with pytest.raises(UsageError, match="fewer than 5 matches.*give about 50 known links, links=FILE"):
             asked()
 
 
@@ -543,12 +549,17 @@ def test_another_index_is_built_when_its_settings_change(small_run, settings):
     assert other.index() is not loaded.index() and other.csls_means is loaded.csls_means
 
 
-def test_few_validation_links_give_no_confidence(small_result):
-    links = dataclasses.replace(small_result.links, valid=small_result.links.valid[:9])
+def test_without_known_links_confidences_are_rough_and_guesses_do_not_count(small_result):
+    links = dataclasses.replace(small_result.links, valid=small_result.links.valid[:0])
     result = dataclasses.replace(small_result, links=links)
-    assert result.counterparts is None and result.matching.confidence is None
-    assert [hit.confidence for hit in result.search(0, k=2)] == [None, None]
-    assert [link.confidence for link in result.export()][:2] == [None, None]
+    assert result.counterparts.num_links == 0 and result.counterparts.rough
+    assert (np.diff(result.matching.confidence[np.argsort(result.matching.score)]) != 0).any()
+    assert "without known links" in result.calibration.text()
+    guessed = dataclasses.replace(
+        small_result, protocol=dataclasses.replace(small_result.protocol, seeds_from=("name",))
+    )
+    assert guessed.calibration.guessed and not small_result.calibration.guessed
+    assert small_result.counterparts.num_links == len(small_result.links.valid)
 
 
 def test_a_restricted_run_need_not_be_ranked(small_result, monkeypatch):
