@@ -17,7 +17,7 @@ def convert(
     *,
     source: Source,
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write.")],
-    to: Annotated[str, typer.Option(help="Format: dbp15k, openea, mmkb, ntriples, tsv, csv or parquet.")],
+    to: Annotated[str, typer.Option(help="dbp15k, openea, mmkb, ntriples, tsv, csv, parquet, graphml or json.")],
     links_to: Annotated[
         str | None,
         typer.Option(

@@ -16,9 +16,14 @@ from ..parsing.parquet import column_names
 from ..parsing.rdf_syntax import SUFFIXES as RDF_SUFFIXES
 from ..parsing.urls import Url, located, path_of
 from .delimited import read_delimited, write_delimited
-from .left_out import EMPTY, IMAGES, LOOSE, NAMES, PICTURES, REPEATS, TYPES
+from .graphml import LIGHTRAG, read_graphml, write_graphml
+from .graphml import SUFFIXES as GRAPHML_SUFFIXES
+from .graphrag import is_graphrag, read_graphrag
+from .left_out import DISPLAY, EMPTY, IMAGES, LOOSE, NAMES, PICTURES, REPEATS, TYPES
 from .neo4j import is_export, read_export
 from .neo4j_database import is_database, read_database
+from .node_link import SUFFIXES as JSON_SUFFIXES
+from .node_link import read_node_link, write_node_link
 from .parquet import read_parquet, write_parquet
 from .rdf import read_rdf, write_ntriples
 from .registry import GraphData, GraphFormat, refuse_unused
@@ -40,6 +45,7 @@ def _read_neo4j(place: Path | Url, faults: Faults) -> GraphData:
 
 
 _TABLES = (NAMES, IMAGES, PICTURES, TYPES, REPEATS, LOOSE)
+_NODES = (NAMES, PICTURES, DISPLAY, TYPES, REPEATS, LOOSE)
 
 GRAPH_FORMATS: dict[str, GraphFormat] = {
     "rdf": GraphFormat(
@@ -78,6 +84,26 @@ GRAPH_FORMATS: dict[str, GraphFormat] = {
         holds=(*_TABLES, EMPTY),
         links="parquet",
     ),
+    "graphml": GraphFormat(
+        GRAPHML_SUFFIXES,
+        lambda path, faults: GraphData(read_graphml(path, faults)),
+        write=lambda graph, path: write_graphml(graph, path.with_name(f"{path.name}.graphml")),
+        holds=_NODES,
+    ),
+    "json": GraphFormat(
+        JSON_SUFFIXES,
+        lambda path, faults: GraphData(read_node_link(path, faults)),
+        write=lambda graph, path: write_node_link(graph, path.with_name(f"{path.name}.json")),
+        holds=_NODES,
+    ),
+    "graphrag": GraphFormat(
+        (), lambda path, faults: GraphData(read_graphrag(path, faults)), recognise=is_graphrag, links="parquet"
+    ),
+    "lightrag": GraphFormat(
+        (),
+        lambda path, faults: GraphData(read_graphml(path, faults)),
+        recognise=lambda path: (path / LIGHTRAG).is_file(),
+    ),
     "neo4j": GraphFormat((), _read_neo4j, links="csv", recognise=is_export, address=is_database),
     "sparql": GraphFormat((), read_endpoint, takes=("languages",), links="nt", address=is_endpoint),
 }
@@ -90,9 +116,11 @@ def read_graph(
 
     Args:
         source: ``.nt``, ``.ttl``, ``.rdf``, ``.tsv``, ``.csv``, ``.parquet``, ...; or a folder of RDF files, or of
-            tables; an export of Neo4j, see ``read_export``; or the address of a SPARQL endpoint or a Neo4j database,
+            tables; GraphML (``.graphml``) or node-link JSON (``.json``); a folder of GraphRAG or LightRAG; an export of
+            Neo4j, see ``read_export``; or the address of a SPARQL endpoint or a Neo4j database,
             see ``read_endpoint`` and ``read_database``.
-        format: ``rdf``, ``tsv``, ``csv``, ``parquet`` or ``neo4j``; by default recognised by the file name.
+        format: ``rdf``, ``tsv``, ``csv``, ``parquet``, ``graphml``, ``json``, ``graphrag``, ``lightrag`` or ``neo4j``;
+            by default recognised by the file name.
         on_error: ``raise`` at the first bad line, or ``skip`` bad lines.
         settings: ``languages`` of names in RDF, by preference, e.g. ``("de", "en")``; ``header`` (TSV, CSV): whether
             the first line names the columns, by default if it does; ``columns`` (TSV, CSV, Parquet): names of the

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
-from ...errors import InputError, UsageError, nearest
-from ...files import atomic_path, write_lines
+from ...errors import UsageError, nearest
+from ...files import write_lines
 from ..merge import SIDES, MergedGraph
-from ..parsing.terms import NOT_IN_XML, SAME_AS, term_of
-from .nx import FACTS, FEATURES, to_networkx
+from ..parsing.terms import SAME_AS, term_of
+from .graphml import save_graphml
+from .nx import to_networkx
 from .rdf import declaration_lines, statement_lines
 
 GRAPH = "<urn:mmkg:graph:{}>"  # names of the graphs in N-Quads
@@ -42,8 +43,7 @@ def write_merged(merged: MergedGraph, path: str | Path) -> Path:
     if suffix not in SUFFIXES:
         raise UsageError(f"unknown format of {path.name!r} by its suffix; {nearest(suffix, SUFFIXES)}")
     if suffix == ".graphml":
-        with atomic_path(path) as temporary:
-            _write_graphml(merged, temporary, path)
+        _write_graphml(merged, path)
     else:
         lines = _quads(merged) if suffix == ".nq" else (line for line, _ in _statements(merged))
         write_lines(path, chain(_comments(merged), lines))
@@ -73,24 +73,16 @@ def _quads(merged: MergedGraph) -> Iterator[str]:
         yield f"{line[:-2]}{GRAPH.format(graph)} .\n"
 
 
-def _write_graphml(merged: MergedGraph, temporary: Path, path: Path) -> None:
-    import networkx
-
+def _write_graphml(merged: MergedGraph, path: Path) -> None:
     made = to_networkx(merged.graph)
     former = dict(merged.same)
     first_right = len(merged.parts[0].triples)
     for (label, data), origin in zip(made.nodes(data=True), merged.origin.tolist(), strict=True):
-        data.pop(FEATURES, None)
         data["graph"] = ("left", "right", "both")[origin - 1]
         if label in former:
             data["same_as"] = former[label]
-        if FACTS in data:
-            data[FACTS] = json.dumps(data[FACTS], ensure_ascii=False)
-        for text in (label, *data.values()):
-            if NOT_IN_XML.search(text):
-                raise InputError(f"expected text that XML can hold, got {text!a:.60}; choose .nq or .nt", path)
     for _, _, data in made.edges(data=True):
         data["graph"] = SIDES[data["order"] >= first_right]
     if merged.same_relations:
         made.graph["same_relations"] = json.dumps([pair.as_dict() for pair in merged.same_relations])
-    networkx.write_graphml(made, temporary)
+    save_graphml(made, path, "choose .nq or .nt")

@@ -32,8 +32,8 @@ def write_pair(
     Args:
         task: the pair.
         folder: made if it does not exist.
-        format: ``dbp15k``, ``openea``, ``mmkb``, ``ntriples``, ``tsv``, ``csv`` or ``parquet``, see ``pair_writers``;
-            the writer of each format documents what it cannot hold.
+        format: ``dbp15k``, ``openea``, ``mmkb``, ``ntriples``, ``tsv``, ``csv``, ``parquet``, ``graphml`` or ``json``,
+            see ``pair_writers``; the writer of each format documents what it cannot hold.
         keep_split: also write the part of each link: OpenEA as fold ``split``, the others as column
             ``part`` of the links.
         links: format of the links of two graphs: ``tsv``, ``csv``, ``parquet``, ``jsonl``; or ``nt``, ``oaei`` and

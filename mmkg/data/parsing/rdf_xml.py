@@ -1,4 +1,4 @@
-"""RDF/XML as UTF-8, checked while it is read, so that no document grows far beyond its size in memory."""
+"""RDF/XML and GraphML as UTF-8, checked while it is read, so that no document grows far beyond its size in memory."""
 
 import codecs
 import re
@@ -31,11 +31,17 @@ class XmlText:
 
     Args:
         stream: bytes of the file.
-        watch: called with the attributes of each element and its line.
+        watch: called with the name and the attributes of each element, and its line.
+        what: the format, for messages.
     """
 
-    def __init__(self, stream: ByteStream, watch: Callable[[dict[str, str], int], None] | None = None) -> None:
-        self._stream, self.path, self._watch = stream, stream.path, watch
+    def __init__(
+        self,
+        stream: ByteStream,
+        watch: Callable[[str, dict[str, str], int], None] | None = None,
+        what: str = "RDF/XML",
+    ) -> None:
+        self._stream, self.path, self._watch, self._what = stream, stream.path, watch, what
         self.encoding = _encoding(stream.peek(1024), stream.path)
         self._decoder = None if self.encoding == "utf-8" else codecs.getincrementaldecoder(self.encoding)()
         self._ready, self._ended = b"", False
@@ -86,7 +92,7 @@ class XmlText:
         except expat.ExpatError as error:
             if error.code == _AMPLIFIED:
                 raise self._grown_too_far() from None
-            what = f"expected RDF/XML, got {expat.ErrorString(error.code)} in column {error.offset + 1}"
+            what = f"expected {self._what}, got {expat.ErrorString(error.code)} in column {error.offset + 1}"
             raise InputError(what, self.path, error.lineno) from None
         if self._fed - self._last > MAX_TEXT + len(block):
             raise self._refused(f"expected texts and tags of at most {MAX_TEXT:,} bytes, got a longer one")
@@ -95,7 +101,7 @@ class XmlText:
         if self._root is None:
             self._root = self._parser.CurrentByteIndex
         if self._watch is not None:
-            self._watch(attributes, self._parser.CurrentLineNumber)
+            self._watch(name, attributes, self._parser.CurrentLineNumber)
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise self._refused(f"expected at most {MAX_DEPTH} elements inside each other, got more")
@@ -143,7 +149,7 @@ def line_of_iri(path: Path, iri: str, max_bytes: int) -> int | None:
     """Line of the first element with an attribute that gives an IRI; ``None`` if none is found."""
     found: list[int] = []
 
-    def watch(attributes: dict[str, str], line: int) -> None:
+    def watch(name: str, attributes: dict[str, str], line: int) -> None:
         for key, value in attributes.items():
             value = value.strip()
             if value and (iri.endswith(value) or (key.startswith("xmlns") and iri.startswith(value) and " " in value)):

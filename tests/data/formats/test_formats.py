@@ -29,6 +29,8 @@ KEPT = {  # format: whether it carries names, types and pictures
     "tsv": (True, True, True),
     "csv": (True, True, True),
     "parquet": (True, True, True),
+    "graphml": (True, True, True),
+    "json": (True, True, True),
 }
 
 
