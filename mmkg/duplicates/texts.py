@@ -11,6 +11,7 @@ from ..data.kg import KnowledgeGraph
 from ..data.parsing.id_names import names_of_ids
 
 _MARKS = re.compile(r"[\W_]+")
+_BETWEEN = re.compile(r"([\W_]+)")
 _ROMAN = re.compile(r"(?=[IVX])(X{0,3})(IX|IV|V?I{0,3})")
 _DIGITS = re.compile(r"\d+")
 
@@ -25,6 +26,14 @@ def plain_text(text: str | None) -> str | None:
 def names_for(graph: KnowledgeGraph) -> list[str | None]:
     """The name of each entity; in a graph without names, what ``names_of_ids`` reads from the labels."""
     return list(graph.names) if graph.names is not None and any(graph.names) else names_of_ids(graph.entities)
+
+
+def with_digits(text: str | None) -> str | None:
+    """A name with its Roman numerals as digits, see ``numbers_in``: ``World War II`` becomes ``World War 2``."""
+    if not text or not any(letter in text for letter in "IVX"):
+        return text
+    first, *others = _BETWEEN.split(text)
+    return first + "".join(str(_roman(word)) if word and _ROMAN.fullmatch(word) else word for word in others)
 
 
 def numbers_in(text: str | None) -> set[int]:

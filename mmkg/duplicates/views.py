@@ -21,6 +21,7 @@ Numbers = NDArray[np.float64]
 WIDTH = 256  # of the random projections of sparse rows, which change a cosine by about 0.06
 LONGEST_TEXT = 400  # characters of an entity's values that are read together
 NGRAMS = (2, 3)
+LEAST_HOLDERS, SHARE_OF_HOLDERS = 20, 0.02  # entities that have a relation or attribute which counts as a role
 OWN_NAME, VALUES, AROUND, PICTURE = "name", "values", "neighbours", "picture"
 
 
@@ -81,13 +82,18 @@ def neighbour_rows(graph: KnowledgeGraph) -> sparse.csr_matrix:
 
 
 def role_rows(graph: KnowledgeGraph) -> sparse.csr_matrix:
-    """Relations that each entity is head or tail of, and its attributes, weighted by rarity, CSR ``[n, columns]``."""
+    """Relations that each entity is head or tail of, and its attributes, weighted by rarity, CSR ``[n, columns]``.
+
+    Only those that many entities have count, as in graphs out of texts hardly two statements have the same relation.
+    """
     n, relations, facts = graph.num_entities, len(graph.relations), graph.attributes
     rows = np.concatenate([graph.triples[:, 0], graph.triples[:, 2], facts.entity])
     kinds = np.concatenate([graph.triples[:, 1], relations + graph.triples[:, 1], 2 * relations + facts.attribute])
     found = np.unique(np.stack([rows, kinds], axis=1), axis=0)
     width = 2 * relations + len(facts.names)
-    weights = np.log1p(n / np.maximum(np.bincount(found[:, 1], minlength=width), 1))[found[:, 1]]
+    holders = np.bincount(found[:, 1], minlength=width)
+    found = found[holders[found[:, 1]] >= max(LEAST_HOLDERS, SHARE_OF_HOLDERS * n)]
+    weights = np.log1p(n / np.maximum(holders, 1))[found[:, 1]]
     return sparse.csr_matrix((weights.astype(np.float32), (found[:, 0], found[:, 1])), shape=(n, max(width, 1)))
 
 

@@ -10,7 +10,7 @@ from scipy import sparse
 from ..data.features.ngrams import ngram_matrix
 from ..typing import FloatArray, IntArray
 from .candidates import candidate_pairs
-from .texts import plain_text
+from .texts import plain_text, with_digits
 from .views import Levels, projected
 
 SHORT_WORD, LONG_WORD = 5, 9  # letters from which a word may have one and two typing errors
@@ -48,7 +48,7 @@ class NameWords(NamedTuple):
     @staticmethod
     def of(names: Sequence[str | None]) -> "NameWords":
         """The words of the names of entities."""
-        plain = [plain_text(name) for name in names]
+        plain = [plain_text(with_digits(name)) for name in names]
         numbers: dict[str, int] = {}
         code = np.array([-1 if text is None else numbers.setdefault(text, len(numbers)) for text in plain], np.int64)
         counts = np.bincount(code[code >= 0], minlength=len(numbers))

@@ -195,6 +195,28 @@ def test_prior_shares_fall_with_the_levels_of_the_names():
     assert (np.diff(NAME_SHARES[1:]) <= 0).all() and len(NAME_SHARES) == OTHER + 2 - EQUAL
 
 
+def test_facts_out_of_texts_hold_one_entity_under_several_names():
+    facts = [
+        ("Ludwig van Beethoven", "composed", "Symphony No. 9"),
+        ("Ludwig van Beethoven", "was born in", "Bonn"),
+        ("ludwig van Beethoven", "lived in", "Vienna"),
+        ("Salieri", "taught", "ludwig van Beethoven"),
+        ("vienna", "is the capital of", "Austria"),
+        ("Symphony No. 9", "premiered in", "1824"),
+        ("Symphony No. 8", "premiered in", "1814"),
+        ("World War II", "ended in", "1945"),
+        ("World War 2", "began in", "1939"),
+        ("World War I", "ended in", "1918"),
+    ]
+    found = mmkg.dedupe(facts, device="cpu")
+    labels = found.entities.labels
+    assert {frozenset(labels[row] for row in rows.tolist()) for rows in found.clusters} == {
+        frozenset({"Ludwig van Beethoven", "ludwig van Beethoven"}),
+        frozenset({"Vienna", "vienna"}),
+        frozenset({"World War II", "World War 2"}),
+    }
+
+
 # --- the command
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mmkg.duplicates import words
-from mmkg.duplicates.texts import number_rows, numbers_in, plain_text
+from mmkg.duplicates.texts import number_rows, numbers_in, plain_text, with_digits
 from mmkg.duplicates.words import EQUAL, LOOSE, ORDER, OTHER, PART, SHORT, TYPO, NameWords, edits, words_of
 
 
@@ -102,3 +102,10 @@ def test_rows_of_numbers():
 def test_plain_texts():
     assert plain_text("  Ａda-Lovelace\t(née Byron) ") == "ada lovelace née byron"
     assert plain_text("...") is None and plain_text("") is None and plain_text(None) is None
+
+
+def test_roman_numerals_are_numbers_of_names():
+    assert with_digits("World War II, part IV") == "World War 2, part 4"
+    assert [with_digits(text) for text in ("I am", "Mix", None, "", "VI")] == ["I am", "Mix", None, "", "VI"]
+    names = NameWords.of(["World War II", "World War 2", "World War I"])
+    assert names.levels(np.array([[0, 1], [0, 2]]))[0].tolist()[0] == EQUAL
