@@ -145,7 +145,8 @@ def _judged(setting: Setting, learned: Learned, links: LinkSplit) -> tuple[HeldO
     """The held-out sample and the metrics of one fold, which is ``links.valid``."""
     experiment, task = setting.experiment, setting.task
     entities = (EntityTable.of(task.left), EntityTable.of(task.right))
-    embeddings = embeddings_of(learned.left, learned.right, learned.widths, entities, links, experiment.search.store)
+    sides, store = (learned.left, learned.right), experiment.search.store
+    embeddings = embeddings_of(*sides, learned.widths, entities, links, store, task.never)
     searcher = EmbeddingSearch(embeddings, experiment.search.csls_k, experiment.search, str(setting.device))
     confidences = Confidences(searcher, links, experiment.search, experiment.seed)
     compared = confidences.compared(links.valid)

@@ -11,11 +11,13 @@ from .compute.host import isolated
 from .config.data import DataConfig
 from .data.arrays.by_name import holds_ids
 from .data.arrays.cache import cache_folder
+from .data.formats.frames import links_of_object
 from .data.formats.graphs import settings_of_graphs, users_of_settings
 from .data.formats.objects import is_pyg_pair
 from .data.formats.pairs import GIVE_BOTH, PAIR_FORMATS, pair_format, settings_of_pair
 from .data.formats.registry import refuse_unused
 from .data.formats.two_graphs import read_two_graphs
+from .data.links.never import read_never
 from .data.links.pairs import PairData, make_task
 from .data.parsing.columns import Faults
 from .data.parsing.id_names import NamesFrom, named_by_ids
@@ -30,7 +32,7 @@ from .sources.emoji import EMOJI_PAIRS, read_emoji
 # settings of DataConfig that have an effect on every source; the others depend on the source
 SPLIT = ("train_ratio", "valid_ratio", "split_seed", "candidates", "on_error")
 IMAGES = ("images", "image_encoder", "image_cache")
-SHARED = (*SPLIT, *IMAGES, "seeds_from", "pivot_share", "max_bytes", "names_from")
+SHARED = (*SPLIT, *IMAGES, "never", "seeds_from", "pivot_share", "max_bytes", "names_from")
 ANY_FILES = ("format", "one_to_one")  # settings that have an effect on all files
 
 
@@ -65,6 +67,7 @@ def load(
     config: DataConfig | None = None,
     *,
     links: Any = None,
+    never: Any = None,
     seed: int = 0,
     device: str = "cpu",
     **options: Any,
@@ -78,6 +81,7 @@ def load(
             ``read_pair`` and ``AlignmentTask.of``.
         config: how to read and split; or give its fields as keywords, e.g. ``train_ratio=0.2``.
         links: of two graphs: a file, or what ``AlignmentTask.of`` takes.
+        never: pairs of labels that are not the same, as for ``links``; or give their file as ``config.never``.
         seed: random seed of the split, unless the configuration has a ``split_seed``.
         device: device for a vision model that encodes pictures: ``auto``, ``cpu`` or ``cuda``.
 
@@ -98,6 +102,8 @@ def load(
         raise UsageError(f"expected links once, got data.links={config.links!r} and {brief(links)}")
     if isinstance(links, str | Path):
         config, links = dataclasses.replace(config, links=str(links)), None
+    if isinstance(never, str | Path):
+        config, never = dataclasses.replace(config, never=str(never)), None
     seed = check_seed(seed if config.split_seed is None else config.split_seed)
     found = find_source(source, config.format)
     given = _given(config) | ({} if links is None else {"links": links})
@@ -123,7 +129,10 @@ def load(
         on_error=config.on_error,
     )
     faults = Faults(config.on_error, max_bytes=config.max_bytes)
-    task = make_task(found.read(faults, seed, names_from=config.names_from, **settings), split)
+    pair = found.read(faults, seed, names_from=config.names_from, **settings)
+    rejected = [] if config.never is None else [read_never(config.never, faults)]
+    rejected += [] if never is None else [links_of_object(never, Path("never"))]
+    task = make_task(dataclasses.replace(pair, rejected=[*pair.rejected, *rejected]), split)
     if _by_id(images):
         return task
     cache = cache_of_pictures(config.image_cache)

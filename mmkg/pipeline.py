@@ -51,6 +51,7 @@ def align(
     model: str | AlignmentModel | None = None,
     seed: int | None = None,
     seeds_from: str | Sequence[str] = (),
+    never: Any = None,
     modalities: str | Sequence[str] = (),
     experiment: Experiment | None = None,
     device: str = "auto",
@@ -72,6 +73,7 @@ def align(
             object built for the task's inputs.
         seed: random seed; after a task, of everything except the split.
         seeds_from: ``name``, ``text``, ``image`` or several: learn from the pairs that agree in them.
+        never: pairs of labels that are not the same, or their file, see ``load``; nothing learns from or returns them.
         modalities: modalities to use, one name or several; by default all that the data have.
         experiment: full configuration; ``model``, ``seed``, ``modalities`` and ``settings`` replace its values.
         device: ``auto``, ``cpu`` or ``cuda``.
@@ -98,7 +100,7 @@ def align(
     experiment = _experiment(experiment, model, seed, modalities, settings, seeds_from)
     if isinstance(links, str | Path) and not isinstance(left, AlignmentTask) and experiment.data.links is None:
         experiment, links = replace(experiment, data=replace(experiment.data, links=str(links))), None
-    task = _task(left, right, links, experiment, device)
+    task = _task(left, right, links, never, experiment, device)
     folder, where = free_folder(out, overwrite), resolve_device(device)
     own = model if isinstance(model, AlignmentModel) else None
     if folder is None:
@@ -108,18 +110,20 @@ def align(
         return _aligned(task, own, experiment, where, folder, ranks_only=ranks_only, progress=progress)
 
 
-def _task(left: Any, right: Any, links: Any, experiment: Experiment, device: str) -> AlignmentTask:
+def _task(left: Any, right: Any, links: Any, never: Any, experiment: Experiment, device: str) -> AlignmentTask:
     """The given task, or one from two graphs and links with the data settings of the experiment."""
     if isinstance(left, AlignmentTask):
         if right is not None or links is not None:
             what = "links" if right is None else "right"
             raise UsageError(f"{what} has no effect on a task, which has two graphs and their links")
+        if never is not None:
+            raise UsageError("never has no effect on a task; give it to load, or to AlignmentTask.of")
         return left
     if right is None and not is_pyg_pair(left):
         loaded = f"load({left!r})" if isinstance(left, str) else "load(...) or two graphs"
         raise UsageError(f"align takes two graphs, or a pair that is loaded, got {brief(left)}; give {loaded}")
     source = left if right is None else (left, right)
-    return load(source, experiment.data, links=links, seed=experiment.seed, device=device)
+    return load(source, experiment.data, links=links, never=never, seed=experiment.seed, device=device)
 
 
 def _aligned(
@@ -159,7 +163,9 @@ def _aligned(
     entities = (EntityTable.of(task.left), EntityTable.of(task.right))
     links = replace(task.links, test=test)  # a seed link may be a test link: it was found, not given
     result = AlignmentResult(
-        embeddings=embeddings_of(learned.left, learned.right, learned.widths, entities, links, experiment.search.store),
+        embeddings=embeddings_of(
+            learned.left, learned.right, learned.widths, entities, links, experiment.search.store, task.never
+        ),
         entities=entities,
         links=links,
         experiment=experiment,

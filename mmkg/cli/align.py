@@ -94,6 +94,8 @@ def align(
     short += hits_setting(hits)
     named = [] if model is None else [setting("model", model)]
     if source.more:
+        if source.never is not None:
+            raise UsageError("--never is for two graphs")
         experiment = experiment_of(options.values(before=short, after=[*source.image_settings, *named]))
         align_several(source, experiment, options, out=out, overwrite=overwrite, many=many)
         return

@@ -78,6 +78,13 @@ Links = Annotated[
     Path | None,
     typer.Option(help="Links of two graphs: TSV, CSV, Parquet, OAEI or owl:sameAs.", show_default="owl:sameAs in them"),
 ]
+Never = Annotated[
+    Path | None,
+    typer.Option(
+        help="Pairs that are not the same, in any format of links; of SSSOM those with the modifier Not.",
+        show_default=False,
+    ),
+]
 Images = Annotated[
     list[str] | None,
     typer.Option(
@@ -97,6 +104,7 @@ class Source:
     pair: Pair
     right: Right = None
     links: Links = None
+    never: Never = None
     images: Images = None
 
     @property
@@ -113,6 +121,7 @@ class Source:
     def settings(self) -> list[str]:
         """Links and images as settings."""
         links = [] if self.links is None else [setting("data.links", str(self.links))]
+        links += [] if self.never is None else [setting("data.never", str(self.never))]
         return links + self.image_settings
 
     @property

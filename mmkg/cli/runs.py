@@ -12,7 +12,19 @@ import typer
 from ..errors import UsageError
 from ..printing import line, show
 from ..printing import lines as lines_of
-from .options import Hits, Pair, Right, Run, RunOptions, SearchOptions, expanded, hits_setting, names_of, place_of
+from .options import (
+    Hits,
+    Never,
+    Pair,
+    Right,
+    Run,
+    RunOptions,
+    SearchOptions,
+    expanded,
+    hits_setting,
+    names_of,
+    place_of,
+)
 from .relations import write_relations
 from .shown import print_json, print_result, show_confidence
 
@@ -153,6 +165,7 @@ def match(
             show_default="expected precision 0.95",
         ),
     ] = None,
+    never: Never = None,
     relations: Annotated[
         bool,
         typer.Option(
@@ -168,18 +181,28 @@ def match(
     """
     from ..data.links.export import Export
     from ..data.links.formats import link_format, write_links
-    from ..report.export import unmatched_of
+    from ..report.export import rejected_of, unmatched_of
     from ..result.calibrate import check_threshold
 
     _not_both(threshold, min_precision)
     if relations:
-        given = {"--method": method, "-k": k, "--threshold": threshold, "--min-precision": min_precision}
+        given = {
+            "--method": method,
+            "-k": k,
+            "--never": never,
+            "--threshold": threshold,
+            "--min-precision": min_precision,
+        }
         write_relations(load_run(run, options), form, same_as, out, options.as_json, given)
         return
     lines = link_format(form).lines
     if out is None and not options.as_json and lines is None:
         raise UsageError(f"the format {form} is not text and cannot be printed; name a file with --out")
     result = load_run(run, options)
+    if never is not None:
+        before, result = result.known, result.without(never)
+        if learnt := len(before) - len(result.known):
+            show(f"the run has learnt from {learnt:,} of the pairs in {never}; align again without", file=sys.stderr)
     everything = threshold == 0
     threshold = result.threshold(min_precision) if threshold is None else threshold
     believed = result.believed(result.match(method, k=k, device=options.device), threshold)
@@ -188,7 +211,12 @@ def match(
         check_threshold(same_as)
     elif form in ("nt", "sssom") and not (everything and result.counterparts is None):
         same_as = result.same_as_threshold(threshold)
-    export = Export(list(result.export(matching)), same_as, unmatched_of(*result.entities, matching))
+    export = Export(
+        list(result.export(matching)),
+        same_as,
+        unmatched_of(*result.entities, matching),
+        rejected=rejected_of(*result.entities, result.never),
+    )
     if out is not None:
         write_links(out, export, form)
     left, right = map(len, export.unmatched)
@@ -271,7 +299,7 @@ def merge(
         matching = matching.keep(np.zeros(len(matching), bool))
     pairs = result.aligned_pairs(task, matching)
     same = find_same(align_relations(task.left, task.right, pairs), same_relations) if same_relations else []
-    merged = merge_graphs(task.left, task.right, pairs, apart=apart, relations=same)
+    merged = merge_graphs(task.left, task.right, pairs, apart=apart, never=result.never, relations=same)
     merged, found = resolve_conflicts(merged, conflicts, date_attribute=date_attribute)
     write_merged(merged, out)
     counts = {

@@ -40,6 +40,7 @@ class DataConfig:
         format: ``dbp15k``, ``openea``, ``mmkb`` or ``pair`` for a folder, ``rdf``, ``tsv``, ``csv``, ``parquet``
             or ``neo4j`` for graphs; by default recognised by the files.
         links: two graphs: file of links.
+        never: file of pairs that are not the same, in any format of links; of SSSOM those with the modifier ``Not``.
         fold: OpenEA: folder of links that are already split, e.g. ``721_5fold/1``.
         graphs: MMKB: names of the left and the right graph, if the folder holds more than two.
         languages: RDF: languages of names, by preference.
@@ -71,6 +72,7 @@ class DataConfig:
     image_cache: str | None = None
     format: str | None = None
     links: str | None = None
+    never: str | None = None
     fold: str | None = None
     graphs: tuple[str, ...] = ()
     languages: tuple[str, ...] = ("en",)

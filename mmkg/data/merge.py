@@ -45,6 +45,7 @@ def merge_graphs(
     pairs: IntArray,
     *,
     apart: bool = False,
+    never: IntArray | None = None,
     relations: Sequence[RelationPair] = (),
 ) -> MergedGraph:
     """Merge two graphs into one.
@@ -63,6 +64,7 @@ def merge_graphs(
         right: the right graph.
         pairs: aligned rows, int64 ``[M, 2]``, one to one.
         apart: whether entities with the same absolute IRI stay apart unless they are aligned.
+        never: rows that are not the same, int64 ``[W, 2]``: they stay apart, even with the same absolute IRI.
         relations: relations and attributes that are the same, see ``same_relations``: statements of the right one get
             the label of the left one, and those of an inverse lead the other way. A right one whose label the left
             graph has, too, keeps it.
@@ -80,7 +82,7 @@ def merge_graphs(
     rows = np.full(right.num_entities, -1, np.int64)
     rows[pairs[:, 1]] = pairs[:, 0]
     if not apart:
-        _unify(left.entities, right.entities, rows)
+        _unify(left.entities, right.entities, rows, set() if never is None else set(map(tuple, never.tolist())))
     alone = np.flatnonzero(rows < 0)
     rows[alone] = np.arange(n, n + len(alone))
     taken = {*left.entities, *(right.entities[row] for row in alone.tolist())}
@@ -151,14 +153,14 @@ def joined_facts(first: AttributeTriples, second: AttributeTriples) -> Attribute
     )
 
 
-def _unify(left: Sequence[str], right: Sequence[str], rows: IntArray) -> None:
+def _unify(left: Sequence[str], right: Sequence[str], rows: IntArray, never: set[tuple[int, ...]]) -> None:
     """Give right entities without a pair the row of the left entity with the same absolute IRI, if it has no pair."""
     free = {label: row for row, label in enumerate(left)}
     for row in rows[rows >= 0].tolist():
         free.pop(left[row], None)
     for row in np.flatnonzero(rows < 0).tolist():
         label = right[row]
-        if label in free and is_iri(label) and not label.lower().startswith(_LOCAL):
+        if label in free and (free[label], row) not in never and is_iri(label) and not label.lower().startswith(_LOCAL):
             rows[row] = free[label]
 
 

@@ -46,9 +46,11 @@ class AlignmentTask(Record):
         notes: counts of the reader: skipped lines, duplicates, ...; shown by ``describe``.
         one_to_one: whether each entity has at most one counterpart; with False it may have several in one part.
 
+        never: pairs that are known not to be the same, int64 ``[W, 2]``; no search and no matcher returns them.
+
     Raises:
         InputError: a link names a row that does not exist, occurs twice, or contradicts another; test
-            and train links overlap.
+            and train links overlap; a pair that is never the same is a link.
     """
 
     left: KnowledgeGraph
@@ -58,6 +60,7 @@ class AlignmentTask(Record):
     candidates: Candidates = "test"
     notes: Mapping[str, int] = field(default_factory=dict)
     one_to_one: bool = True
+    never: IntArray = field(default_factory=lambda: np.empty((0, 2), np.int64))
 
     @staticmethod
     def of(left: Any, right: Any = None, links: Any = None, **options: Any) -> "AlignmentTask":
@@ -81,7 +84,8 @@ class AlignmentTask(Record):
         return READERS["of"](left, right, links, **options)
 
     def __post_init__(self) -> None:
-        for part, links in (("train", self.links.train), ("valid", self.links.valid), ("test", self.links.test)):
+        parts = [(name, getattr(self.links, name)) for name in ("train", "valid", "test")]
+        for part, links in [*parts, ("never", self.never)]:
             if links.ndim != 2 or links.shape[1] != 2 or links.dtype != np.int64:
                 raise InputError(f"expected int64 {part} links [L, 2], got {links.dtype} {links.shape}")
             for side, graph in ((0, self.left), (1, self.right)):
@@ -92,6 +96,13 @@ class AlignmentTask(Record):
                         f"0..{graph.num_entities - 1}, got {int(column.min())}..{int(column.max())}"
                     )
         self._check_unique()
+        known = set(map(tuple, self.links.all().tolist())) if len(self.never) else set()
+        if both := known & set(map(tuple, self.never.tolist())):
+            left, right = min(both)
+            raise InputError(
+                f"{self.left.entities[left]!r} = {self.right.entities[right]!r} is a link, and a pair that is never "
+                "the same; remove one"
+            )
 
     def _facts(self) -> dict[str, Any]:
         sides = {f"{side}_entities": getattr(self, side).num_entities for side in ("left", "right")}
@@ -164,7 +175,7 @@ class AlignmentTask(Record):
         return self.left.fingerprint(), self.right.fingerprint()
 
     def fingerprint(self, graphs: tuple[str, str] | None = None) -> str:
-        """SHA-256 of both graphs and the split.
+        """SHA-256 of both graphs, the split and the pairs that are never the same.
 
         Args:
             graphs: the ``graph_fingerprints``, if they are known already.
@@ -172,6 +183,8 @@ class AlignmentTask(Record):
         digest = hashlib.sha256("".join(graphs or self.graph_fingerprints()).encode())
         for part in (self.links.train, self.links.valid, self.links.test):
             digest.update(np.ascontiguousarray(part).tobytes() + b"|")
+        if len(self.never):  # else as before there were such pairs
+            digest.update(np.ascontiguousarray(self.never).tobytes())
         return digest.hexdigest()
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from torch import Tensor
 
 from ..compute.host import isolated
-from ..matching import MATCHERS, Matching
+from ..matching import MATCHERS, Matching, among
 from ..models import MODELS, AlignmentModel
 from ..progress import show_round
 from ..training import bootstrap, propose
@@ -34,8 +34,11 @@ def learn(setting: Setting, model: AlignmentModel | None = None) -> Learned:
     if not config.rounds:
         return learner.embed(links.train)
 
+    free = [np.flatnonzero(rows) for rows in free_entities(setting.task)]
+    never = among(setting.task.never, *free)
+
     def match(left: Tensor, right: Tensor) -> Matching:
-        options = experiment.search.matcher_options(config.matcher)
+        options = experiment.search.matcher_options(config.matcher) | ({"never": never} if len(never) else {})
         return MATCHERS[config.matcher](
             left, right, csls_k=experiment.search.csls_k, kind="auto", device=setting.device, **options
         )
@@ -46,7 +49,7 @@ def learn(setting: Setting, model: AlignmentModel | None = None) -> Learned:
                 left,
                 right,
                 known=links.train,
-                free=[np.flatnonzero(free) for free in free_entities(setting.task)],
+                free=free,
                 match=match,
                 min_score=config.min_score,
                 valid=links.valid,

@@ -19,7 +19,7 @@ from ..data.split import VALID_RATIO, split_links
 from ..data.task import AlignmentTask, LinkSplit
 from ..data.tensors.tables import Table
 from ..errors import InputError, UsageError
-from ..matching import MATCHERS
+from ..matching import MATCHERS, among, is_in
 from ..settings import names_in
 
 WIDTH = 1024  # width of the random projection of sparse rows, which changes a cosine by about 0.03
@@ -41,7 +41,8 @@ def pivot_links(
     """Seed links from names, texts, images, or several of these; the links of the task are not used.
 
     They are mutual nearest neighbours by CSLS of the modalities' vectors, which are concatenated with equal weight; the
-    pairs with the highest scores become links. Equal literal nodes, see ``pool_of``, are training links, too.
+    pairs with the highest scores become links. A pair of ``task.never`` is none. Equal literal nodes, see ``pool_of``,
+    are training links, too.
 
     Args:
         task: the pair.
@@ -80,14 +81,16 @@ def pivot_links(
     ]
     if min(len(each) for each in there) == 0:
         raise InputError(f"no entity of one graph has {' or '.join(modalities)}; give seed links")
-    found = MATCHERS["mutual"](sides[0][there[0]], sides[1][there[1]], csls_k=csls_k, device=device)
+    never = among(task.never, *(rows.numpy() for rows in there))
+    found = MATCHERS["mutual"](sides[0][there[0]], sides[1][there[1]], csls_k=csls_k, device=device, never=never)
     kept = np.sort(np.argsort(-found.score, kind="stable")[: max(1, round(share * len(found.score)))])
     if len(found.score) == 0:
         raise InputError(f"no two entities are each other's nearest by {' and '.join(modalities)}; give seed links")
     pairs = [there[side].numpy()[each[kept]] for side, each in enumerate((found.left, found.right))]
     valid_ratio = VALID_RATIO if valid_ratio is None else valid_ratio
     links = split_links(np.stack(pairs, axis=1), train_ratio=1.0, valid_ratio=valid_ratio, seed=seed)
-    return LinkSplit(np.concatenate([links.train, pool.exact]), links.valid, np.empty((0, 2), np.int64))
+    exact = pool.exact[~is_in(pool.exact, task.never)]
+    return LinkSplit(np.concatenate([links.train, exact]), links.valid, np.empty((0, 2), np.int64))
 
 
 def joined(given: LinkSplit, seeds: LinkSplit) -> LinkSplit:

@@ -11,7 +11,7 @@ from torch import Tensor
 from ..data.features.incidence import build_incidence
 from ..data.tensors.incidence import Incidence
 from ..data.tensors.sparse import random_projection
-from ..matching import SinkhornConfig
+from ..matching import SinkhornConfig, among
 from ..matching.sinkhorn import transported_pairs
 from ..models import spread_matches
 from ..models.refinement import REFINED
@@ -115,7 +115,13 @@ class Refined:
             sketch = lefts @ narrow, rights @ narrow
         options = SinkhornConfig(config.candidates, config.temperature, config.iterations)
         rows, cols, logs = transported_pairs(
-            lefts, rights, options, csls_k=setting.experiment.search.csls_k, device=setting.device, sketch=sketch
+            lefts,
+            rights,
+            options,
+            csls_k=setting.experiment.search.csls_k,
+            device=setting.device,
+            sketch=sketch,
+            never=among(setting.task.never, free_left, free_right),
         )
         likely = np.minimum(np.exp(logs), 1).astype(np.float32)
         kept = likely >= config.least

@@ -1,5 +1,6 @@
 """MATCHING: one-to-one pairs from two sets of embeddings."""
 
+from ..search.never import among, is_in
 from .confidence import Calibration
 from .counterparts import Counterparts, Threshold
 from .greedy import greedy
@@ -16,4 +17,14 @@ MATCHERS: dict[str, Matcher] = {
     "sinkhorn": Matcher(sinkhorn, SinkhornConfig),
 }
 
-__all__ = ["MATCHERS", "Calibration", "Counterparts", "Matcher", "Matching", "SinkhornConfig", "Threshold"]
+__all__ = [
+    "MATCHERS",
+    "Calibration",
+    "Counterparts",
+    "Matcher",
+    "Matching",
+    "SinkhornConfig",
+    "Threshold",
+    "among",
+    "is_in",
+]

@@ -1,6 +1,6 @@
 """Candidate lists and pair scores, shared by all matchers."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from ..search.index import build_index
 from ..search.kind import Searcher
 from ..search.means import csls_pair_means
 from ..search.neighbors import Neighbors
+from ..search.never import NO_PAIRS, allowed
 from ..search.vectors import Vectors, check_count, prepare
 from ..typing import FloatArray, IntArray
 
@@ -31,6 +32,7 @@ class Scorer:
         right_mean: CSLS mean of each right row, ``[n2]``.
         indexes: index of the right rows, for queries from the left, and index of the left rows; ``None`` = built when
             needed.
+        never: pairs of rows that are no candidates, int64 ``[W, 2]``.
     """
 
     left: Tensor
@@ -38,6 +40,7 @@ class Scorer:
     left_mean: Tensor | None
     right_mean: Tensor | None
     indexes: Indexes | None = None
+    never: IntArray = field(default_factory=lambda: NO_PAIRS)
 
     @staticmethod
     def of(
@@ -49,14 +52,16 @@ class Scorer:
         kind: str = "exact",
         means: Means | None = None,
         indexes: Indexes | None = None,
+        never: IntArray | None = None,
     ) -> "Scorer":
         """Check and normalise the vectors; compute the CSLS means if ``csls_k`` > 0 and they are not given."""
         check_count(csls_k, "csls_k", least=0)
+        never = NO_PAIRS if never is None else never
         where = resolve_device(device)
         lefts = prepare(left, "left vectors", normalise=True, device=where)
         rights = prepare(right, "right vectors", normalise=True, dim=lefts.shape[1], device=where)
         if csls_k == 0:
-            return Scorer(lefts, rights, None, None, indexes)
+            return Scorer(lefts, rights, None, None, indexes, never)
         if means is None:
             means = csls_pair_means(lefts, rights, csls_k, kind=kind, device=where)
         elif means[0].shape != lefts.shape[:1] or means[1].shape != rights.shape[:1]:
@@ -65,12 +70,12 @@ class Scorer:
                 f"got {means[0].shape} and {means[1].shape}"
             )
         left_mean, right_mean = (torch.as_tensor(mean, dtype=torch.float32, device=where) for mean in means)
-        return Scorer(lefts, rights, left_mean, right_mean, indexes)
+        return Scorer(lefts, rights, left_mean, right_mean, indexes, never)
 
     def swapped(self) -> "Scorer":
         """The same scorer with left and right exchanged."""
         indexes = None if self.indexes is None else (self.indexes[1], self.indexes[0])
-        return Scorer(self.right, self.left, self.right_mean, self.left_mean, indexes)
+        return Scorer(self.right, self.left, self.right_mean, self.left_mean, indexes, self.never[:, ::-1])
 
     def pair_scores(self, left: IntArray, right: IntArray) -> FloatArray:
         """Score of each pair (left row, right row), float32 ``[P]``, independent of the other pairs."""
@@ -90,14 +95,21 @@ class Scorer:
         return replace(self, left_mean=None, right_mean=None).pair_scores(left, right)
 
     def nearest(self, k: int, *, kind: str) -> Neighbors:
-        """The k best right rows of each left row; CSLS scores lack the mean of the left row."""
+        """The k best right rows of each left row that are candidates; CSLS scores lack the mean of the left row."""
         queries, base = self.left, self.right
         if self.right_mean is not None:
             queries = torch.cat([2 * queries, queries.new_ones(len(queries), 1)], dim=1)
             base = torch.cat([base, -self.right_mean[:, None]], dim=1)
         if self.indexes is not None:
-            return self.indexes[0].search(queries, min(k, len(base)))
-        return build_index(base, kind=kind, metric="ip", device=self.left.device).search(queries, min(k, len(base)))
+            index = self.indexes[0]
+        else:
+            index = build_index(base, kind=kind, metric="ip", device=self.left.device)
+
+        def find(rows: IntArray, number: int) -> Neighbors:
+            some = queries if len(rows) == len(queries) else queries[torch.from_numpy(rows).to(queries.device)]
+            return index.search(some, min(number, len(base)))
+
+        return allowed(find, np.arange(len(queries)), k, self.never, len(base))
 
 
 def candidate_pairs(scorer: Scorer, k: int, *, kind: str) -> tuple[IntArray, IntArray, FloatArray]:

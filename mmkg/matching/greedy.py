@@ -5,6 +5,7 @@ import torch
 
 from ..compute.host import isolated
 from ..search.vectors import Vectors, check_count
+from ..typing import IntArray
 from .candidates import Indexes, Means, Scorer, candidate_pairs
 from .matching import Matching, matching_of
 
@@ -20,6 +21,7 @@ def greedy(
     device: str | torch.device = "auto",
     means: Means | None = None,
     indexes: Indexes | None = None,
+    never: IntArray | None = None,
 ) -> Matching:
     """Match the pair with the best score, drop both rows, and repeat, among the k nearest candidates of each row.
 
@@ -37,6 +39,7 @@ def greedy(
             known already.
         indexes: index of the right rows and index of the left rows, if they exist already; ``kind`` is then ignored.
             With CSLS they index the vectors of ``csls_augment``.
+        never: pairs (left row, right row) that are not matched, int64 ``[W, 2]``.
 
     Returns:
         Pairs with their cosine or CSLS score. Among equal scores the lower left row, then the lower right row is
@@ -47,7 +50,7 @@ def greedy(
         UsageError: k < 1, ``csls_k`` < 0, unknown kind or device.
     """
     check_count(k, "k")
-    scorer = Scorer.of(left, right, csls_k=csls_k, device=device, kind=kind, means=means, indexes=indexes)
+    scorer = Scorer.of(left, right, csls_k=csls_k, device=device, kind=kind, means=means, indexes=indexes, never=never)
     rows, cols, scores = candidate_pairs(scorer, k, kind=kind)
     order = np.lexsort((cols, rows, -scores))
     left_free = np.ones(len(scorer.left), dtype=bool)

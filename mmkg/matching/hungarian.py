@@ -12,6 +12,7 @@ from .candidates import Indexes, Means, Scorer, candidate_pairs
 from .matching import Matching, matching_of
 
 DENSE_BYTES = 4 << 30
+WRONG = -1e6  # score of a pair that must not be matched: less than all others can add up to
 
 
 @isolated
@@ -25,6 +26,7 @@ def hungarian(
     device: str | torch.device = "auto",
     means: Means | None = None,
     indexes: Indexes | None = None,
+    never: IntArray | None = None,
     memory_bytes: int = DENSE_BYTES,
 ) -> Matching:
     """The one-to-one pairs with the largest total score (linear sum assignment).
@@ -44,6 +46,7 @@ def hungarian(
         means: CSLS means of the left rows ``[n1]`` and the right rows ``[n2]``, if they are known already.
         indexes: index of the right rows and index of the left rows, if they exist already; ``kind`` is then ignored.
             With CSLS they index the vectors of ``csls_augment``.
+        never: pairs (left row, right row) that are not matched, int64 ``[W, 2]``.
         memory_bytes: limit for the dense score matrix, 8 bytes per pair; the default of 4 GiB allows 23,000 x 23,000.
 
     Raises:
@@ -55,7 +58,9 @@ def hungarian(
     """
     if k is not None:
         check_count(k, "k")
-        scorer = Scorer.of(left, right, csls_k=csls_k, device=device, kind=kind, means=means, indexes=indexes)
+        scorer = Scorer.of(
+            left, right, csls_k=csls_k, device=device, kind=kind, means=means, indexes=indexes, never=never
+        )
         rows, cols, scores = candidate_pairs(scorer, k, kind=kind)
         chosen = _best_total(rows, cols, scores, len(scorer.left), len(scorer.right), lowest=-4 if csls_k else -1)
         return matching_of(rows[chosen], cols[chosen], scores[chosen])
@@ -70,7 +75,7 @@ def hungarian(
                 command_line="use the matcher greedy or mutual",
             ),
         )
-    scorer = Scorer.of(left, right, csls_k=csls_k, device=device, means=means, indexes=indexes)
+    scorer = Scorer.of(left, right, csls_k=csls_k, device=device, means=means, indexes=indexes, never=never)
     left_rows, right_rows = _best_dense(scorer)
     return matching_of(left_rows, right_rows, scorer.pair_scores(left_rows, right_rows))
 
@@ -85,8 +90,11 @@ def _best_dense(scorer: Scorer) -> tuple[IntArray, IntArray]:
         scores *= 2
         scores -= scorer.left_mean.cpu().numpy()[:, None]
         scores -= scorer.right_mean.cpu().numpy()[None, :]
+    left, right = scorer.never.T
+    scores[left, right] = WRONG
     rows, cols = linear_sum_assignment(scores, maximize=True)
-    return rows.astype(np.int64), cols.astype(np.int64)
+    kept = scores[rows, cols] > WRONG
+    return rows[kept].astype(np.int64), cols[kept].astype(np.int64)
 
 
 def _best_total(

@@ -5,6 +5,7 @@ import torch
 
 from ..compute.host import isolated
 from ..search.vectors import Vectors, check_count
+from ..typing import IntArray
 from .candidates import Indexes, Means, Scorer
 from .matching import Matching, matching_of
 
@@ -20,6 +21,7 @@ def mutual(
     device: str | torch.device = "auto",
     means: Means | None = None,
     indexes: Indexes | None = None,
+    never: IntArray | None = None,
 ) -> Matching:
     """Pairs of mutual nearest neighbours: few pairs, with a high precision.
 
@@ -34,6 +36,7 @@ def mutual(
             known already.
         indexes: index of the right rows and index of the left rows, if they exist already; ``kind`` is then ignored.
             With CSLS they index the vectors of ``csls_augment``.
+        never: pairs (left row, right row) that are not matched, int64 ``[W, 2]``.
 
     Returns:
         Pairs with their cosine or CSLS score. Among equal scores the lower row counts as nearer.
@@ -43,7 +46,7 @@ def mutual(
         UsageError: k < 1, ``csls_k`` < 0, unknown kind or device.
     """
     check_count(k, "k")
-    scorer = Scorer.of(left, right, csls_k=csls_k, device=device, kind=kind, means=means, indexes=indexes)
+    scorer = Scorer.of(left, right, csls_k=csls_k, device=device, kind=kind, means=means, indexes=indexes, never=never)
     best_right = scorer.nearest(1, kind=kind).ids[:, 0]
     best_left = scorer.swapped().nearest(1, kind=kind).ids[:, 0]
     rows = np.flatnonzero(best_right >= 0)

@@ -50,6 +50,7 @@ def sinkhorn(
     device: str | torch.device = "auto",
     means: Means | None = None,
     indexes: Indexes | None = None,
+    never: IntArray | None = None,
     temperature: float = TEMPERATURE,
     iterations: int = ITERATIONS,
 ) -> Matching:
@@ -70,6 +71,7 @@ def sinkhorn(
         means: CSLS means of the left rows ``[n1]`` and the right rows ``[n2]``, if they are known already.
         indexes: index of the right rows and index of the left rows, if they exist already; ``kind`` is then ignored.
             With CSLS they index the vectors of ``csls_augment``.
+        never: pairs (left row, right row) that are not matched, int64 ``[W, 2]``.
         temperature: divisor of the cosines, > 0; the smaller it is, the closer the result is to ``hungarian`` (0.02 in
             LightEA).
         iterations: normalisations of both sides, >= 1 (15 in LightEA).
@@ -86,7 +88,7 @@ def sinkhorn(
     """
     check_count(k, "k")
     SinkhornConfig(k, temperature, iterations)  # checks them
-    scorer = Scorer.of(left, right, csls_k=csls_k, device=device, kind=kind, means=means, indexes=indexes)
+    scorer = Scorer.of(left, right, csls_k=csls_k, device=device, kind=kind, means=means, indexes=indexes, never=never)
     rows, cols, scores = candidate_pairs(scorer, k, kind=kind)
     shape = (len(scorer.left), len(scorer.right))
     weights = transport(rows, cols, scorer.cosines(rows, cols), shape, temperature=temperature, iterations=iterations)
@@ -147,17 +149,19 @@ def transported_pairs(
     csls_k: int = 3,
     device: str | torch.device = "auto",
     sketch: tuple[Vectors, Vectors] | None = None,
+    never: IntArray | None = None,
 ) -> tuple[IntArray, IntArray, np.ndarray]:
     """Left rows, right rows and log-weights of all candidate pairs of ``sinkhorn``, by row, then column.
 
     Args:
         left, right, csls_k, device: as for ``sinkhorn``.
         config: the other settings of ``sinkhorn``.
+        never: pairs of rows that are no candidates, int64 ``[W, 2]``.
         sketch: narrower vectors of the same rows, for the candidate search only; the cosines are those of ``left`` and
             ``right``.
     """
-    scorer = Scorer.of(left, right, csls_k=csls_k if sketch is None else 0, device=device, kind="auto")
-    finder = scorer if sketch is None else Scorer.of(*sketch, csls_k=csls_k, device=device, kind="auto")
+    scorer = Scorer.of(left, right, csls_k=csls_k if sketch is None else 0, device=device, kind="auto", never=never)
+    finder = scorer if sketch is None else Scorer.of(*sketch, csls_k=csls_k, device=device, kind="auto", never=never)
     rows, cols, _ = candidate_pairs(finder, config.k, kind="auto")
     shape = (len(scorer.left), len(scorer.right))
     cosines = scorer.cosines(rows, cols)

@@ -15,6 +15,7 @@ from ..files import write_lines
 if TYPE_CHECKING:
     from ..data.entities import EntityTable
     from ..matching.matching import Matching
+    from ..typing import IntArray
 
 
 def links_of(left: "EntityTable", right: "EntityTable", matching: "Matching") -> Iterator[Link]:
@@ -23,6 +24,12 @@ def links_of(left: "EntityTable", right: "EntityTable", matching: "Matching") ->
     columns = (matching.left.tolist(), matching.right.tolist(), matching.score.tolist())
     for i, j, score, confidence in zip(*columns, confidences, strict=False):
         yield Link(left.labels[i], right.labels[j], score, confidence, left.display[i], right.display[j])
+
+
+def rejected_of(left: "EntityTable", right: "EntityTable", never: "IntArray") -> list[Link]:
+    """Pairs that are known to be wrong, int64 ``[W, 2]``, with the labels of their entities."""
+    ends = never.tolist()
+    return [Link(left.labels[i], right.labels[j], None, None, left.display[i], right.display[j]) for i, j in ends]
 
 
 def unmatched_of(

@@ -21,6 +21,7 @@ from ..search.exact import ExactIndex
 from ..search.index import LARGEST_FLAT
 from ..search.means import csls_pair_means, mean_scores
 from ..search.neighbors import pad_neighbors, sort_neighbors
+from ..search.never import NO_PAIRS, allowed, among, is_in
 from ..search.vectors import check_count, unit_rows
 from ..settings import names_in
 from ..typing import BoolArray, FloatArray, IntArray
@@ -31,7 +32,6 @@ FEW_ROWS = 4096  # so few queries are scored against all entities where an index
 BLOCK_PAIRS = 1 << 16  # pairs whose shares are computed at a time
 BLOCK_ROWS = 1 << 18  # queries per search; each list of an index is read once per block
 
-NO_PAIRS = np.empty((0, 2), np.int64)
 EXACT = 1.0  # score and confidence of two equal literal nodes
 
 T = TypeVar("T")
@@ -48,6 +48,7 @@ class Embeddings(Shown):
             context, see ``KnowledgeGraph.context``, or literal nodes.
         exact: pairs of literal nodes that are equal, int64 ``[E, 2]``, one to one, in no ``matched``: each is the only
             answer to the other, see ``pool_of``.
+        never: pairs that are known to be wrong, int64 ``[W, 2]``: neither is an answer to the other.
     """
 
     def __init__(
@@ -57,8 +58,10 @@ class Embeddings(Shown):
         widths: Mapping[str, int],
         matched: tuple[IntArray | None, IntArray | None] = (None, None),
         exact: IntArray = NO_PAIRS,
+        never: IntArray = NO_PAIRS,
     ) -> None:
-        self.left, self.right, self.widths, self.matched, self.exact = left, right, dict(widths), matched, exact
+        self.left, self.right, self.widths, self.matched, self.never = left, right, dict(widths), matched, never
+        self.exact = exact[~is_in(exact, never)]
         self._kept: dict[Hashable, Any] = {}
 
     def _facts(self) -> dict[str, int]:
@@ -108,7 +111,18 @@ class Embeddings(Shown):
 
     def _without_context(self) -> "Embeddings":
         left, right = (rows if some is None else rows[some] for rows, some in self._sides_and_rows())
-        return Embeddings(left, right, self.widths)
+        return Embeddings(left, right, self.widths, never=among(self.never, *self.matched))
+
+    def excluding(self, pairs: IntArray) -> "Embeddings":
+        """The same embeddings with further pairs that are known to be wrong; indexes and means are kept."""
+        never = np.unique(np.concatenate([self.never, pairs]), axis=0)
+        found = Embeddings(self.left, self.right, self.widths, self.matched, self.exact, never)
+        for key, value in self._kept.items():
+            if key == "without context":
+                found.keep(key, value.excluding(among(pairs, *self.matched)))
+            elif not (isinstance(key, tuple) and key[0] == "matching"):
+                found.keep(key, value)
+        return found
 
     def _sides_and_rows(self) -> list[tuple[FloatArray, IntArray | None]]:
         return list(zip((self.left, self.right), self.matched, strict=True))
@@ -159,7 +173,8 @@ class Embeddings(Shown):
         starts = dict(zip(self.widths, np.cumsum([0, *self.widths.values()]).tolist(), strict=False))
         widths = {name: width for name, width in self.widths.items() if name in modalities}
         columns = np.concatenate([np.arange(starts[name], starts[name] + width) for name, width in widths.items()])
-        return Embeddings(_columns(self.left, columns), _columns(self.right, columns), widths, self.matched, self.exact)
+        sides = _columns(self.left, columns), _columns(self.right, columns)
+        return Embeddings(*sides, widths, self.matched, self.exact, self.never)
 
 
 @isolated_class
@@ -231,6 +246,8 @@ class EmbeddingSearch(Shown):
     def nearest(self, rows: IntArray, k: int, side: str) -> Neighbors:
         """The k nearest entities of the answering graph, ``[Q, k]``; id -1 and score -inf where there are fewer.
 
+        A pair that is known to be wrong is left out.
+
         Args:
             rows: querying entities of ``side``, int64 ``[Q]``.
             k: number of neighbours, >= 1.
@@ -238,6 +255,11 @@ class EmbeddingSearch(Shown):
         """
         if (inner := self.without_context) is not self:
             return self._nearest_without_context(inner, rows, k, side)
+        never = self.embeddings.never if side == "left" else self.embeddings.never[:, ::-1]
+        size = len(self.embeddings.sides(side)[1])
+        return allowed(lambda some, number: self._nearest_of_all(some, number, side), rows, k, never, size)
+
+    def _nearest_of_all(self, rows: IntArray, k: int, side: str) -> Neighbors:
         size = len(self.embeddings.sides(side)[1])
         if not self.has_index(side) and size > LARGEST_FLAT and len(rows) <= FEW_ROWS:
             found = pad_neighbors(self._nearest_without_index(rows, min(check_count(k, "k"), size), side), k)
@@ -364,6 +386,7 @@ def embeddings_of(
     entities: tuple[EntityTable, EntityTable],
     links: LinkSplit,
     store: str,
+    never: IntArray = NO_PAIRS,
 ) -> Embeddings:
     """Embeddings of a run from what was learnt.
 
@@ -373,10 +396,11 @@ def embeddings_of(
         entities: tables of both graphs.
         links: known links, whose entities are matched even if they are context.
         store: type in which embeddings are stored.
+        never: pairs that are known to be wrong, int64 ``[W, 2]``.
     """
     sides = [side.cpu().numpy().astype(store, copy=False) for side in (left, right)]
     pool = pool_of(*entities, links.all())
-    return Embeddings(sides[0], sides[1], widths, pool.matched, pool.exact)
+    return Embeddings(sides[0], sides[1], widths, pool.matched, pool.exact, never)
 
 
 def _columns(rows: FloatArray, columns: IntArray) -> FloatArray:

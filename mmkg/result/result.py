@@ -13,12 +13,15 @@ from ..compute.host import isolated_class
 from ..config.experiment import Experiment
 from ..data.entities import EntityTable
 from ..data.features.registry import use_names
+from ..data.formats.frames import links_of_object
 from ..data.kg import KnowledgeGraph
+from ..data.links.between import links_between
+from ..data.links.never import read_never
 from ..data.relations import RelationPair, align_relations
 from ..data.task import AlignmentTask, LinkSplit
 from ..errors import Advice, Setting, UsageError, brief, nearest
 from ..evaluation import FEW, OUT_OF_FOLD, Protocol, count_text, known_pairs, matching_figures, several_answers
-from ..matching import MATCHERS, Counterparts, Matching
+from ..matching import MATCHERS, Counterparts, Matching, is_in
 from ..matching.counterparts import HeldOut
 from ..records import Shown
 from ..report import Link, RunRecord, links_of, render_report
@@ -220,6 +223,8 @@ class AlignmentResult(Shown):
         left, right = searcher.embeddings.left, searcher.embeddings.right
         means = searcher.means() if csls_k and csls_k == self.protocol.csls_k else None
         options = self.experiment.search.matcher_options(method) | ({} if k is None else {"k": k})
+        if len(searcher.embeddings.never):
+            options["never"] = searcher.embeddings.never
         if means is not None and max(len(left), len(right)) > LARGEST_FLAT:
             options["indexes"] = (searcher.index("left"), searcher.index("right"))
         found = MATCHERS[method](
@@ -289,15 +294,41 @@ class AlignmentResult(Shown):
         """
         self._check_graphs(task)
         known = one_to_one(np.concatenate([self.links.train, self.links.valid]))
+        known = known[~is_in(known, self.never)]
         return with_known(matching, known, np.zeros(len(known), np.float32)).pairs
 
     @property
     def known(self) -> IntArray:
         """The links that the run was given and has learnt from, one to one, int64 ``[L, 2]``.
 
-        Links that were derived from names or images are found and not given.
+        Links that were derived from names or images are found and not given. A pair that is known to be wrong is none.
         """
-        return one_to_one(given_links(self.links, self.protocol))
+        known = one_to_one(given_links(self.links, self.protocol))
+        return known[~is_in(known, self.never)]
+
+    @property
+    def never(self) -> IntArray:
+        """Pairs that are known to be wrong, int64 ``[W, 2]``; no search and no matching of the run returns them."""
+        return self.embeddings.never
+
+    def without(self, never: Any) -> "AlignmentResult":
+        """The same run with further pairs that are known to be wrong, so that it returns other answers in their place.
+
+        What the run has learnt stays as it is; aligning again with ``never`` also learns without them.
+
+        Args:
+            never: a file, see ``read_never``; pairs of labels; or rows, int ``[W, 2]``. A pair with an unknown entity
+                is left out.
+
+        Raises:
+            InputError: the file is missing or breaks its format, or no pair is between the two graphs.
+        """
+        labels = (self.entities[0].labels, self.entities[1].labels)
+        if isinstance(never, str | Path):
+            never = read_never(never)
+        elif not (isinstance(never, np.ndarray) and never.dtype.kind in "iu"):
+            never = links_of_object(never, Path("never"))
+        return replace(self, embeddings=self.embeddings.excluding(links_between(never, labels).rows))
 
     def linked(self, matching: Matching | None = None, threshold: float | None = None) -> Matching:
         """The links of the run: ``known``, with confidence 1, and the believed matches that contradict none of them.

@@ -116,7 +116,8 @@ def _write_files(run: RunContent, folder: Path, index: Index, matches: Iterable[
     tables = [{"labels": t.labels, "names": t.names, "display": t.display} for t in run.entities]
     write_text(folder / "entities.json", json.dumps(tables, ensure_ascii=False))
     parts = {name: getattr(run.links, name).tolist() for name in ("train", "valid", "test")}
-    write_text(folder / "links.json", json.dumps(parts))
+    never = {"never": run.embeddings.never.tolist()} if len(run.embeddings.never) else {}
+    write_text(folder / "links.json", json.dumps(parts | never))
     tensors = {"left": torch.from_numpy(run.embeddings.left), "right": torch.from_numpy(run.embeddings.right)}
     if searcher.csls_k:
         means = zip(("left_mean", "right_mean"), searcher.means(), strict=True)
@@ -183,11 +184,11 @@ def _read(folder: Path, fingerprint: str | None, device: str | None) -> RunConte
     sizes = (len(tables[0].labels), len(tables[1].labels))
     csls = protocol.csls_k > 0
     left, right, widths, means = read_embeddings(folder / "embeddings.safetensors", sizes, csls=csls)
-    links = read_split(folder / "links.json", sizes)
-    embeddings = Embeddings(left, right, widths)  # as in runs of before, in which all entities were matched
+    links, never = read_split(folder / "links.json", sizes)
+    embeddings = Embeddings(left, right, widths, never=never)  # as in runs in which all entities were matched
     for literals in (True, False):  # there were runs in which literal nodes were matched like others
         pool = pool_of(*tables, links.all(), literals=literals)
-        masked = Embeddings(left, right, widths, pool.matched, pool.exact)
+        masked = Embeddings(left, right, widths, pool.matched, pool.exact, never)
         if manifest.get("num_matched") == masked.num_matched:
             embeddings = masked
             break

@@ -26,6 +26,7 @@ class LabelLinks(NamedTuple):
         parts: part of each link where the file assigns one: ``train``, ``valid``, ``test``, or ``seeds``, which are
             divided into train and valid links. ``None``: all links are split by ratio.
         seen: what the file holds besides links, for the message about a file without any.
+        rejected: pairs that the file says are not the same; ``None`` = it cannot say so.
     """
 
     path: Path
@@ -34,6 +35,7 @@ class LabelLinks(NamedTuple):
     lines: IntArray
     parts: Sequence[str] | None = None
     seen: str = ""
+    rejected: "LabelLinks | None" = None
 
 
 def label_link_rows(

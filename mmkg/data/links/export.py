@@ -36,6 +36,7 @@ class Export:
         unmatched: label and display text of the left and of the right entities without a link; SSSOM lists them.
         identifier: IRI of the mapping set in SSSOM.
         parts: ``train``, ``valid`` or ``test`` for each known link; ``None`` without a split.
+        rejected: pairs that are known to be wrong; SSSOM lists them.
         scored: whether tables have columns for scores, confidences and display texts.
     """
 
@@ -45,6 +46,7 @@ class Export:
     identifier: str = "urn:mmkg:alignment"
     parts: Sequence[str] | None = None
     scored: bool = True
+    rejected: Sequence[Link] = ()
 
     def is_same(self, link: Link) -> bool:
         """Whether a link is ``owl:sameAs``."""

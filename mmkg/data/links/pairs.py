@@ -16,6 +16,7 @@ from ..parsing.columns import Faults
 from ..split import SplitConfig, split_groups
 from ..task import AlignmentTask, LinkSplit
 from .checked import PARTS, SEEDS, LabelLinks, label_link_rows
+from .never import never_rows
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -29,6 +30,7 @@ class PairData(Record):
         name: name of the task in messages and records.
         own: whether the links are the user's own, nearly all of which are learnt from; else they are those of a
             benchmark, of which published tables learn from 30 %.
+        rejected: pairs that are not the same.
         notes: counts of skipped lines, duplicates and the like, by text.
     """
 
@@ -38,6 +40,7 @@ class PairData(Record):
     name: str
     notes: Mapping[str, int] = field(default_factory=dict)
     own: bool = False
+    rejected: Sequence[LabelLinks] = ()
 
 
 def make_task(pair: PairData, split: SplitConfig) -> AlignmentTask:
@@ -52,9 +55,11 @@ def make_task(pair: PairData, split: SplitConfig) -> AlignmentTask:
     faults = Faults(split.on_error, dict(pair.notes))
     labels = (pair.left.entities, pair.right.entities)
     found: list[LinkSplit] = []
+    known_at: list[tuple[LabelLinks, IntArray, IntArray]] = []
     ratios = split.ratios(own=pair.own)
     for links in pair.links:
         rows, kept = label_link_rows(links, labels, faults, one_to_one=split.one_to_one)
+        known_at.append((links, rows, kept))
         if links.parts is None:
             found.append(_drawn(rows, split, ratios, links.path, faults))
             continue
@@ -65,7 +70,9 @@ def make_task(pair: PairData, split: SplitConfig) -> AlignmentTask:
     parts = [[np.empty((0, 2), np.int64), *(getattr(each, part) for each in found)] for part in PARTS]
     known = LinkSplit(*map(np.concatenate, parts))
     candidates = split.candidates or ("all" if pair.own else "test")
-    return AlignmentTask(pair.left, pair.right, known, pair.name, candidates, faults.notes, split.one_to_one)
+    said = [links.rejected for links in pair.links if links.rejected is not None]
+    never = never_rows([*pair.rejected, *said], known_at, labels, faults)
+    return AlignmentTask(pair.left, pair.right, known, pair.name, candidates, faults.notes, split.one_to_one, never)
 
 
 def _drawn(rows: IntArray, split: SplitConfig, ratios: tuple[float, float], path: Path, faults: Faults) -> LinkSplit:

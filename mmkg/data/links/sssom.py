@@ -12,7 +12,9 @@ from ..parsing.iris import to_iri
 from .export import Export
 
 SAME_AS, CLOSE_MATCH, NO_TERM = "owl:sameAs", "skos:closeMatch", "sssom:NoTermFound"
+NEGATED = "not "  # a predicate that begins so is that of a mapping with the modifier ``Not``
 EMBEDDING = "semapv:SemanticSimilarityThresholdMatching"  # similarity of embeddings above a threshold
+CURATED = "semapv:ManualMappingCuration"
 LICENSE = "https://w3id.org/sssom/license/unspecified"
 # in the order of the slots of the class Mapping
 COLUMNS = (
@@ -24,6 +26,7 @@ COLUMNS = (
     "mapping_justification",
     "confidence",
 )
+MODIFIER = "predicate_modifier"  # a column of sets with negated mappings, after the predicate
 # scheme, authority and first part of the path, as far as something follows them; at least the scheme
 _NAMESPACE = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:(?://(?:[^/?#]*/(?:[^/?#]+[/#])?)?|(?:[^:/?#]+:)?)?)(.+)", re.DOTALL)
 _LINE_ENDS = re.compile("[\x7f-\x9f\u2028\u2029\ufeff]")
@@ -80,11 +83,15 @@ def sssom_lines(
     yield f"#mapping_tool: {_in_yaml(tool)}\n"
     if types:
         yield f"#subject_type: {_in_yaml(types)}\n#object_type: {_in_yaml(types)}\n"
-    yield "\t".join(COLUMNS) + "\n"
+    negated = any(mapping.predicate.startswith(NEGATED) for mapping in mappings)
+    place = COLUMNS.index("predicate_id") + 1
+    yield "\t".join((*COLUMNS[:place], *[MODIFIER] * negated, *COLUMNS[place:])) + "\n"
     for mapping, (subject, target) in zip(mappings, curies, strict=True):
         sure = "" if mapping.confidence is None else f"{mapping.confidence:.9g}"
         left, right = (subject, mapping.left_label), (target, mapping.right_label)
-        fields = (*left, mapping.predicate, *right, mapping.justification, sure)
+        modifier = ["Not" if mapping.predicate.startswith(NEGATED) else ""] * negated
+        predicate = mapping.predicate.removeprefix(NEGATED)
+        fields = (*left, predicate, *modifier, *right, mapping.justification, sure)
         yield "\t".join(map(_quoted, fields)) + "\n"
 
 
@@ -106,7 +113,7 @@ def export_lines(export: Export) -> Iterator[str]:
 
 
 def mappings_of(export: Export) -> list[SssomMapping]:
-    """A mapping for each link, then for each left and each right entity without a link."""
+    """A mapping for each link, for each rejected pair, then for each left and each right entity without a link."""
     linked = [
         SssomMapping(
             link.left,
@@ -117,6 +124,10 @@ def mappings_of(export: Export) -> list[SssomMapping]:
             link.right_label,
         )
         for link in export.links
+    ]
+    linked += [
+        SssomMapping(pair.left, pair.right, NEGATED + SAME_AS, None, pair.left_label, pair.right_label, CURATED)
+        for pair in export.rejected
     ]
     left = [SssomMapping(label, None, left_label=shown) for label, shown in export.unmatched[0]]
     return linked + left + [SssomMapping(None, label, right_label=shown) for label, shown in export.unmatched[1]]

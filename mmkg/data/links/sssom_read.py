@@ -15,9 +15,10 @@ from ..parsing.iris import is_iri, label_of_iri
 from .checked import LabelLinks
 from .equal import EQUAL, NAMESPACES, short_name, tally
 from .lines import text_lines
-from .sssom import NO_TERM, SssomMapping
+from .sssom import CLOSE_MATCH, NEGATED, NO_TERM, SssomMapping
 from .sssom_head import is_metadata, read_head
 
+REJECTED = {NEGATED + predicate for predicate in (*EQUAL, CLOSE_MATCH)}  # what is not close is not the same
 _NAMED = (".sssom.tsv", ".sssom.csv", ".sssom")
 _REQUIRED = ("subject_id", "predicate_id", "object_id")
 _LONGEST = 100  # lines of one quoted field
@@ -48,19 +49,24 @@ def read_sssom(path: str | Path, *, on_error: OnError = "raise", faults: Faults 
 
 
 def read_sssom_links(path: str | Path, faults: Faults) -> LabelLinks:
-    """Mappings by a predicate of ``EQUAL`` as links; the others are counted.
+    """Mappings by a predicate of ``EQUAL`` as links, those that ``Not`` negates as rejected pairs; the others counted.
 
     Raises:
         InputError: as ``read_sssom``.
     """
     path = Path(path)
     left, right, lines = [], [], []
+    rejected: tuple[list[str], list[str], list[int]] = ([], [], [])
     alone, total = 0, 0
     predicates: Counter[str] = Counter()
     for line, mapping in _rows(path, faults):
         total += 1
         if mapping.left is None or mapping.right is None:
             alone += 1
+        elif mapping.predicate in REJECTED:
+            rejected[0].append(mapping.left)
+            rejected[1].append(mapping.right)
+            rejected[2].append(line)
         elif mapping.predicate not in EQUAL:
             predicates[mapping.predicate] += 1
         else:
@@ -72,7 +78,9 @@ def read_sssom_links(path: str | Path, faults: Faults) -> LabelLinks:
     seen = f"{total} mappings, none with {', '.join(EQUAL[:-1])} or {EQUAL[-1]}"
     seen += f"; predicates: {tally(predicates.elements())}" if predicates else ""
     seen += f"; {alone} without a counterpart" if alone else ""
-    return LabelLinks(path, left, right, np.array(lines, np.int64), seen=seen)
+    seen += f"; {len(rejected[0])} negated" if rejected[0] else ""
+    never = LabelLinks(path, rejected[0], rejected[1], np.array(rejected[2], np.int64))
+    return LabelLinks(path, left, right, np.array(lines, np.int64), seen=seen, rejected=never)
 
 
 def is_sssom(path: Path) -> bool:
@@ -204,7 +212,7 @@ def _mapping(row: Mapping[str, str], prefixes: Mapping[str, str]) -> SssomMappin
     predicate = row["predicate_id"].strip(" \t")
     if not predicate:
         raise InputError("expected the predicate_id, got an empty field")
-    negated = "not " if row.get("predicate_modifier", "").strip().lower() == "not" else ""
+    negated = NEGATED if row.get("predicate_modifier", "").strip().lower() == "not" else ""
     labels = (row.get("subject_label", ""), row.get("object_label", ""))
     name = negated + short_name(_expanded(predicate, prefixes))
     return SssomMapping(ends[0], ends[1], name, confidence, *labels, _justification(row, prefixes))
