@@ -54,9 +54,10 @@ def test_counts_of_a_small_pair_worked_out_by_hand():
     assert facts["shared"] == {"relations": 1, "attributes": 0, "equal_names": 0.5}
     assert facts["notes"] == {"triples_1: skipped lines": 3}
     assert facts["missing"] == [
-        "no attribute on the right: add attr_triples_2 (URI, attribute, value) "
-        "or training_attrs_2 (URI, attribute, ...)",
-        "no image on the right: the setting data.images takes a folder or table of pictures, or a file of features",
+        "no attribute on the right: add literals (RDF), more columns (tables) or a file attr_triples_2 "
+        "(DBP15K, OpenEA)",
+        "no image on the right: add a column image with paths (tables); data.images takes a folder or table of "
+        "pictures, or features",
         "no valid links: give more links or another train_ratio or valid_ratio",
     ]
 

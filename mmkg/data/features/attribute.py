@@ -115,5 +115,5 @@ MODALITY = Modality(
     _build,
     matrices=_matrices,
     without=_without,
-    hint="add attr_triples_{k} (URI, attribute, value) or training_attrs_{k} (URI, attribute, ...)",
+    hint="add literals (RDF), more columns (tables) or a file attr_triples_{k} (DBP15K, OpenEA)",
 )

@@ -79,5 +79,5 @@ MODALITY = Modality(
     _build,
     without=_without,
     gives_seeds=True,
-    hint="the setting data.images takes a folder or table of pictures, or a file of features",
+    hint="add a column image with paths (tables); data.images takes a folder or table of pictures, or features",
 )

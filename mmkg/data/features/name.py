@@ -63,5 +63,5 @@ MODALITY = Modality(
     without=_without,
     gives_seeds=True,
     reads_names=True,
-    hint="the setting data.names takes a JSON list of [id, [word, ...]]",
+    hint="add rdfs:label (RDF), a column name (tables), data.names (DBP15K), or take words of ids: data.names_from=ids",
 )
