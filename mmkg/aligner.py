@@ -4,7 +4,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -116,20 +116,38 @@ class Aligner(Shown):
         )
         return self
 
-    def transform(self, task: AlignmentTask | None = None) -> tuple[FloatArray, FloatArray]:
-        """Embeddings of the left and the right graph, unit rows ``[n1, D]`` and ``[n2, D]``.
+    @overload
+    def transform(self, task: AlignmentTask | None = None) -> tuple[FloatArray, FloatArray]: ...
 
-        Embeddings belong to the entities of ``fit``; other graphs cannot be embedded.
+    @overload
+    def transform(self, task: Any, side: str) -> FloatArray: ...
+
+    def transform(
+        self, task: AlignmentTask | None | Any = None, side: str | None = None
+    ) -> tuple[FloatArray, FloatArray] | FloatArray:
+        """Embeddings of the entities of ``fit``, or of a graph that has new entities.
 
         Args:
-            task: with the graphs of ``fit``, and any links; by default the task of ``fit``.
+            task: with the graphs of ``fit``, and any links; by default the task of ``fit``. Or a graph, with ``side``:
+                its entities are embedded without training, see ``AlignmentResult.transform``.
+            side: the graph of ``fit`` that a new graph belongs to, ``left`` or ``right``.
+
+        Returns:
+            Unit rows of the left and the right graph, ``[n1, D]`` and ``[n2, D]``; of a graph, ``[n, D]``.
 
         Raises:
-            InputError: ``task`` has other graphs than that of ``fit``.
+            InputError: ``task`` has other graphs than that of ``fit``, or a new graph shares nothing with it.
+            UsageError: no such side, or a graph without one.
         """
         result = self._fitted()
-        self._check_graphs(task)
-        return result.left, result.right
+        if task is None or isinstance(task, AlignmentTask):
+            if side is not None:
+                raise UsageError("side belongs to a new graph, e.g. transform(graph, side='left')")
+            self._check_graphs(task)
+            return result.left, result.right
+        if side is None:
+            raise UsageError(f"say which graph {brief(task)} belongs to, e.g. transform(graph, side='left')")
+        return result.transform(task, side)
 
     def fit_transform(self, task: AlignmentTask, y: Any = None) -> tuple[FloatArray, FloatArray]:
         """The embeddings after ``fit``, as ``transform`` returns them; ``y`` is ignored."""

@@ -39,7 +39,7 @@ CHECKPOINTS = ("trainer*.safetensors", "teacher.safetensors")
 IGNORED = {".DS_Store", ".gitignore", ".gitkeep", ".keep", "Thumbs.db", "desktop.ini", "lost+found"}
 WAIT_SECONDS = 10.0  # for a writer that is moving files
 _LEFT = re.compile(  # temporary files of an interrupted process
-    r"\.(trainer|teacher|config|entities|links\.json|embeddings|metrics|record|index|alignment|report|model|manifest"
+    r"\.(trainer|teacher|config|entities|graphs|links\.json|embeddings|metrics|record|index|alignment|report|model|manifest"
     r"|shape|predictions)[\w.-]*\.[A-Za-z0-9_]{8}\.part"
 )
 _held: dict[Path, tuple[int, int]] = {}  # folder -> process and thread that writes it

@@ -32,6 +32,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "data.task": ("data.kg",),
     "data.split": ("data.task",),
     "data.entities": ("data.kg",),
+    "data.growth": ("data.kg",),
     "data.tensors": ("data.kg",),
     # files
     "data.parsing": GRAPHS,
@@ -63,7 +64,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     # both halves
     "config": ("data.features", "search", "matching", "evaluation", "models", "training"),
     "learners": ("config", "data", "models", "training", "matching", "evaluation", "report"),
-    "result": ("config", "data", "fusion", "search", "matching", "evaluation", "report"),
+    "result": ("config", "data", "fusion", "search", "matching", "evaluation", "report", "learners"),
     "loading": ("config", "data", "sources"),
     "crossfit": ("config", "data", "models", "matching", "learners", "result"),
     "pipeline": ("crossfit", "config", "data", "models", "evaluation", "report", "learners", "result", "loading"),

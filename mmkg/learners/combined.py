@@ -65,7 +65,7 @@ class Combined:
             course["left_out"] = list(self.left_out)
         widths = self._widths(spread.widths, trained.widths)
         left, right = (concatenated({name: (weights[name], side.pop(name)) for name in names}) for side in sides)
-        return Learned(left, right, widths, course=course, history=trained.history)
+        return Learned(left, right, widths, course=course, history=trained.history, weights=trained.weights)
 
     def _widths(self, spread: Mapping[str, int], trained: Mapping[str, int]) -> dict[str, int]:
         """Width of each modality's part, in order: the sum over both members."""

@@ -31,7 +31,7 @@ class Learned:
         widths: width of each modality's part of D, in order.
         course: facts for the run record, e.g. the best epoch.
         history: rows of the training history.
-        weights: state of the trained model, empty if there is none or it is one of several.
+        weights: state of the trained model, empty if there is none.
         selected: whether validation links chose anything.
     """
 

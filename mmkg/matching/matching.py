@@ -65,7 +65,11 @@ class Matching(Record):
 
     def joined(self, pairs: IntArray, score: float) -> "Matching":
         """These pairs, without confidences, and others of one score, int64 ``[E, 2]``, that share no row with them."""
-        scores = np.concatenate([self.score, np.full(len(pairs), score, np.float32)])
+        return self.with_pairs(pairs, np.full(len(pairs), score, np.float32))
+
+    def with_pairs(self, pairs: IntArray, score: FloatArray) -> "Matching":
+        """As ``joined``, with a score for each pair, ``[E]``."""
+        scores = np.concatenate([self.score, score])
         return matching_of(np.concatenate([self.left, pairs[:, 0]]), np.concatenate([self.right, pairs[:, 1]]), scores)
 
     def keep(self, chosen: np.ndarray) -> "Matching":

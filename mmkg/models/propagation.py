@@ -1,5 +1,6 @@
 """Label propagation: alignment without training, from the neighbourhoods of the seed links."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -137,24 +138,57 @@ class Propagation:
         Raises:
             InputError: no links.
         """
+        return self.embed_rows(inputs, links, seed=seed)
+
+    @isolated
+    def embed_rows(
+        self,
+        inputs: Incidence,
+        links: IntArray,
+        rows: IntArray | None = None,
+        *,
+        widths: Mapping[str, int] | None = None,
+        seed: int = 0,
+    ) -> Tensor:
+        """Joint embeddings of some entities, as ``embed`` gives them for all; most of the time is spent per row.
+
+        Args:
+            inputs: of the task; left untouched.
+            links: seed links, int64 ``[L, 2]``; L >= 1.
+            rows: rows of ``inputs``, int64 ``[B]``; ``None`` = all.
+            widths: width of each modality's part, if not that of ``widths``: rows of a pair that has grown get those of
+                the pair before, in which perhaps all entities had an image.
+            seed: random seed of labels and projections.
+
+        Returns:
+            Unit rows ``[B, D]``.
+
+        Raises:
+            InputError: no links.
+        """
         links = np.asarray(links)
         if len(links) == 0:
             raise InputError("labels spread from seed links, got none; give at least one")
         labels = self._labels(inputs, links, seed)
+        some = None if rows is None else torch.from_numpy(rows).to(labels.device)
+        widths = self.widths(inputs) if widths is None else widths
         parts: dict[str, Tensor] = {}
         steps = None if inputs.neighbors is None else walk_steps(inputs.neighbors, self.config.hub_damping)
         if steps is not None:
-            parts[STRUCTURE] = self._walk(steps, labels, seed)
+            parts[STRUCTURE] = self._walk(steps, labels, seed, some)
         if inputs.heads is not None and inputs.tails is not None:
             parts[RELATION] = self._relations(inputs.heads, inputs.tails, labels, seed)
         if inputs.attributes is not None:
             parts[ATTRIBUTE] = self._attributes(inputs, inputs.attributes, labels, seed)
         for name in inputs.tables:
-            parts[name] = self._own_and_around(inputs, name, steps, labels.device, seed)
-        joint = labels.new_empty(len(labels), sum(part.shape[1] for part in parts.values()))
+            extended = widths[name] > (1 if steps is None else 2) * self._own_dim(name, inputs.tables[name])
+            parts[name] = self._own_and_around(inputs, name, steps, labels.device, seed, extended=extended)
+        if some is not None:
+            parts = {name: part if name == STRUCTURE else part[some] for name, part in parts.items()}
+        joint = labels.new_empty(len(labels if some is None else some), sum(part.shape[1] for part in parts.values()))
         del labels  # as large as the embeddings
-        widths = [parts[name].shape[1] for name in inputs.names]
-        for name, columns in zip(inputs.names, joint.split(widths, dim=1), strict=True):
+        sizes = [parts[name].shape[1] for name in inputs.names]
+        for name, columns in zip(inputs.names, joint.split(sizes, dim=1), strict=True):
             torch.mul(parts.pop(name), self.config.weight(name), out=columns)
         return F.normalize(joint, dim=1, out=joint)
 
@@ -171,9 +205,9 @@ class Propagation:
             labels[torch.from_numpy(links[:, side] + shift).to(device), drawn.to(device)] = 1
         return labels
 
-    def _walk(self, steps: Tensor, labels: Tensor, seed: int) -> Tensor:
-        """The structure part, ``[N, structure_dim]``. If most entities have the same steps as others, as those around a
-        hub, one walk is enough for all of these.
+    def _walk(self, steps: Tensor, labels: Tensor, seed: int, rows: Tensor | None = None) -> Tensor:
+        """The structure part of some rows, ``[B, structure_dim]``. If most entities have the same steps as others, as
+        those around a hub, one walk is enough for all of these.
         """
         dim = self.config.structure_dim
         copies, counts, onwards = copied_rows(steps), None, steps
@@ -182,7 +216,10 @@ class Propagation:
             counts = torch.bincount(place).to(labels.dtype)
             steps = few_rows(steps, first)
             onwards = sparse_rows(steps.crow_indices(), place[steps.col_indices()], steps.values(), 2 * (len(first),))
-        out = labels.new_zeros(steps.shape[0], dim)
+        picks = None if copies is None else copies[1]
+        if rows is not None:
+            first, picks = (rows if picks is None else picks[rows]).unique(return_inverse=True)
+        out = labels.new_zeros(steps.shape[0] if rows is None else len(first), dim)
         reached = labels
         for hop in range(self.config.hops):
             reached = (onwards if hop else steps) @ reached
@@ -192,11 +229,12 @@ class Propagation:
                 scale = (mean + 1e-6).pow(-0.25)
             projection = random_projection(reached.shape[1], dim, seed, f"hop {hop}", labels.device) * scale[:, None]
             lengths = (reached @ scale.square()).sqrt().clamp(min=1e-9)
-            for rows in torch.arange(len(out), device=out.device).split(BLOCK_ROWS):
-                block = slice(int(rows[0]), int(rows[-1]) + 1)
-                out[block].addmm_(reached[block].sqrt().div_(lengths[block, None]), projection)
+            for start in range(0, len(out), BLOCK_ROWS):
+                block = slice(start, start + BLOCK_ROWS)
+                part, length = (each[block] if rows is None else each[first[block]] for each in (reached, lengths))
+                out[block].addmm_(part.sqrt().div_(length[:, None]), projection)
         out = F.normalize(out, dim=1)
-        return out if copies is None else out[copies[1]]
+        return out if picks is None else out[picks]
 
     def _relations(self, heads: Tensor, tails: Tensor, labels: Tensor, seed: int) -> Tensor:
         """The relation part, ``[N, relation_dim]``: relations out and in, each with the labels of both its ends.
@@ -226,7 +264,7 @@ class Propagation:
         return torch.cat([described, F.normalize(bag @ (codes * rarity), dim=1)], dim=1) / 2**0.5
 
     def _own_and_around(
-        self, inputs: Incidence, name: str, steps: Tensor | None, device: torch.device, seed: int
+        self, inputs: Incidence, name: str, steps: Tensor | None, device: torch.device, seed: int, *, extended: bool
     ) -> Tensor:
         """The part of a modality whose vectors both graphs share: own, and the mean of the neighbours'."""
         table, blocks = inputs.tables[name], []
@@ -239,7 +277,7 @@ class Propagation:
             blocks.append(values if project is None else values @ project)
         own = F.normalize(torch.cat(blocks).to(device), dim=1)
         parts = [own]
-        if _some_lack(name, table):
+        if extended:
             parts = [torch.cat(neutral(own[: inputs.num_left], own[inputs.num_left :]))]
         if steps is not None:
             parts.append(self.config.neighbor_weight * F.normalize(steps @ own, dim=1))

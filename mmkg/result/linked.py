@@ -103,6 +103,18 @@ def with_known(matching: Matching, known: IntArray, scores: FloatArray) -> Match
     return Matching(left[order], right, score, confidence)
 
 
+def free_rows(rows: FloatArray, names: IntArray, taken: IntArray) -> IntArray:
+    """Positions of the entities that can be matched: not taken, and something is known of them.
+
+    Args:
+        rows: embeddings, ``[n, D]``.
+        names: their rows in the graph, ``[n]``.
+        taken: rows of the graph that have a match.
+    """
+    free = np.flatnonzero(~np.isin(names, taken))
+    return free[np.any(rows[free] != 0, axis=1)]
+
+
 def pair_scores(pairs: IntArray, searcher: EmbeddingSearch) -> FloatArray:
     """Score of each pair by the measure of a run, CSLS or cosine, float32 ``[P]``."""
     cosine: FloatArray = np.stack(list(searcher.embeddings.shares(pairs).values())).sum(axis=0, dtype=np.float32)

@@ -9,33 +9,42 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..compute.devices import resolve_device
 from ..compute.host import isolated_class
 from ..config.experiment import Experiment
+from ..data.describe import describe
 from ..data.entities import EntityTable
 from ..data.features.registry import use_names
 from ..data.formats.frames import links_of_object
+from ..data.growth import Extent, extent_of
 from ..data.kg import KnowledgeGraph
 from ..data.links.between import links_between
 from ..data.links.never import read_never
+from ..data.literals import is_among, pool_of
 from ..data.relations import RelationPair, align_relations
 from ..data.task import AlignmentTask, LinkSplit
 from ..errors import Advice, Setting, UsageError, brief, nearest
 from ..evaluation import FEW, OUT_OF_FOLD, Protocol, count_text, known_pairs, matching_figures, several_answers
+from ..learners.grown import Before
 from ..matching import MATCHERS, Counterparts, Matching, is_in
 from ..matching.counterparts import HeldOut
+from ..matching.matching import matching_of
 from ..records import Shown
 from ..report import Link, RunRecord, links_of, render_report
 from ..report.frames import arrow_table, data_frame
 from ..search import Index, Neighbors
 from ..search.index import LARGEST_FLAT
+from ..search.never import NO_PAIRS, among
 from ..typing import FloatArray, IntArray
 from .calibrate import Confidences
 from .embeddings import EXACT, SIDES, Embeddings, EmbeddingSearch
 from .explain import Explanation, explain_pair
 from .gold import Gold, gold_links
+from .graphs import RunGraphs, StoredGraphs
+from .growth import Growth, added_links, grow
 from .hits import HitList, Hits
 from .judge import Judge, Metrics
-from .linked import Summary, are_guesses, given_links, one_to_one, pair_scores, summarised, with_known
+from .linked import Summary, are_guesses, free_rows, given_links, one_to_one, pair_scores, summarised, with_known
 from .run_folder import RunContent, read_run, write_run
 from .scale import scaled
 
@@ -57,9 +66,12 @@ class AlignmentResult(Shown):
         description: what ``describe`` reports of the task.
         weights: state of the model, which is saved with the run.
         device: where scores are computed if a method is not given another device: ``auto``, ``cpu`` or ``cuda``.
-        graphs: the aligned graphs; ``None`` for a run that was read from its folder.
         held_out: links that were held out in folds, on which confidences are calibrated; ``None`` = on the validation
             links.
+        graphs: the aligned graphs; ``None`` for a run that was read from its folder, see ``run_graphs``.
+        fitted: what ``graphs`` had when the run learnt from them; ``None`` = all.
+        kept: matches that stay, as those of a run before its graphs grew, int64 ``[P, 2]``, one to one.
+        store: the graphs in the folder that the run was read from.
     """
 
     embeddings: Embeddings
@@ -76,6 +88,9 @@ class AlignmentResult(Shown):
     graphs: tuple[KnowledgeGraph, KnowledgeGraph] | None = None
     aligned_relations: Sequence[RelationPair] | None = None
     held_out: HeldOut | None = None
+    fitted: tuple[Extent, Extent] | None = None
+    kept: IntArray = field(default_factory=lambda: NO_PAIRS)
+    store: StoredGraphs | None = None
 
     @property
     def left(self) -> FloatArray:
@@ -107,6 +122,14 @@ class AlignmentResult(Shown):
             **{f"{part}_links": len(getattr(self.links, part)) for part in ("train", "valid", "test")},
             **{f"Hits@1 {name}": shown(value) for name, value in hits.items()},
         }
+
+    @property
+    def run_graphs(self) -> RunGraphs | None:
+        """The aligned graphs, read from the run folder if need be; ``None`` if an older version wrote the folder."""
+        if self.graphs is not None:
+            fitted = self.fitted or (extent_of(self.graphs[0]), extent_of(self.graphs[1]))
+            return RunGraphs(self.graphs, fitted)
+        return None if self.store is None else self.embeddings.kept("graphs", self.store.read)
 
     # --- search
 
@@ -159,8 +182,8 @@ class AlignmentResult(Shown):
 
         Args:
             pair: left and right entity, each as a row, a label or a name.
-            task: the pair of graphs, for the neighbours; by default those of the run, which a run that was read from
-                its folder does not have.
+            task: the pair of graphs, for the neighbours; by default those of the run, which a folder of an older
+                version does not have.
 
         Raises:
             UsageError: not a pair, no such entity, one that is not matched, or a task with other graphs.
@@ -170,7 +193,8 @@ class AlignmentResult(Shown):
         rows = np.array([self.hits.row_of(entity, side) for entity, side in zip(pair, SIDES, strict=True)])
         if task is not None:
             self._check_graphs(task)
-        graphs = self.graphs if task is None else (task.left, task.right)
+        own = self.run_graphs if task is None else None
+        graphs = (own.now if own else None) if task is None else (task.left, task.right)
         return explain_pair(rows, self.calibration, self.entities, self.matching, graphs)
 
     def find(self, entity: str | int, *, side: str = "left") -> list[int]:
@@ -196,7 +220,7 @@ class AlignmentResult(Shown):
         """One-to-one matches over all entities of both graphs, by the run's matcher."""
         search = self.experiment.search
         matcher = (search.matcher, search.matcher_settings(search.matcher))
-        settings = (search.csls_k, *matcher, search.index, search.options)
+        settings = (search.csls_k, *matcher, search.index, search.options, self.kept.tobytes())
         return self.embeddings.kept(("matching", *settings, self.calibration.key), self.match)
 
     def match(
@@ -227,11 +251,27 @@ class AlignmentResult(Shown):
             options["never"] = searcher.embeddings.never
         if means is not None and max(len(left), len(right)) > LARGEST_FLAT:
             options["indexes"] = (searcher.index("left"), searcher.index("right"))
-        found = MATCHERS[method](
-            left, right, csls_k=csls_k, kind="auto", device=device or self.device, means=means, **options
-        )
-        if searcher.embeddings is not self.embeddings:
-            found = found.named(self.embeddings.rows("left"), self.embeddings.rows("right"))
+        matched = (self.embeddings.rows("left"), self.embeddings.rows("right"))
+        kept = self.kept[~(is_among(self.kept, self.embeddings.exact) | is_in(self.kept, self.embeddings.never))]
+        if len(kept):  # only the others are matched
+            free = [
+                free_rows(rows, mine, kept[:, n])
+                for n, (rows, mine) in enumerate(zip((left, right), matched, strict=True))
+            ]
+            left, right = left[free[0]], right[free[1]]
+            means = None if means is None else (means[0][free[0]], means[1][free[1]])
+            matched = (matched[0][free[0]], matched[1][free[1]])
+            options.pop("indexes", None)
+            if "never" in options:
+                options["never"] = among(options["never"], free[0], free[1])
+        if min(len(left), len(right)) == 0:
+            found = matching_of(NO_PAIRS[:, 0], NO_PAIRS[:, 1], np.empty(0, np.float32))
+        else:
+            found = MATCHERS[method](
+                left, right, csls_k=csls_k, kind="auto", device=device or self.device, means=means, **options
+            )
+        if len(kept) or searcher.embeddings is not self.embeddings:
+            found = found.named(*matched).with_pairs(kept, pair_scores(kept, self.searcher))
             found = found.joined(self.embeddings.exact, EXACT)
         if self.counterparts is None or csls_k != self.protocol.csls_k:
             return found
@@ -260,6 +300,8 @@ class AlignmentResult(Shown):
     def believed(self, matching: Matching | None = None, threshold: float | None = None) -> Matching:
         """The matches whose confidence reaches a threshold; an entity in none of them probably has no counterpart.
 
+        Kept matches are among them unless the threshold is above the default.
+
         Args:
             matching: with confidences; by default the run's.
             threshold: least confidence; ``None`` = that with the best expected F1, or no threshold where there are no
@@ -268,7 +310,11 @@ class AlignmentResult(Shown):
         Raises:
             UsageError: a threshold > 0, but no confidences.
         """
-        return self.calibration.sure(self.matching if matching is None else matching, threshold)
+        matching = self.matching if matching is None else matching
+        sure = self.calibration.sure(matching, threshold)
+        if not len(self.kept) or (threshold is not None and threshold > self.threshold()):
+            return sure
+        return matching.keep(is_among(matching.pairs, np.concatenate([sure.pairs, self.kept])))
 
     def threshold(self, min_precision: float | None = None) -> float:
         """The least confidence with the best expected F1, or with a given precision; 0 without confidences.
@@ -392,6 +438,105 @@ class AlignmentResult(Shown):
             threshold: least confidence; ``None`` = that with the best expected F1.
         """
         return self.calibration.judge(self.matching if matching is None else matching, threshold)
+
+    # --- new entities
+
+    def transform(self, graph: Any, side: str = "left") -> FloatArray:
+        """Embeddings of the entities of a graph, unit rows ``[n, D]``, zero for one of which nothing is known.
+
+        Entities of the run, known by their labels, have the rows that they have in the run. New ones are embedded from
+        their triples with known and other new entities, their names, values and images; nothing is trained.
+
+        Args:
+            graph: what ``as_graph`` takes: a file, a ``KnowledgeGraph``, DataFrames, a list of triples.
+            side: the graph of the run that it belongs to, ``left`` or ``right``.
+
+        Raises:
+            InputError: the graph breaks its format, or shares nothing with that of the run.
+            UsageError: no such side, a run of an older version or of a model object.
+        """
+        self.embeddings.sides(side)
+        growth = self._grow(*((graph, None) if side == "left" else (None, graph)))
+        place = SIDES.index(side)
+        found: FloatArray = growth.embeddings[place][growth.rows[place]]
+        return found
+
+    def with_new(self, left: Any = None, right: Any = None) -> "AlignmentResult":
+        """The run with the entities of new graphs, embedded as by ``transform``; for search, as matches may change.
+
+        Args:
+            left, right: what is new in either graph, or that graph as it is now; ``None`` = nothing.
+        """
+        growth = self._grow(left, right)
+        entities = (EntityTable.of(growth.graphs.now[0]), EntityTable.of(growth.graphs.now[1]))
+        pool = pool_of(*entities, self.links.all())
+        embeddings = Embeddings(*growth.embeddings, self.widths, pool.matched, pool.exact, self.embeddings.never)
+        graphs, fitted = growth.graphs
+        return replace(self, embeddings=embeddings, entities=entities, graphs=graphs, fitted=fitted, store=None)
+
+    def extend(self, left: Any = None, right: Any = None, *, links: Any = None) -> "AlignmentResult":
+        """The run with new entities and links. Old entities keep their rows, and earlier links stay.
+
+        New entities are matched with each other and with old ones that had no link. Given links are known links from
+        now on, and replace those that contradict them; embeddings do not learn from them.
+
+        Args:
+            left, right: what is new in either graph, or that graph as it is now; ``None`` = nothing.
+            links: more known links: a file or pairs of labels.
+
+        Raises:
+            InputError: as ``transform``; or a link names unknown entities or contradicts one that the run has learnt
+                from.
+            UsageError: as ``transform``, or nothing is new.
+        """
+        if left is None and right is None and links is None:
+            raise UsageError("give what is new: a left graph, a right graph, or links")
+        kept = self.linked().pairs
+        result = self if left is None and right is None else self.with_new(left, right)
+        split, given = added_links(links, result.entities, result.links)
+        kept = one_to_one(np.concatenate([given, kept]))
+        result = replace(result, links=split, kept=kept[np.argsort(kept[:, 0])])
+        pool = pool_of(*result.entities, split.all())
+        embeddings, never = result.embeddings, self.embeddings.never
+        embeddings = Embeddings(embeddings.left, embeddings.right, self.widths, pool.matched, pool.exact, never)
+        graphs = self.run_graphs if result is self else result.run_graphs
+        assert graphs is not None
+        task = AlignmentTask(*graphs.now, split, name=str(self.description.get("name", "task")), one_to_one=False)
+        protocol = replace(self.protocol, num_valid=len(split.valid), num_test=len(split.test))
+        result = replace(result, embeddings=embeddings, protocol=protocol, description=describe(task))
+        if protocol.judged != OUT_OF_FOLD:  # which cannot be ranked again
+            result = replace(result, metrics={}).evaluated()
+        relations = align_relations(*graphs.now, result.linked().pairs)
+        prints = task.graph_fingerprints()
+        record = replace(
+            self.record,
+            protocol=dict(self.record.protocol) | result.protocol.as_dict(),
+            metrics=result.metrics,
+            graphs=prints,
+            fingerprint=task.fingerprint(prints),
+        )
+        return replace(result, record=record, aligned_relations=relations)
+
+    def _grow(self, left: Any, right: Any) -> Growth:
+        graphs, protocol = self.run_graphs, self.record.protocol
+        if graphs is None:
+            raise UsageError("this run keeps no graphs, because an older version wrote it; run the alignment again")
+        if tuple(protocol.get("modalities", self.widths)) != tuple(self.widths):
+            raise UsageError("new entities are embedded by all modalities of a run; leave the choice of modalities out")
+        refined = bool(protocol.get("refined_by", {}).get("round"))
+        matches = self.kept if len(self.kept) else self.linked().pairs if refined else NO_PAIRS
+        matches = matches[(matches < [extent.entities for extent in graphs.fitted]).all(axis=1)]
+        before = Before(
+            AlignmentTask(*graphs.then, LinkSplit(self.links.train, NO_PAIRS, NO_PAIRS), one_to_one=False),
+            self.experiment,
+            self.left,
+            self.right,
+            self.widths,
+            self.weights,
+            protocol,
+            matches,
+        )
+        return grow(before, graphs, (left, right), device=resolve_device(self.device))
 
     # --- figures
 
@@ -570,7 +715,8 @@ class AlignmentResult(Shown):
     def save(self, folder: str | Path) -> Path:
         """Write the run folder; every file appears whole, and the manifest with their hashes comes last."""
         content = RunContent(**{f.name: getattr(self, f.name) for f in fields(RunContent)})
-        return write_run(content, folder, matches=self.export(self.linked()), report=self.report())
+        matches, graphs = self.export(self.linked()), self.run_graphs
+        return write_run(content, folder, matches=matches, report=self.report(), graphs=graphs)
 
     @staticmethod
     def load(folder: str | Path, *, fingerprint: str | None = None, device: str | None = "auto") -> "AlignmentResult":

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,11 @@ from ..matching.counterparts import HeldOut
 from ..report import Link, RunRecord, write_tsv
 from ..schema import checked
 from ..search import Index, load_index, save_index
+from ..search.never import NO_PAIRS
+from ..typing import IntArray
 from .calibrate import Confidences
 from .embeddings import Embeddings, EmbeddingSearch
+from .graphs import RunGraphs, StoredGraphs, write_graphs
 from .linked import are_guesses
 from .stored import (
     Description,
@@ -74,6 +77,8 @@ class RunContent:
     device: str = "auto"
     aligned_relations: Sequence[RelationPair] | None = None
     held_out: HeldOut | None = None
+    kept: IntArray = field(default_factory=lambda: NO_PAIRS)
+    store: StoredGraphs | None = None
 
     @property
     def confidences(self) -> Confidences:
@@ -84,7 +89,14 @@ class RunContent:
         return Confidences(searcher, self.links, search, self.experiment.seed, self.held_out, guessed)
 
 
-def write_run(run: RunContent, folder: str | Path, *, matches: Iterable[Link], report: str) -> Path:
+def write_run(
+    run: RunContent,
+    folder: str | Path,
+    *,
+    matches: Iterable[Link],
+    report: str,
+    graphs: RunGraphs | None = None,
+) -> Path:
     """Write a run folder.
 
     Args:
@@ -92,6 +104,7 @@ def write_run(run: RunContent, folder: str | Path, *, matches: Iterable[Link], r
         folder: made if it does not exist; a run in it is replaced when this one is whole.
         matches: the links of ``alignment.tsv``.
         report: the page ``report.html``.
+        graphs: the aligned graphs, from which a run learns to embed new entities.
 
     Returns:
         The folder.
@@ -107,6 +120,8 @@ def write_run(run: RunContent, folder: str | Path, *, matches: Iterable[Link], r
     content = {"description": run.description, "num_matched": run.embeddings.num_matched, "counterparts": counterparts}
     with replaced(folder, format=FORMAT, **content) as new:
         _write_files(run, new, index, matches, report)
+        if graphs is not None:
+            write_graphs(graphs, new)
     return Path(folder)
 
 
@@ -116,8 +131,9 @@ def _write_files(run: RunContent, folder: Path, index: Index, matches: Iterable[
     tables = [{"labels": t.labels, "names": t.names, "display": t.display} for t in run.entities]
     write_text(folder / "entities.json", json.dumps(tables, ensure_ascii=False))
     parts = {name: getattr(run.links, name).tolist() for name in ("train", "valid", "test")}
-    never = {"never": run.embeddings.never.tolist()} if len(run.embeddings.never) else {}
-    write_text(folder / "links.json", json.dumps(parts | never))
+    more = {"never": run.embeddings.never, "kept": run.kept}
+    parts |= {name: pairs.tolist() for name, pairs in more.items() if len(pairs)}
+    write_text(folder / "links.json", json.dumps(parts))
     tensors = {"left": torch.from_numpy(run.embeddings.left), "right": torch.from_numpy(run.embeddings.right)}
     if searcher.csls_k:
         means = zip(("left_mean", "right_mean"), searcher.means(), strict=True)
@@ -184,7 +200,7 @@ def _read(folder: Path, fingerprint: str | None, device: str | None) -> RunConte
     sizes = (len(tables[0].labels), len(tables[1].labels))
     csls = protocol.csls_k > 0
     left, right, widths, means = read_embeddings(folder / "embeddings.safetensors", sizes, csls=csls)
-    links, never = read_split(folder / "links.json", sizes)
+    links, never, kept = read_split(folder / "links.json", sizes)
     embeddings = Embeddings(left, right, widths, never=never)  # as in runs in which all entities were matched
     for literals in (True, False):  # there were runs in which literal nodes were matched like others
         pool = pool_of(*tables, links.all(), literals=literals)
@@ -205,6 +221,8 @@ def _read(folder: Path, fingerprint: str | None, device: str | None) -> RunConte
         weights=read_weights(folder / WEIGHTS) if WEIGHTS in manifest["sha256"] else {},
         device=device,
         aligned_relations=read_relations(folder / RELATIONS) if RELATIONS in manifest["sha256"] else None,
+        kept=kept,
+        store=StoredGraphs.of(folder, manifest["sha256"], tables),
     )
     confidences = run.confidences
     on = "cpu" if resolve_device(device).type == "cpu" else "auto"  # a FAISS index was saved on the CPU and stays there

@@ -39,6 +39,7 @@ class _Links(TypedDict):
     valid: list[tuple[NonNegativeInt, NonNegativeInt]]
     test: list[tuple[NonNegativeInt, NonNegativeInt]]
     never: NotRequired[list[tuple[NonNegativeInt, NonNegativeInt]]]
+    kept: NotRequired[list[tuple[NonNegativeInt, NonNegativeInt]]]
 
 
 class _Relation(TypedDict):
@@ -101,15 +102,15 @@ def read_tables(path: Path) -> tuple[EntityTable, EntityTable]:
     return tables[0], tables[1]
 
 
-def read_split(path: Path, sizes: tuple[int, int]) -> tuple[LinkSplit, IntArray]:
-    """Known links, and pairs that are known to be wrong, all between entities of graphs of these sizes."""
+def read_split(path: Path, sizes: tuple[int, int]) -> tuple[LinkSplit, IntArray, IntArray]:
+    """Known links, pairs known to be wrong, and kept matches, all between entities of graphs of these sizes."""
     parts: dict[str, IntArray] = {}
     for name, rows in read_json(path, _Links).items():
         if any(left >= sizes[0] or right >= sizes[1] for left, right in rows):
             raise InputError(f"{name} links must name rows below {sizes[0]} and {sizes[1]}", path)
         parts[name] = np.array(rows, dtype=np.int64).reshape(-1, 2)
-    never = parts.pop("never", np.empty((0, 2), np.int64))
-    return LinkSplit(**parts), never
+    never, kept = (parts.pop(name, np.empty((0, 2), np.int64)) for name in ("never", "kept"))
+    return LinkSplit(**parts), never, kept
 
 
 def read_relations(path: Path) -> list[RelationPair]:

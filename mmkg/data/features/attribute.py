@@ -19,7 +19,12 @@ from .modality import Modality
 
 
 def attribute_bag(
-    task: AlignmentTask, *, top: int = 1000, values: bool = True, all_observed: bool = False
+    task: AlignmentTask,
+    *,
+    top: int = 1000,
+    values: bool = True,
+    all_observed: bool = False,
+    before: AlignmentTask | None = None,
 ) -> SparseTable:
     """Whether an entity has each of the ``top`` most frequent attributes, 0 or 1.
 
@@ -32,6 +37,7 @@ def attribute_bag(
         top: largest number of columns.
         values: whether shared name=value pairs count as attributes.
         all_observed: whether an entity without these attributes counts as observed.
+        before: the pair whose most frequent attributes have a column; ``None`` = the pair itself.
 
     Source: EVA, MCLEA and MEAformer codes (``load_attr``) for the names.
     """
@@ -47,7 +53,8 @@ def attribute_bag(
         kinds = np.concatenate([kinds, value_kinds + len(labels)])
         labels = [*labels, *value_labels]
     size = task.left.num_entities + task.right.num_entities
-    return bag_table(rows, kinds, labels, size, top=top, binary=True, all_observed=all_observed)
+    kept = None if before is None else attribute_bag(before, top=top, values=values).columns
+    return bag_table(rows, kinds, labels, size, top=top, binary=True, all_observed=all_observed, columns=kept)
 
 
 def _shared_values(
@@ -85,19 +92,20 @@ def _present(graph: KnowledgeGraph) -> BoolArray:
     return found
 
 
-def _build(task: AlignmentTask, config: FeatureConfig, seed: int) -> SparseTable:
+def _build(task: AlignmentTask, config: FeatureConfig, seed: int, before: AlignmentTask | None = None) -> SparseTable:
     return attribute_bag(
         task,
         top=config.top_attributes,
         values=config.attribute_values,
         all_observed=config.empty_bags == "observed",
+        before=before,
     )
 
 
-def _matrices(task: AlignmentTask, config: FeatureConfig) -> dict[str, Tensor]:
+def _matrices(task: AlignmentTask, config: FeatureConfig, before: AlignmentTask | None = None) -> dict[str, Tensor]:
     """All attributes, whatever ``top_attributes`` is: rare columns do no harm where no weights are learned for them."""
     top = len(task.left.attributes) + len(task.right.attributes)
-    return {"attributes": whole_table(attribute_bag(task, top=top, values=config.attribute_values))}
+    return {"attributes": whole_table(attribute_bag(task, top=top, values=config.attribute_values, before=before))}
 
 
 def _without(graph: KnowledgeGraph, hidden: BoolArray) -> KnowledgeGraph:

@@ -25,6 +25,7 @@ def bag_table(
     top: int,
     binary: bool,
     all_observed: bool = False,
+    columns: Sequence[str] | None = None,
 ) -> SparseTable:
     """Counts of the most frequent kinds; columns are sorted by frequency, ties by order of appearance.
 
@@ -36,15 +37,17 @@ def bag_table(
         top: largest number of columns.
         binary: whether repeated facts count once.
         all_observed: whether entities with an empty row count as observed.
+        columns: labels of the columns, in place of the most frequent ones.
     """
-    frequency = np.bincount(kinds, minlength=len(labels))
-    order = np.argsort(-frequency, kind="stable")[:top]
-    column = np.full(len(labels), -1)
-    column[order] = np.arange(len(order))
+    if columns is None:
+        frequency = np.bincount(kinds, minlength=len(labels))
+        columns = [labels[kind] for kind in np.argsort(-frequency, kind="stable")[:top].tolist()]
+    position = {label: number for number, label in enumerate(columns)}
+    column = np.array([position.get(label, -1) for label in labels], np.int64)
     keep = column[kinds] >= 0
     entries = (np.ones(int(keep.sum()), np.float32), (rows[keep], column[kinds[keep]]))
-    matrix = sparse.coo_matrix(entries, shape=(num_rows, max(len(order), 1))).tocsr()
+    matrix = sparse.coo_matrix(entries, shape=(num_rows, max(len(columns), 1))).tocsr()
     matrix.sum_duplicates()
     if binary:
         matrix.data[:] = 1
-    return SparseTable(matrix, [labels[kind] for kind in order], all_observed=all_observed)
+    return SparseTable(matrix, columns, all_observed=all_observed)

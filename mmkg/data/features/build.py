@@ -10,22 +10,26 @@ from .registry import FEATURES, chosen_modalities
 
 
 @isolated
-def build_inputs(task: AlignmentTask, config: FeatureConfig | None = None, *, seed: int = 0) -> EntityInputs:
+def build_inputs(
+    task: AlignmentTask, config: FeatureConfig | None = None, *, seed: int = 0, before: AlignmentTask | None = None
+) -> EntityInputs:
     """Features of a task, for the modalities that the configuration names or else all available ones.
 
     Args:
         task: the pair.
         config: settings of the features.
         seed: random seed of filled images.
+        before: the pair before it grew, whose modalities and columns are used; see ``Modality.build``.
 
     Raises:
         UsageError: a modality is unknown, or no entity of the pair has it.
     """
     config = config or FeatureConfig()
+    later = () if before is None else (before,)
     graph: EntityGraph | None = None
     tables: dict[str, Table] = {}
-    for name in chosen_modalities(task, config):
-        built = FEATURES[name].build(task, config, seed)
+    for name in chosen_modalities(before or task, config):
+        built = FEATURES[name].build(task, config, seed, *later)
         if isinstance(built, EntityGraph):
             graph = built
         else:

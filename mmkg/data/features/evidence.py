@@ -10,6 +10,7 @@ from scipy import sparse
 from ...typing import IntArray
 from ..task import AlignmentTask
 from .facts import LinkedFacts, Numbers, ValueFacts, comparison_key
+from .guests import Guests
 
 RESOLUTIONS = (4, 16, 64, 256, 1024)  # numbers of bins of equal frequency
 SAME_DIGITS = 9  # significant digits in which equal numbers agree after a conversion of units
@@ -58,7 +59,7 @@ class Evidence(NamedTuple):
     comparisons: tuple[Comparison, ...]
 
 
-def value_evidence(task: AlignmentTask, *, top: int = 20_000) -> Evidence:
+def value_evidence(task: AlignmentTask, *, top: int = 20_000, later: AlignmentTask | None = None) -> Evidence:
     """Describe entities by the values of attributes that both graphs have.
 
     Two attributes are compared if they have the same name, or if their values agree on training links far more often
@@ -77,6 +78,8 @@ def value_evidence(task: AlignmentTask, *, top: int = 20_000) -> Evidence:
     Args:
         task: the pair.
         top: largest number of columns; columns with the smallest total weight are dropped first.
+        later: the pair after it has grown; rows of its new left, then of its new right entities follow the others.
+            Their values change nothing: a number falls into the bins of the nearest known number.
 
     Source:
         Fellegi and Sunter, JASA 1969: agreement on a rare value weighs more, log(m / u).
@@ -84,21 +87,24 @@ def value_evidence(task: AlignmentTask, *, top: int = 20_000) -> Evidence:
     facts = ValueFacts.of(task)
     pairs = LinkedFacts.of(facts, task.links.train + np.array([0, task.left.num_entities]))
     names = (*task.left.attributes.names, *task.right.attributes.names)
-    found = sorted(_compared(facts, pairs, names), key=lambda each: -each[0].gain)
+    guests = None if later is None else Guests.of(later, task, facts)
+    found = sorted(_compared(facts, pairs, names, guests), key=lambda each: -each[0].gain)
     others: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
-    kept, entries, width = [], [], 0
-    for comparison, columns in found:
+    kept, entries, added, width = [], [], [], 0
+    for comparison, columns, more in found:
         if comparison.left != comparison.right:
             if others[0][comparison.left] >= COUNTERPARTS or others[1][comparison.right] >= COUNTERPARTS:
                 continue
             others[0][comparison.left] += 1
             others[1][comparison.right] += 1
         kept.append(comparison)
-        for rows, bins, squares in columns:
+        for number, (rows, bins, squares) in enumerate(columns):
             entries.append((rows, bins + width, squares))
+            added += [(new, new_bins + width, new_squares) for at, new, new_bins, new_squares in more if at == number]
             width += int(bins.max()) + 1
     size = task.left.num_entities + task.right.num_entities
-    return Evidence(_rows(entries, size, width, task.left.num_entities, top), tuple(kept))
+    count = 0 if later is None else later.left.num_entities + later.right.num_entities - size
+    return Evidence(_rows(entries, added, (size, count), width, task.left.num_entities, top), tuple(kept))
 
 
 def _agreeing(facts: ValueFacts, pairs: LinkedFacts) -> IntArray:
@@ -129,8 +135,13 @@ def _agreeing(facts: ValueFacts, pairs: LinkedFacts) -> IntArray:
 Columns = list[tuple[IntArray, IntArray, Numbers]]  # entity rows, bins, squares of weights
 
 
-def _compared(facts: ValueFacts, pairs: LinkedFacts, names: Sequence[str]) -> Iterator[tuple[Comparison, Columns]]:
-    """Informative comparisons of attributes with equal names or with agreement on training links; and their columns."""
+def _compared(
+    facts: ValueFacts, pairs: LinkedFacts, names: Sequence[str], guests: Guests | None
+) -> Iterator[tuple[Comparison, Columns, list[tuple[int, IntArray, IntArray, Numbers]]]]:
+    """Informative comparisons of attributes with equal names or with agreement on training links; and their columns.
+
+    The columns of guests come with the number of the columns that they belong to.
+    """
     width = len(facts.bounds) // 2
     place = {name: facts.num_left + number for number, name in enumerate(names[facts.num_left :])}
     candidates = dict.fromkeys(
@@ -172,7 +183,17 @@ def _compared(facts: ValueFacts, pairs: LinkedFacts, names: Sequence[str]) -> It
             columns.append((facts.entity[both], bins, squares))
         if gain > 0:
             comparison = Comparison(names[left], names[right], numeric, factor, len(starts), tuple(shares), gain)
-            yield comparison, columns
+            more = []
+            if guests is not None:
+                units = np.where(np.arange(len(both)) < len(sides[0]), 1.0, factor)
+                known, groups = units * facts.values.number[both], (2 * left + numeric, 2 * right + numeric)
+                for entity, fact, number in guests.like(groups, factor, known, facts.values.text[both]):
+                    same = np.ones(len(fact), bool)
+                    for at, (_, bins, squares) in enumerate(columns):
+                        if numeric and at == len(columns) - 1:  # equal in 5 digits, or not
+                            same = _rounded(number, DIGITS) == _rounded(known[fact], DIGITS)
+                        more.append((at, entity[same], bins[fact[same]], squares[fact[same]]))
+            yield comparison, columns, more
 
 
 def _factor(left: Numbers, right: Numbers) -> float:
@@ -217,19 +238,16 @@ def _beyond_chance(bins: IntArray, num_left: int, hits: int, links: int, prior: 
     return max(0.0, (share - chance) / (1 - chance))
 
 
-def _rows(entries: Columns, size: int, width: int, num_left: int, top: int) -> sparse.csr_matrix:
+def _rows(
+    entries: Columns, added: Columns, sizes: tuple[int, int], width: int, num_left: int, top: int
+) -> sparse.csr_matrix:
     """Unit rows of the ``top`` columns with the largest total weight that both graphs have.
 
-    The largest of repeated entries counts.
+    The largest of repeated entries counts. Rows of the ``added`` entries follow; they choose no column.
     """
     if not entries:
-        return sparse.csr_matrix((size, 1), dtype=np.float32)
-    rows, columns, squares = (np.concatenate(part) for part in zip(*entries, strict=True))
-    order = np.lexsort((-squares, columns, rows))
-    order = order[squares[order] > 0]
-    rows, columns, squares = rows[order], columns[order], squares[order]
-    first = (np.diff(rows, prepend=-1) != 0) | (np.diff(columns, prepend=-1) != 0)
-    rows, columns, squares = rows[first], columns[first], squares[first]
+        return sparse.csr_matrix((sum(sizes), 1), dtype=np.float32)
+    rows, columns, squares = _distinct(entries)
     weight = [
         np.bincount(columns[side], squares[side], minlength=width) for side in (rows < num_left, rows >= num_left)
     ]
@@ -238,8 +256,22 @@ def _rows(entries: Columns, size: int, width: int, num_left: int, top: int) -> s
     chosen = chosen[total[chosen] > 0]
     place = np.full(width, -1)
     place[chosen] = np.arange(len(chosen))
+    if added:
+        later = _distinct(added)
+        rows = np.concatenate([rows, later[0] + sizes[0]])
+        columns, squares = np.concatenate([columns, later[1]]), np.concatenate([squares, later[2]])
     kept = place[columns] >= 0
     rows, columns, squares = rows[kept], place[columns[kept]], squares[kept]
-    lengths = np.sqrt(np.bincount(rows, squares, minlength=size))
+    lengths = np.sqrt(np.bincount(rows, squares, minlength=sum(sizes)))
     values = (np.sqrt(squares) / lengths[rows]).astype(np.float32)
-    return sparse.csr_matrix((values, (rows, columns)), shape=(size, max(len(chosen), 1)))
+    return sparse.csr_matrix((values, (rows, columns)), shape=(sum(sizes), max(len(chosen), 1)))
+
+
+def _distinct(entries: Columns) -> tuple[IntArray, IntArray, Numbers]:
+    """Rows, columns and squares of the entries, the largest of repeated ones, sorted by row and column."""
+    rows, columns, squares = (np.concatenate(part) for part in zip(*entries, strict=True))
+    order = np.lexsort((-squares, columns, rows))
+    order = order[squares[order] > 0]
+    rows, columns, squares = rows[order], columns[order], squares[order]
+    first = (np.diff(rows, prepend=-1) != 0) | (np.diff(columns, prepend=-1) != 0)
+    return rows[first], columns[first], squares[first]

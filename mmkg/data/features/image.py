@@ -62,7 +62,7 @@ def _present(graph: KnowledgeGraph) -> BoolArray:
     return found
 
 
-def _build(task: AlignmentTask, config: FeatureConfig, seed: int) -> DenseTable:
+def _build(task: AlignmentTask, config: FeatureConfig, seed: int, before: AlignmentTask | None = None) -> DenseTable:
     return image_table(task, fill=config.fill_images, seed=seed)
 
 

@@ -10,7 +10,9 @@ from .config import FeatureConfig
 from .registry import FEATURES, chosen_modalities
 
 
-def build_incidence(task: AlignmentTask, config: FeatureConfig | None = None, *, seed: int = 0) -> Incidence:
+def build_incidence(
+    task: AlignmentTask, config: FeatureConfig | None = None, *, seed: int = 0, before: AlignmentTask | None = None
+) -> Incidence:
     """Sparse matrices and tables of a task, for the modalities that the configuration names or else all available ones.
 
     All relations and attributes have a column, whatever ``top_relations`` and ``top_attributes`` are: no weights are
@@ -20,20 +22,22 @@ def build_incidence(task: AlignmentTask, config: FeatureConfig | None = None, *,
         task: the pair.
         config: settings of the features.
         seed: random seed of filled images.
+        before: the pair before it grew, whose modalities and columns are used; see ``Modality.build``.
 
     Raises:
         UsageError: a modality is unknown, or no entity of the pair has it.
     """
     config = config or FeatureConfig()
-    names = chosen_modalities(task, config)
+    names = chosen_modalities(before or task, config)
+    later = () if before is None else (before,)
     matrices: dict[str, Tensor] = {}
     tables: dict[str, Table] = {}
     for name in names:
         modality = FEATURES[name]
         if modality.matrices is not None:
-            matrices.update(modality.matrices(task, config))
+            matrices.update(modality.matrices(task, config, *later))
             continue
-        built = modality.build(task, config, seed)
+        built = modality.build(task, config, seed, *later)
         if isinstance(built, EntityGraph):
             raise TypeError(f"expected a table or matrices of modality {name!r}, got a graph")
         tables[name] = built

@@ -7,13 +7,12 @@ from torch import Tensor
 
 from ...typing import BoolArray
 from ..kg import KnowledgeGraph
-from ..task import AlignmentTask
 from ..tensors.graph import EntityGraph
 from ..tensors.tables import Table
 from .config import FeatureConfig
 
-Build = Callable[[AlignmentTask, FeatureConfig, int], Table | EntityGraph]
-Matrices = Callable[[AlignmentTask, FeatureConfig], Mapping[str, Tensor]]
+Build = Callable[..., Table | EntityGraph]  # (task, config, seed[, before])
+Matrices = Callable[..., Mapping[str, Tensor]]  # (task, config[, before])
 
 
 @dataclass(frozen=True)
@@ -24,8 +23,11 @@ class Modality:
         name: its name in settings, results and reports.
         present: whether each entity of a graph has the modality, bool ``[n]``.
         build: features of the entities of both graphs, left ones first, from a task, the settings and a random seed:
-            a table, or for structure the graph itself.
-        matrices: fields of ``Incidence`` that label propagation reads in place of a table; ``None`` = the table.
+            a table, or for structure the graph itself. For new entities of a run it gets
+            the pair before it grew as a last argument, whose entities are the first rows of either graph: what columns
+            mean, and frequencies, are those of that pair, so that the model of the run can read the features.
+        matrices: fields of ``Incidence`` that label propagation reads in place of a table, from the same arguments but
+            the seed; ``None`` = the table.
         without: a copy of a graph in which the entities of a mask, bool ``[n]``, lack the modality; ``None`` if it
             cannot be hidden.
         gives_seeds: whether the vectors of both graphs are comparable, so that the most similar pairs can serve as

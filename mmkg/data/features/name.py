@@ -17,7 +17,12 @@ from .text_encoder import TextForm, normalized
 
 
 def name_table(
-    task: AlignmentTask, *, sizes: Sequence[int] = (1, 2, 3), top: int = 10_000, form: TextForm = "nfkc"
+    task: AlignmentTask,
+    *,
+    sizes: Sequence[int] = (1, 2, 3),
+    top: int = 10_000,
+    form: TextForm = "nfkc",
+    before: AlignmentTask | None = None,
 ) -> SparseTable:
     """Character n-grams of the names of both graphs, TF-IDF weighted, rows of unit length.
 
@@ -26,11 +31,16 @@ def name_table(
         sizes: lengths of the n-grams.
         top: largest number of columns.
         form: Unicode form, see ``normalized``.
+        before: the pair whose names say which n-grams have a column, and how rare they are; ``None`` = the pair itself.
     """
     texts = names_of(task)
     if form != "plain":
         texts = [text if text is None else normalized(text, form).casefold() for text in texts]
-    return SparseTable(ngram_matrix(texts, sizes=sizes, top=top))
+    counted = None
+    if before is not None:
+        sides = ((task.left, before.left), (task.right, before.right))
+        counted = np.concatenate([np.arange(now.num_entities) < then.num_entities for now, then in sides])
+    return SparseTable(ngram_matrix(texts, sizes=sizes, top=top, counted=counted))
 
 
 def names_of(task: AlignmentTask) -> list[str | None]:
@@ -45,8 +55,9 @@ def has_name(graph: KnowledgeGraph) -> BoolArray:
     return np.fromiter((bool(name) for name in graph.names), bool, graph.num_entities)
 
 
-def _build(task: AlignmentTask, config: FeatureConfig, seed: int) -> SparseTable:
-    return name_table(task, sizes=config.ngram_sizes, top=config.top_ngrams, form=config.name_form)
+def _build(task: AlignmentTask, config: FeatureConfig, seed: int, before: AlignmentTask | None = None) -> SparseTable:
+    sizes, top, form = config.ngram_sizes, config.top_ngrams, config.name_form
+    return name_table(task, sizes=sizes, top=top, form=form, before=before)
 
 
 def _without(graph: KnowledgeGraph, hidden: BoolArray) -> KnowledgeGraph:

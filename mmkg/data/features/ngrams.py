@@ -6,14 +6,18 @@ import numpy as np
 from scipy import sparse
 
 from ...errors import UsageError
-from ...typing import IntArray
+from ...typing import BoolArray, IntArray
 
 SPACE = ord(" ")
 BLOCK_TEXTS = 1 << 16
 
 
 def ngram_matrix(
-    texts: Sequence[str | None], *, sizes: Sequence[int] = (1, 2, 3), top: int = 10_000
+    texts: Sequence[str | None],
+    *,
+    sizes: Sequence[int] = (1, 2, 3),
+    top: int = 10_000,
+    counted: BoolArray | None = None,
 ) -> sparse.csr_matrix:
     """TF-IDF weighted character n-grams of lower-cased words.
 
@@ -25,6 +29,7 @@ def ngram_matrix(
         texts: one text per row; ``None`` and blank texts give an empty row.
         sizes: lengths of the n-grams, 1 to 3 (three code points fill one 64-bit key).
         top: largest number of columns.
+        counted: texts that say which n-grams are kept and how common they are, bool ``[len(texts)]``; ``None`` = all.
 
     Returns:
         float32 CSR ``[len(texts), columns]``, columns sorted from the most to the least common n-gram.
@@ -38,8 +43,11 @@ def ngram_matrix(
     vocabulary, place = np.unique(np.concatenate([keys for keys, _ in blocks]), return_inverse=True)
     positions = np.split(place, np.cumsum([len(keys) for keys, _ in blocks[:-1]]))
     holders = np.zeros(len(vocabulary), np.int64)
-    for (_, counts), position in zip(blocks, positions, strict=True):
-        holders[position] += np.bincount(counts.indices, minlength=len(position))
+    counted = np.ones(len(texts), bool) if counted is None else counted
+    for start, (_, counts), position in zip(range(0, len(texts), BLOCK_TEXTS), blocks, positions, strict=True):
+        some = counted[start : start + BLOCK_TEXTS]
+        held = counts.indices if some.all() else counts[some].indices
+        holders[position] += np.bincount(held, minlength=counts.shape[1])[: len(position)]
     order = np.argsort(-holders, kind="stable")
     order = order[holders[order] >= 2][:top]
     if len(order) == 0:
@@ -47,7 +55,7 @@ def ngram_matrix(
     column = np.full(len(vocabulary), -1)
     column[order] = np.arange(len(order))
     inverse_frequency = (
-        np.log(len(texts) / holders[order]) + 1e-6
+        np.log(int(counted.sum()) / holders[order]) + 1e-6
     )  # an n-gram that all texts contain keeps a small weight
     parts = [
         _weigh(counts, column[position], inverse_frequency)

@@ -15,7 +15,9 @@ from .matrices import count_matrix, distinct_triples
 from .modality import Modality
 
 
-def relation_bag(task: AlignmentTask, *, top: int = 1000, all_observed: bool = False) -> SparseTable:
+def relation_bag(
+    task: AlignmentTask, *, top: int = 1000, all_observed: bool = False, before: AlignmentTask | None = None
+) -> SparseTable:
     """Counts of the ``top`` most frequent relations of both graphs at each entity, as head or as tail.
 
     Relations with equal labels share a column. Counts are raw; ties of frequency keep the order of appearance.
@@ -24,6 +26,7 @@ def relation_bag(task: AlignmentTask, *, top: int = 1000, all_observed: bool = F
         task: the pair.
         top: largest number of columns.
         all_observed: whether an entity without these relations counts as observed.
+        before: the pair whose most frequent relations have a column; ``None`` = the pair itself.
 
     Source: EVA, MCLEA and MEAformer codes (``load_relation``).
     """
@@ -41,6 +44,7 @@ def relation_bag(task: AlignmentTask, *, top: int = 1000, all_observed: bool = F
         top=top,
         binary=False,
         all_observed=all_observed,
+        columns=None if before is None else relation_bag(before, top=top).columns,
     )
 
 
@@ -51,11 +55,12 @@ def _present(graph: KnowledgeGraph) -> BoolArray:
     return found
 
 
-def _build(task: AlignmentTask, config: FeatureConfig, seed: int) -> SparseTable:
-    return relation_bag(task, top=config.top_relations, all_observed=config.empty_bags == "observed")
+def _build(task: AlignmentTask, config: FeatureConfig, seed: int, before: AlignmentTask | None = None) -> SparseTable:
+    observed = config.empty_bags == "observed"
+    return relation_bag(task, top=config.top_relations, all_observed=observed, before=before)
 
 
-def _matrices(task: AlignmentTask, config: FeatureConfig) -> dict[str, Tensor]:
+def _matrices(task: AlignmentTask, config: FeatureConfig, before: AlignmentTask | None = None) -> dict[str, Tensor]:
     triples, num_relations = distinct_triples(task)
     head, relation, tail = triples
     shape = (task.left.num_entities + task.right.num_entities, max(num_relations, 1))

@@ -30,11 +30,11 @@ def _present(graph: KnowledgeGraph) -> BoolArray:
     return graph.has_triple
 
 
-def _build(task: AlignmentTask, config: FeatureConfig, seed: int) -> EntityGraph:
+def _build(task: AlignmentTask, config: FeatureConfig, seed: int, before: AlignmentTask | None = None) -> EntityGraph:
     return entity_graph(task)
 
 
-def _matrices(task: AlignmentTask, config: FeatureConfig) -> dict[str, Tensor]:
+def _matrices(task: AlignmentTask, config: FeatureConfig, before: AlignmentTask | None = None) -> dict[str, Tensor]:
     size = task.left.num_entities + task.right.num_entities
     (head, _, tail), _ = distinct_triples(task)
     rows, cols = np.concatenate([head, tail]), np.concatenate([tail, head])

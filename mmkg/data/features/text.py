@@ -39,7 +39,7 @@ def text_table(
     return DenseTable(position, vectors, divisor=np.maximum(lengths, np.float32(1e-12)))
 
 
-def _build(task: AlignmentTask, config: FeatureConfig, seed: int) -> DenseTable:
+def _build(task: AlignmentTask, config: FeatureConfig, seed: int, before: AlignmentTask | None = None) -> DenseTable:
     return text_table(task, config.text_encoder, form=config.name_form, cache=config.text_cache)
 
 

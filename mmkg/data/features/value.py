@@ -13,9 +13,23 @@ from .modality import Modality
 from .values import is_empty
 
 
-def value_table(task: AlignmentTask, *, top: int = 20_000) -> SparseTable:
-    """Values of both graphs as evidence, see ``value_evidence``: the closer two values, the larger the product."""
-    return SparseTable(value_evidence(task, top=top).matrix)
+def value_table(task: AlignmentTask, *, top: int = 20_000, before: AlignmentTask | None = None) -> SparseTable:
+    """Values of both graphs as evidence, see ``value_evidence``: the closer two values, the larger the product.
+
+    Args:
+        task: the pair.
+        top: largest number of columns.
+        before: the pair whose values say what is compared; ``None`` = the pair itself.
+    """
+    if before is None:
+        return SparseTable(value_evidence(task, top=top).matrix)
+    matrix = value_evidence(before, top=top, later=task).matrix
+    known = (before.left.num_entities, before.right.num_entities)
+    new = sum(known)  # the first row of a new entity
+    more = task.left.num_entities - known[0]
+    left = [np.arange(known[0]), new + np.arange(more)]
+    right = [known[0] + np.arange(known[1]), np.arange(new + more, matrix.shape[0])]
+    return SparseTable(matrix[np.concatenate([*left, *right])])
 
 
 def _present(graph: KnowledgeGraph) -> BoolArray:
@@ -26,8 +40,8 @@ def _present(graph: KnowledgeGraph) -> BoolArray:
     return found
 
 
-def _build(task: AlignmentTask, config: FeatureConfig, seed: int) -> SparseTable:
-    return value_table(task, top=config.top_values)
+def _build(task: AlignmentTask, config: FeatureConfig, seed: int, before: AlignmentTask | None = None) -> SparseTable:
+    return value_table(task, top=config.top_values, before=before)
 
 
 MODALITY = Modality(VALUE, _present, _build)

@@ -1,0 +1,183 @@
+"""The aligned graphs in a run folder, with which a run embeds entities that it did not have."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from pydantic import NonNegativeInt
+from safetensors.torch import save_file
+from typing_extensions import TypedDict
+
+from ..data.entities import EntityTable
+from ..data.growth import Extent, former
+from ..data.kg import AttributeTriples, ImageTable, KnowledgeGraph
+from ..errors import InputError
+from ..files import atomic_path, sha256_file, write_text
+from ..records import Shown
+from ..schema import read_json
+from ..search.sidecar import read_tensors
+from ..typing import FloatArray, IntArray
+
+GRAPHS = ("graphs.json", "graphs.safetensors")
+SIDES = ("left", "right")
+
+
+class _Texts(TypedDict):
+    relations: list[str]
+    attributes: list[str]
+    values: list[str | None]
+    types: list[str | None] | None
+    names: list[str | None] | None
+    pictures: list[str | None] | None
+    has_display: bool
+    size: NonNegativeInt
+    fitted: tuple[NonNegativeInt, NonNegativeInt, NonNegativeInt, NonNegativeInt, NonNegativeInt]
+
+
+class RunGraphs(NamedTuple):
+    """The graphs of a run.
+
+    Args:
+        now: the left and the right graph.
+        fitted: what either had when the run learnt from it; the rest was added later, see ``mmkg.data.growth``.
+    """
+
+    now: tuple[KnowledgeGraph, KnowledgeGraph]
+    fitted: tuple[Extent, Extent]
+
+    @property
+    def then(self) -> tuple[KnowledgeGraph, KnowledgeGraph]:
+        """The graphs that the run learnt from."""
+        left, right = (former(graph, extent) for graph, extent in zip(*self, strict=True))
+        return left, right
+
+
+@dataclass(frozen=True, repr=False)
+class StoredGraphs(Shown):
+    """The graphs of a run in its folder; they are read when they are needed.
+
+    Args:
+        folder: the run folder.
+        hashes: SHA-256 of either file of ``GRAPHS``, from the manifest.
+        tables: labels, names and display texts of the entities.
+    """
+
+    folder: Path
+    hashes: tuple[str, ...]
+    tables: tuple[EntityTable, EntityTable]
+
+    @staticmethod
+    def of(folder: Path, hashes: Mapping[str, str], tables: tuple[EntityTable, EntityTable]) -> "StoredGraphs | None":
+        """The graphs of a folder; ``None`` if its manifest has none."""
+        if not all(name in hashes for name in GRAPHS):
+            return None
+        return StoredGraphs(folder, tuple(hashes[name] for name in GRAPHS), tables)
+
+    def read(self) -> "RunGraphs":
+        """Both graphs.
+
+        Raises:
+            InputError: the files have changed since the run was read, or are damaged.
+        """
+        paths = [self.folder / name for name in GRAPHS]
+        for path, expected in zip(paths, self.hashes, strict=True):
+            if not path.is_file() or sha256_file(path) != expected:
+                raise InputError("changed since the run was read; read the run again", path)
+        texts = read_json(paths[0], tuple[_Texts, _Texts])
+        tensors = read_tensors(paths[1])
+        left, right = (
+            _graph(table, each, side, tensors, paths)
+            for table, each, side in zip(self.tables, texts, SIDES, strict=True)
+        )
+        return RunGraphs((left, right), (Extent(*texts[0]["fitted"]), Extent(*texts[1]["fitted"])))
+
+
+def write_graphs(graphs: RunGraphs, folder: Path) -> None:
+    """Write both graphs to a folder; labels and display texts are those of ``entities.json``.
+
+    Image features are stored as unit rows in float16: models read their direction only.
+    """
+    texts, tensors = [], {}
+    for side, graph, fitted in zip(SIDES, graphs.now, graphs.fitted, strict=True):
+        facts = graph.attributes
+        texts.append(
+            _Texts(
+                relations=list(graph.relations),
+                attributes=list(facts.names),
+                values=list(facts.values),
+                types=None if facts.types is None else list(facts.types),
+                names=None if graph.names is None else list(graph.names),
+                pictures=None if graph.pictures is None else list(graph.pictures),
+                has_display=graph.display is not None,
+                size=graph.num_entities,
+                fitted=fitted,
+            )
+        )
+        arrays = {"triples": graph.triples, "entity": facts.entity, "attribute": facts.attribute}
+        if graph.images is not None:
+            arrays["image_rows"] = graph.images.rows
+            tensors[f"{side}.images"] = torch.from_numpy(_unit_half(graph.images.features))
+        tensors |= {f"{side}.{name}": torch.from_numpy(array.astype(np.int64)) for name, array in arrays.items()}
+    write_text(folder / GRAPHS[0], json.dumps(texts, ensure_ascii=False))
+    with atomic_path(folder / GRAPHS[1]) as temporary:
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary)
+
+
+def _unit_half(features: FloatArray) -> FloatArray:
+    """Unit rows in float16; rows of zeros stay zero."""
+    rows = torch.from_numpy(np.ascontiguousarray(features, np.float32)).double()
+    lengths = rows.norm(dim=1, keepdim=True)
+    found: FloatArray = (rows / torch.where(lengths > 0, lengths, 1.0)).half().numpy()
+    return found
+
+
+def _graph(
+    table: EntityTable, texts: _Texts, side: str, tensors: Mapping[str, torch.Tensor], paths: list[Path]
+) -> KnowledgeGraph:
+    """One graph of the files.
+
+    Raises:
+        InputError: the files do not fit each other.
+    """
+    if texts["size"] != len(table.labels):
+        raise InputError(f"expected {len(table.labels)} {side} entities, got {texts['size']}", paths[0])
+
+    def integers(name: str, *shape: int) -> IntArray:
+        found = tensors.get(f"{side}.{name}")
+        if found is None or found.dtype != torch.int64 or found.dim() != len(shape) + 1:
+            raise InputError(f"expected int64 {side}.{name}", paths[1])
+        return found.numpy()
+
+    sizes = (len(table.labels), len(texts["relations"]), -1, len(texts["values"]), len(texts["attributes"]))
+    if any(then > now >= 0 for then, now in zip(texts["fitted"], sizes, strict=True)) or not texts["fitted"][0]:
+        raise InputError(f"expected former {side} sizes up to {sizes}, got {texts['fitted']}", paths[0])
+    values, types = texts["values"], texts["types"]
+    entity, attribute = integers("entity"), integers("attribute")
+    if not len(entity) == len(attribute) == len(values) == len(types or values):
+        raise InputError(f"expected as many {side} values as facts, {len(entity)}, got {len(values)}", paths[0])
+    if len(set(texts["attributes"])) != len(texts["attributes"]):
+        raise InputError(f"expected unique {side} attributes", paths[0])
+    images = None
+    if f"{side}.images" in tensors:
+        images = ImageTable(integers("image_rows"), tensors[f"{side}.images"].float().numpy())
+    names, pictures = texts["names"], texts["pictures"]
+    facts = AttributeTriples(
+        entity, attribute, tuple(texts["attributes"]), tuple(values), None if types is None else tuple(types)
+    )
+    try:
+        return KnowledgeGraph(
+            table.labels,
+            tuple(texts["relations"]),
+            integers("triples", 3),
+            facts,
+            names=None if names is None else tuple(names),
+            images=images,
+            display=table.display if texts["has_display"] else None,
+            pictures=None if pictures is None else tuple(pictures),
+        )
+    except InputError as error:
+        raise InputError(error.reason, paths[1]) from None
