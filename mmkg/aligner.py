@@ -142,11 +142,13 @@ class Aligner(Shown):
         result = self._fitted()
         if task is None or isinstance(task, AlignmentTask):
             if side is not None:
-                raise UsageError("side belongs to a new graph, e.g. transform(graph, side='left')")
+                raise UsageError("a side, left or right, belongs to a new graph; a task has both")
             self._check_graphs(task)
             return result.left, result.right
         if side is None:
-            raise UsageError(f"say which graph {brief(task)} belongs to, e.g. transform(graph, side='left')")
+            raise UsageError(
+                f"expected a task, or a graph and the side that it belongs to, left or right; got {brief(task)}"
+            )
         return result.transform(task, side)
 
     def fit_transform(self, task: AlignmentTask, y: Any = None) -> tuple[FloatArray, FloatArray]:

@@ -194,7 +194,7 @@ def test_the_aligner_embeds_a_new_graph(world, runs):
     for row, known in enumerate(place):
         if known >= 0:
             assert np.array_equal(rows[row], aligner.result_.left[known])
-    with pytest.raises(UsageError, match="which graph"):
+    with pytest.raises(UsageError, match="the side that it belongs to"):
         aligner.transform(whole.left)
 
 
