@@ -18,6 +18,7 @@ COMMANDS = (
     "match",
     "merge",
     "dedupe",
+    "extend",
     "images",
     "fetch",
     "inspect",

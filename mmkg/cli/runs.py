@@ -12,6 +12,7 @@ import typer
 from ..errors import UsageError
 from ..printing import line, show
 from ..printing import lines as lines_of
+from .extend import read_new
 from .options import (
     Hits,
     Never,
@@ -104,19 +105,29 @@ def search(
         str | None,
         typer.Option(help="Graph of the entity: left or right.", show_default="left, or right if only that has it"),
     ] = None,
+    graph: Annotated[
+        Path | None,
+        typer.Option(help="Graph with new entities, which are searched like the others; the left graph unless --side."),
+    ] = None,
     options: SearchOptions,
 ) -> None:
     """List the most likely counterparts of an entity.
 
-    Each answer comes with its score from 0 to 100, its confidence, and the part of each modality in the score.
+    Each answer comes with its score from 0 to 100, its confidence, and the part of each modality in the score. With
+    --graph the entity may be one that the run does not have; nothing is trained, and the run stays as it is.
     """
     from ..report.tables import text_table, whole_parts
 
     result = load_run(run, options)
+    if graph is not None:
+        new = read_new([graph], None, result, side or "left", "auto")
+        result = result.with_new(**{side or "left": new})
     left_table, right_table = result.entities
     turned = side is None and not left_table.rows_of(entity) and bool(right_table.rows_of(entity))
     side = side or ("right" if turned else "left")
     rows = result.find(entity, side=side)
+    if not (result.left if side == "left" else result.right)[rows[0]].any():
+        raise UsageError(f"nothing is known of {entity!r} that the run reads: no {', '.join(result.widths)}")
     hits = result.search(rows[0], k=k, side=side)
     table = result.entities[0 if side == "left" else 1]
     if options.as_json:

@@ -64,7 +64,7 @@ def former(graph: KnowledgeGraph, extent: Extent) -> KnowledgeGraph:
     )
 
 
-def grown(graph: KnowledgeGraph, new: KnowledgeGraph) -> tuple[KnowledgeGraph, IntArray]:
+def grown(graph: KnowledgeGraph, new: KnowledgeGraph, *, related: bool = True) -> tuple[KnowledgeGraph, IntArray]:
     """A graph with the entities and statements of another one added.
 
     Entities, relations and attributes are known by their labels. Known entities keep their rows, names and images; they
@@ -74,6 +74,7 @@ def grown(graph: KnowledgeGraph, new: KnowledgeGraph) -> tuple[KnowledgeGraph, I
     Args:
         graph: the graph before.
         new: what is new, or the whole graph as it is now.
+        related: whether to refuse a graph that shares nothing with the other.
 
     Returns:
         The graph, and the row in it of each entity of ``new``.
@@ -84,7 +85,7 @@ def grown(graph: KnowledgeGraph, new: KnowledgeGraph) -> tuple[KnowledgeGraph, I
     labels, rows = _rows(graph.entities, new.entities)
     relations, kinds = _rows(graph.relations, new.relations)
     shared = set(graph.attributes.names).intersection(new.attributes.names)
-    if rows.min() >= graph.num_entities and not shared and not (kinds < len(graph.relations)).any():
+    if related and rows.min() >= graph.num_entities and not shared and not (kinds < len(graph.relations)).any():
         if new.names is None and new.images is None:
             raise InputError(
                 "the new graph shares no entity, relation or attribute with the graph of the run, and has no names "

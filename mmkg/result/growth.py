@@ -1,19 +1,26 @@
 """The graphs of a run with new entities, which are embedded in the space of the run."""
 
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
 from ..data.entities import EntityTable
+from ..data.formats.frames import links_of_object
 from ..data.formats.objects import as_graph
 from ..data.growth import grown
+from ..data.kg import KnowledgeGraph
 from ..data.links.between import links_between
+from ..data.parsing.columns import Faults
+from ..data.parsing.id_names import named_by_ids, names_of_ids
 from ..data.task import AlignmentTask, LinkSplit
 from ..errors import InputError
 from ..learners.grown import Before, embed_new
 from ..typing import FloatArray, IntArray
 from .graphs import SIDES, RunGraphs
+
+SAMPLE = 1000  # known entities whose names say where names come from
 
 
 class Growth(NamedTuple):
@@ -48,7 +55,10 @@ def grow(before: Before, graphs: RunGraphs, new: tuple[Any, Any], *, device: tor
     now, rows = [], []
     for side, graph, more in zip(SIDES, graphs.now, new, strict=True):
         try:
-            whole, places = (graph, np.empty(0, np.int64)) if more is None else grown(graph, as_graph(more))
+            if more is None:
+                whole, places = graph, np.empty(0, np.int64)
+            else:
+                whole, places = grown(graph, _named(as_graph(more), graph, side))
         except InputError as error:
             raise InputError(f"{side}: {error.reason}", error.path, error.line) from None
         now.append(whole)
@@ -59,6 +69,15 @@ def grow(before: Before, graphs: RunGraphs, new: tuple[Any, Any], *, device: tor
     for old, fresh, extent in zip((before.left, before.right), (left, right), graphs.fitted, strict=True):
         sides.append(np.concatenate([old[: extent.entities], fresh.numpy().astype(old.dtype)]))
     return Growth(RunGraphs((now[0], now[1]), graphs.fitted), (sides[0], sides[1]), (rows[0], rows[1]))
+
+
+def _named(new: KnowledgeGraph, graph: KnowledgeGraph, side: str) -> KnowledgeGraph:
+    """A new graph with names from its labels if those of the graph are such."""
+    names = [name for name in (graph.names or ())[:SAMPLE] if name]
+    derived = names_of_ids(graph.entities[:SAMPLE]) if names else []
+    if names and names == [name for name, own in zip(derived, graph.names or (), strict=False) if own]:
+        return named_by_ids(new, side, Faults(), names_from="ids")
+    return new
 
 
 def added_links(links: Any, entities: tuple[EntityTable, EntityTable], split: LinkSplit) -> tuple[LinkSplit, IntArray]:
@@ -76,6 +95,8 @@ def added_links(links: Any, entities: tuple[EntityTable, EntityTable], split: Li
     """
     if links is None:
         return split, np.empty((0, 2), np.int64)
+    if not isinstance(links, str | Path):
+        links = links_of_object(links, Path("links"))
     found = links_between(links, (entities[0].labels, entities[1].labels))
     if found.unknown:
         left, right = found.unknown[0]

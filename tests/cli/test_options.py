@@ -16,6 +16,8 @@ TAKEN = {  # of the shared options
     "search": SHARED - {"--device"},
     "match": SHARED,
     "merge": SHARED,
+    "dedupe": {"--json", "--seed", "--device"},
+    "extend": {"--json", "--device"},
     "images": EVERY | {"--device"},
     "fetch": {"--json"},
     "inspect": SHARED - {"--modalities"},
