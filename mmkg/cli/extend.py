@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 import typer
 
 from ..errors import UsageError
@@ -67,6 +66,8 @@ def read_new(
         UsageError: pictures, but the run has none.
         InputError: a file or a picture breaks its format.
     """
+    import numpy as np
+
     from ..compute.devices import resolve_device
     from ..data.formats.graphs import read_graph_data
     from ..data.growth import grown
@@ -128,6 +129,8 @@ def _print(before: "AlignmentResult", result: "AlignmentResult", folder: Path, a
 
 def summary(before: "AlignmentResult", result: "AlignmentResult") -> dict[str, Any]:
     """What an extended run has more than the run before."""
+    import numpy as np
+
     earlier = set(map(tuple, before.linked().pairs.tolist()))
     linked = result.linked()
     now = set(map(tuple, linked.pairs.tolist()))
