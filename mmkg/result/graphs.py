@@ -157,7 +157,7 @@ def _graph(
         raise InputError(f"expected former {side} sizes up to {sizes}, got {texts['fitted']}", paths[0])
     values, types = texts["values"], texts["types"]
     entity, attribute = integers("entity"), integers("attribute")
-    if not len(entity) == len(attribute) == len(values) == len(types or values):
+    if not len(entity) == len(attribute) == len(values) == len(values if types is None else types):
         raise InputError(f"expected as many {side} values as facts, {len(entity)}, got {len(values)}", paths[0])
     if len(set(texts["attributes"])) != len(texts["attributes"]):
         raise InputError(f"expected unique {side} attributes", paths[0])
