@@ -24,6 +24,7 @@ from ..typing import FloatArray, IntArray
 
 GRAPHS = ("graphs.json", "graphs.safetensors")
 SIDES = ("left", "right")
+ROUNDING = 2e-3  # of the length of a unit row in float16
 
 
 class _Texts(TypedDict):
@@ -131,7 +132,8 @@ def _unit_half(features: FloatArray) -> FloatArray:
     """Unit rows in float16; rows of zeros stay zero."""
     rows = torch.from_numpy(np.ascontiguousarray(features, np.float32)).double()
     lengths = rows.norm(dim=1, keepdim=True)
-    found: FloatArray = (rows / torch.where(lengths > 0, lengths, 1.0)).half().numpy()
+    apart = (lengths > 0) & ((lengths - 1).abs() > ROUNDING)  # so that stored rows are stored unchanged again
+    found: FloatArray = (rows / torch.where(apart, lengths, 1.0)).half().numpy()
     return found
 
 

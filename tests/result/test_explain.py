@@ -1,5 +1,7 @@
 """Explanations of pairs, with the expected values from the dense matrix of scores."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -69,8 +71,14 @@ def test_an_explanation_is_shown_in_sentences(result):
     assert "<table>" in result.explain((0, 0))._repr_html_()
 
 
-def test_a_run_that_was_read_needs_the_task_for_neighbours(result, tmp_path):
+def test_a_run_that_was_read_has_its_neighbours(result, tmp_path):
     loaded = AlignmentResult.load(result.save(tmp_path / "run"))
+    pair = ("Curie", "M. Curie")
+    assert loaded.explain(pair).neighbors == result.explain(pair).neighbors
+
+
+def test_a_run_of_an_older_version_needs_the_task_for_neighbours(result, tmp_path):
+    loaded = replace(AlignmentResult.load(result.save(tmp_path / "run")), store=None)
     found = loaded.explain(("Curie", "M. Curie"))
     assert found.neighbors is None and "give the task" in str(found)
     task = mmkg.AlignmentTask.of(LEFT, RIGHT)

@@ -23,6 +23,8 @@ RUN_FILES = {
     "model.safetensors",
     "embeddings.safetensors",
     "entities.json",
+    "graphs.json",
+    "graphs.safetensors",
     "links.json",
     "metrics.jsonl",
     "index.faiss",
