@@ -36,14 +36,16 @@ def describe(*, source: Source, options: PairOptions) -> None:
     from ..data.describe import describe as facts_of
     from ..data.describe import describe_text
     from ..data.features.build import build_inputs
+    from ..pipeline import choice_for
 
     task, experiment = load_pair(source, options, ("data", "features", "seed"), "describe")
     if experiment.features.modalities:
         build_inputs(task, experiment.features, seed=experiment.seed)
+    choice = choice_for(task, experiment, options.device)
     if options.as_json:
-        print_json(facts_of(task))
+        print_json(facts_of(task) | ({} if choice is None else {"choice": choice.as_dict()}))
     else:
-        show(describe_text(task))
+        show(describe_text(task) + ("" if choice is None else f"{choice.text()}\n"))
 
 
 @expanded

@@ -15,12 +15,13 @@ from ..models import MODELS
 from ..models.refinement import REFINED
 from ..settings import merged
 
-LEAST_LINKS = 200  # known links from which training gains more than it costs, see ``tools/studies/auto.py``
-PATIENCE = 1800.0  # seconds of one core that a run may take
+LEAST_LINKS = 400  # known links from which training gains more than it costs, see tools/FIGURES.md
+PATIENCE = 3600.0  # seconds of one core that a run may take
 ROUNDS = 4  # of refinement
-# seconds of one core, fitted to runs on pairs of 1,700 to 39,000 entities, see ``estimate``
-PER_PAIR_REFINED, PER_PAIR_COMBINED = 9e-8, 1.4e-7
-PER_STEP_AND_ENTITY, PER_STEP_AND_PAIR = 1.5e-5, 1e-8
+# seconds of one core, fitted to runs on emoji-fr-en and DBP15K zh-en (39,000 entities), see ``estimate``
+REFINE_ENTITY, REFINE_PAIR, COMBINED_REFINE = 3e-3, 3e-8, 1.3
+STEP_ENTITY, STEP_PAIR = 1.5e-5, 1e-8
+FOLDS, JUDGED = 5, 100  # of cross-fitting: links are held out in fifths until so many are judged, see ``mmkg.crossfit``
 GPU = 10  # times as fast as one core, at least; it is an assumption
 
 
@@ -53,9 +54,9 @@ class Choice:
 def choose_model(task: AlignmentTask, experiment: Experiment, device: torch.device, *, known: int) -> Choice:
     """The model for a run, by a rule that reads no link and measures no time, so that it is the same each time.
 
-    - ``combined`` with 200 known links or more: fewer are too few to train on. It is refined by default.
+    - ``combined`` with 400 known links or more: fewer are too few to train on. It is refined by default.
     - ``propagation``, refined in 4 rounds, otherwise; the rounds are those that help on links that were held out.
-    - Neither is taken if it would need more than half an hour of one core, see ``estimate``, and ``propagation`` is not
+    - Neither is taken if it would need more than an hour of one core, see ``estimate``, and ``propagation`` is not
       refined if there is nothing to refine, which is the case without structure, relations and attributes.
 
     Args:
@@ -64,7 +65,7 @@ def choose_model(task: AlignmentTask, experiment: Experiment, device: torch.devi
         device: where it computes.
         known: number of known links to learn from or to validate on, without those that names or images gave.
     """
-    cost = estimate(task, experiment, device)
+    cost = estimate(task, experiment, device, known=known)
     names = chosen_modalities(task, experiment.features)
     training = "it trains nothing, so that settings of training have no effect; " if experiment.training else ""
     trained = f"the model combined would take about {_minutes(cost['combined'])}"
@@ -84,17 +85,20 @@ def choose_model(task: AlignmentTask, experiment: Experiment, device: torch.devi
     return Choice("propagation", reason, training + more, {"refinement": {"rounds": ROUNDS}})
 
 
-def estimate(task: AlignmentTask, experiment: Experiment, device: torch.device) -> dict[str, float]:
+def estimate(task: AlignmentTask, experiment: Experiment, device: torch.device, *, known: int) -> dict[str, float]:
     """About how many seconds of one core a run takes, ``refined`` and ``combined``.
 
-    Refinement compares all entities; a step of training encodes all of them and compares the links with each other.
+    Refinement compares all entities, in each fold again where one's own links are judged by folds; a step of training
+    encodes all entities and compares the links with each other.
     """
     entities = task.left.num_entities + task.right.num_entities
     links = len(task.links.train) + len(task.links.valid)
     settings: Mapping[str, Any] = {**MODELS["combined"].training, **dict(experiment.training)}  # type: ignore[call-overload]
-    step = PER_STEP_AND_ENTITY * entities + PER_STEP_AND_PAIR * links**2
-    refined = PER_PAIR_REFINED * entities**2
-    combined = PER_PAIR_COMBINED * entities**2 + int(settings["epochs"]) * step
+    step = STEP_ENTITY * entities + STEP_PAIR * links**2
+    once = REFINE_ENTITY * entities + REFINE_PAIR * entities**2
+    folded = known and not len(task.links.valid) + len(task.links.test) and experiment.data.valid_ratio != 0
+    refined = once * (1 + min(FOLDS, -(-FOLDS * JUDGED // known)) if folded else 1)
+    combined = COMBINED_REFINE * once + int(settings["epochs"]) * step
     faster = GPU if device.type == "cuda" else 1
     return {"refined": refined / faster, "combined": combined / faster}
 

@@ -37,7 +37,7 @@ def test_few_links_are_propagated_and_refined_and_many_are_trained_on(small_task
 
 
 def test_what_takes_too_long_is_left_out(small_task, monkeypatch):
-    cost = estimate(small_task, Experiment(), CPU)
+    cost = estimate(small_task, Experiment(), CPU, known=0)
     assert 0 < cost["refined"] < cost["combined"]
     monkeypatch.setattr(module, "PATIENCE", (cost["refined"] + cost["combined"]) / 2)
     assert chosen(small_task, 500) == ("propagation", 4)
@@ -47,9 +47,17 @@ def test_what_takes_too_long_is_left_out(small_task, monkeypatch):
 
 
 def test_fewer_epochs_cost_less_and_a_gpu_too(small_task):
-    few = estimate(small_task, Experiment.of({"training": {"epochs": 1}}), CPU)["combined"]
-    assert few < estimate(small_task, Experiment(), CPU)["combined"]
-    assert estimate(small_task, Experiment(), torch.device("cuda"))["combined"] < few * 10
+    few = estimate(small_task, Experiment.of({"training": {"epochs": 1}}), CPU, known=0)["combined"]
+    assert few < estimate(small_task, Experiment(), CPU, known=0)["combined"]
+    assert estimate(small_task, Experiment(), torch.device("cuda"), known=0)["combined"] < few * 10
+
+
+def test_folds_of_own_links_are_counted_in_the_cost(small_task):
+    once, few, many = (
+        estimate(own(small_task, 40), Experiment(), CPU, known=known)["refined"] for known in (0, 20, 500)
+    )
+    assert few == pytest.approx(6 * once) and many == pytest.approx(2 * once)
+    assert estimate(small_task, Experiment(), CPU, known=20)["refined"] == once  # it has validation links
 
 
 def test_nothing_is_refined_without_structure_relations_and_attributes(small_task):
