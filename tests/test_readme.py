@@ -14,10 +14,18 @@ def blocks(language):
 
 
 def test_there_is_an_example_and_it_is_short():
-    assert len(blocks("python")) == 1
-    lines = [line for line in blocks("python")[0].splitlines() if line.strip()]
-    assert len(lines) <= 15
-    compile(blocks("python")[0], "README.md", "exec")
+    assert len(blocks("python")) == 2
+    for block in blocks("python"):
+        assert len([line for line in block.splitlines() if line.strip()]) <= 15
+        compile(block, "README.md", "exec")
+
+
+def test_the_example_of_graphs_of_ones_own_finds_their_links(capsys):
+    names = {}
+    exec(compile(blocks("python")[0], "README.md", "exec"), names)
+    found = set(map(tuple, names["result"].to_frame()[["left", "right"]].to_numpy().tolist()))
+    assert found >= {("Marie Curie", "M. Curie"), ("Warsaw", "Warszawa"), ("Nobel Prize", "Nobel Prize")}
+    assert "M. Curie" in capsys.readouterr().out
 
 
 @pytest.mark.slow
