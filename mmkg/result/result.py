@@ -333,14 +333,13 @@ class AlignmentResult(Shown):
         return self.calibration.same_as_threshold(threshold)
 
     def aligned_pairs(self, task: AlignmentTask, matching: Matching) -> IntArray:
-        """Training and validation links of a run, and the matches that contradict none of them, int64 ``[M, 2]``.
+        """The links that a run was given, and the matches that contradict none of them, int64 ``[M, 2]``.
 
         Raises:
             UsageError: ``task`` holds other graphs than the run.
         """
         self._check_graphs(task)
-        known = one_to_one(np.concatenate([self.links.train, self.links.valid]))
-        known = known[~is_in(known, self.never)]
+        known = self.known
         return with_known(matching, known, np.zeros(len(known), np.float32)).pairs
 
     @property
