@@ -17,9 +17,7 @@ SHOWN = 12  # clusters that are printed
 
 def dedupe(
     *,
-    graph: Annotated[
-        Path, typer.Argument(metavar="GRAPH", help="The graph, in any format that `mmkg align` reads.")
-    ],
+    graph: Annotated[Path, typer.Argument(metavar="GRAPH", help="The graph, in any format that `mmkg align` reads.")],
     out: Annotated[Path | None, typer.Option(help="Folder for clusters, pairs and counts.")] = None,
     links: Annotated[Path | None, typer.Option(help="Known duplicates: pairs of entities of the graph.")] = None,
     never: Annotated[Path | None, typer.Option(help="Pairs of entities that are known to differ.")] = None,
