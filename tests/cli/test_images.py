@@ -46,7 +46,7 @@ def test_two_graphs_are_aligned_by_their_pictures(run, pictured, caplog):
     figures = json.loads(done.out)["test"]["left_to_right"]
     assert figures["hits@1"] >= 0.95  # all but the one whose picture is damaged, at most
     turned = run("align", *words[:4], "--images", words[7], "--images", words[5], "--json")
-    assert turned.code == 1 and "no picture is named like an entity" in turned.err
+    assert turned.code == 1 and "no picture, such as 'b0.jpg', is named like an entity" in turned.err
 
 
 def test_features_are_made_once_and_used_by_name(run, pictured):

@@ -49,6 +49,8 @@ EXPECTED = {
     "tsv": {DISPLAY: 8, EMPTY: 2, IDS: 8},
     "csv": {DISPLAY: 8, EMPTY: 2, IDS: 8},
     "parquet": {DISPLAY: 8, IDS: 8},
+    "graphml": {IMAGES: 2, EMPTY: 2, IDS: 8},
+    "json": {IMAGES: 2, EMPTY: 2, IDS: 8},
 }
 
 

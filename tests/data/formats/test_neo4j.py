@@ -231,6 +231,6 @@ def test_bad_rows_are_skipped_and_counted(tmp_path):
 def test_other_tables_and_json_are_no_exports(tmp_path):
     files = {"a.csv": "_id,name\n1,x\n", "b.json": '{"nodes": []}', "c.json": '[{"type": "node"}]'}
     folder = put(tmp_path, files)
-    assert [graph_format(folder / name) for name in files] == ["csv", None, None]
+    assert [graph_format(folder / name) for name in files] == ["csv", "json", "json"]
     with pytest.raises(InputError):
         mmkg.read_graph(folder / "c.json")
