@@ -238,7 +238,7 @@ def _protocol(fitted: Fitted, given: LinkSplit, num_test: int) -> Protocol:
         csls_k=search.csls_k,
         modalities=tuple(learned.widths),
         iterative=experiment.bootstrap.rounds > 0,
-        refined=experiment.refinement.rounds,
+        refined=learned.course.get("cross_fit", {}).get("refinement_rounds", experiment.refinement.rounds),
         seeds_from=experiment.data.seeds_from,
         surface_names=use_names(learned.widths),
         selection=(judged if fitted.folds else "validation" if num_valid else "none") if learned.selected else "none",

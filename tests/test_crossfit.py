@@ -100,7 +100,7 @@ def test_a_refinement_is_taken_only_where_the_folds_gain_by_it(own):
     result = mmkg.align(own[0], "propagation", device="cpu", modalities="structure", settings=settings)
     chosen = result.record.protocol["cross_fit"]
     assert chosen["folds"] == 5 and 0 <= chosen["refinement_rounds"] <= 3
-    assert result.protocol.selection == "out-of-fold"
+    assert result.protocol.selection == "out-of-fold" and result.protocol.refined == chosen["refinement_rounds"]
     perfect = replace(
         own[0], right=own[0].left, links=LinkSplit(np.repeat(np.arange(60)[:, None], 2, axis=1), NONE, NONE)
     )
