@@ -48,7 +48,9 @@ def test_an_aligner_names_what_it_was_given_in_place_of_a_task(small_result, val
     aligner = mmkg.Aligner()
     aligner.result_ = small_result
     for question in (aligner.transform, aligner.score):
-        with pytest.raises(UsageError, match="expected an AlignmentTask, got ") as caught:
+        with pytest.raises(
+            UsageError, match="expected (an AlignmentTask|a task, or a graph and .*), got |; got "
+        ) as caught:
             question(value)
         assert brief(value) in str(caught.value)
 

@@ -106,8 +106,9 @@ def align(
     experiment = experiment_of(options.values(before=short, after=[*source.settings, *named]))
     free_folder(out, overwrite, INSTEAD)
     task = load(source.place, experiment.data, seed=experiment.seed, device=options.device)
-    for note, number in task.notes.items():  # how the files were understood
-        show(f"read: {note}: {number:,}", file=sys.stderr)
+    if len(task.links.test) == 0:  # graphs of one's own: how they were understood
+        for note, number in task.notes.items():
+            show(f"read: {note}: {number:,}", file=sys.stderr)
     try:
         result = run(task, experiment=experiment, device=options.device, out=out, overwrite=overwrite, progress=True)
     except KeyboardInterrupt:

@@ -42,13 +42,14 @@ def test_a_run_uses_it_with_its_settings_and_remembers_both(small_task, tmp_path
 
 
 def test_the_command_line_matches_an_old_run_with_it(small_run, small_result, run):
-    lines = run("match", small_run, "--method", "toy", "--threshold", "0").out.splitlines()
-    assert len(lines) - 1 == min(len(small_result.left), len(small_result.right))  # a header and the links
-    some = run(
-        "match", small_run, "--method", "toy", "--threshold", "0", "--set", "search.toy.step=10"
-    ).out.splitlines()
-    assert len(some) - 1 == -(-(len(lines) - 1) // 10)
-    assert [line.split("\t")[:2] for line in some[1:]] == [line.split("\t")[:2] for line in lines[1::10]]
+    known = np.concatenate([small_result.links.train, small_result.links.valid])
+    left, right = (table.labels for table in small_result.entities)
+    given = {(left[row], right[column]) for row, column in known.tolist()}
+    for step, words in ((1, ()), (3, ("--set", "search.toy.step=3"))):
+        lines = run("match", small_run, "--method", "toy", "--threshold", "0", *words).out.splitlines()
+        free = [row for row in range(0, 90, step) if row not in known[:, 0] and row not in known[:, 1]]
+        toys = {(left[row], right[row]) for row in free}
+        assert {tuple(line.split("\t")[:2]) for line in lines[1:]} == given | toys and len(free) > 0
     wrong = run("match", small_run, "--method", "toy", "--set", "search.toy.stpe=10")
     assert wrong.code == 2 and "search.toy.stpe; did you mean 'step'" in wrong.err
 
