@@ -59,7 +59,7 @@ def use(result, folder):
 @pytest.mark.parametrize("large", [False, True])
 def test_a_run_on_the_cpu_never_touches_the_gpu(task, tmp_path, monkeypatch, options, large):
     if large:
-        for module in (mmkg.result.embeddings, mmkg.result.result):
+        for module in (mmkg.result.embeddings, mmkg.result.answers):
             monkeypatch.setattr(module, "LARGEST_FLAT", 50)
         monkeypatch.setattr(mmkg.result.embeddings, "FEW_ROWS", 10)
     result = mmkg.align(task, device="cpu", progress=False, **options)

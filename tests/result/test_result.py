@@ -608,7 +608,7 @@ def test_a_matcher_takes_the_number_of_candidates(small_result):
 
 def test_a_large_run_goes_through_lists_of_each_modality(small_result, tmp_path, monkeypatch):
     """The limit of flat search put below the size: with so few lists that all are read, the answers are exact."""
-    for module in ("mmkg.result.result", "mmkg.result.embeddings", "mmkg.search.index", "mmkg.search.means"):
+    for module in ("mmkg.result.answers", "mmkg.result.embeddings", "mmkg.search.index", "mmkg.search.means"):
         monkeypatch.setattr(f"{module}.LARGEST_FLAT", 50)
     large = without_indexes(small_result)
     for found, expected in zip(large.csls_means, small_result.csls_means, strict=True):
