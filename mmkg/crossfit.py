@@ -13,19 +13,18 @@ from .data.entities import EntityTable
 from .data.split import link_groups
 from .data.task import LinkSplit
 from .learners import LIGHT
+from .learners.choice import ENOUGH_JUDGED, FOLDS
 from .learners.learn import learn
 from .learners.setting import Learned, Setting
+from .matching import is_in
 from .matching.counterparts import HeldOut
 from .models import MODELS, AlignmentModel
-from .models.refinement import RefinementConfig
 from .progress import show_step
 from .result.calibrate import Confidences
 from .result.embeddings import EmbeddingSearch, embeddings_of
 from .result.judge import Judge, Metrics
 from .typing import IntArray
 
-FOLDS = 5
-ENOUGH_JUDGED = 100  # no further fold is held out once so many links have been
 LARGEST_FOLD = 1000  # links that are held out at a time
 LEAST_TO_SPLIT = 10  # of fewer links a trained model holds none out
 
@@ -68,8 +67,9 @@ def fit(setting: Setting, model: AlignmentModel | None, given: IntArray) -> Fitt
         return cross_fit(setting, given)
     number = max(round(len(given) / 10), min(len(given) // 5, 20)) if len(given) >= LEAST_TO_SPLIT else 0
     if number:
+        train = setting.task.links.train
         held = given[numpy_generator(setting.experiment.seed, "held-out links").permutation(len(given))[:number]]
-        links = LinkSplit(_without(setting.task.links.train, held), held, held[:0])
+        links = LinkSplit(train[~is_in(train, held)], held, held[:0])
         setting = replace(setting, task=replace(setting.task, links=links))
     return Fitted(setting, learn(setting, model))
 
@@ -89,14 +89,15 @@ def cross_fit(setting: Setting, given: IntArray) -> Fitted:
     folds = folds_of(given, seed=setting.experiment.seed)
     if not folds:
         return Fitted(setting, learn(setting))
+    train, entities = setting.task.links.train, (EntityTable.of(setting.task.left), EntityTable.of(setting.task.right))
     samples, metrics, courses = [], [], []
     for number, fold in enumerate(folds, start=1):
         if setting.progress:
             show_step(f"fold {number} of {len(folds)}: learning without {len(fold):,} of {len(given):,} links")
-        held, rest = given[fold], _without(setting.task.links.train, given[fold])
-        links = LinkSplit(rest, held, held[:0])
+        held = given[fold]
+        links = LinkSplit(train[~is_in(train, held)], held, held[:0])
         learned = learn(replace(setting, task=replace(setting.task, links=links), out=None))
-        sample, figures = _judged(setting, learned, links)
+        sample, figures = _judged(setting, learned, entities, links)
         if sample is not None:
             samples.append(sample)
         metrics.append(figures)
@@ -134,19 +135,12 @@ def folds_of(links: IntArray, *, seed: int) -> list[IntArray]:
     return found
 
 
-def _without(links: IntArray, held: IntArray) -> IntArray:
-    """The links that are not held out."""
-    size = int(max(links.max(initial=0), held.max(initial=0))) + 1
-    kept: IntArray = links[~np.isin(links[:, 0] * size + links[:, 1], held[:, 0] * size + held[:, 1])]
-    return kept
-
-
-def _judged(setting: Setting, learned: Learned, links: LinkSplit) -> tuple[HeldOut | None, Metrics]:
+def _judged(
+    setting: Setting, learned: Learned, entities: tuple[EntityTable, EntityTable], links: LinkSplit
+) -> tuple[HeldOut | None, Metrics]:
     """The held-out sample and the metrics of one fold, which is ``links.valid``."""
-    experiment, task = setting.experiment, setting.task
-    entities = (EntityTable.of(task.left), EntityTable.of(task.right))
-    sides, store = (learned.left, learned.right), experiment.search.store
-    embeddings = embeddings_of(*sides, learned.widths, entities, links, store, task.never)
+    experiment, sides = setting.experiment, (learned.left, learned.right)
+    embeddings = embeddings_of(*sides, learned.widths, entities, links, experiment.search.store, setting.task.never)
     searcher = EmbeddingSearch(embeddings, experiment.search.csls_k, experiment.search, str(setting.device))
     confidences = Confidences(searcher, links, experiment.search, experiment.seed)
     compared = confidences.compared(links.valid)
@@ -170,17 +164,16 @@ def _chosen(experiment: Experiment, courses: Sequence[Mapping[str, Any]]) -> tup
     gains = valid[:, rounds] - valid[:, 0]
     if len(gains) > 1 and gains.mean() <= gains.std(ddof=1) / math.sqrt(len(gains)):
         rounds = 0
-    weights: Any = _mean_weights(experiment.refinement, refined)
+    weights: Any = _mean_weights(refined)
     config = replace(experiment.refinement, rounds=rounds, **weights)
     return replace(experiment, refinement=config), {"refinement_rounds": rounds}
 
 
-def _mean_weights(config: RefinementConfig, refined: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+def _mean_weights(refined: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     """Mean weight of each part of a refinement relative to the base, over the folds that were refined."""
     weights = [each["weights"] for each in refined if each.get("weights")]
     names = dict.fromkeys(name for each in weights for name in each if name != "base")
-    means = {f"{name}_weight": float(np.mean([each[name] / each["base"] for each in weights])) for name in names}
-    return {name: mean for name, mean in means.items() if hasattr(config, name)}
+    return {f"{name}_weight": float(np.mean([each[name] / each["base"] for each in weights])) for name in names}
 
 
 def _pooled(samples: Sequence[HeldOut]) -> HeldOut:

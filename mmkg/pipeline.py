@@ -243,7 +243,7 @@ def _protocol(fitted: Fitted, given: LinkSplit, num_test: int) -> Protocol:
         surface_names=use_names(learned.widths),
         selection=(judged if fitted.folds else "validation" if num_valid else "none") if learned.selected else "none",
         judged=judged,
-        num_judged={"test": 0, "validation": num_valid}.get(judged, fitted.judged),
+        num_judged=num_valid if judged == "validation" else fitted.judged,
         folds=fitted.folds,
         num_seeds=seeds if experiment.data.seeds_from else None,
         num_train=len(task.links.train),

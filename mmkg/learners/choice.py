@@ -21,7 +21,8 @@ ROUNDS = 4  # of refinement
 # seconds of one core, fitted to runs on emoji-fr-en and DBP15K zh-en (39,000 entities), see ``estimate``
 REFINE_ENTITY, REFINE_PAIR, COMBINED_REFINE = 3e-3, 3e-8, 1.3
 STEP_ENTITY, STEP_PAIR = 1.5e-5, 1e-8
-FOLDS, JUDGED = 5, 100  # of cross-fitting: links are held out in fifths until so many are judged, see ``mmkg.crossfit``
+FOLDS = 5  # of cross-fitting, see ``mmkg.crossfit``
+ENOUGH_JUDGED = 100  # no further fold is held out once so many links have been
 GPU = 10  # times as fast as one core, at least; it is an assumption
 
 
@@ -97,7 +98,7 @@ def estimate(task: AlignmentTask, experiment: Experiment, device: torch.device, 
     step = STEP_ENTITY * entities + STEP_PAIR * links**2
     once = REFINE_ENTITY * entities + REFINE_PAIR * entities**2
     folded = known and not len(task.links.valid) + len(task.links.test) and experiment.data.valid_ratio != 0
-    refined = once * (1 + min(FOLDS, -(-FOLDS * JUDGED // known)) if folded else 1)
+    refined = once * (1 + min(FOLDS, -(-FOLDS * ENOUGH_JUDGED // known)) if folded else 1)
     combined = COMBINED_REFINE * once + int(settings["epochs"]) * step
     faster = GPU if device.type == "cuda" else 1
     return {"refined": refined / faster, "combined": combined / faster}

@@ -17,6 +17,7 @@ from ..data.parsing.id_names import named_by_ids, names_of_ids
 from ..data.task import AlignmentTask, LinkSplit
 from ..errors import InputError
 from ..learners.grown import Before, embed_new
+from ..matching import is_in
 from ..typing import FloatArray, IntArray
 from .graphs import SIDES, RunGraphs
 
@@ -102,8 +103,8 @@ def added_links(links: Any, entities: tuple[EntityTable, EntityTable], split: Li
         left, right = found.unknown[0]
         raise InputError(f"{len(found.unknown)} links name unknown entities, first {left!r} = {right!r}")
     given = found.rows
+    same = is_in(given, split.train)
     for side, name in enumerate(SIDES):
-        same = np.isin(given @ [len(entities[1].labels), 1], split.train @ [len(entities[1].labels), 1])
         bad = np.isin(given[:, side], split.train[:, side]) & ~same
         if bad.any() or len(np.unique(given[:, side])) < len(given):
             counts = np.bincount(given[:, side])[given[:, side]] > 1
