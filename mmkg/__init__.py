@@ -3,7 +3,7 @@
 Names are imported when they are first used, so that ``import mmkg`` costs next to nothing.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .aligner import Aligner
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .several.align import align_all
     from .sources.synthetic import twin_graphs
 
-from .compute.process import import_home
+from .compute.process import lazy_names
 from .version import __version__ as __version__
 
 _HOME = {
@@ -92,10 +92,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_home(_HOME[name], __name__), name)
+__getattr__ = lazy_names(__name__, _HOME)
 
 
 def __dir__() -> list[str]:

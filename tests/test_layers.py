@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1] / "mmkg"
 # this table, so that imports run one way. A room is a folder, or a module outside of folders; in data/ it is a
 # folder or module inside. "" is mmkg/__init__.py. "data" stands for every room of data/.
 OPEN_TO_ALL = ("version", "errors", "typing", "records", "modalities", "printing", "progress", "settings", "files")
-OPEN_TO_ALL += ("schema", "folders", "compute")
+OPEN_TO_ALL += ("schema", "folders", "compute", "registry")
 GRAPHS = ("data.kg", "data.task", "data.split", "data.entities")
 ROOMS: dict[str, tuple[str, ...]] = {
     "version": (),
@@ -26,6 +26,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "schema": ("errors",),
     "folders": ("errors", "files", "schema"),
     "compute": ("errors", "typing"),
+    "registry": ("compute",),
     "settings": ("errors",),
     # records of graphs, and what models read of them
     "data.kg": (),

@@ -1,16 +1,21 @@
 """Devices by name."""
 
-import torch
+from typing import TYPE_CHECKING
 
 from ..errors import ON_CPU, Advice, UsageError, brief
 
+if TYPE_CHECKING:
+    import torch
 
-def torch_device(device: str | torch.device) -> torch.device:
+
+def torch_device(device: "str | torch.device") -> "torch.device":
     """The torch device of that name, whether or not this machine has it.
 
     Raises:
         UsageError: it is neither ``cpu`` nor ``cuda``.
     """
+    import torch
+
     try:
         named = torch.device(str(device))  # a number would mean a GPU
     except RuntimeError:
@@ -20,12 +25,14 @@ def torch_device(device: str | torch.device) -> torch.device:
     return named
 
 
-def resolve_device(device: str | torch.device) -> torch.device:
+def resolve_device(device: "str | torch.device") -> "torch.device":
     """The torch device to use for ``auto``, ``cpu`` or ``cuda``; ``auto`` takes CUDA where torch sees it.
 
     Raises:
         UsageError: an unknown device, or CUDA where torch sees none.
     """
+    import torch
+
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     named = torch_device(device)
@@ -35,7 +42,7 @@ def resolve_device(device: str | torch.device) -> torch.device:
     return named
 
 
-def is_available(device: str | torch.device) -> bool:
+def is_available(device: "str | torch.device") -> bool:
     """Whether a device is there, by name."""
     try:
         resolve_device(device)

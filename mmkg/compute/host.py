@@ -6,74 +6,24 @@ functions are decorated with ``isolated``: they compute as in a fresh process, a
 
 import functools
 import inspect
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
-import torch
-from torch import Tensor
-from torch.overrides import TorchFunctionMode
 
 from .process import PROCESS, undo_imports
+
+if TYPE_CHECKING:
+    import torch
 
 P = ParamSpec("P")
 R = TypeVar("R")
 C = TypeVar("C")
 
 _inside = threading.local()
-
-FILLED = {torch.empty, torch.zeros, torch.ones, torch.eye, torch.rand, torch.randn, torch.linspace, torch.logspace}
-"""Functions whose result has the default type, unless a type is stated."""
-READ = {torch.tensor, torch.as_tensor, torch.asarray, torch.full, torch.arange, torch.scalar_tensor}
-"""Functions whose result has the default type if their values are Python floats."""
-STATED = {Tensor.to, Tensor.type, Tensor.double, torch.from_numpy, torch.frombuffer, Tensor.view}
-"""Functions whose result has the type that the caller states, or that of an array."""
-
-
-class _Float32(TorchFunctionMode):
-    """New tensors without a stated type are float32 in this thread, whatever the default type of the process."""
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        if kwargs.get("dtype") is not None or kwargs.get("out") is not None or func in STATED:
-            return func(*args, **kwargs)
-        if func in FILLED:
-            return func(*args, **{**kwargs, "dtype": torch.float32})
-        if func is torch.where and len(args) == 3:
-            args = (
-                args[0],
-                *(torch.tensor(each, dtype=torch.float32) if isinstance(each, float) else each for each in args[1:]),
-            )
-        found = func(*args, **kwargs)
-        if not isinstance(found, Tensor) or found.dtype != torch.get_default_dtype():
-            return found
-        given = (*args, *kwargs.values())
-        if any(_has_type(each) for each in given):
-            return found
-        if func in READ:
-            return func(*args, **{**kwargs, "dtype": torch.float32})
-        if any(map(_is_whole, given)):  # e.g. whole numbers times a Python float
-            return func(*map(_as_float, args), **{name: _as_float(value) for name, value in kwargs.items()})
-        return found.float()
-
-
-def _has_type(value: Any) -> bool:
-    """Whether an argument decides the type of the result: a type, or numbers of a type of floating-point numbers."""
-    if isinstance(value, Tensor):
-        return value.is_floating_point() or value.is_complex()
-    if isinstance(value, list | tuple):
-        return any(map(_has_type, value))
-    return isinstance(value, np.ndarray | torch.dtype)
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, Tensor) and value.dtype != torch.bool
-
-
-def _as_float(value: Any) -> Any:
-    return value.float() if _is_whole(value) else value
 
 
 @contextmanager
@@ -88,19 +38,10 @@ def own_settings() -> Iterator[None]:
             stack.enter_context(undo_imports())
             stack.callback(setattr, _inside, "call", False)
             _inside.call = True
-        if torch.is_inference_mode_enabled():
-            stack.enter_context(torch.inference_mode(False))
-        if not torch.is_grad_enabled():
-            stack.enter_context(torch.enable_grad())
-        for device in ("cpu", "cuda"):
-            if torch.is_autocast_enabled(device):
-                stack.enter_context(torch.autocast(device, enabled=False))
-        if torch.get_default_device().type != "cpu":
-            stack.enter_context(torch.device("cpu"))
-        if torch.get_default_dtype() != torch.float32 and not any(
-            isinstance(mode, _Float32) for mode in torch.overrides._get_current_function_mode_stack()
-        ):
-            stack.enter_context(_Float32())
+        if sys.modules.get("torch") is not None:  # else nobody has changed its settings
+            from .tensor_host import tensor_settings
+
+            stack.enter_context(tensor_settings())
         stack.enter_context(np.errstate(all="ignore"))
         yield
 
@@ -131,13 +72,15 @@ def isolated_class(cls: type[C]) -> type[C]:
 
 
 @contextmanager
-def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
+def seeded(seed: int, device: "torch.device | None" = None) -> Iterator[None]:
     """Seed torch's global generators for the draws inside; their states return at the end. One thread at a time.
 
     Args:
         seed: random seed.
         device: of the draws, besides the CPU.
     """
+    import torch
+
     cuda = [device] if device is not None and device.type == "cuda" else []
     with PROCESS, torch.random.fork_rng(devices=cuda):
         torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed every GPU
@@ -148,11 +91,13 @@ def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
 
 
 @contextmanager
-def deterministic(device: torch.device) -> Iterator[None]:
+def deterministic(device: "torch.device") -> Iterator[None]:
     """Use deterministic kernels on a CPU; restores the setting at the end. One thread at a time."""
     if device.type != "cpu":
         yield
         return
+    import torch
+
     settings: Any = torch.utils.deterministic
     with PROCESS:
         before = torch.are_deterministic_algorithms_enabled()

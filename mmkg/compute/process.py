@@ -5,9 +5,10 @@ import os
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import ModuleType
+from typing import Any
 
 PROCESS = threading.RLock()
 """Held by a thread while it changes a setting of the whole process, until the setting is restored."""
@@ -37,6 +38,25 @@ def import_home(name: str, package: str) -> ModuleType:
     """Import the module of a lazy name, and undo what its packages change in the process."""
     with undo_imports():
         return importlib.import_module(name, package)
+
+
+def lazy_names(package: str, home: Mapping[str, str]) -> Callable[[str], Any]:
+    """The ``__getattr__`` of a package whose names are imported when they are first used (PEP 562).
+
+    The package imports the same names under ``TYPE_CHECKING``, where type checkers find them.
+
+    Args:
+        package: ``__name__`` of the package.
+        home: name -> module that defines it, relative to the package, e.g. ``.kind``. No module of the package may have
+            the name: its import would put the module in the place of the name.
+    """
+
+    def __getattr__(name: str) -> Any:
+        if name not in home:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        return getattr(import_home(home[name], package), name)
+
+    return __getattr__
 
 
 @contextmanager

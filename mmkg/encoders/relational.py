@@ -8,7 +8,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..data.tensors.adjacency import RelationGraph
-from ..data.tensors.pyg import softmax
 from .weighted_sum import weighted_sum
 
 CHUNK = 1 << 15  # messages whose vectors are gathered together
@@ -80,6 +79,8 @@ class ReflectionAttention(nn.Module):
 
     def forward(self, x: Tensor, relations: Tensor, graph: RelationGraph) -> Tensor:
         """Entities ``[N, d]`` and relations ``[2R, d]`` -> ``[N, (depth + 1) d]``."""
+        from ..data.tensors.pyg import softmax
+
         mirrors = F.normalize(relations, dim=1)
         kinds, targets = graph.relations.as_tensor()
         message_products: Callable[..., Tensor] = _MessageProducts.apply

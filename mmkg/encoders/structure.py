@@ -1,12 +1,15 @@
 """Base class of structure encoders: free entity embeddings, then rounds of messages over the graph."""
 
 from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..data.tensors.neighborhood import Hop, Neighborhood
-from ..data.tensors.pyg import EdgeIndex
+
+if TYPE_CHECKING:
+    from ..data.tensors.pyg import EdgeIndex
 
 
 class StructureEncoder(nn.Module, ABC):
@@ -51,6 +54,6 @@ class StructureEncoder(nn.Module, ABC):
             x = self.hop(number, x, hop)
         return x if neighborhood.picks is None else x.index_select(0, neighborhood.picks)
 
-    def forward(self, edge_index: EdgeIndex, edge_weight: Tensor | None = None) -> Tensor:
+    def forward(self, edge_index: "EdgeIndex", edge_weight: Tensor | None = None) -> Tensor:
         """Tokens of all entities from the whole graph, ``[N, dim]``."""
         return self.encode(Neighborhood(None, (Hop(edge_index, edge_weight),) * self.depth))

@@ -1,14 +1,16 @@
 """Weighted sums over neighbours with learnable weights, without a tensor of size edges x width."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..data.tensors.pyg import EdgeIndex
 from ..data.tensors.sparse import sparse_rows
+
+if TYPE_CHECKING:
+    from ..data.tensors.pyg import EdgeIndex
 
 
 class _WeightedSum(torch.autograd.Function):
@@ -79,7 +81,7 @@ def _bags(offsets: Tensor, heads: int, num_edges: int) -> tuple[Tensor, Tensor, 
     return bags, torch.div(places, heads, rounding_mode="floor"), places
 
 
-def weighted_sum(x: Tensor, edge_index: EdgeIndex, weight: Tensor, scale: Tensor | None = None) -> Tensor:
+def weighted_sum(x: Tensor, edge_index: "EdgeIndex", weight: Tensor, scale: Tensor | None = None) -> Tensor:
     """Sum of the neighbours' rows of ``x`` times the weights of their edges; with several heads, the scaled sum of all.
 
     Args:

@@ -1,20 +1,28 @@
 """MATCHING: one-to-one pairs from two sets of embeddings."""
 
-from ..search.never import among, is_in
-from .confidence import Calibration
-from .counterparts import Counterparts, Threshold
-from .greedy import greedy
-from .hungarian import hungarian
-from .matcher import Matcher
-from .matching import Matching
-from .mutual import mutual
-from .sinkhorn import SinkhornConfig, sinkhorn
+from typing import TYPE_CHECKING
 
-MATCHERS: dict[str, Matcher] = {
-    "greedy": Matcher(greedy),
-    "mutual": Matcher(mutual),
-    "hungarian": Matcher(hungarian),
-    "sinkhorn": Matcher(sinkhorn, SinkhornConfig),
+from ..compute.process import lazy_names
+
+if TYPE_CHECKING:
+    from ..search.never import among, is_in
+    from .confidence import Calibration
+    from .counterparts import Counterparts, Threshold
+    from .matcher import Matcher
+    from .matching import Matching
+    from .registry import MATCHERS
+    from .sinkhorn import SinkhornConfig
+
+_HOME = {
+    "MATCHERS": ".registry",
+    "Calibration": ".confidence",
+    "Counterparts": ".counterparts",
+    "Matcher": ".matcher",
+    "Matching": ".matching",
+    "SinkhornConfig": ".sinkhorn",
+    "Threshold": ".counterparts",
+    "among": "..search.never",
+    "is_in": "..search.never",
 }
 
 __all__ = [
@@ -28,3 +36,5 @@ __all__ = [
     "among",
     "is_in",
 ]
+
+__getattr__ = lazy_names(__name__, _HOME)

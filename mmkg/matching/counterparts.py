@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -12,8 +12,10 @@ from ..errors import InputError, UsageError
 from ..records import Record
 from ..search.neighbors import Neighbors
 from ..typing import BoolArray, FloatArray, IntArray
-from .candidates import Means
 from .confidence import Calibration
+
+if TYPE_CHECKING:
+    from .candidates import Means
 
 Nearest = Callable[[IntArray, int, str], Neighbors]  # rows of a side, k, side -> the k best rows of the other side
 LISTED = 10  # candidates of a held-out entity, its counterpart included
@@ -97,7 +99,7 @@ class HeldOut(Record):
         return weights
 
 
-def hold_out(links: IntArray, nearest: Nearest, *, csls_k: int = 0, means: Means | None = None) -> HeldOut:
+def hold_out(links: IntArray, nearest: Nearest, *, csls_k: int = 0, means: "Means | None" = None) -> HeldOut:
     """Best candidates of the left entity of each link, with its counterpart among the candidates and without it.
 
     Removing the counterpart changes the CSLS mean of the left entity too; the new mean is taken over its ten best

@@ -7,6 +7,7 @@ from ..compute.host import isolated
 from ..search.vectors import Vectors, check_count
 from ..typing import IntArray
 from .candidates import Indexes, Means, Scorer, candidate_pairs
+from .matcher import Matcher
 from .matching import Matching, matching_of
 
 
@@ -62,3 +63,6 @@ def greedy(
             taken.append(place)
     chosen = np.array(taken, dtype=np.int64)
     return matching_of(rows[chosen], cols[chosen], scores[chosen])
+
+
+MATCHER = Matcher(greedy)

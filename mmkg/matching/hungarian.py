@@ -9,6 +9,7 @@ from ..search.tiles import score_tiles
 from ..search.vectors import Vectors, check_count
 from ..typing import FloatArray, IntArray
 from .candidates import Indexes, Means, Scorer, candidate_pairs
+from .matcher import Matcher
 from .matching import Matching, matching_of
 
 DENSE_BYTES = 4 << 30
@@ -112,3 +113,6 @@ def _best_total(
     taken = taken_rows[taken_cols < num_right] * num_right + taken_cols[taken_cols < num_right]
     places: IntArray = np.searchsorted(rows * num_right + cols, taken.astype(np.int64))
     return places
+
+
+MATCHER = Matcher(hungarian)

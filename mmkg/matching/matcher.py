@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ..search.vectors import Vectors
+from ..search.given import Vectors
 from .matching import Matching
 
 

@@ -7,6 +7,7 @@ from ..compute.host import isolated
 from ..search.vectors import Vectors, check_count
 from ..typing import IntArray
 from .candidates import Indexes, Means, Scorer
+from .matcher import Matcher
 from .matching import Matching, matching_of
 
 
@@ -53,3 +54,6 @@ def mutual(
     rows = rows[best_left[best_right[rows]] == rows]
     cols = best_right[rows]
     return matching_of(rows, cols, scorer.pair_scores(rows, cols))
+
+
+MATCHER = Matcher(mutual)

@@ -13,6 +13,7 @@ from ..search.vectors import Vectors, check_count
 from ..settings import configuration
 from ..typing import FloatArray, IntArray
 from .candidates import Indexes, Means, Scorer, candidate_pairs
+from .matcher import Matcher
 from .matching import Matching, matching_of
 
 TEMPERATURE = 0.02
@@ -201,3 +202,6 @@ def _mutual_best(rows: IntArray, cols: IntArray, weights: np.ndarray, shape: tup
     places = best_row[best_row >= 0]
     chosen: IntArray = places[best_col[cols[places]] == places]
     return chosen
+
+
+MATCHER = Matcher(sinkhorn, SinkhornConfig)

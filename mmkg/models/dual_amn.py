@@ -9,7 +9,8 @@ from torch import Tensor
 from ..compute.draws import dropout
 from ..data.tensors.inputs import EntityInputs
 from ..data.tensors.sparse import ship
-from ..encoders import EncoderBundle, RelationalEncoder
+from ..encoders.bundle import EncoderBundle
+from ..encoders.relational import RelationalEncoder
 from ..errors import UsageError
 from ..fusion import FusionOutput, GlobalFusion
 from ..losses import hard_negatives

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from ..encoders import EncoderBundle, GCNEncoder
+from ..encoders.bundle import EncoderBundle
 from ..fusion import FusionOutput, GlobalFusion, joint_scale, weighted_concat
 from ..losses import nca
 from ..modalities import IMAGE, STRUCTURE
@@ -15,6 +16,9 @@ from .mclea import TRAINING
 from .model import AlignmentModel
 from .parts import MakeEncoder, MakeFill, check_parts, encoders_of, fill_of, joint_terms
 from .registry import ModelEntry
+
+if TYPE_CHECKING:
+    from ..encoders.gcn import GCNEncoder
 
 
 @configuration
@@ -59,7 +63,7 @@ class EVA(AlignmentModel):
         encoders: EncoderBundle,
         fusion: GlobalFusion,
         fill: torch.nn.Module,
-        structure: GCNEncoder | None,
+        structure: "GCNEncoder | None",
         config: EVAConfig,
     ) -> None:
         super().__init__(encoders, fusion, fill, structure)
@@ -79,6 +83,8 @@ class EVA(AlignmentModel):
         widths = {name: config.image_dim if name == IMAGE else config.hidden_dim for name in dims}
         structure = None
         if STRUCTURE in dims:
+            from ..encoders.gcn import GCNEncoder
+
             structure = GCNEncoder(dims[STRUCTURE], config.structure_dims)
             widths[STRUCTURE] = structure.dim
         encoders = encoders_of(encoder or config.encoder, dims, widths)

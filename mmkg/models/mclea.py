@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from ..encoders import EncoderBundle, GATEncoder
+from ..encoders.bundle import EncoderBundle
 from ..fusion import AddedTag, FusionOutput, GlobalFusion, joint_scale
 from ..losses import UncertaintyWeights, shared_icl_ial
 from ..modalities import STRUCTURE
@@ -14,6 +15,9 @@ from ..settings import Count, CountOrNone, Positive, Weight, configuration
 from .model import AlignmentModel
 from .parts import MakeEncoder, MakeFill, check_parts, encoders_of, fill_of, joint_terms
 from .registry import ModelEntry
+
+if TYPE_CHECKING:
+    from ..encoders.gat import GATEncoder
 
 TRAINING = {  # of the official code; the learning rate is the default of TrainingConfig
     "epochs": 500,
@@ -77,7 +81,7 @@ class MCLEA(AlignmentModel):
         encoders: EncoderBundle,
         fusion: GlobalFusion,
         fill: torch.nn.Module,
-        structure: GATEncoder | None,
+        structure: "GATEncoder | None",
         config: MCLEAConfig,
         tag: AddedTag | None = None,
     ) -> None:
@@ -99,6 +103,8 @@ class MCLEA(AlignmentModel):
         """Model for modalities of the given widths (``EntityInputs.dims``); parts that are given replace the named."""
         structure = None
         if STRUCTURE in dims:
+            from ..encoders.gat import GATEncoder
+
             structure = GATEncoder(dims[STRUCTURE], config.structure_dim, config.num_layers, config.num_heads)
         widths = {name: config.structure_dim if name == STRUCTURE else config.hidden_dim for name in dims}
         encoders = encoders_of(encoder or config.encoder, dims, widths)

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from ..encoders import EncoderBundle, GATEncoder
+from ..encoders.bundle import EncoderBundle
 from ..fusion import AddedTag, CrossModalBlock, FusionOutput, MetaModalityFusion, joint_scale
 from ..losses import UncertaintyWeights, shared_icl
 from ..modalities import STRUCTURE
@@ -14,6 +15,9 @@ from ..settings import Count, CountOrNone, Positive, Share, Weight, configuratio
 from .model import AlignmentModel
 from .parts import MakeEncoder, MakeFill, check_parts, encoders_of, fill_of, joint_terms
 from .registry import ModelEntry
+
+if TYPE_CHECKING:
+    from ..encoders.gat import GATEncoder
 
 
 @configuration
@@ -69,7 +73,7 @@ class MEAformer(AlignmentModel):
         encoders: EncoderBundle,
         fusion: MetaModalityFusion,
         fill: torch.nn.Module,
-        structure: GATEncoder | None,
+        structure: "GATEncoder | None",
         config: MEAformerConfig,
         tag: AddedTag | None = None,
     ) -> None:
@@ -91,6 +95,8 @@ class MEAformer(AlignmentModel):
         width = config.hidden_dim
         structure = None
         if STRUCTURE in dims:
+            from ..encoders.gat import GATEncoder
+
             structure = GATEncoder(dims[STRUCTURE], width, config.num_layers, config.num_heads)
         widths = dict.fromkeys(dims, width)
         encoders = encoders_of(encoder or config.encoder, dims, widths)

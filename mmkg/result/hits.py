@@ -13,7 +13,7 @@ from ..errors import Advice, Setting, UsageError
 from ..records import Record, Shown
 from ..report.frames import arrow_table, data_frame
 from ..search import Neighbors
-from ..search.vectors import check_count
+from ..search.given import check_count
 from ..typing import FloatArray, IntArray
 from .calibrate import Confidences
 from .embeddings import SIDES

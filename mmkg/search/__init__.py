@@ -3,9 +3,9 @@
 Names are imported when they are first used, so that ``mmkg.search`` alone loads neither torch nor faiss.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ..compute.process import import_home
+from ..compute.process import lazy_names
 
 if TYPE_CHECKING:
     from .config import IndexConfig
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
     from .storage import StoredIndex, load_index, save_index
 
 _HOME = {
-    "INDEXES": "index",
-    "ExactIndex": "exact",
-    "Index": "kind",
-    "IndexConfig": "config",
-    "IndexKind": "kind",
-    "Neighbors": "neighbors",
-    "StoredIndex": "storage",
-    "build_index": "index",
-    "csls_augment": "csls",
-    "csls_neighbors": "csls",
-    "load_index": "storage",
-    "mean_top_k": "csls",
-    "save_index": "storage",
-    "sort_neighbors": "neighbors",
+    "INDEXES": ".index",
+    "ExactIndex": ".exact",
+    "Index": ".kind",
+    "IndexConfig": ".config",
+    "IndexKind": ".kind",
+    "Neighbors": ".neighbors",
+    "StoredIndex": ".storage",
+    "build_index": ".index",
+    "csls_augment": ".csls",
+    "csls_neighbors": ".csls",
+    "load_index": ".storage",
+    "mean_top_k": ".csls",
+    "save_index": ".storage",
+    "sort_neighbors": ".neighbors",
 }
 
 __all__ = [
@@ -51,7 +51,4 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_home(f".{_HOME[name]}", __name__), name)
+__getattr__ = lazy_names(__name__, _HOME)

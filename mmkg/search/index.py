@@ -1,41 +1,46 @@
 """The index kinds by name, and ``build_index(vectors, kind=..., device=...)``."""
 
-from typing import Any, TypeVar, get_args, overload
-
-import torch
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, overload
 
 from ..compute.devices import torch_device
 from ..compute.host import isolated
 from ..errors import UsageError, brief, nearest
+from ..registry import Registry
 from ..settings import parse
 from .config import IndexConfig
-from .exact import EXACT
-from .faiss_index import FLAT, HNSW, IVF
+from .given import Vectors
 from .kind import Index, IndexKind, Metric, Searcher
-from .parts_index import PARTS
-from .vectors import Vectors
+
+if TYPE_CHECKING:
+    import torch
 
 LARGEST_FLAT = 200_000
 METRICS: tuple[Metric, ...] = get_args(Metric)
 S = TypeVar("S", bound=Searcher)
 
 
-def _auto(vectors: Vectors, metric: Metric, device: str | torch.device, config: IndexConfig, progress: bool) -> Index:
+def _auto(vectors: Vectors, metric: Metric, device: "str | torch.device", config: IndexConfig, progress: bool) -> Index:
+    import torch
+
     on_cpu = str(device) == "cpu" or (str(device) == "auto" and not torch.cuda.is_available())
     if len(vectors) > LARGEST_FLAT and on_cpu:
-        chosen, where = (PARTS, "cpu") if len(config.parts) > 1 else (IVF, device)
-        return chosen.build(vectors, metric, where, config, progress)
-    return FLAT.build(vectors, metric, device, config, progress)
+        chosen, where = ("parts", "cpu") if len(config.parts) > 1 else ("ivf", device)
+        return INDEXES[chosen].build(vectors, metric, where, config, progress)
+    return INDEXES["flat"].build(vectors, metric, device, config, progress)
 
 
-INDEXES: dict[str, IndexKind] = {
-    "auto": IndexKind(_auto, extendable=PARTS.extendable, on_gpu=lambda: True),
-    "exact": EXACT,
-    "flat": FLAT,
-    "ivf": IVF,
-    "hnsw": HNSW,
-    "parts": PARTS,
-}
+AUTO = IndexKind(_auto, extendable="parts", on_gpu=lambda: True)
+INDEXES: Registry[IndexKind] = Registry(
+    {
+        "auto": ".index:AUTO",
+        "exact": ".exact:EXACT",
+        "flat": ".faiss_index:FLAT",
+        "ivf": ".faiss_index:IVF",
+        "hnsw": ".faiss_index:HNSW",
+        "parts": ".parts_index:PARTS",
+    },
+    __name__,
+)
 
 
 @overload
@@ -44,7 +49,7 @@ def build_index(
     *,
     kind: str = "auto",
     metric: Metric = "cosine",
-    device: str | torch.device = "auto",
+    device: "str | torch.device" = "auto",
     config: Any = None,
     progress: bool = False,
     **options: Any,
@@ -61,7 +66,7 @@ def build_index(
     *,
     kind: str | Searcher = "auto",
     metric: Metric = "cosine",
-    device: str | torch.device = "auto",
+    device: "str | torch.device" = "auto",
     config: Any = None,
     progress: bool = False,
     **options: Any,

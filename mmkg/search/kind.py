@@ -4,18 +4,21 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
-import torch
 
+from ..compute.devices import torch_device
 from ..errors import UsageError
 from ..records import Shown
 from ..typing import FloatArray, IntArray
 from .config import IndexConfig
+from .given import Vectors
 from .neighbors import Neighbors
 from .sidecar import write_stored
-from .vectors import Vectors
+
+if TYPE_CHECKING:
+    import torch
 
 Metric = Literal["cosine", "ip"]
 
@@ -102,8 +105,8 @@ class ShownIndex(Shown):
         return {"kind": self.kind, "metric": self.metric, "rows": self.size, "columns": self.dim}
 
 
-Build = Callable[[Vectors, Metric, str | torch.device, Any, bool], Index]
-Load = Callable[[Path, Metric, Any, str | torch.device], Index]
+Build = Callable[[Vectors, Metric, "str | torch.device", Any, bool], Index]
+Load = Callable[[Path, Metric, Any, "str | torch.device"], Index]
 
 
 @dataclass(frozen=True)
@@ -127,9 +130,11 @@ class IndexKind:
     extendable: str | None = None
     on_gpu: Callable[[], bool] = lambda: False
 
-    def fitting(self, device: torch.device) -> torch.device:
+    def fitting(self, device: "torch.device") -> "torch.device":
         """The device for an index of this kind: the given one, or the CPU if the kind does not run there."""
-        return device if device.type == "cpu" or self.on_gpu() else torch.device("cpu")
+        if device.type == "cpu" or self.on_gpu():
+            return device
+        return torch_device("cpu")
 
     def over_parts(self, config: Any, widths: tuple[int, ...]) -> Any:
         """Settings for vectors made of parts of these widths."""

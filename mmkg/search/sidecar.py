@@ -3,14 +3,14 @@
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError, UsageError
 from ..files import atomic_path, sha256_file, write_text
 from ..schema import Facts, read_json
-from .vectors import Rows
+
+if TYPE_CHECKING:
+    import torch
 
 FORMAT = "mmkg-index"
 VERSION = 1
@@ -99,7 +99,7 @@ def check_digest(path: Path, expected: str) -> None:
         )
 
 
-def read_tensors(path: Path) -> dict[str, torch.Tensor]:
+def read_tensors(path: Path) -> "dict[str, torch.Tensor]":
     """The tensors of a safetensors file.
 
     Raises:
@@ -115,15 +115,17 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
         raise InputError(f"not a safetensors file: {error}", path) from None
 
 
-def check_vectors(rows: torch.Tensor, what: str, path: Path) -> None:
+def check_vectors(rows: "torch.Tensor", what: str, path: Path) -> None:
     """Refuse stored vectors ``[n, d]`` with NaN, infinity or values of which inner products overflow."""
+    from .vectors import Rows
+
     try:
         Rows(rows, what, normalise=False)
     except InputError as error:
         raise InputError(error.reason, path) from None
 
 
-def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
+def write_tensors(path: Path, tensors: "Mapping[str, torch.Tensor]") -> None:
     """Write tensors as a safetensors file."""
     from safetensors.torch import save_file
 

@@ -3,9 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from ..compute.host import isolated
 from ..errors import InputError, MmkgError, UsageError
@@ -13,6 +11,9 @@ from ..settings import parse
 from .index import INDEXES, METRICS
 from .kind import Index
 from .sidecar import check_digest, read_sidecar, sidecar_path
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def save_index(index: Index, path: str | Path, *, about: Mapping[str, Any] | Non
 
 @isolated
 def load_index(
-    path: str | Path, *, device: str | torch.device = "auto", expect: Mapping[str, Any] | None = None
+    path: str | Path, *, device: "str | torch.device" = "auto", expect: Mapping[str, Any] | None = None
 ) -> StoredIndex:
     """Read an index that ``save_index`` wrote, after checking the sidecar and the hash of the index file.
 

@@ -6,10 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import InputError, UsageError, brief
+from ..errors import InputError
 from ..typing import IntArray
+from .given import Vectors as Vectors
+from .given import check_count as check_count
 
-Vectors = np.ndarray | Tensor
 BLOCK_BYTES = 16 << 20
 LARGEST = 1e15  # inner products of larger values may overflow float32
 
@@ -136,10 +137,3 @@ def prepare(
 ) -> Tensor:
     """``as_rows``, scaled to unit length if ``normalise``."""
     return Rows(vectors, what, normalise=normalise, dim=dim, device=device).whole()
-
-
-def check_count(value: int, what: str, *, least: int = 1) -> int:
-    """``value`` as int; a UsageError if it is not a whole number >= ``least``."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise UsageError(f"{what} must be a whole number >= {least}, got {brief(value)}")
-    return int(value)

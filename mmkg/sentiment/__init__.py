@@ -3,9 +3,9 @@
 Names are imported when they are first used, as in ``mmkg``.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ..compute.process import import_home
+from ..compute.process import lazy_names
 
 if TYPE_CHECKING:
     from .config import SentimentDataConfig, SentimentExperiment
@@ -61,10 +61,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_home(_HOME[name], __name__), name)
+__getattr__ = lazy_names(__name__, _HOME)
 
 
 def __dir__() -> list[str]:

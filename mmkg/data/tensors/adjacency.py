@@ -1,13 +1,16 @@
 """The union of both graphs as one PyG edge index, with the published weights."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ...typing import IntArray
-from .pyg import EdgeIndex
+
+if TYPE_CHECKING:
+    from .pyg import EdgeIndex
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,8 +22,8 @@ class RelationGraph:
         relations: (relation, target) of each message, in the same order.
     """
 
-    neighbours: EdgeIndex
-    relations: EdgeIndex
+    neighbours: "EdgeIndex"
+    relations: "EdgeIndex"
 
     @property
     def num_entities(self) -> int:
@@ -46,20 +49,22 @@ def relation_graph(triples: IntArray, num_entities: int, num_relations: int) -> 
         num_relations: R. A message tail -> head has the relation of the triple, a message head -> tail has that
             relation plus R.
     """
+    from .pyg import EdgeIndex
+
     between = np.unique(triples[triples[:, 0] != triples[:, 2]], axis=0)
     head, relation, tail = between.T
     source, target = np.concatenate([tail, head]), np.concatenate([head, tail])
     relation = np.concatenate([relation, relation + num_relations])
     order = np.lexsort((relation, source, target))
 
-    def index(origin: IntArray, size: int) -> EdgeIndex:
+    def index(origin: IntArray, size: int) -> "EdgeIndex":
         pairs = torch.from_numpy(np.stack([origin[order], target[order]]))
         return EdgeIndex(pairs, sparse_size=(size, num_entities), sort_order="col")
 
     return RelationGraph(index(source, num_entities), index(relation, 2 * num_relations))
 
 
-def adjacency(triples: IntArray, num_entities: int, *, directed: bool = False) -> tuple[EdgeIndex, Tensor]:
+def adjacency(triples: IntArray, num_entities: int, *, directed: bool = False) -> "tuple[EdgeIndex, Tensor]":
     """Symmetric, normalised adjacency of a multigraph, as GCN-Align and its successors build it.
 
     The weight of a pair is the number of triples that join it, in both directions. Self-loop triples are left
@@ -76,6 +81,8 @@ def adjacency(triples: IntArray, num_entities: int, *, directed: bool = False) -
     Source:
         Wang et al., EMNLP 2018, Sec. 3.2, in the simplified form of the EVA, MCLEA and MEAformer codes.
     """
+    from .pyg import EdgeIndex
+
     between = triples[triples[:, 0] != triples[:, 2]]
     source, target = between[:, 2], between[:, 0]
     if not directed:

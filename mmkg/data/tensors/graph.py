@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -10,7 +11,9 @@ from ...records import Shown
 from ...typing import IntArray
 from .adjacency import RelationGraph, relation_graph
 from .neighborhood import NeighborSampler
-from .pyg import EdgeIndex
+
+if TYPE_CHECKING:
+    from .pyg import EdgeIndex
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -26,7 +29,7 @@ class EntityGraph(Shown):
         num_relations: R, of both graphs together.
     """
 
-    edge_index: EdgeIndex
+    edge_index: "EdgeIndex"
     edge_weight: Tensor
     linked: Tensor
     triples: IntArray

@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from ...errors import UsageError
-from .pyg import EdgeIndex
 from .sparse import row_entries
+
+if TYPE_CHECKING:
+    from .pyg import EdgeIndex
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +24,7 @@ class Hop:
         targets: position of each target among the sources, int64 ``[T]``; ``None`` = targets and sources are the same.
     """
 
-    edge_index: EdgeIndex
+    edge_index: "EdgeIndex"
     edge_weight: Tensor | None = None
     targets: Tensor | None = None
 
@@ -66,6 +69,8 @@ class NeighborSampler:
     """
 
     def __init__(self, edge_index: Tensor, edge_weight: Tensor) -> None:
+        from .pyg import EdgeIndex
+
         assert isinstance(edge_index, EdgeIndex)
         self.whole_hop = Hop(edge_index, edge_weight)
         self._weight = edge_weight
@@ -175,5 +180,7 @@ def check_fanout(fanout: Sequence[int], depth: int) -> None:
         raise UsageError(f"expected fanout to be empty or {depth} numbers >= 1, one per layer, got {tuple(fanout)}")
 
 
-def _edge_index(sources: Tensor, targets: Tensor, shape: tuple[int, int]) -> EdgeIndex:
+def _edge_index(sources: Tensor, targets: Tensor, shape: tuple[int, int]) -> "EdgeIndex":
+    from .pyg import EdgeIndex
+
     return EdgeIndex(torch.stack([sources, targets]), sparse_size=shape, sort_order="col")
