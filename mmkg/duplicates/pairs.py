@@ -10,7 +10,7 @@ from scipy.sparse.csgraph import connected_components
 from ..data.formats.frames import links_of_object
 from ..data.kg import KnowledgeGraph
 from ..data.links.formats import read_links
-from ..data.parsing.builder import Numbers
+from ..data.parsing.coded import Numbers
 from ..errors import InputError
 from ..typing import IntArray
 

@@ -14,7 +14,8 @@ from ..arrays.by_id import ImageFeatures, read_images
 from ..kg import AttributeTriples, ImageTable, KnowledgeGraph
 from ..links.checked import SEEDS, LabelLinks
 from ..links.pairs import PairData, make_task
-from ..parsing.builder import Numbers, repeated_triples
+from ..parsing.builder import repeated_triples
+from ..parsing.coded import Numbers
 from ..parsing.columns import Faults, member, read_strings
 from ..parsing.id_rows import IdRows
 from ..parsing.integers import parse_id, read_integers

@@ -10,7 +10,8 @@ from ...errors import InputError
 from ...files import atomic_path
 from ..arrays.by_id import read_images
 from ..kg import ImageTable, KnowledgeGraph
-from ..parsing.builder import Coded, GraphBuilder
+from ..parsing.builder import GraphBuilder
+from ..parsing.coded import Coded
 from ..parsing.columns import Faults, stem
 from ..parsing.headers import time_text
 from ..parsing.tables import ALIASES, ENTITIES, FACTS, TIMED, TRIPLES, TableBlock, TableReader
@@ -150,7 +151,10 @@ def _add_times(builder: GraphBuilder, block: TableBlock, column: Sequence[str | 
     heads, relations = block.columns[:2]
     texts = list(map(time_text, column))
     kept = [index for index, text in enumerate(texts) if text]
-    entities, kinds = ([side[index] for index in kept] for side in (heads, relations))  # type: ignore[index]
+    entities, kinds = (
+        side.at(np.array(kept, np.int64)) if isinstance(side, Coded) else [side[index] for index in kept]  # type: ignore[index]
+        for side in (heads, relations)
+    )
     builder.add_facts(entities, kinds, [texts[index] for index in kept], None, path, block.lines[kept])  # type: ignore[arg-type]
     builder.faults.count(f"{path.name}: times of triples, read as values of their heads", len(kept))
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...errors import InputError
 from ...typing import IntArray
-from ..parsing.builder import Numbers
+from ..parsing.coded import Numbers
 from ..parsing.columns import Faults
 from .checked import LabelLinks
 from .formats import link_format_of, read_links

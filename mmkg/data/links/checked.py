@@ -8,7 +8,7 @@ import numpy as np
 
 from ...errors import MANY, SKIP, Advice
 from ...typing import IntArray
-from ..parsing.builder import Numbers
+from ..parsing.coded import Numbers
 from ..parsing.columns import Faults
 
 PARTS = ("train", "valid", "test")

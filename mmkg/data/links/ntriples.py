@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..parsing.builder import Numbers
+from ..parsing.coded import Numbers
 from ..parsing.columns import Faults
 from ..parsing.statements import read_statements
 from ..parsing.terms import CLOSE_MATCH, SAME_AS, label_of, term_of

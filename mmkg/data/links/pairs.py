@@ -11,7 +11,7 @@ from scipy.sparse.csgraph import connected_components
 from ...records import Record
 from ...typing import IntArray
 from ..kg import KnowledgeGraph
-from ..parsing.builder import Numbers
+from ..parsing.coded import Numbers
 from ..parsing.columns import Faults
 from ..split import SplitConfig, split_groups
 from ..task import AlignmentTask, LinkSplit

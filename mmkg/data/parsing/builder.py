@@ -3,71 +3,17 @@
 from collections.abc import Iterable, Sequence
 from itertools import compress, repeat
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 
 from ...errors import InputError
 from ...typing import IntArray
 from ..kg import AttributeTriples, ImageTable, KnowledgeGraph
+from .coded import Coded, Numbers
 from .columns import Faults
 
 T = TypeVar("T")
-
-
-class Coded(Sequence[str]):
-    """A column of texts that stores each different text once.
-
-    Args:
-        words: different texts, in order of their first appearance.
-        codes: position in ``words`` of each item, int64.
-    """
-
-    def __init__(self, words: Sequence[str], codes: IntArray) -> None:
-        self.words, self.codes = words, codes
-
-    def __len__(self) -> int:
-        return len(self.codes)
-
-    def __getitem__(self, index: Any) -> Any:
-        return self.words[self.codes[index]]
-
-    @staticmethod
-    def interleaved(first: "Coded", second: "Coded") -> "Coded":
-        """The items of both columns in turn: first, second, first, second, ..."""
-        words = [*first.words, *second.words]
-        codes = np.stack([first.codes, second.codes + len(first.words)], axis=1).ravel()
-        place = np.zeros(len(words), np.int64)
-        place[codes[::-1]] = np.arange(len(codes))[::-1]  # first position of each word: the last assignment remains
-        order = np.argsort(place, kind="stable")
-        rank = np.empty(len(words), np.int64)
-        rank[order] = np.arange(len(words))
-        return Coded([words[k] for k in order.tolist()], rank[codes])
-
-
-class Numbers(dict[str, int]):
-    """Numbers strings 0, 1, ... in the order of their first lookup."""
-
-    def __missing__(self, key: str) -> int:
-        number = self[key] = len(self)
-        return number
-
-    def of(self, keys: Sequence[str]) -> IntArray:
-        """Number of each string; a new one gets the next number."""
-        if isinstance(keys, Coded):
-            return self.of(keys.words)[keys.codes]
-        return np.array(list(map(self.__getitem__, keys)), np.int64)  # faster than np.fromiter
-
-    def known(self, keys: Sequence[str]) -> IntArray:
-        """Number of each string, -1 for unknown strings."""
-        if isinstance(keys, Coded):
-            return self.known(keys.words)[keys.codes]
-        return np.array(list(map(self.get, keys, repeat(-1))), np.int64)
-
-    def forget(self, size: int) -> None:
-        """Remove all numbers from ``size`` on."""
-        while len(self) > size:
-            self.popitem()
 
 
 class GraphBuilder:
@@ -241,7 +187,9 @@ def _first_of_each(rows: IntArray) -> IntArray:
 
 def _picked(items: Sequence[T], good: np.ndarray) -> Sequence[T]:
     """The items selected by a mask; ``items`` itself if the mask is true everywhere."""
-    return items if good.all() else list(compress(items, good))
+    if good.all():
+        return items
+    return cast(Sequence[T], items.at(good)) if isinstance(items, Coded) else list(compress(items, good))
 
 
 def _stacked(blocks: Sequence[np.ndarray], width: int) -> IntArray:

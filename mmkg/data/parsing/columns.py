@@ -17,15 +17,14 @@ import numpy as np
 from ...errors import Advice, InputError, UsageError
 from ...files import MAX_BYTES
 from ...typing import IntArray
-from .limits import most_bytes, too_large
+from .cells import cells_of
+from .limits import MAX_LINE, most_bytes, too_large
 
 OnError = Literal["raise", "skip"]
 COMPRESSED = (".gz", ".bz2")
 SEPARATORS = {"\t": "tab", ",": "comma", " ": "space", "|": "bar", ";": "semicolon"}
 
-MAX_LINE = 1 << 20  # bytes
 _BLOCK = 1 << 20  # bytes; small enough for the scratch arrays of a block to stay in cache
-_NEWLINE = 10
 
 
 @dataclass
@@ -125,9 +124,8 @@ def cut_fields(
     path: Path, first: int, block: bytes, columns: int, faults: Faults, separator: str, empty: bool
 ) -> FieldBlock:
     """The fields of a block of whole lines, see ``read_fields``; ``first`` is the number of its first line."""
-    text = even_lines(block, columns, separator, empty=empty)
-    if text is not None:
-        fields = text.replace("\n", separator).split(separator)
+    if cells_of(block, columns, separator, empty=empty) is not None:
+        fields = block.decode().replace("\n", separator).split(separator)
         fields.pop()  # the empty text after the last newline
         return FieldBlock(np.arange(first, first + len(fields) // columns), fields)
     kind = SEPARATORS[separator]
@@ -143,25 +141,6 @@ def cut_fields(
             lines.append(line)
             fields += found
     return FieldBlock(np.array(lines, np.int64), fields)
-
-
-def even_lines(block: bytes, columns: int, separator: str, *, empty: bool = False) -> str | None:
-    """A block as text, if every line has ``columns`` fields, none of them empty unless allowed; else ``None``."""
-    if b"\0" in block or b"\r" in block:
-        return None
-    text = np.frombuffer(block, np.uint8)
-    ends = np.flatnonzero((text == ord(separator)) | (text == _NEWLINE))
-    pattern = np.array([ord(separator)] * (columns - 1) + [_NEWLINE], np.uint8)
-    if len(ends) % columns or not (text[ends].reshape(-1, columns) == pattern).all():
-        return None
-    if not empty and int(np.diff(ends, prepend=-1).min(initial=2)) < 2:
-        return None
-    if int(np.diff(ends[columns - 1 :: columns], prepend=-1).max(initial=0)) > MAX_LINE:
-        return None
-    try:
-        return block.decode()
-    except UnicodeDecodeError:
-        return None
 
 
 def stem(path: str | Path) -> Path:

@@ -1,19 +1,25 @@
 """Rows of TSV and CSV files, in and out."""
 
 import csv
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
 from ...errors import InputError, UsageError
 from ...files import write_lines
+from .cells import cells_of
+from .coded import Coded
 from .columns import SEPARATORS, Faults, FieldBlock, cut_fields, read_blocks, stem
-from .headers import first_fields, shape_of
-from .tables import OPTIONAL, TIMED, TRIPLES, TableBlock, is_optional
+from .headers import Shape, first_fields, shape_of
+from .tables import FACTS, HEAD, OPTIONAL, RELATION, TAIL, TIMED, TRIPLES, TableBlock, is_optional
+from .words import Words
 
 TSV_SUFFIXES, CSV_SUFFIXES = (".tsv", ".txt"), (".csv",)
 _ROWS = 1 << 14  # rows of quoted CSV taken at a time
+_REPEATED = (TRIPLES, TIMED, FACTS)  # tables in which a label usually occurs more than once
+_LABELS = (HEAD, RELATION, TAIL, "entity", "attribute")
 
 
 def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str | None]]) -> None:
@@ -80,7 +86,11 @@ def read_rows(
         return
     separator, width, places, header = shape
     empty = width > 3 or wanted not in (TRIPLES, TIMED)
-    for block in _blocks(path, width, separator, faults, empty, quoted):
+    coded = _CodedRows(Shape(separator, width, places, header), wanted) if wanted in _REPEATED else None
+    for block in _blocks(path, width, separator, faults, empty, quoted, coded):
+        if isinstance(block, TableBlock):
+            yield block
+            continue
         lines, fields = block
         if header and len(lines) and int(lines[0]) == 1:
             lines, fields = lines[1:], fields[width:]
@@ -94,6 +104,40 @@ def read_rows(
             ],
             lines,
         )
+
+
+class _CodedRows:
+    """Rows of well-formed blocks, with labels that store each different text once.
+
+    Args:
+        shape: shape of the table.
+        wanted: the requested columns.
+    """
+
+    def __init__(self, shape: Shape, wanted: Sequence[str]) -> None:
+        self.shape, self.wanted, self.words = shape, wanted, Words()
+
+    def __call__(self, first: int, block: bytes) -> TableBlock | None:
+        """The rows of some lines, the first of which has the number ``first``; ``None`` if they need a closer look."""
+        separator, width, places, header = self.shape
+        cells = cells_of(block, width, separator, empty=True)
+        if cells is None:
+            return None
+        if header and first == 1:
+            cells, first = cells.past(1), 2
+        labels = [place for column, place in zip(self.wanted, places, strict=True) if column in _LABELS]
+        codes = cells.codes([place for place in labels if place is not None], self.words)
+        if codes is None:
+            return None
+        found: list[Sequence[str | None] | None] = []
+        for column, place in zip(self.wanted, places, strict=True):
+            if place is None:
+                found.append(None)
+            elif column in _LABELS:
+                found.append(Coded(self.words, codes[:, labels.index(place)]))
+            else:
+                found.append([text or None for text in cells.texts(place)])
+        return TableBlock(found, np.arange(first, first + len(codes), dtype=np.int64))
 
 
 def _filled(
@@ -114,7 +158,8 @@ def _filled(
 
 def read_unnamed(path: Path, width: int, separator: str, faults: Faults) -> Iterator[TableBlock]:
     """All columns of a file, some thousand rows at a time, without a look at names; an empty field is ``None``."""
-    for lines, fields in _blocks(path, width, separator, faults, True, separator != "\t"):
+    for block in _blocks(path, width, separator, faults, True, separator != "\t"):
+        lines, fields = cast(FieldBlock, block)
         yield TableBlock([[text or None for text in fields[place::width]] for place in range(width)], lines)
 
 
@@ -133,14 +178,22 @@ def _fields(text: str, separator: str) -> list[str]:
         return text.split(separator)
 
 
-def _blocks(path: Path, width: int, separator: str, faults: Faults, empty: bool, quoted: bool) -> Iterator[FieldBlock]:
-    """Fields of all rows; the csv module reads a CSV file from its first quote on."""
+def _blocks(
+    path: Path,
+    width: int,
+    separator: str,
+    faults: Faults,
+    empty: bool,
+    quoted: bool,
+    coded: Callable[[int, bytes], TableBlock | None] | None = None,
+) -> Iterator[FieldBlock | TableBlock]:
+    """Fields of all rows, or what ``coded`` makes of them; the csv module reads a CSV file from its first quote on."""
     blocks = read_blocks(path, faults)
     for first, block in blocks:
         if quoted and b'"' in block:
             yield from _quoted(path, first, block, blocks, width, faults, empty, separator)
             return
-        yield cut_fields(path, first, block, width, faults, separator, empty)
+        yield (coded and coded(first, block)) or cut_fields(path, first, block, width, faults, separator, empty)
 
 
 def _quoted(

@@ -1,10 +1,11 @@
-"""Limits on the size of files after decompression, against files that are small on disk and huge in memory."""
+"""Limits on the length of lines, and on the size of files after decompression, which may be small on disk."""
 
 from pathlib import Path
 
 from ...errors import InputError
 from ...files import MAX_BYTES
 
+MAX_LINE = 1 << 20  # bytes of a line of a text file
 RATIO = 200  # the ratio that archives may have, too
 SLACK = 1 << 30  # bytes that every file may have, however small it is on disk
 

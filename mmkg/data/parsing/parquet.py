@@ -10,7 +10,7 @@ import numpy as np
 from ...errors import InputError, MissingPackageError
 from ...files import atomic_path
 from ...typing import IntArray
-from .builder import Coded
+from .coded import Coded
 from .columns import Faults
 from .limits import most_bytes, too_large
 from .tables import LIST, OPTIONAL, OTHER, TRIPLES, TableBlock, columns_of, is_optional

@@ -5,9 +5,11 @@ from itertools import islice
 from pathlib import Path
 
 from ...errors import InputError
-from .builder import Numbers
-from .columns import MAX_LINE, Faults, even_lines, read_blocks
+from .cells import cells_of
+from .coded import Numbers
+from .columns import Faults, read_blocks
 from .iris import oxigraph
+from .limits import MAX_LINE
 from .rdf_parser import RdfParser, parse_file, parser_of_lines, too_deep
 from .rdf_statements import Statements
 from .rdf_syntax import suffix_of
@@ -65,10 +67,9 @@ def _plain_links(block: bytes) -> Statements | None:
     """Statements of a block of canonical lines without literals, terms unchecked; ``None`` for any other block."""
     if b'"' in block or b"\\" in block:
         return None
-    text = even_lines(block, 4, " ")
-    if text is None:
+    if cells_of(block, 4, " ") is None:
         return None
-    fields = text.replace("\n", " ").split(" ")
+    fields = block.decode().replace("\n", " ").split(" ")
     subjects, predicates, objects, ends = (fields[k:-1:4] for k in range(4))
     none = [""] * len(ends)
     return Statements(subjects, predicates, objects, none, none, none) if ends.count(".") == len(ends) else None
