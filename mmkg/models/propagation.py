@@ -11,26 +11,20 @@ from torch import Tensor
 from ..compute.host import isolated
 from ..compute.seeding import numpy_generator
 from ..data.tensors.incidence import Incidence
-from ..data.tensors.sparse import (
-    centred,
-    column_sums,
-    copied_rows,
-    few_rows,
-    random_projection,
-    revalued,
-    sparse_rows,
-    transposed,
-    walk_steps,
-)
+from ..data.tensors.sparse import sparse_entries, walk_steps
 from ..data.tensors.tables import Table
 from ..errors import InputError
 from ..modalities import ATTRIBUTE, IMAGE, RELATION, STRUCTURE
 from ..settings import Count, Size, Weight, configuration
 from ..typing import IntArray
-from .neutral import COLUMNS, neutral
+from .label_parts import BLOCK_ROWS, attribute_part, relation_part
+from .neutral import COLUMNS
+from .own_part import own_part
 from .registry import ModelEntry
+from .walk import walk_to_labels
 
-BLOCK_ROWS = 4096
+MOST_VALUES = 1 << 30  # values of the joint embedding from which its parts are halved
+HALVINGS = 2
 
 
 @configuration
@@ -108,16 +102,23 @@ class Propagation:
         self.config = config or PropagationConfig()
 
     def widths(self, inputs: Incidence) -> dict[str, int]:
-        """Width of each modality's part of the joint embedding, in its order."""
-        dims = {
-            STRUCTURE: self.config.structure_dim,
-            RELATION: self.config.relation_dim,
-            ATTRIBUTE: 2 * (self.config.attribute_dim // 2),
-        }
+        """Width of each modality's part of the joint embedding, in its order.
+
+        Of more than ``MOST_VALUES`` values all parts are halved, at most ``HALVINGS`` times.
+        """
         twice = 1 if inputs.neighbors is None else 2
-        for name, table in inputs.tables.items():
-            dims[name] = twice * self._own_dim(name, table) + COLUMNS * _some_lack(name, table)
-        return {name: dims[name] for name in inputs.names}
+        for halved in range(HALVINGS + 1):
+            dims = {
+                STRUCTURE: self.config.structure_dim >> halved,
+                RELATION: self.config.relation_dim >> halved,
+                ATTRIBUTE: 2 * (self.config.attribute_dim >> halved + 1),
+            }
+            for name, table in inputs.tables.items():
+                dims[name] = twice * (self._own_dim(name, table) >> halved) + COLUMNS * _some_lack(name, table)
+            widths = {name: max(dims[name], 1) for name in inputs.names}
+            if inputs.num_entities * sum(widths.values()) <= MOST_VALUES:
+                break
+        return widths
 
     def _own_dim(self, name: str, table: Table) -> int:
         return min(table.dim, self.config.image_dim) if name == IMAGE else self.config.name_dim
@@ -170,131 +171,71 @@ class Propagation:
         if len(links) == 0:
             raise InputError("labels spread from seed links, got none; give at least one")
         labels = self._labels(inputs, links, seed)
-        some = None if rows is None else torch.from_numpy(rows).to(labels.device)
+        device = labels.device
+        some = None if rows is None else torch.from_numpy(rows).to(device)
         widths = self.widths(inputs) if widths is None else widths
-        parts: dict[str, Tensor] = {}
+        sizes = [widths[name] for name in inputs.names]
+        joint = torch.empty(inputs.num_entities if some is None else len(some), sum(sizes), device=device)
+        parts = dict(zip(inputs.names, joint.split(sizes, dim=1), strict=True))
         steps = None if inputs.neighbors is None else walk_steps(inputs.neighbors, self.config.hub_damping)
-        if steps is not None:
-            parts[STRUCTURE] = self._walk(steps, labels, seed, some)
-        if inputs.heads is not None and inputs.tails is not None:
-            parts[RELATION] = self._relations(inputs.heads, inputs.tails, labels, seed)
-        if inputs.attributes is not None:
-            parts[ATTRIBUTE] = self._attributes(inputs, inputs.attributes, labels, seed)
-        for name in inputs.tables:
-            extended = widths[name] > (1 if steps is None else 2) * self._own_dim(name, inputs.tables[name])
-            parts[name] = self._own_and_around(inputs, name, steps, labels.device, seed, extended=extended)
-        if some is not None:
-            parts = {name: part if name == STRUCTURE else part[some] for name, part in parts.items()}
-        joint = labels.new_empty(len(labels if some is None else some), sum(part.shape[1] for part in parts.values()))
-        del labels  # as large as the embeddings
-        sizes = [parts[name].shape[1] for name in inputs.names]
-        for name, columns in zip(inputs.names, joint.split(sizes, dim=1), strict=True):
-            torch.mul(parts.pop(name), self.config.weight(name), out=columns)
-        return F.normalize(joint, dim=1, out=joint)
+        for name, part in parts.items():
+            if name == STRUCTURE and steps is not None:
+                walk_to_labels(steps, labels, hops=self.config.hops, seed=seed, out=part, rows=some)
+            elif name == RELATION and inputs.heads is not None and inputs.tails is not None:
+                relation_part(inputs.heads, inputs.tails, labels, seed=seed, out=part, rows=some)
+            elif name == ATTRIBUTE and inputs.attributes is not None:
+                attribute_part(inputs.attributes, labels, inputs.num_left, seed=seed, out=part, rows=some)
+            else:
+                self._own_part(name, inputs, steps, seed, part, some)
+        self._weigh(joint, parts)
+        return joint
+
+    def _own_part(
+        self, name: str, inputs: Incidence, steps: Tensor | None, seed: int, out: Tensor, rows: Tensor | None
+    ) -> None:
+        table, twice = inputs.tables[name], 1 if steps is None else 2
+        widest = self._own_dim(name, table)
+        fitting = [widest >> halved for halved in range(HALVINGS + 1)]
+        dim = next(each for each in fitting if out.shape[1] - twice * each in (0, COLUMNS))
+        own_part(
+            table,
+            steps,
+            inputs.num_left,
+            dim=dim,
+            extended=out.shape[1] > twice * dim,
+            neighbor_weight=self.config.neighbor_weight,
+            purpose="" if name == IMAGE and dim == table.dim else f"{name} codes",
+            seed=seed,
+            out=out,
+            rows=rows,
+        )
+
+    def _weigh(self, joint: Tensor, parts: Mapping[str, Tensor]) -> None:
+        """Scale the parts to their weights and the rows to unit length; writes to them."""
+        for start in range(0, len(joint), BLOCK_ROWS):
+            block = slice(start, start + BLOCK_ROWS)
+            for name, part in parts.items():
+                rows = F.normalize(part[block], dim=1) if name == STRUCTURE else part[block]
+                torch.mul(rows, self.config.weight(name), out=part[block])
+            joint[block] = F.normalize(joint[block], dim=1)
 
     def _labels(self, inputs: Incidence, links: IntArray, seed: int) -> Tensor:
-        """One 1 per seed end, ``[N, C]``: the label of its link."""
+        """One 1 per seed end, CSR ``[N, C]``: the label of its link."""
         count = min(self.config.num_labels, len(links))
         turns = -(-len(links) // count)
         generator = numpy_generator(seed, "labels")
-        drawn = torch.from_numpy(np.concatenate([generator.permutation(count) for _ in range(turns)])[: len(links)])
+        drawn = np.concatenate([generator.permutation(count) for _ in range(turns)])[: len(links)]
         matrices = (inputs.neighbors, inputs.heads, inputs.attributes)
         device = next((each.device for each in matrices if each is not None), torch.device("cpu"))
-        labels = torch.zeros(inputs.num_entities, count, device=device)
-        for side, shift in ((0, 0), (1, inputs.num_left)):
-            labels[torch.from_numpy(links[:, side] + shift).to(device), drawn.to(device)] = 1
-        return labels
-
-    def _walk(self, steps: Tensor, labels: Tensor, seed: int, rows: Tensor | None = None) -> Tensor:
-        """The structure part of some rows, ``[B, structure_dim]``. If most entities have the same steps as others, as
-        those around a hub, one walk is enough for all of these.
-        """
-        dim = self.config.structure_dim
-        copies, counts, onwards = copied_rows(steps), None, steps
-        if copies is not None:
-            first, place = copies
-            counts = torch.bincount(place).to(labels.dtype)
-            steps = few_rows(steps, first)
-            onwards = sparse_rows(steps.crow_indices(), place[steps.col_indices()], steps.values(), 2 * (len(first),))
-        picks = None if copies is None else copies[1]
-        if rows is not None:
-            first, picks = (rows if picks is None else picks[rows]).unique(return_inverse=True)
-        out = labels.new_zeros(steps.shape[0] if rows is None else len(first), dim)
-        reached = labels
-        for hop in range(self.config.hops):
-            reached = (onwards if hop else steps) @ reached
-            scale = reached.new_ones(reached.shape[1])
-            if hop:  # near the seeds every label is rare
-                mean = reached.mean(dim=0) if counts is None else counts @ reached / len(labels)
-                scale = (mean + 1e-6).pow(-0.25)
-            projection = random_projection(reached.shape[1], dim, seed, f"hop {hop}", labels.device) * scale[:, None]
-            lengths = (reached @ scale.square()).sqrt().clamp(min=1e-9)
-            for start in range(0, len(out), BLOCK_ROWS):
-                block = slice(start, start + BLOCK_ROWS)
-                part, length = (each[block] if rows is None else each[first[block]] for each in (reached, lengths))
-                out[block].addmm_(part.sqrt().div_(length[:, None]), projection)
-        out = F.normalize(out, dim=1)
-        return out if picks is None else out[picks]
-
-    def _relations(self, heads: Tensor, tails: Tensor, labels: Tensor, seed: int) -> Tensor:
-        """The relation part, ``[N, relation_dim]``: relations out and in, each with the labels of both its ends.
-
-        Either end of either direction has a random projection of its own.
-        """
-        dim = self.config.relation_dim
-        frequency = column_sums(heads)
-        rarity = (frequency.sum() / frequency.clamp(min=1)).log()[:, None]
-        ends = [_described(side, labels) * rarity for side in (heads, tails)]
-        out = ends[0].new_zeros(heads.shape[0], dim)
-        for place, side in enumerate((heads, tails)):
-            towards = out.new_zeros(side.shape[1], dim)
-            for number, end in enumerate(ends):
-                towards += end @ random_projection(end.shape[1], dim, seed, f"relation {place} {number}", end.device)
-            out += revalued(side, side.values().sqrt()) @ towards
-        return F.normalize(out, dim=1)
-
-    def _attributes(self, inputs: Incidence, bag: Tensor, labels: Tensor, seed: int) -> Tensor:
-        """The attribute part, ``[N, attribute_dim]``: half from labels, half from the attributes' own codes."""
-        dim = self.config.attribute_dim // 2
-        rarity = (len(labels) / column_sums(bag).clamp(min=1)).log()[:, None]
-        projection = random_projection(labels.shape[1], dim, seed, "attribute labels", labels.device)
-        described = F.normalize(bag @ (_described(bag, labels) @ projection * rarity), dim=1)
-        described = centred(described, inputs.num_left)
-        codes = random_projection(bag.shape[1], dim, seed, "attribute codes", labels.device)
-        return torch.cat([described, F.normalize(bag @ (codes * rarity), dim=1)], dim=1) / 2**0.5
-
-    def _own_and_around(
-        self, inputs: Incidence, name: str, steps: Tensor | None, device: torch.device, seed: int, *, extended: bool
-    ) -> Tensor:
-        """The part of a modality whose vectors both graphs share: own, and the mean of the neighbours'."""
-        table, blocks = inputs.tables[name], []
-        dim = self._own_dim(name, table)
-        as_it_is = name == IMAGE and dim == table.dim
-        project = None if as_it_is else random_projection(table.dim, dim, seed, f"{name} codes", "cpu")
-        for rows in torch.arange(inputs.num_entities).split(BLOCK_ROWS):
-            values = table.take(rows)
-            values = values[:, 0] if values.layout == torch.strided else values
-            blocks.append(values if project is None else values @ project)
-        own = F.normalize(torch.cat(blocks).to(device), dim=1)
-        parts = [own]
-        if extended:
-            parts = [torch.cat(neutral(own[: inputs.num_left], own[inputs.num_left :]))]
-        if steps is not None:
-            parts.append(self.config.neighbor_weight * F.normalize(steps @ own, dim=1))
-        return torch.cat(parts, dim=1)
+        keys = np.unique(np.concatenate([links[:, 0], links[:, 1] + inputs.num_left]) * count + np.tile(drawn, 2))
+        rows, columns = (torch.from_numpy(each).to(device) for each in np.divmod(keys, count))
+        ones = torch.ones(len(keys), device=device)
+        return sparse_entries(rows, columns, ones, (inputs.num_entities, count))
 
 
 def _some_lack(name: str, table: Table) -> bool:
     """Whether some but not all entities have an image."""
     return name == IMAGE and bool(table.observed.any()) and not bool(table.observed.all())
-
-
-def _described(incidence: Tensor, labels: Tensor) -> Tensor:
-    """What the labels of its members say of each column of an incidence ``[N, R]``: unit rows ``[R, C]``.
-
-    Square roots of the labels' shares among the members, who count as often as they come.
-    """
-    return F.normalize((transposed(incidence) @ labels).sqrt_(), dim=1)  # the root of the total cancels
 
 
 ENTRY = ModelEntry(PropagationConfig, Propagation, learner="propagated")

@@ -49,11 +49,10 @@ def walk_steps(neighbors: Tensor, hub_damping: float) -> Tensor:
         neighbors: number of triples between two entities, CSR ``[N, N]``.
         hub_damping: the probability of a neighbour is divided by this power of its degree.
     """
-    counts = neighbors.crow_indices().diff()
-    rows = torch.arange(len(counts), device=counts.device).repeat_interleave(counts)
-    degree = neighbors.values().new_zeros(len(counts)).index_add_(0, rows, neighbors.values())
+    rows, count = entry_rows(neighbors), neighbors.shape[0]
+    degree = neighbors.values().new_zeros(count).index_add_(0, rows, neighbors.values())
     likely = neighbors.values() * degree[neighbors.col_indices()].pow(-hub_damping)
-    total = likely.new_zeros(len(counts)).index_add_(0, rows, likely)
+    total = likely.new_zeros(count).index_add_(0, rows, likely)
     return revalued(neighbors, likely / total[rows])
 
 
@@ -83,8 +82,7 @@ def copied_rows(matrix: Tensor, copies: int = 4) -> tuple[Tensor, Tensor] | None
     """
     offsets, columns, bits = matrix.crow_indices(), matrix.col_indices(), matrix.values().view(torch.int32)
     size = matrix.shape[0]
-    counts = offsets.diff()
-    rows = torch.arange(size, device=counts.device).repeat_interleave(counts)
+    counts, rows = offsets.diff(), entry_rows(matrix)
     mixed = (columns + 1) * 0x2545F4914F6CDD1D ^ (bits + 1) * 0x1B873593
     mixed = (mixed ^ (mixed >> 29)) * 0x1CE4E5B9BF58476D
     codes, place = counts.clone().index_add_(0, rows, mixed ^ (mixed >> 32)).unique(return_inverse=True)
@@ -114,6 +112,32 @@ def revalued(matrix: Tensor, values: Tensor) -> Tensor:
     return sparse_rows(matrix.crow_indices(), matrix.col_indices(), values, (matrix.shape[0], matrix.shape[1]))
 
 
+def sparse_product(a: Tensor, b: Tensor) -> Tensor:
+    """Product of two CSR matrices ``[M, N]`` and ``[N, C]``, as CSR; meant for a ``b`` with few entries per row."""
+    entries, counts = row_entries(b.crow_indices(), a.col_indices())
+    owners = entry_rows(a).repeat_interleave(counts)
+    values = a.values().repeat_interleave(counts) * b.values()[entries]
+    keys, place = (owners * b.shape[1] + b.col_indices()[entries]).unique(return_inverse=True)
+    sums = values.new_zeros(len(keys)).index_add_(0, place, values)
+    counts = torch.bincount(keys // b.shape[1], minlength=a.shape[0])
+    offsets = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
+    return sparse_rows(offsets, keys % b.shape[1], sums, (a.shape[0], b.shape[1]))
+
+
+def entry_rows(matrix: Tensor) -> Tensor:
+    """Row of each entry of a CSR matrix, ``[E]``."""
+    counts = matrix.crow_indices().diff()
+    return torch.arange(matrix.shape[0], device=counts.device).repeat_interleave(
+        counts, output_size=len(matrix.col_indices())
+    )
+
+
+def weighted_rows(weights: Tensor, matrix: Tensor) -> Tensor:
+    """Sum of the rows of a CSR matrix ``[N, M]``, each with its weight ``[N]``; float64 ``[M]``."""
+    terms = matrix.values().double().mul_(weights.double()[entry_rows(matrix)])
+    return terms.new_zeros(matrix.shape[1]).index_add_(0, matrix.col_indices(), terms)
+
+
 def column_sums(matrix: Tensor) -> Tensor:
     """Sum of each column of a CSR matrix."""
     sums = matrix.values().new_zeros(matrix.shape[1])
@@ -122,5 +146,4 @@ def column_sums(matrix: Tensor) -> Tensor:
 
 def transposed(matrix: Tensor) -> Tensor:
     """The transpose of a CSR matrix, as CSR."""
-    rows = torch.arange(matrix.shape[0], device=matrix.device).repeat_interleave(matrix.crow_indices().diff())
-    return sparse_entries(matrix.col_indices(), rows, matrix.values(), (matrix.shape[1], matrix.shape[0]))
+    return sparse_entries(matrix.col_indices(), entry_rows(matrix), matrix.values(), (matrix.shape[1], matrix.shape[0]))
