@@ -54,7 +54,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "encoders": ("data.tensors",),
     "fusion": ("data.tensors",),
     "models": ("data.tensors", "encoders", "fusion", "losses"),
-    "training": ("data.tensors", "losses", "models"),
+    "training": ("data.tensors", "fusion", "losses", "models"),
     # the search half
     "search": (),
     "matching": ("search",),

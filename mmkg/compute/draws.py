@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from .host import seeded
+from .ranks import ranks, sharing
+from .seeding import derive_seed
 
 _run = threading.local()
 _RANDOM: set[Any] = {
@@ -70,7 +72,12 @@ def dropout(x: Tensor, rate: float, training: bool = True) -> Tensor:
     generator = own_generator(x)
     if generator is None or not training or not 0 < rate < 1 or x.numel() == 0:
         return F.dropout(x, rate, training)
-    return x * torch.empty_like(x).bernoulli_(1 - rate, generator=generator).div_(1 - rate)
+    share = sharing()
+    if share is None or len(x) != share.stop - share.start:
+        kept = torch.empty_like(x).bernoulli_(1 - rate, generator=generator)
+    else:  # each row is dropped as if one process computed all of them
+        kept = share.of(x.new_empty(share.total, *x.shape[1:]).bernoulli_(1 - rate, generator=generator))
+    return x * kept.div_(1 - rate)
 
 
 def own_generator(x: Tensor) -> torch.Generator | None:
@@ -84,7 +91,8 @@ def drawing(model: nn.Module, seed: int, device: torch.device) -> Iterator[None]
     """All dropout inside depends on the seed alone, also if other threads draw from torch's global generators.
 
     On a CPU the modules of mmkg draw from a generator of their own. For other modules, and on a GPU, the global
-    generators are seeded and restored; one thread at a time does this.
+    generators are seeded and restored; one thread at a time does this. Processes that train together draw differently
+    from these.
 
     Args:
         model: the model that draws.
@@ -94,8 +102,9 @@ def drawing(model: nn.Module, seed: int, device: torch.device) -> Iterator[None]
     before = getattr(_run, "generator", None)
     _run.generator = torch.Generator().manual_seed(seed) if device.type == "cpu" else None
     shared = device.type != "cpu" or any(_draws_globally(module) for module in model.modules())
+    number = ranks().number
     try:
-        with seeded(seed, device) if shared else nullcontext():
+        with seeded(derive_seed(seed, f"rank {number}") if number else seed, device) if shared else nullcontext():
             yield
     finally:
         _run.generator = before

@@ -34,9 +34,9 @@ def cover(size: int, group: int, tile: int) -> Tiles:
 
 
 def area(tiles: Tiles) -> int:
-    """Number of elements of the largest tile."""
+    """Number of elements of the largest tile; 0 if there is none."""
     areas: list[int] = [(rows.stop - rows.start) * (columns.stop - columns.start) for rows, columns in tiles]
-    return max(areas)
+    return max(areas, default=0)
 
 
 def views(buffers: Tensor, rows: slice, columns: slice) -> list[Tensor]:

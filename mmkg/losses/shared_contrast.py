@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..compute.products import add_product
+from ..compute.ranks import ranks
 from ..errors import UsageError
 from .contrast_tiles import LN2, Tiles, add_sums, area, cover, fill_energy, fill_joint, fill_logits, pair_sums, views
 
@@ -24,7 +25,7 @@ class _SharedContrast(torch.autograd.Function):
     ``sum_m u_im u_jm s_m`` and needs no matrix product of its own. IAL has the energies ``exp(s / τ2)``: P of the
     joint, a constant for the gradient, and Q of an embedding. They are symmetric too, and the gradient of
     ``s_ij / τ2`` is ``Q_ij (g_i / zq_i + g_j / zq_j) - P_ij (g_i / zp_i + g_j / zp_j)``. No operation makes the host
-    wait for a value of the device.
+    wait for a value of the device. Processes that train together share the tiles, and add up what they found.
     """
 
     @staticmethod
@@ -45,8 +46,10 @@ class _SharedContrast(torch.autograd.Function):
         shares = None if scale is None else scale.t().contiguous()  # [M, 2B]
         if shares is not None:
             weights = torch.cat([weights, torch.ones_like(weights[:1])])
+        own = ranks()
+        tiles = own.tiles(tiles)
         number, largest = len(units), area(tiles)
-        fits = min(len(tiles), keep_bytes // (number * largest * weights.element_size()))
+        fits = min(len(tiles), keep_bytes // max(1, number * largest * weights.element_size()))
         kept = weights.new_empty(fits, number, largest)
         buffers = weights.new_empty(number + 3, largest)
         sums = torch.zeros_like(weights)
@@ -71,13 +74,14 @@ class _SharedContrast(torch.autograd.Function):
                 add_sums(sums_p[m], energy, weights[m], rows, columns)
                 torch.sub(joint, logit, out=spare).mul_(energy)
                 add_sums(gaps[m], spare, weights[m], rows, columns)
+        own.summed_(sums, sums_p, sums_q, gaps)
         tiny = torch.finfo(sums.dtype).tiny
         log_q = _mate_logits(units, shares, temperature).repeat(1, 2) - sums.clamp(min=tiny).log()
         inverse_p, inverse_q = _inverse(sums_p), _inverse(sums_q)
         divergence = gaps * inverse_p * ((ratio or 0.0) * LN2)
         divergence += (sums_q.clamp(min=tiny) / sums_p.clamp(min=tiny)).log()
         ctx.save_for_backward(weights, kept, _inverse(sums), inverse_p, inverse_q, *inverses, *units, shares)
-        ctx.number, ctx.temperature, ctx.ratio, ctx.tiles = number, temperature, ratio, tiles
+        ctx.number, ctx.temperature, ctx.ratio, ctx.tiles, ctx.ranks = number, temperature, ratio, tiles, own
         return log_q, divergence
 
     @staticmethod
@@ -122,6 +126,7 @@ class _SharedContrast(torch.autograd.Function):
                 add_product(grad_units[m][rows], slope, units[m][columns])
                 if rows != columns:
                     add_product(grad_units[m][columns], slope.t(), units[m][rows])
+        ctx.ranks.summed_(*grad_units, grad_shares)
         if grad_shares is not None:
             grad_shares *= LN2
         grad_mates = grad_log_q.reshape(len(grad_log_q), 2, -1).sum(dim=1)

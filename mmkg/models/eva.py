@@ -92,7 +92,7 @@ class EVA(AlignmentModel):
 
     def loss_terms(self, output: FusionOutput, num_links: int | None = None) -> dict[str, Tensor]:
         """NCA loss of each modality and of the joint, unweighted."""
-        size = len(output.joint) // 2
+        size = len(output.present) // 2
         terms = {}
         for m, name in enumerate(output.names):
             alpha = self.config.structure_alpha if name == STRUCTURE else self.config.alpha

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..compute.host import isolated
+from ..compute.ranks import share_of
 from ..data.tensors.batch import ModalityBatch
 from ..data.tensors.inputs import EntityInputs
 from ..data.tensors.sparse import ship
@@ -145,7 +146,8 @@ class AlignmentModel(nn.Module, ABC):
         """Joint embeddings of entities, unit rows, on the CPU.
 
         Layers are computed one after the other, in blocks, so that besides the result only the inputs of one layer
-        are held for all entities. All neighbours are used, also if training drew some of them.
+        are held for all entities. All neighbours are used, also if training drew some of them. Processes that train
+        together compute a share each, and all have the result.
 
         Args:
             inputs: data of the task.
@@ -170,13 +172,15 @@ class AlignmentModel(nn.Module, ABC):
                     raise ValueError(f"expected an array of shape {shape} to write to, got {out.shape}")
                 found = torch.empty(shape) if out is None else torch.from_numpy(out)
                 below = self._layers_below(inputs, block)
-                for start in range(0, len(rows), block):
-                    part = rows[start : start + block]
+                share = share_of(len(rows))
+                for start in range(share.start, share.stop, block):
+                    part = rows[start : min(start + block, share.stop)]
                     found[start : start + len(part)] = self.fuse(
                         inputs, part, self._last_layer(inputs, part, below)
                     ).joint
                     if tick is not None:
                         tick(start + len(part))
+                share.fill_(found)
         finally:
             self.train(training)
         return found
@@ -187,12 +191,15 @@ class AlignmentModel(nn.Module, ABC):
             return None
         x: Tensor = self.structure.embedding
         for number in range(self.structure.depth - 1):
-            parts = torch.split(torch.arange(inputs.num_entities, device=inputs.sampler.device), block)
+            share = share_of(inputs.num_entities)
+            parts = torch.split(torch.arange(share.start, share.stop, device=inputs.sampler.device), block)
             layer = None
             for part in parts:
                 found = self._hop_into(inputs, number, x, part)
                 layer = found.new_empty(inputs.num_entities, found.shape[1]) if layer is None else layer
                 layer[part] = found
+            if layer is not None:
+                share.fill_(layer)
             x = x if layer is None else layer
         return x
 

@@ -2,7 +2,8 @@
 
 from .bootstrap import BootstrapConfig, BootstrapResult, bootstrap, propose
 from .config import TrainingConfig
-from .loop import DivergedError, FitResult, fit, optimise
+from .loop import DivergedError, fit, optimise
+from .state import FitResult
 
 __all__ = [
     "BootstrapConfig",

@@ -3,7 +3,6 @@
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,15 +12,17 @@ from torch import Tensor, nn
 
 from ..compute.draws import drawing
 from ..compute.host import deterministic, isolated
+from ..compute.ranks import ranks, share_of
 from ..compute.seeding import derive_seed
 from ..data.tensors.inputs import EntityInputs
 from ..data.tensors.neighborhood import check_fanout
 from ..errors import InputError, MmkgError
+from ..fusion.gathered import gathered
 from ..models.model import AlignmentModel
-from .checkpoint import load_checkpoint, pack, save_checkpoint, unpack
 from .config import TrainingConfig
 from .early_stop import EarlyStop
 from .optim import Optimizers, build_optimizers, clip_, rate_factor, set_rate, step_if
+from .state import FitResult, restore, save_state
 
 logger = logging.getLogger(__name__)
 
@@ -32,28 +33,6 @@ Terms = Callable[[Tensor, int, torch.Generator], Mapping[str, Tensor]]
 
 class DivergedError(MmkgError, ArithmeticError):
     """The loss or its gradient was infinite or NaN in too many consecutive steps."""
-
-
-@dataclass
-class FitResult:
-    """Outcome of a training run.
-
-    Args:
-        epochs: number of epochs run.
-        best_epoch: epoch whose weights the model has now, 0-based; without validation the last one.
-        best_score: validation score of that epoch; -inf without validation.
-        history: one row per epoch: ``epoch``, ``loss`` (``None`` if no step was finite), ``rate``, every loss term by
-            name, and ``valid``, the validation score, in epochs that were validated.
-        skipped_steps: number of steps skipped because the loss or the gradient was not finite.
-        skipped_in_a_row: number of consecutive skipped steps at the end of the run.
-    """
-
-    epochs: int = 0
-    best_epoch: int = -1
-    best_score: float = float("-inf")
-    history: list[dict[str, Any]] = field(default_factory=list)
-    skipped_steps: int = 0
-    skipped_in_a_row: int = 0
 
 
 @isolated
@@ -70,6 +49,8 @@ def fit(
     identity: str = "",
 ) -> FitResult:
     """Train an aligner on links and keep the weights with the best validation score; see ``optimise``.
+
+    Processes that train together share each batch, see ``mmkg.compute.ranks``; the first one writes the checkpoint.
 
     Args:
         model: trained in place; has the best weights afterwards.
@@ -89,6 +70,7 @@ def fit(
     """
     if len(links) == 0:
         raise InputError("training needs at least one link, got none; give seed links")
+    links = ranks().agreed_rows(links)
     if config.fanout and model.structure is not None:
         check_fanout(config.fanout, model.structure.depth)
 
@@ -142,8 +124,11 @@ def optimise(
     """
     optimizers = build_optimizers(model, config)
     stop, result, start = EarlyStop(config.patience), FitResult(), 0
-    if checkpoint is not None and Path(checkpoint).is_file():
-        start = _resume(checkpoint, identity, model, optimizers, stop, result)
+    own = ranks()
+    if checkpoint is not None:
+        with own.received(Path(checkpoint)) as found:
+            if found is not None:
+                start = restore(found, identity, model, optimizers, stop, result)
         for row in result.history:
             if on_epoch is not None:
                 on_epoch(row)
@@ -156,7 +141,7 @@ def optimise(
             row = train_epoch(model, count, terms, optimizers, config, epoch=epoch, seed=seed, result=result)
         last = epoch + 1 == config.epochs
         if validate is not None and ((epoch + 1) % config.eval_every == 0 or last):
-            row["valid"] = float(validate())
+            row["valid"] = own.agreed(float(validate()))
             stop.update(row["valid"], epoch, model)
         result.history.append(row)
         result.epochs = epoch + 1
@@ -164,8 +149,10 @@ def optimise(
             on_epoch(row)
         now = time.monotonic()
         due = now - saved >= max(config.checkpoint_seconds, CHECKPOINT_SHARE * save_took)
-        if checkpoint is not None and (due or last or stop.stop):
-            _save(checkpoint, identity, model, optimizers, stop, result)
+        if checkpoint is not None and (own.agreed(due) or last or stop.stop):
+            if own.number == 0:
+                save_state(checkpoint, identity, model, optimizers, stop, result)
+            own.on_saved(Path(checkpoint))
             saved = time.monotonic()
             save_took = saved - now
     result.best_epoch, result.best_score = result.epochs - 1, stop.best_score
@@ -244,10 +231,18 @@ def link_terms(
 ) -> dict[str, Tensor]:
     """Loss terms of an aligner by name, on a batch of links, int64 ``[B, 2]``."""
     rows = model.training_rows(inputs, links, generator)
-    structure = model.encode_structure(inputs, rows, fanout=config.fanout, generator=generator)
+    share = share_of(len(rows))
+    own = share.of(rows)
+    if share.size > 1 and generator is not None:  # each rank draws the neighbours of its own entities
+        drawn = int(torch.randint(1 << 62, (1,), generator=generator))
+        generator = torch.Generator().manual_seed(derive_seed(drawn, f"rank {ranks().number}"))
     device = next(model.parameters()).device
+    with share.computing():
+        structure = model.encode_structure(inputs, own, fanout=config.fanout, generator=generator)
     with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
-        found = model.loss_terms(model.fuse(inputs, rows, structure), len(links))
+        with share.computing():
+            output = model.fuse(inputs, own, structure)
+        found = model.loss_terms(gathered(output, share), len(links))
     torch.clear_autocast_cache()  # torch keeps the weights of this step if the calling program uses autocast too
     return found
 
@@ -266,69 +261,8 @@ def optimiser_step(
     found = terms()
     loss = torch.stack(list(found.values())).sum()
     torch.autograd.backward(loss)
+    loss = ranks().average_(model.parameters(), loss)
     norm = clip_(list(model.parameters()), config.clip_norm)
     finite = torch.isfinite(loss.detach()) & torch.isfinite(norm)
     step_if(finite, optimizers)
     return {name: term.detach() for name, term in found.items()}, finite
-
-
-def _save(
-    path: str | Path,
-    identity: str,
-    model: nn.Module,
-    optimizers: Optimizers,
-    stop: EarlyStop,
-    result: FitResult,
-) -> None:
-    tensors = pack("model", model.state_dict()) | pack("best", stop.weights)
-    for place, optimizer in enumerate(optimizers):
-        for number, moments in optimizer.state_dict()["state"].items():
-            values = {name: torch.as_tensor(value) for name, value in moments.items()}  # RowAdam counts steps in an int
-            tensors |= pack(f"optimizer{place}/{number}", values)
-    state = {
-        "identity": identity,
-        "epochs": result.epochs,
-        "skipped_steps": result.skipped_steps,
-        "skipped_in_a_row": result.skipped_in_a_row,
-        "history": result.history,
-        "best_score": stop.best_score if stop.weights else None,
-        "best_epoch": stop.best_epoch,
-        "since_best": stop.since_best,
-    }
-    save_checkpoint(path, tensors, state)
-
-
-def _resume(
-    path: str | Path,
-    identity: str,
-    model: nn.Module,
-    optimizers: Optimizers,
-    stop: EarlyStop,
-    result: FitResult,
-) -> int:
-    tensors, state = load_checkpoint(path)
-    if state["identity"] != identity:
-        raise InputError(
-            "this checkpoint belongs to other data or another configuration; give another folder or delete it", path
-        )
-    model.load_state_dict(unpack("model", tensors))
-    for place, optimizer in enumerate(optimizers):
-        template = optimizer.state_dict()
-        own = unpack(f"optimizer{place}", tensors)
-        numbers = {name.split("/")[0] for name in own}
-        template["state"] = {int(number): _moments(unpack(number, own)) for number in numbers}
-        optimizer.load_state_dict(template)
-    device = next(model.parameters()).device
-    stop.weights = {name: tensor.to(device) for name, tensor in unpack("best", tensors).items()}
-    if stop.weights:
-        stop.best_score = float(state["best_score"])
-    stop.best_epoch, stop.since_best = int(state["best_epoch"]), int(state["since_best"])
-    result.history, result.skipped_steps = list(state["history"]), int(state["skipped_steps"])
-    result.skipped_in_a_row = int(state["skipped_in_a_row"])
-    result.epochs = int(state["epochs"])
-    logger.info("resumed at epoch %d from %s", result.epochs, path)
-    return result.epochs
-
-
-def _moments(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
-    return {name: value if value.is_floating_point() else int(value) for name, value in tensors.items()}
