@@ -21,8 +21,9 @@ from .matching.counterparts import HeldOut
 from .models import MODELS, AlignmentModel
 from .progress import show_step
 from .result.calibrate import Confidences
-from .result.embeddings import EmbeddingSearch, embeddings_of
+from .result.embeddings import embeddings_of
 from .result.judge import Judge, Metrics
+from .result.searcher import EmbeddingSearch
 from .typing import IntArray
 
 LARGEST_FOLD = 1000  # links that are held out at a time

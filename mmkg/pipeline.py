@@ -1,4 +1,4 @@
-"""The order of the stages: seed links, learn, index, evaluate, match, save."""
+"""The order of the stages: seed links, learn, search, evaluate, match, save."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -79,7 +79,7 @@ def align(
         device: ``auto``, ``cpu`` or ``cuda``.
         out: run folder; an interrupted run in it continues where it stopped.
         overwrite: replace a finished run in ``out``.
-        ranks_only: rank the test links, but build no index and no matches until they are used; without ``out``.
+        ranks_only: rank the test links, but search and match no others until that is used; without ``out``.
         progress: show a bar on stderr; ``None`` = if that is a terminal.
         settings: settings as in a configuration file, e.g. ``{"training.epochs": 50}`` or
             ``{"training": {"epochs": 50}}``.
@@ -147,7 +147,7 @@ def _aligned(
     ranks_only: bool,
     progress: bool | None,
 ) -> AlignmentResult:
-    """Learn, index, evaluate, match; ``folder`` is the run folder, which this thread has claimed."""
+    """Learn, search, evaluate, match; ``folder`` is the run folder, which this thread has claimed."""
     watch = Stopwatch()
     test, graphs = task.links.test, task.graph_fingerprints()
     fingerprint = task.fingerprint(graphs)
@@ -191,8 +191,8 @@ def _aligned(
         held_out=fitted.sample,
     )
     if not ranks_only:
-        with watch.phase("index"):
-            result.index()
+        with watch.phase("search"):
+            result.searcher.lists()
     with watch.phase("evaluate"):
         result = result.evaluated()
     if not ranks_only:

@@ -12,10 +12,11 @@ import mmkg
 import mmkg.result.embeddings
 import mmkg.result.judge
 import mmkg.result.result
+import mmkg.result.searcher
 from mmkg.cli import app as cli
 from mmkg.errors import UsageError
-from mmkg.matching import MATCHERS, Matcher
-from mmkg.result.embeddings import EmbeddingSearch
+from mmkg.matching import MATCHERS
+from mmkg.result.searcher import EmbeddingSearch
 from mmkg.search import INDEXES
 
 
@@ -59,9 +60,8 @@ def use(result, folder):
 @pytest.mark.parametrize("large", [False, True])
 def test_a_run_on_the_cpu_never_touches_the_gpu(task, tmp_path, monkeypatch, options, large):
     if large:
-        for module in (mmkg.result.embeddings, mmkg.result.answers):
-            monkeypatch.setattr(module, "LARGEST_FLAT", 50)
-        monkeypatch.setattr(mmkg.result.embeddings, "FEW_ROWS", 10)
+        monkeypatch.setattr(mmkg.result.searcher, "LARGEST_FLAT", 50)
+        monkeypatch.setattr(mmkg.result.searcher, "FEW_ROWS", 10)
     result = mmkg.align(task, device="cpu", progress=False, **options)
     use(result, tmp_path / "run")
     use(mmkg.AlignmentResult.load(tmp_path / "run", device="cpu"), tmp_path / "again")
@@ -117,13 +117,13 @@ class Recorder:
 def recorder(monkeypatch, seen_cuda):
     found = Recorder()
     for module, names in (
-        (mmkg.result.embeddings, ("build_index", "csls_pair_means", "ExactIndex")),
+        (mmkg.result.searcher, ("build_index", "nearest_both_ways", "csls_pair_means", "ExactIndex")),
         (mmkg.result.judge, ("evaluate", "evaluate_sample", "transported_pairs")),
     ):
         for name in names:
             monkeypatch.setattr(module, name, found.wrap(name, getattr(module, name)))
     for name, matcher in MATCHERS.items():
-        monkeypatch.setitem(MATCHERS, name, Matcher(found.wrap(name, matcher.match), matcher.config))
+        monkeypatch.setitem(MATCHERS, name, replace(matcher, match=found.wrap(name, matcher.match)))
     return found
 
 
@@ -153,7 +153,7 @@ def test_all_computation_of_a_run_is_on_its_device(trained, tmp_path, recorder, 
 
 @pytest.mark.parametrize("device", ["cuda", "cpu"])
 def test_search_without_an_index_is_on_the_device_of_the_run(trained, recorder, monkeypatch, device):
-    monkeypatch.setattr(mmkg.result.embeddings, "LARGEST_FLAT", 50)
+    monkeypatch.setattr(mmkg.result.searcher, "LARGEST_FLAT", 50)
     fresh(trained, device).search(0, k=2)
     assert ("ExactIndex", device) in recorder.calls
 

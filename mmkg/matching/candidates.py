@@ -19,6 +19,7 @@ from ..typing import FloatArray, IntArray
 PAIR_BLOCK_BYTES = 64 << 20
 Means = tuple[FloatArray, FloatArray]
 Indexes = tuple[Searcher, Searcher]
+Lists = tuple[Neighbors, Neighbors]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +33,8 @@ class Scorer:
         right_mean: CSLS mean of each right row, ``[n2]``.
         indexes: index of the right rows, for queries from the left, and index of the left rows; ``None`` = built when
             needed.
+        lists: nearest right rows of each left row, and nearest left rows of each right row, by the same measure;
+            ``None`` = searched when needed.
         never: pairs of rows that are no candidates, int64 ``[W, 2]``.
     """
 
@@ -40,6 +43,7 @@ class Scorer:
     left_mean: Tensor | None
     right_mean: Tensor | None
     indexes: Indexes | None = None
+    lists: Lists | None = None
     never: IntArray = field(default_factory=lambda: NO_PAIRS)
 
     @staticmethod
@@ -52,6 +56,7 @@ class Scorer:
         kind: str = "exact",
         means: Means | None = None,
         indexes: Indexes | None = None,
+        lists: Lists | None = None,
         never: IntArray | None = None,
     ) -> "Scorer":
         """Check and normalise the vectors; compute the CSLS means if ``csls_k`` > 0 and they are not given."""
@@ -60,8 +65,13 @@ class Scorer:
         where = resolve_device(device)
         lefts = prepare(left, "left vectors", normalise=True, device=where)
         rights = prepare(right, "right vectors", normalise=True, dim=lefts.shape[1], device=where)
+        if lists is not None and (len(lists[0]), len(lists[1])) != (len(lefts), len(rights)):
+            raise InputError(
+                f"expected the neighbours of {len(lefts)} left and {len(rights)} right rows, "
+                f"got those of {len(lists[0])} and {len(lists[1])}"
+            )
         if csls_k == 0:
-            return Scorer(lefts, rights, None, None, indexes, never)
+            return Scorer(lefts, rights, None, None, indexes, lists, never)
         if means is None:
             means = csls_pair_means(lefts, rights, csls_k, kind=kind, device=where)
         elif means[0].shape != lefts.shape[:1] or means[1].shape != rights.shape[:1]:
@@ -70,12 +80,13 @@ class Scorer:
                 f"got {means[0].shape} and {means[1].shape}"
             )
         left_mean, right_mean = (torch.as_tensor(mean, dtype=torch.float32, device=where) for mean in means)
-        return Scorer(lefts, rights, left_mean, right_mean, indexes, never)
+        return Scorer(lefts, rights, left_mean, right_mean, indexes, lists, never)
 
     def swapped(self) -> "Scorer":
         """The same scorer with left and right exchanged."""
         indexes = None if self.indexes is None else (self.indexes[1], self.indexes[0])
-        return Scorer(self.right, self.left, self.right_mean, self.left_mean, indexes, self.never[:, ::-1])
+        lists = None if self.lists is None else (self.lists[1], self.lists[0])
+        return Scorer(self.right, self.left, self.right_mean, self.left_mean, indexes, lists, self.never[:, ::-1])
 
     def pair_scores(self, left: IntArray, right: IntArray) -> FloatArray:
         """Score of each pair (left row, right row), float32 ``[P]``, independent of the other pairs."""
@@ -95,21 +106,30 @@ class Scorer:
         return replace(self, left_mean=None, right_mean=None).pair_scores(left, right)
 
     def nearest(self, k: int, *, kind: str) -> Neighbors:
-        """The k best right rows of each left row that are candidates; CSLS scores lack the mean of the left row."""
-        queries, base = self.left, self.right
-        if self.right_mean is not None:
-            queries = torch.cat([2 * queries, queries.new_ones(len(queries), 1)], dim=1)
-            base = torch.cat([base, -self.right_mean[:, None]], dim=1)
-        if self.indexes is not None:
-            index = self.indexes[0]
-        else:
-            index = build_index(base, kind=kind, metric="ip", device=self.left.device)
+        """The k best right rows of each left row that are candidates; scores order those of one left row only."""
+        listed = None if self.lists is None else self.lists[0]
+        index = None if self.indexes is None else self.indexes[0]
 
         def find(rows: IntArray, number: int) -> Neighbors:
-            some = queries if len(rows) == len(queries) else queries[torch.from_numpy(rows).to(queries.device)]
-            return index.search(some, min(number, len(base)))
+            nonlocal index
+            number = min(number, len(self.right))
+            if listed is not None and number <= listed.ids.shape[1]:
+                return Neighbors(listed.ids[rows, :number], listed.scores[rows, :number])
+            index = self._index(kind) if index is None else index
+            every = len(rows) == len(self.left)
+            queries = self.left if every else self.left[torch.from_numpy(rows).to(self.left.device)]
+            if self.right_mean is not None:
+                queries = torch.cat([2 * queries, queries.new_ones(len(queries), 1)], dim=1)
+            return index.search(queries, number)
 
-        return allowed(find, np.arange(len(queries)), k, self.never, len(base))
+        return allowed(find, np.arange(len(self.left)), k, self.never, len(self.right))
+
+    def _index(self, kind: str) -> Searcher:
+        """An index of the right rows; with CSLS, of the vectors of ``csls_augment``."""
+        base = self.right
+        if self.right_mean is not None:
+            base = torch.cat([base, -self.right_mean[:, None]], dim=1)
+        return build_index(base, kind=kind, metric="ip", device=self.left.device)
 
 
 def candidate_pairs(scorer: Scorer, k: int, *, kind: str) -> tuple[IntArray, IntArray, FloatArray]:

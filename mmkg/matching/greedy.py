@@ -6,7 +6,7 @@ import torch
 from ..compute.host import isolated
 from ..search.vectors import Vectors, check_count
 from ..typing import IntArray
-from .candidates import Indexes, Means, Scorer, candidate_pairs
+from .candidates import Indexes, Lists, Means, Scorer, candidate_pairs
 from .matcher import Matcher
 from .matching import Matching, matching_of
 
@@ -22,6 +22,7 @@ def greedy(
     device: str | torch.device = "auto",
     means: Means | None = None,
     indexes: Indexes | None = None,
+    lists: Lists | None = None,
     never: IntArray | None = None,
 ) -> Matching:
     """Match the pair with the best score, drop both rows, and repeat, among the k nearest candidates of each row.
@@ -40,6 +41,8 @@ def greedy(
             known already.
         indexes: index of the right rows and index of the left rows, if they exist already; ``kind`` is then ignored.
             With CSLS they index the vectors of ``csls_augment``.
+        lists: nearest right rows of each left row, and nearest left rows of each right row, by the same measure, if
+            they are known already, see ``nearest_both_ways``; read where they are long enough.
         never: pairs (left row, right row) that are not matched, int64 ``[W, 2]``.
 
     Returns:
@@ -51,7 +54,9 @@ def greedy(
         UsageError: k < 1, ``csls_k`` < 0, unknown kind or device.
     """
     check_count(k, "k")
-    scorer = Scorer.of(left, right, csls_k=csls_k, device=device, kind=kind, means=means, indexes=indexes, never=never)
+    scorer = Scorer.of(
+        left, right, csls_k=csls_k, device=device, kind=kind, means=means, indexes=indexes, lists=lists, never=never
+    )
     rows, cols, scores = candidate_pairs(scorer, k, kind=kind)
     order = np.lexsort((cols, rows, -scores))
     left_free = np.ones(len(scorer.left), dtype=bool)
@@ -65,4 +70,4 @@ def greedy(
     return matching_of(rows[chosen], cols[chosen], scores[chosen])
 
 
-MATCHER = Matcher(greedy)
+MATCHER = Matcher(greedy, lists=True)

@@ -8,7 +8,7 @@ from ..errors import Advice, UsageError
 from ..search.tiles import score_tiles
 from ..search.vectors import Vectors, check_count
 from ..typing import FloatArray, IntArray
-from .candidates import Indexes, Means, Scorer, candidate_pairs
+from .candidates import Indexes, Lists, Means, Scorer, candidate_pairs
 from .matcher import Matcher
 from .matching import Matching, matching_of
 
@@ -27,6 +27,7 @@ def hungarian(
     device: str | torch.device = "auto",
     means: Means | None = None,
     indexes: Indexes | None = None,
+    lists: Lists | None = None,
     never: IntArray | None = None,
     memory_bytes: int = DENSE_BYTES,
 ) -> Matching:
@@ -47,6 +48,8 @@ def hungarian(
         means: CSLS means of the left rows ``[n1]`` and the right rows ``[n2]``, if they are known already.
         indexes: index of the right rows and index of the left rows, if they exist already; ``kind`` is then ignored.
             With CSLS they index the vectors of ``csls_augment``.
+        lists: nearest right rows of each left row, and nearest left rows of each right row, by the same measure, if
+            they are known already, see ``nearest_both_ways``; read where they are long enough.
         never: pairs (left row, right row) that are not matched, int64 ``[W, 2]``.
         memory_bytes: limit for the dense score matrix, 8 bytes per pair; the default of 4 GiB allows 23,000 x 23,000.
 
@@ -60,7 +63,7 @@ def hungarian(
     if k is not None:
         check_count(k, "k")
         scorer = Scorer.of(
-            left, right, csls_k=csls_k, device=device, kind=kind, means=means, indexes=indexes, never=never
+            left, right, csls_k=csls_k, device=device, kind=kind, means=means, indexes=indexes, lists=lists, never=never
         )
         rows, cols, scores = candidate_pairs(scorer, k, kind=kind)
         chosen = _best_total(rows, cols, scores, len(scorer.left), len(scorer.right), lowest=-4 if csls_k else -1)
@@ -115,4 +118,4 @@ def _best_total(
     return places
 
 
-MATCHER = Matcher(hungarian)
+MATCHER = Matcher(hungarian, lists=True)

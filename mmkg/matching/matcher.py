@@ -17,10 +17,12 @@ class Matcher:
             ``mutual``, with the fields of ``config`` as further keywords, with ``k`` where the user gives it, and
             with ``never`` where pairs are known to be wrong.
         config: dataclass of its settings, which a run reads from the section ``search.<name>``; ``None`` = it has none.
+        lists: whether it also takes ``lists=``, the nearest neighbours of all rows, see ``Scorer``.
     """
 
     match: Callable[..., Matching]
     config: type[Any] | None = None
+    lists: bool = False
 
     def __call__(self, left: Vectors, right: Vectors, **options: Any) -> Matching:
         """Match two sets of embeddings, ``[n1, d]`` and ``[n2, d]``."""

@@ -6,7 +6,7 @@ import torch
 from ..compute.host import isolated
 from ..search.vectors import Vectors, check_count
 from ..typing import IntArray
-from .candidates import Indexes, Means, Scorer
+from .candidates import Indexes, Lists, Means, Scorer
 from .matcher import Matcher
 from .matching import Matching, matching_of
 
@@ -22,6 +22,7 @@ def mutual(
     device: str | torch.device = "auto",
     means: Means | None = None,
     indexes: Indexes | None = None,
+    lists: Lists | None = None,
     never: IntArray | None = None,
 ) -> Matching:
     """Pairs of mutual nearest neighbours: few pairs, with a high precision.
@@ -37,6 +38,8 @@ def mutual(
             known already.
         indexes: index of the right rows and index of the left rows, if they exist already; ``kind`` is then ignored.
             With CSLS they index the vectors of ``csls_augment``.
+        lists: nearest right rows of each left row, and nearest left rows of each right row, by the same measure, if
+            they are known already, see ``nearest_both_ways``; read where they are long enough.
         never: pairs (left row, right row) that are not matched, int64 ``[W, 2]``.
 
     Returns:
@@ -47,7 +50,9 @@ def mutual(
         UsageError: k < 1, ``csls_k`` < 0, unknown kind or device.
     """
     check_count(k, "k")
-    scorer = Scorer.of(left, right, csls_k=csls_k, device=device, kind=kind, means=means, indexes=indexes, never=never)
+    scorer = Scorer.of(
+        left, right, csls_k=csls_k, device=device, kind=kind, means=means, indexes=indexes, lists=lists, never=never
+    )
     best_right = scorer.nearest(1, kind=kind).ids[:, 0]
     best_left = scorer.swapped().nearest(1, kind=kind).ids[:, 0]
     rows = np.flatnonzero(best_right >= 0)
@@ -56,4 +61,4 @@ def mutual(
     return matching_of(rows, cols, scorer.pair_scores(rows, cols))
 
 
-MATCHER = Matcher(mutual)
+MATCHER = Matcher(mutual, lists=True)

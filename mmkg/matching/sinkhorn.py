@@ -12,7 +12,7 @@ from ..errors import InputError
 from ..search.vectors import Vectors, check_count
 from ..settings import configuration
 from ..typing import FloatArray, IntArray
-from .candidates import Indexes, Means, Scorer, candidate_pairs
+from .candidates import Indexes, Lists, Means, Scorer, candidate_pairs
 from .matcher import Matcher
 from .matching import Matching, matching_of
 
@@ -51,6 +51,7 @@ def sinkhorn(
     device: str | torch.device = "auto",
     means: Means | None = None,
     indexes: Indexes | None = None,
+    lists: Lists | None = None,
     never: IntArray | None = None,
     temperature: float = TEMPERATURE,
     iterations: int = ITERATIONS,
@@ -72,6 +73,8 @@ def sinkhorn(
         means: CSLS means of the left rows ``[n1]`` and the right rows ``[n2]``, if they are known already.
         indexes: index of the right rows and index of the left rows, if they exist already; ``kind`` is then ignored.
             With CSLS they index the vectors of ``csls_augment``.
+        lists: nearest right rows of each left row, and nearest left rows of each right row, by the same measure, if
+            they are known already, see ``nearest_both_ways``; read where they are long enough.
         never: pairs (left row, right row) that are not matched, int64 ``[W, 2]``.
         temperature: divisor of the cosines, > 0; the smaller it is, the closer the result is to ``hungarian`` (0.02 in
             LightEA).
@@ -89,7 +92,9 @@ def sinkhorn(
     """
     check_count(k, "k")
     SinkhornConfig(k, temperature, iterations)  # checks them
-    scorer = Scorer.of(left, right, csls_k=csls_k, device=device, kind=kind, means=means, indexes=indexes, never=never)
+    scorer = Scorer.of(
+        left, right, csls_k=csls_k, device=device, kind=kind, means=means, indexes=indexes, lists=lists, never=never
+    )
     rows, cols, scores = candidate_pairs(scorer, k, kind=kind)
     shape = (len(scorer.left), len(scorer.right))
     weights = transport(rows, cols, scorer.cosines(rows, cols), shape, temperature=temperature, iterations=iterations)
@@ -204,4 +209,4 @@ def _mutual_best(rows: IntArray, cols: IntArray, weights: np.ndarray, shape: tup
     return chosen
 
 
-MATCHER = Matcher(sinkhorn, SinkhornConfig)
+MATCHER = Matcher(sinkhorn, SinkhornConfig, lists=True)

@@ -27,16 +27,16 @@ from ..matching.matching import matching_of
 from ..records import Shown
 from ..report import RunRecord
 from ..search import Index, Neighbors
-from ..search.index import LARGEST_FLAT
 from ..search.never import NO_PAIRS, among
 from ..typing import FloatArray, IntArray
 from .calibrate import Confidences
-from .embeddings import EXACT, SIDES, Embeddings, EmbeddingSearch
+from .embeddings import SIDES, Embeddings
 from .explain import Explanation, explain_pair
 from .graphs import RunGraphs, StoredGraphs
 from .hits import HitList, Hits
 from .linked import Summary, are_guesses, free_rows, given_links, one_to_one, pair_scores, summarised, with_known
 from .scale import scaled
+from .searcher import EXACT, LISTED, EmbeddingSearch
 
 
 @isolated_class
@@ -234,13 +234,8 @@ class Answers(Shown):
             raise UsageError(f"unknown matcher {brief(method)}; {nearest(method, MATCHERS)}")
         csls_k = self.experiment.search.csls_k if csls_k is None else csls_k
         searcher = self.searcher.without_context
-        left, right = searcher.embeddings.left, searcher.embeddings.right
-        means = searcher.means() if csls_k and csls_k == self.protocol.csls_k else None
+        left, right, never = searcher.embeddings.left, searcher.embeddings.right, searcher.embeddings.never
         options = self.experiment.search.matcher_options(method) | ({} if k is None else {"k": k})
-        if len(searcher.embeddings.never):
-            options["never"] = searcher.embeddings.never
-        if means is not None and max(len(left), len(right)) > LARGEST_FLAT:
-            options["indexes"] = (searcher.index("left"), searcher.index("right"))
         matched = (self.embeddings.rows("left"), self.embeddings.rows("right"))
         kept = self.kept[~(is_among(self.kept, self.embeddings.exact) | is_in(self.kept, self.embeddings.never))]
         if len(kept):  # only the others are matched
@@ -249,17 +244,18 @@ class Answers(Shown):
                 for n, (rows, mine) in enumerate(zip((left, right), matched, strict=True))
             ]
             left, right = left[free[0]], right[free[1]]
-            means = None if means is None else (means[0][free[0]], means[1][free[1]])
-            matched = (matched[0][free[0]], matched[1][free[1]])
-            options.pop("indexes", None)
-            if "never" in options:
-                options["never"] = among(options["never"], free[0], free[1])
+            matched, never = (matched[0][free[0]], matched[1][free[1]]), among(never, free[0], free[1])
+            if csls_k and csls_k == self.protocol.csls_k:
+                means = searcher.means()
+                options["means"] = (means[0][free[0]], means[1][free[1]])
+        elif csls_k == self.protocol.csls_k:
+            options |= searcher.for_matcher(MATCHERS[method], options.get("k", LISTED))
+        if len(never):
+            options["never"] = never
         if min(len(left), len(right)) == 0:
             found = matching_of(NO_PAIRS[:, 0], NO_PAIRS[:, 1], np.empty(0, np.float32))
         else:
-            found = MATCHERS[method](
-                left, right, csls_k=csls_k, kind="auto", device=device or self.device, means=means, **options
-            )
+            found = MATCHERS[method](left, right, csls_k=csls_k, kind="auto", device=device or self.device, **options)
         if len(kept) or searcher.embeddings is not self.embeddings:
             found = found.named(*matched).with_pairs(kept, pair_scores(kept, self.searcher))
             found = found.joined(self.embeddings.exact, EXACT)

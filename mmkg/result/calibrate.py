@@ -19,8 +19,8 @@ from ..matching.rough import LEAST_MATCHES, rough_curve
 from ..records import Shown
 from ..search import Neighbors
 from ..typing import BoolArray, FloatArray, IntArray
-from .embeddings import EXACT, EmbeddingSearch
 from .rough import agreement
+from .searcher import EXACT, EmbeddingSearch
 
 UNLABELLED = 2000  # entities in question from whose answers the rough curve and the share are estimated
 LEAST_LINKS = 10  # held-out links that calibrate alone, in a run with hardly any other matches

@@ -13,7 +13,8 @@ from ..evaluation.protocol import LEFT_TO_RIGHT, RIGHT_TO_LEFT
 from ..matching.sinkhorn import transported_pairs
 from ..records import Shown
 from ..typing import IntArray
-from .embeddings import SIDES, EmbeddingSearch
+from .embeddings import SIDES
+from .searcher import EmbeddingSearch
 
 Metrics = dict[str, dict[str, float]]
 

@@ -10,7 +10,7 @@ from ..evaluation import Protocol
 from ..matching import Matching
 from ..records import Shown
 from ..typing import FloatArray, IntArray
-from .embeddings import EXACT, EmbeddingSearch
+from .searcher import EXACT, EmbeddingSearch
 
 
 @dataclass(frozen=True, repr=False)

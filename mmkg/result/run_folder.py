@@ -27,16 +27,19 @@ from ..search import Index, load_index, save_index
 from ..search.never import NO_PAIRS
 from ..typing import IntArray
 from .calibrate import Confidences
-from .embeddings import Embeddings, EmbeddingSearch
+from .embeddings import Embeddings
 from .graphs import RunGraphs, StoredGraphs, write_graphs
 from .linked import are_guesses
+from .searcher import EmbeddingSearch
 from .stored import (
     Description,
     HeldOutValues,
     check_index,
+    neighbor_tensors,
     read_embeddings,
     read_experiment,
     read_history,
+    read_neighbors,
     read_record,
     read_relations,
     read_split,
@@ -58,6 +61,7 @@ FILES = (
     "report.html",
 )
 WEIGHTS, RELATIONS = "model.safetensors", "relations.json"  # not in every run folder
+NEIGHBORS = "neighbors.safetensors"  # not in run folders of older versions
 
 
 @dataclass(frozen=True)
@@ -139,6 +143,8 @@ def _write_files(run: RunContent, folder: Path, index: Index, matches: Iterable[
         means = zip(("left_mean", "right_mean"), searcher.means(), strict=True)
         tensors |= {name: torch.from_numpy(mean) for name, mean in means}
     _write_tensors(folder / "embeddings.safetensors", tensors, {"widths": json.dumps(run.embeddings.widths)})
+    if searcher.has_lists():
+        _write_tensors(folder / NEIGHBORS, neighbor_tensors(searcher.lists()), {})
     if run.weights:
         _write_tensors(folder / WEIGHTS, run.weights, {"model": run.experiment.model})
     write_text(folder / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in run.history))
@@ -231,6 +237,9 @@ def _read(folder: Path, fingerprint: str | None, device: str | None) -> RunConte
     confidences.searcher.keep_index("left", stored.index)
     if means is not None:
         confidences.searcher.keep_means(means)
+    if NEIGHBORS in manifest["sha256"]:
+        sides = (embeddings.num_matched[0], embeddings.num_matched[1])
+        confidences.searcher.keep_lists(read_neighbors(folder / NEIGHBORS, sides))
     if "counterparts" in manifest:
         learnt = checked(manifest["counterparts"], HeldOutValues | None, folder / MANIFEST)
         try:

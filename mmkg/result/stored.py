@@ -17,13 +17,14 @@ from ..errors import InputError, MmkgError
 from ..evaluation import Protocol
 from ..report import RunRecord
 from ..schema import ROW, Figures, checked, parse_json, read_json
-from ..search import Index
+from ..search import Index, Neighbors
 from ..search.sidecar import read_tensors
 from ..search.vectors import Rows
 from ..settings import read_toml
 from ..typing import FloatArray, IntArray
 
 LARGEST_CSLS = 10_000
+LARGEST_SCORE = 5  # CSLS is in [-4, 4]
 LONGEST_UNIT = 1.01  # largest value in a unit row, with rounding
 MEANS = ("left_mean", "right_mean")
 
@@ -153,6 +154,36 @@ def read_embeddings(
         check_finite(tensors[name][None], name, path, largest=LONGEST_UNIT)
     means = (tensors[MEANS[0]].numpy(), tensors[MEANS[1]].numpy()) if csls else None
     return tensors["left"].numpy(), tensors["right"].numpy(), widths, means
+
+
+def neighbor_tensors(lists: tuple[Neighbors, Neighbors]) -> dict[str, torch.Tensor]:
+    """The nearest neighbours of left and of right entities as tensors, which ``read_neighbors`` reads back."""
+    found = {}
+    for side, each in zip(("left", "right"), lists, strict=True):
+        found[f"{side}_ids"] = torch.from_numpy(each.ids.astype(np.int32))
+        found[f"{side}_scores"] = torch.from_numpy(each.scores)
+    return found
+
+
+def read_neighbors(path: Path, sizes: tuple[int, int]) -> tuple[Neighbors, Neighbors]:
+    """Nearest neighbours of so many left and right entities."""
+    tensors = read_tensors(path)
+    wanted = {f"{side}_{part}" for side in ("left", "right") for part in ("ids", "scores")}
+    if set(tensors) != wanted:
+        raise InputError(f"expected tensors {', '.join(sorted(wanted))}, got {', '.join(sorted(tensors))}", path)
+    found = []
+    for side, size, others in zip(("left", "right"), sizes, sizes[::-1], strict=True):
+        ids, scores = tensors[f"{side}_ids"], tensors[f"{side}_scores"]
+        fits = ids.dtype == torch.int32 and scores.dtype == torch.float32 and ids.ndim == 2
+        if not (fits and ids.shape == scores.shape and len(ids) == size and 0 < ids.shape[1] <= others):
+            raise InputError(f"expected int32 and float32 neighbours of {size} {side} entities", path)
+        if len(ids) and not -1 <= int(ids.min()) <= int(ids.max()) < others:
+            raise InputError(f"neighbours of {side} entities must be in 0..{others - 1}, or -1", path)
+        known = scores[ids >= 0]
+        if bool((scores[ids < 0] != -torch.inf).any()) or not bool((known.abs() <= LARGEST_SCORE).all()):
+            raise InputError(f"scores of {side} entities must be in -{LARGEST_SCORE}..{LARGEST_SCORE}", path)
+        found.append(Neighbors(ids.numpy().astype(np.int64), scores.numpy()))
+    return found[0], found[1]
 
 
 def read_weights(path: Path) -> dict[str, torch.Tensor]:

@@ -116,7 +116,7 @@ def load_exact(path: Path, metric: Metric, config: IndexConfig, device: str | to
     return ExactIndex.from_stored(tensors["vectors"], metric=metric, config=config, device=device)
 
 
-EXACT = IndexKind(build_exact, load_exact, on_gpu=lambda: True)
+EXACT = IndexKind(build_exact, load_exact, exact=True, on_gpu=lambda: True)
 
 
 def search_rows(queries: Tensor, base: Tensor, size: int, k: int, *, memory_bytes: int | None = None) -> Neighbors:
@@ -143,9 +143,11 @@ def search_distinct(queries: Tensor, base: DistinctBase, k: int, *, memory_bytes
 
 def best_columns(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """The k largest of each row and their columns, ``[R, k]`` each, in any order; among equals the lowest columns."""
-    best, columns = top_values(scores, k)
+    width = scores.shape[1]
+    best, columns = top_values(scores, min(k + 1, width))
+    best, columns, after = best[:, :k].clone(), columns[:, :k].clone(), best[:, k:]
     last = best[:, -1:]
-    tied = ((scores >= last).sum(dim=1) > k).nonzero()[:, 0]  # more rows than places reach the k-th score
+    tied = (after == last).nonzero()[:, 0]  # more rows than places reach the k-th score
     if len(tied):
         rows, last = scores[tied], last[tied]
         above, equal = rows > last, rows == last

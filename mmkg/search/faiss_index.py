@@ -365,6 +365,6 @@ def load_faiss(kind: str, path: Path, metric: Metric, config: IndexConfig, devic
 
 
 FLAT, IVF, HNSW = (
-    IndexKind(partial(build_on_device, kind), partial(load_faiss, kind), on_gpu=on_gpu)
+    IndexKind(partial(build_on_device, kind), partial(load_faiss, kind), exact=kind == "flat", on_gpu=on_gpu)
     for kind, on_gpu in (("flat", lambda: True), ("ivf", faiss_sees_gpu), ("hnsw", lambda: False))
 )

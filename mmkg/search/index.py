@@ -29,7 +29,7 @@ def _auto(vectors: Vectors, metric: Metric, device: "str | torch.device", config
     return INDEXES["flat"].build(vectors, metric, device, config, progress)
 
 
-AUTO = IndexKind(_auto, extendable="parts", on_gpu=lambda: True)
+AUTO = IndexKind(_auto, extendable="parts", exact=True, on_gpu=lambda: True)
 INDEXES: Registry[IndexKind] = Registry(
     {
         "auto": ".index:AUTO",

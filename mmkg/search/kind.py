@@ -121,6 +121,8 @@ class IndexKind:
             width of each modality's part of the vectors.
         extendable: kind of which one index per side serves CSLS means and search alike, by ``Index.extended``, where
             a side is larger than ``LARGEST_FLAT``; ``None`` = each is built separately.
+        exact: whether its searches find the best by the scores of all pairs, so that these may be computed without it;
+            of ``auto``, up to ``LARGEST_FLAT`` rows on a CPU.
         on_gpu: whether ``build`` and ``load`` take a GPU with the packages that are installed.
     """
 
@@ -128,6 +130,7 @@ class IndexKind:
     load: Load | None = None
     config: type[Any] = IndexConfig
     extendable: str | None = None
+    exact: bool = False
     on_gpu: Callable[[], bool] = lambda: False
 
     def fitting(self, device: "torch.device") -> "torch.device":

@@ -66,7 +66,7 @@ def test_align_prints_the_figures_of_its_run_folder(aligned):
     loaded = AlignmentResult.load(aligned.folder)
     assert values["test"] == loaded.metrics and values["protocol"] == loaded.protocol.as_dict()
     assert values["protocol"]["seed"] == loaded.experiment.seed == 2
-    assert set(values["seconds"]) == {"features", "train", "embed", "evaluate", "index", "match"}
+    assert set(values["seconds"]) == {"features", "train", "embed", "evaluate", "search", "match"}
 
 
 def test_align_on_the_command_line_is_align_in_the_library(aligned, pair):

@@ -152,3 +152,23 @@ def test_weights_that_are_no_numbers_are_refused(copy):
     weights[name].reshape(-1)[0] = np.inf
     save_file(weights, copy / "model.safetensors")
     refused(copy, f"weights {name} must be finite")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda tensors: tensors.pop("left_ids"), "expected tensors left_ids, left_scores, right_ids, right_scores"),
+        (lambda tensors: tensors.update(left_ids=tensors["left_ids"][:-1]), "int32 and float32 neighbours of 90 left"),
+        (lambda tensors: tensors.update(right_ids=tensors["right_ids"].astype(np.int64)), "neighbours of 90 right"),
+        (lambda tensors: tensors["left_ids"].fill(90), r"must be in 0..89, or -1"),
+        (lambda tensors: tensors["right_ids"].fill(-2), r"must be in 0..89, or -1"),
+        (lambda tensors: tensors["right_scores"].fill(np.nan), r"scores of right entities must be in -5..5"),
+        (lambda tensors: tensors["left_ids"].fill(-1), r"scores of left entities must be in -5..5"),
+    ],
+)
+def test_neighbours_of_another_form_are_refused_though_their_hash_fits(copy, change, message):
+    path = copy / "neighbors.safetensors"
+    tensors = {name: value.copy() for name, value in load_file(path).items()}
+    change(tensors)
+    save_file(tensors, path)
+    refused(copy, message)

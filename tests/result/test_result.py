@@ -27,6 +27,7 @@ RUN_FILES = {
     "graphs.safetensors",
     "links.json",
     "metrics.jsonl",
+    "neighbors.safetensors",
     "index.faiss",
     "index.faiss.json",
     "alignment.tsv",
@@ -232,8 +233,8 @@ def without_indexes(result):
 
 
 def test_without_an_index_few_entities_are_scored_with_all_others(small_result, monkeypatch):
-    monkeypatch.setattr("mmkg.result.embeddings.LARGEST_FLAT", 10)
-    monkeypatch.setattr("mmkg.result.embeddings.BLOCK_ROWS", 32)
+    monkeypatch.setattr("mmkg.result.searcher.LARGEST_FLAT", 10)
+    monkeypatch.setattr("mmkg.result.searcher.BLOCK_ROWS", 32)
     rows = np.array([4, 17, 88])
     for csls_k in (3, 0):
         protocol = dataclasses.replace(small_result.protocol, csls_k=csls_k)
@@ -336,7 +337,7 @@ def test_a_saved_run_tells_its_history_links_and_record(small_run, small_result)
     assert len(lines) == 1 + len(small_result.linked())
     record = json.loads((small_run / "record.json").read_text())
     assert record["metrics"] == small_result.metrics and record["seed"] == 0
-    assert set(record["seconds"]) == {"features", "train", "embed", "evaluate", "index", "match"}
+    assert set(record["seconds"]) == {"features", "train", "embed", "evaluate", "search", "match"}
     assert "left/" in lines[1] and "mmkg" in record["versions"]
     assert "<html" in (small_run / "report.html").read_text()
 
@@ -536,7 +537,7 @@ def test_other_settings_keep_the_index_and_what_does_not_depend_on_them(small_ru
     search = dataclasses.replace(loaded.experiment.search, **settings)
     other = dataclasses.replace(loaded, experiment=dataclasses.replace(loaded.experiment, search=search))
     with monkeypatch.context() as patch:
-        patch.setattr("mmkg.result.embeddings.build_index", None)  # would fail if it were called
+        patch.setattr("mmkg.result.searcher.build_index", None)  # would fail if it were called
         assert other.index() is index and other.csls_means is means
     kept = other.calibration.key == loaded.calibration.key
     assert kept == settings.keys().isdisjoint({"matchable", "valid_queries"})
@@ -608,7 +609,7 @@ def test_a_matcher_takes_the_number_of_candidates(small_result):
 
 def test_a_large_run_goes_through_lists_of_each_modality(small_result, tmp_path, monkeypatch):
     """The limit of flat search put below the size: with so few lists that all are read, the answers are exact."""
-    for module in ("mmkg.result.answers", "mmkg.result.embeddings", "mmkg.search.index", "mmkg.search.means"):
+    for module in ("mmkg.result.searcher", "mmkg.search.index", "mmkg.search.means"):
         monkeypatch.setattr(f"{module}.LARGEST_FLAT", 50)
     large = without_indexes(small_result)
     for found, expected in zip(large.csls_means, small_result.csls_means, strict=True):
