@@ -22,7 +22,7 @@ from .errors import Advice, InputError, UsageError, brief, nearest
 from .errors import Setting as Option
 from .evaluation import OUT_OF_FOLD, Protocol
 from .folders import claimed, free_folder
-from .learners.choice import Choice, choose_model, with_model
+from .learners.choice import Choice, with_model
 from .learners.learn import learn
 from .learners.pivots import joined, pivot_links
 from .learners.setting import Setting
@@ -110,17 +110,6 @@ def align(
         return _aligned(task, own, experiment, where, folder, ranks_only=ranks_only, progress=progress)
 
 
-def choice_for(task: AlignmentTask, experiment: Experiment, device: str = "auto") -> Choice | None:
-    """The model that ``align`` takes for a task if none is named; ``None`` if one is, or with nothing to learn from."""
-    known = len(task.links.train) + len(task.links.valid)
-    if experiment.model != AUTO or not known or experiment.data.seeds_from:
-        return None
-    try:
-        return choose_model(task, experiment, resolve_device(device), known=known)
-    except InputError:
-        return None
-
-
 def _task(left: Any, right: Any, links: Any, never: Any, experiment: Experiment, device: str) -> AlignmentTask:
     """The given task, or one from two graphs and links with the data settings of the experiment."""
     if isinstance(left, AlignmentTask):
@@ -162,7 +151,7 @@ def _aligned(
         raise InputError("learning needs at least one link, got none", advice=NO_LINKS)
     choice: Choice | None = None
     if experiment.model == AUTO:
-        experiment, choice = with_model(task, experiment, where, known=len(given.train) + len(given.valid))
+        experiment, choice = with_model(task, experiment, where.type, known=len(given.train) + len(given.valid))
         if sys.stderr.isatty() if progress is None else progress:
             show_step(choice.text())
     setting = Setting(task, experiment, where, watch, progress, folder, fingerprint)

@@ -91,6 +91,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "config",
         "data",
         "sources",
+        "learners",
         "loading",
         "pipeline",
         "result",

@@ -35,11 +35,12 @@ def describe(*, source: Source, options: PairOptions) -> None:
     """
     from ..data.describe import describe as facts_of
     from ..data.describe import describe_text
-    from ..data.features.build import build_inputs
-    from ..pipeline import choice_for
+    from ..learners.choice import choice_for
 
     task, experiment = load_pair(source, options, ("data", "features", "seed"), "describe")
     if experiment.features.modalities:
+        from ..data.features.build import build_inputs
+
         build_inputs(task, experiment.features, seed=experiment.seed)
     choice = choice_for(task, experiment, options.device)
     if options.as_json:

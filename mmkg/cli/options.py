@@ -312,10 +312,10 @@ def load_pair(
         what: its name, for messages.
         before: settings that the user's settings may override.
     """
-    from ..compute.devices import resolve_device
+    from ..compute.devices import device_type
     from ..loading import load
 
     options.take_only(sections, what)
     experiment = experiment_of(options.values(before, after=source.settings))
-    resolve_device(options.device)
+    device_type(options.device)  # which refuses a device that is not there
     return load(source.place, experiment.data, seed=experiment.seed, device=options.device), experiment

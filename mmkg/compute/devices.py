@@ -1,11 +1,16 @@
 """Devices by name."""
 
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ON_CPU, Advice, UsageError, brief
 
 if TYPE_CHECKING:
     import torch
+
+DRIVERS = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg", "/dev/nvmap", "/dev/kfd")
+"""Device files: NVIDIA on PCs and servers, in WSL, on Jetson; AMD, which torch calls ``cuda`` too."""
 
 
 def torch_device(device: "str | torch.device") -> "torch.device":
@@ -40,6 +45,25 @@ def resolve_device(device: "str | torch.device") -> "torch.device":
         what = "device 'cuda' is not available: this torch sees no CUDA device"
         raise UsageError(what, advice=Advice("use {}", ON_CPU))
     return named
+
+
+def device_type(device: "str | torch.device") -> str:
+    """``cpu`` or ``cuda``: the type of the device that ``resolve_device`` gives.
+
+    Torch is not imported to see that no driver is there.
+
+    Raises:
+        UsageError: as ``resolve_device``.
+    """
+    known = str(device) in ("auto", "cpu") and sys.modules.get("torch") is None
+    if known and (str(device) == "cpu" or not _may_have_gpu()):
+        return "cpu"
+    return resolve_device(device).type
+
+
+def _may_have_gpu() -> bool:
+    """Whether torch could see a GPU; ``False`` only under Linux without the device file of any driver."""
+    return not sys.platform.startswith("linux") or any(Path(path).exists() for path in DRIVERS)
 
 
 def is_available(device: "str | torch.device") -> bool:

@@ -3,19 +3,21 @@
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tomli_w
 
 from ..data.features.config import FeatureConfig
 from ..errors import UsageError, brief, check_model, nearest
 from ..matching import MATCHERS
-from ..models import AUTO, MODELS, RefinementConfig
+from ..models.registry import AUTO, MODELS
 from ..settings import check_keys, check_seed, nested, parse, plain
-from ..training.bootstrap import BootstrapConfig
-from ..training.config import TrainingConfig
+from ..training.config import BootstrapConfig, TrainingConfig
 from .data import DataConfig
 from .search import SearchConfig
+
+if TYPE_CHECKING:
+    from ..models.refinement import RefinementConfig
 
 CUSTOM = "custom:"  # prefix of the class name of a model that was given as an object
 FROM_MODEL: Any = None  # a default that depends on the model, see ``models.registry.ModelEntry``
@@ -45,7 +47,7 @@ class Experiment:
     options: Any = field(default=FROM_MODEL, hash=False)
     training: TrainingConfig = field(default=FROM_MODEL, hash=False)
     bootstrap: BootstrapConfig = field(default_factory=BootstrapConfig)
-    refinement: RefinementConfig = field(default=FROM_MODEL, hash=False)
+    refinement: "RefinementConfig" = field(default=FROM_MODEL, hash=False)
     search: SearchConfig = field(default_factory=SearchConfig)
 
     def __post_init__(self) -> None:
@@ -107,6 +109,8 @@ def defaults_of(model: str) -> dict[str, Any]:
     entry = MODELS.get(model)
     if model == AUTO:
         return {"options": {}, "training": {}, "refinement": {}}
+    from ..models.refinement import RefinementConfig
+
     if entry is None:
         return {"options": None, "training": TrainingConfig(), "refinement": RefinementConfig()}
     return {
@@ -128,9 +132,12 @@ def _given(section: Any, name: str) -> dict[str, Any]:
         return _values(section)
     if not isinstance(section, Mapping):
         raise UsageError(f"{name} is a section of settings, got {brief(section)}")
-    expected = {"training": TrainingConfig(), "refinement": RefinementConfig()}.get(name)
-    if expected is not None:
-        parse(expected, section, name)
+    if section and name == "training":
+        parse(TrainingConfig(), section, name)
+    elif section and name == "refinement":
+        from ..models.refinement import RefinementConfig
+
+        parse(RefinementConfig(), section, name)
     return nested(section, name)
 
 

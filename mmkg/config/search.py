@@ -1,6 +1,6 @@
 """How entities are ranked, indexed and matched."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Annotated, Any, Literal
 
@@ -73,8 +73,7 @@ class SearchConfig:
                 raise UsageError(f"unknown {what} {brief(value)}; {nearest(str(value), known)}")
         if self.options is None:
             object.__setattr__(self, "options", INDEXES[self.index].config())
-        configs = {name: each.config for name, each in MATCHERS.items() if each.config is not None}
-        check_keys(self.matchers, configs, "search")
+        configs = _configs(self.matchers)
         expected = {"index options": (INDEXES[self.index].config, self.options)}
         expected |= {f"settings of {name}": (configs[name], value) for name, value in self.matchers.items()}
         for what, (config, value) in expected.items():
@@ -116,9 +115,8 @@ class SearchConfig:
         if not isinstance(values, Mapping):
             raise UsageError(f"search is a section of settings, got {brief(values)}")
         own = [each.name for each in fields(SearchConfig) if each.name != "matchers"]
-        configs = {name: each.config for name, each in MATCHERS.items() if each.config is not None and name not in own}
-        check_keys(values, [*own, *configs], "search")
-        matchers = {name: parse(configs[name](), values[name], f"search.{name}") for name in configs if name in values}
+        configs = _configs([name for name in values if name not in own], own)
+        matchers = {name: parse(config(), values[name], f"search.{name}") for name, config in configs.items()}
         index = values.get("index", "auto")
         default = SearchConfig(matchers={name: each for name, each in matchers.items() if each != configs[name]()})
         if isinstance(index, str) and index in INDEXES:  # else the class refuses it
@@ -135,3 +133,19 @@ class SearchConfig:
         values["options"] = asdict(self.options)
         written = [name for name in MATCHERS if name in (self.matcher, *used) or name in self.matchers]
         return values | {name: options for name in written if (options := self.matcher_options(name))}
+
+
+def _configs(names: Collection[str], others: Sequence[str] = ()) -> dict[str, type[Any]]:
+    """Configuration classes of matchers by name; the modules of other matchers are not imported.
+
+    Args:
+        names: keys of the section ``search``.
+        others: further keys of that section, which an error may name.
+
+    Raises:
+        UsageError: a key that is no matcher with settings.
+    """
+    found = {name: MATCHERS[name].config for name in names if name in MATCHERS}
+    if any(found.get(name) is None for name in names):
+        check_keys(dict.fromkeys(names), [*others, *(name for name, each in MATCHERS.items() if each.config)], "search")
+    return {name: config for name, config in found.items() if config is not None}

@@ -5,8 +5,6 @@ from typing import Annotated, Literal, NamedTuple, TypedDict
 
 import numpy as np
 from pydantic import Field
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from ..compute.seeding import numpy_generator
 from ..settings import configuration
@@ -138,6 +136,11 @@ def link_groups(links: IntArray) -> IntArray:
     """A number per link, equal for links that share an entity, directly or through other links."""
     left, right = (np.unique(links[:, side], return_inverse=True)[1] for side in (0, 1))
     size = len(links)
+    if size and left.max() + 1 == right.max() + 1 == size:  # no two links share an entity
+        return left
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     graph = coo_array((np.ones(size, np.int8), (left, size + right)), shape=(2 * size, 2 * size))
     group: IntArray = connected_components(graph, directed=False)[1].astype(np.int64)
     return group[left]

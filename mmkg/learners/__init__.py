@@ -1,20 +1,21 @@
-"""LEARN: from links to embeddings of all entities. To add a learner, add its file and one line here."""
+"""LEARN: from links to embeddings of all entities. To add a learner, add its file and one line in ``registry``."""
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from ..models import AlignmentModel
-from .combined import Combined
-from .propagated import Propagated
-from .setting import Learned, Learner, Setting
-from .trained import Trained
+from ..compute.process import lazy_names
 
-# called as LEARNERS[name](setting, model), where the model is an object or None
-LEARNERS: dict[str, Callable[[Setting, AlignmentModel | None], Learner]] = {
-    "combined": Combined,
-    "propagated": Propagated,
-    "trained": Trained,
+if TYPE_CHECKING:
+    from .registry import LEARNERS, LIGHT
+    from .setting import Learned, Learner, Setting
+
+_HOME = {
+    "LEARNERS": ".registry",
+    "LIGHT": ".registry",
+    "Learned": ".setting",
+    "Learner": ".setting",
+    "Setting": ".setting",
 }
 
-LIGHT = ("propagated",)  # learners that cost little enough to learn once per held-out fold
-
 __all__ = ["LEARNERS", "LIGHT", "Learned", "Learner", "Setting"]
+
+__getattr__ = lazy_names(__name__, _HOME)

@@ -4,15 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
-
+from ..compute.devices import device_type
 from ..config.experiment import Experiment
 from ..data.features.registry import chosen_modalities
 from ..data.task import AlignmentTask
-from ..errors import Advice, UsageError
+from ..errors import Advice, InputError, UsageError
 from ..errors import Setting as Option
-from ..models import MODELS
-from ..models.refinement import REFINED
+from ..models.registry import AUTO, MODELS, REFINED
 from ..settings import merged
 
 LEAST_LINKS = 400  # known links from which training gains more than it costs, see tools/FIGURES.md
@@ -52,7 +50,7 @@ class Choice:
         return {"model": self.model, "settings": dict(self.settings), "reason": self.reason, "more": self.more}
 
 
-def choose_model(task: AlignmentTask, experiment: Experiment, device: torch.device, *, known: int) -> Choice:
+def choose_model(task: AlignmentTask, experiment: Experiment, device: str, *, known: int) -> Choice:
     """The model for a run, by a rule that reads no link and measures no time, so that it is the same each time.
 
     - ``combined`` with 400 known links or more: fewer are too few to train on. It is refined by default.
@@ -63,7 +61,7 @@ def choose_model(task: AlignmentTask, experiment: Experiment, device: torch.devi
     Args:
         task: the pair, with the links to learn from.
         experiment: settings of the run, with the model ``auto``.
-        device: where it computes.
+        device: type of the device on which it computes, ``cpu`` or ``cuda``.
         known: number of known links to learn from or to validate on, without those that names or images gave.
     """
     cost = estimate(task, experiment, device, known=known)
@@ -86,7 +84,18 @@ def choose_model(task: AlignmentTask, experiment: Experiment, device: torch.devi
     return Choice("propagation", reason, training + more, {"refinement": {"rounds": ROUNDS}})
 
 
-def estimate(task: AlignmentTask, experiment: Experiment, device: torch.device, *, known: int) -> dict[str, float]:
+def choice_for(task: AlignmentTask, experiment: Experiment, device: str = "auto") -> Choice | None:
+    """The model that ``align`` takes for a task if none is named; ``None`` if one is, or with nothing to learn from."""
+    known = len(task.links.train) + len(task.links.valid)
+    if experiment.model != AUTO or not known or experiment.data.seeds_from:
+        return None
+    try:
+        return choose_model(task, experiment, device_type(device), known=known)
+    except InputError:
+        return None
+
+
+def estimate(task: AlignmentTask, experiment: Experiment, device: str, *, known: int) -> dict[str, float]:
     """About how many seconds of one core a run takes, ``refined`` and ``combined``.
 
     Refinement compares all entities, in each fold again where one's own links are judged by folds; a step of training
@@ -100,7 +109,7 @@ def estimate(task: AlignmentTask, experiment: Experiment, device: torch.device, 
     folded = known and not len(task.links.valid) + len(task.links.test) and experiment.data.valid_ratio != 0
     refined = once * (1 + min(FOLDS, -(-FOLDS * ENOUGH_JUDGED // known)) if folded else 1)
     combined = COMBINED_REFINE * once + int(settings["epochs"]) * step
-    faster = GPU if device.type == "cuda" else 1
+    faster = GPU if device.startswith("cuda") else 1
     return {"refined": refined / faster, "combined": combined / faster}
 
 
@@ -118,9 +127,7 @@ def resolved(experiment: Experiment, choice: Choice) -> Experiment:
         raise UsageError(f"the model {choice.model}, which auto chose: {error}", advice=advice) from None
 
 
-def with_model(
-    task: AlignmentTask, experiment: Experiment, device: torch.device, *, known: int
-) -> tuple[Experiment, Choice]:
+def with_model(task: AlignmentTask, experiment: Experiment, device: str, *, known: int) -> tuple[Experiment, Choice]:
     """The experiment of a run with the model that ``choose_model`` names, and the choice."""
     choice = choose_model(task, experiment, device, known=known)
     return resolved(experiment, choice), choice

@@ -9,10 +9,10 @@ from ..compute.host import isolated
 from ..matching import MATCHERS, Matching, among
 from ..models import MODELS, AlignmentModel
 from ..progress import show_round
-from ..training import bootstrap, propose
+from ..training.bootstrap import bootstrap, propose
 from ..typing import IntArray
-from . import LEARNERS
 from .refined import Refined
+from .registry import LEARNERS
 from .setting import Learned, Setting
 from .validation import free_entities
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from ..errors import check_model
 from ..settings import configuration
-from .mclea import TRAINING
 from .registry import ModelEntry, trained_models
+from .schedule import TRAINING
 
 
 @configuration

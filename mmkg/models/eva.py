@@ -12,10 +12,10 @@ from ..fusion import FusionOutput, GlobalFusion, joint_scale, weighted_concat
 from ..losses import nca
 from ..modalities import IMAGE, STRUCTURE
 from ..settings import Count, Positive, Weight, configuration
-from .mclea import TRAINING
 from .model import AlignmentModel
 from .parts import MakeEncoder, MakeFill, check_parts, encoders_of, fill_of, joint_terms
 from .registry import ModelEntry
+from .schedule import TRAINING
 
 if TYPE_CHECKING:
     from ..encoders.gcn import GCNEncoder

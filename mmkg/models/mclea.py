@@ -15,18 +15,10 @@ from ..settings import Count, CountOrNone, Positive, Weight, configuration
 from .model import AlignmentModel
 from .parts import MakeEncoder, MakeFill, check_parts, encoders_of, fill_of, joint_terms
 from .registry import ModelEntry
+from .schedule import TRAINING
 
 if TYPE_CHECKING:
     from ..encoders.gat import GATEncoder
-
-TRAINING = {  # of the official code; the learning rate is the default of TrainingConfig
-    "epochs": 500,
-    "batch_size": 0,
-    "weight_decay": 1e-2,
-    "schedule": "constant",
-    "warmup": 0.0,
-    "clip_norm": 0.0,
-}
 
 
 @configuration

@@ -11,8 +11,8 @@ from ..data.tensors.sparse import centred, column_sums, random_projection, spars
 from ..modalities import ATTRIBUTE, RELATION, STRUCTURE
 from ..settings import Count, CountOrNone, Positive, Share, Weight, configuration
 from ..typing import FloatArray, IntArray
+from .registry import REFINED as REFINED
 
-REFINED = (STRUCTURE, RELATION, ATTRIBUTE)
 BLOCK_VALUES = 1 << 25  # values that are passed along the triples at a time
 
 

@@ -4,6 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..modalities import ATTRIBUTE, RELATION, STRUCTURE
+from ..registry import Registry
+
 
 @dataclass(frozen=True)
 class ModelEntry:
@@ -28,7 +31,18 @@ class ModelEntry:
     refinement: Mapping[str, Any] = field(default_factory=dict)
 
 
-MODELS: dict[str, ModelEntry] = {}
+MODELS: Registry[ModelEntry] = Registry(
+    {
+        "combined": ".combined:ENTRY",
+        "dual-amn": ".dual_amn:ENTRY",
+        "eva": ".eva:ENTRY",
+        "mclea": ".mclea:ENTRY",
+        "meaformer": ".meaformer:ENTRY",
+        "propagation": ".propagation:ENTRY",
+    },
+    __name__,
+)
+REFINED = (STRUCTURE, RELATION, ATTRIBUTE)  # modalities that a refinement adds to
 AUTO = "auto"  # no model: a run chooses one, see ``mmkg.learners.choice``
 
 

@@ -38,6 +38,19 @@ def test_help_imports_nothing_heavy():
         )
 
 
+def test_describing_a_pair_needs_neither_torch_nor_scipy():
+    code = (
+        "import sys; sys.argv = ['mmkg', 'describe', 'emoji-fr-en']\n"
+        "from mmkg.cli.app import main\n"
+        "try: main()\n"
+        "except SystemExit as stop: print('CODE', stop.code)\n"
+        "print('HEAVY', sorted({'torch', 'torch_geometric', 'scipy', 'faiss', 'networkx'} & set(sys.modules)))"
+    )
+    done = python("-c", code)
+    assert done.stdout.splitlines()[-2:] == ["CODE 0", "HEAVY []"], done.stderr
+    assert "model: combined, chosen because 574 known links" in done.stdout
+
+
 def test_importing_the_library_imports_nothing_heavy():
     done = python("-c", "import sys, mmkg; print({'torch', 'faiss', 'numpy', 'typer'} & set(sys.modules))")
     assert done.stdout.strip() == "set()"

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mmkg.data.split import sample_links, split_links
+from mmkg.data.split import link_groups, sample_links, split_links
 from mmkg.errors import UsageError
 
 
@@ -95,3 +95,19 @@ def test_every_link_has_the_same_chance_to_be_sampled():
     links = np.arange(40).reshape(20, 2)
     drawn = np.concatenate([sample_links(links, 5, seed=seed)[:, 0] // 2 for seed in range(800)])
     assert np.abs(np.bincount(drawn, minlength=20) - 200).max() < 60  # five standard deviations
+
+
+@pytest.mark.parametrize(
+    ("links", "groups"),
+    [
+        ([[5, 2], [3, 9], [4, 1]], [[0], [1], [2]]),
+        ([[5, 2], [3, 9], [5, 1]], [[0, 2], [1]]),
+        ([[5, 2], [3, 9], [4, 9], [5, 7]], [[0, 3], [1, 2]]),
+        ([[1, 1], [1, 2], [3, 2], [3, 4], [8, 8]], [[0, 1, 2, 3], [4]]),
+        ([[5, 2], [5, 2]], [[0, 1]]),
+        ([], []),
+    ],
+)
+def test_links_that_share_an_entity_are_one_group(links, groups):
+    found = link_groups(np.array(links, np.int64).reshape(-1, 2)).tolist()
+    assert sorted([place for place, each in enumerate(found) if each == name] for name in set(found)) == groups

@@ -3,19 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import compress
+from typing import TYPE_CHECKING
 
 import numpy as np
-from torch import Tensor
 
 from ...modalities import ATTRIBUTE
 from ...typing import BoolArray, IntArray
 from ..kg import AttributeTriples, KnowledgeGraph
 from ..task import AlignmentTask
-from ..tensors.tables import SparseTable
-from .bags import bag_table, merged_labels
 from .config import FeatureConfig
-from .matrices import whole_table
 from .modality import Modality
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ..tensors.tables import SparseTable
 
 
 def attribute_bag(
@@ -25,7 +27,7 @@ def attribute_bag(
     values: bool = True,
     all_observed: bool = False,
     before: AlignmentTask | None = None,
-) -> SparseTable:
+) -> "SparseTable":
     """Whether an entity has each of the ``top`` most frequent attributes, 0 or 1.
 
     With ``values``, a pair name=value is an attribute of its own if at least two entities of *each* graph share it
@@ -41,6 +43,8 @@ def attribute_bag(
 
     Source: EVA, MCLEA and MEAformer codes (``load_attr``) for the names.
     """
+    from .bags import bag_table, merged_labels
+
     left, right = task.left.attributes, task.right.attributes
     labels, columns = merged_labels(left.names, right.names)
     sides = [(left, columns[0], 0), (right, columns[1], task.left.num_entities)]
@@ -92,7 +96,7 @@ def _present(graph: KnowledgeGraph) -> BoolArray:
     return found
 
 
-def _build(task: AlignmentTask, config: FeatureConfig, seed: int, before: AlignmentTask | None = None) -> SparseTable:
+def _build(task: AlignmentTask, config: FeatureConfig, seed: int, before: AlignmentTask | None = None) -> "SparseTable":
     return attribute_bag(
         task,
         top=config.top_attributes,
@@ -102,8 +106,10 @@ def _build(task: AlignmentTask, config: FeatureConfig, seed: int, before: Alignm
     )
 
 
-def _matrices(task: AlignmentTask, config: FeatureConfig, before: AlignmentTask | None = None) -> dict[str, Tensor]:
+def _matrices(task: AlignmentTask, config: FeatureConfig, before: AlignmentTask | None = None) -> "dict[str, Tensor]":
     """All attributes, whatever ``top_attributes`` is: rare columns do no harm where no weights are learned for them."""
+    from .matrices import whole_table
+
     top = len(task.left.attributes) + len(task.right.attributes)
     return {"attributes": whole_table(attribute_bag(task, top=top, values=config.attribute_values, before=before))}
 

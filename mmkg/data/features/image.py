@@ -1,6 +1,7 @@
 """The modality ``image``: feature vectors of pictures."""
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,14 +11,16 @@ from ...modalities import IMAGE
 from ...typing import BoolArray
 from ..kg import ImageTable, KnowledgeGraph
 from ..task import AlignmentTask
-from ..tensors.tables import DenseTable, row_lengths
 from .config import FeatureConfig, ImageFill
 from .modality import Modality
+
+if TYPE_CHECKING:
+    from ..tensors.tables import DenseTable
 
 LARGEST = 1e15  # the square of a larger number may exceed float32
 
 
-def image_table(task: AlignmentTask, *, fill: ImageFill = "mask", seed: int = 0) -> DenseTable:
+def image_table(task: AlignmentTask, *, fill: ImageFill = "mask", seed: int = 0) -> "DenseTable":
     """Image vectors of both graphs, scaled to unit length when they are taken.
 
     A vector of zeros counts as no image. ``fill="gaussian"`` gives every entity without an image a random vector with
@@ -32,6 +35,8 @@ def image_table(task: AlignmentTask, *, fill: ImageFill = "mask", seed: int = 0)
     Raises:
         InputError: the features of the two graphs differ in width.
     """
+    from ..tensors.tables import DenseTable, row_lengths
+
     sides = [(graph.images, shift) for graph, shift in ((task.left, 0), (task.right, task.left.num_entities))]
     parts = [images.features for images, _ in sides if images is not None]
     dims = {part.shape[1] for part in parts}
@@ -62,7 +67,7 @@ def _present(graph: KnowledgeGraph) -> BoolArray:
     return found
 
 
-def _build(task: AlignmentTask, config: FeatureConfig, seed: int, before: AlignmentTask | None = None) -> DenseTable:
+def _build(task: AlignmentTask, config: FeatureConfig, seed: int, before: AlignmentTask | None = None) -> "DenseTable":
     return image_table(task, fill=config.fill_images, seed=seed)
 
 

@@ -2,17 +2,20 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from ...typing import BoolArray
 from ..kg import KnowledgeGraph
-from ..tensors.graph import EntityGraph
-from ..tensors.tables import Table
 from .config import FeatureConfig
 
-Build = Callable[..., Table | EntityGraph]  # (task, config, seed[, before])
-Matrices = Callable[..., Mapping[str, Tensor]]  # (task, config[, before])
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ..tensors.graph import EntityGraph
+    from ..tensors.tables import Table
+
+Build = Callable[..., "Table | EntityGraph"]  # (task, config, seed[, before])
+Matrices = Callable[..., "Mapping[str, Tensor]"]  # (task, config[, before])
 
 
 @dataclass(frozen=True)

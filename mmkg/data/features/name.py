@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,11 +10,12 @@ from ...modalities import NAME
 from ...typing import BoolArray
 from ..kg import KnowledgeGraph
 from ..task import AlignmentTask
-from ..tensors.tables import SparseTable
 from .config import FeatureConfig
 from .modality import Modality
-from .ngrams import ngram_matrix
 from .text_encoder import TextForm, normalized
+
+if TYPE_CHECKING:
+    from ..tensors.tables import SparseTable
 
 
 def name_table(
@@ -23,7 +25,7 @@ def name_table(
     top: int = 10_000,
     form: TextForm = "nfkc",
     before: AlignmentTask | None = None,
-) -> SparseTable:
+) -> "SparseTable":
     """Character n-grams of the names of both graphs, TF-IDF weighted, rows of unit length.
 
     Args:
@@ -33,6 +35,9 @@ def name_table(
         form: Unicode form, see ``normalized``.
         before: the pair whose names say which n-grams have a column, and how rare they are; ``None`` = the pair itself.
     """
+    from ..tensors.tables import SparseTable
+    from .ngrams import ngram_matrix
+
     texts = names_of(task)
     if form != "plain":
         texts = [text if text is None else normalized(text, form).casefold() for text in texts]
@@ -55,7 +60,7 @@ def has_name(graph: KnowledgeGraph) -> BoolArray:
     return np.fromiter((bool(name) for name in graph.names), bool, graph.num_entities)
 
 
-def _build(task: AlignmentTask, config: FeatureConfig, seed: int, before: AlignmentTask | None = None) -> SparseTable:
+def _build(task: AlignmentTask, config: FeatureConfig, seed: int, before: AlignmentTask | None = None) -> "SparseTable":
     sizes, top, form = config.ngram_sizes, config.top_ngrams, config.name_form
     return name_table(task, sizes=sizes, top=top, form=form, before=before)
 

@@ -1,23 +1,25 @@
 """The modality ``relation``: which relations an entity takes part in."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import torch
-from torch import Tensor
 
 from ...modalities import RELATION
 from ...typing import BoolArray
 from ..kg import KnowledgeGraph
 from ..task import AlignmentTask
-from ..tensors.tables import SparseTable
-from .bags import bag_table, merged_labels
 from .config import FeatureConfig
-from .matrices import count_matrix, distinct_triples
 from .modality import Modality
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ..tensors.tables import SparseTable
 
 
 def relation_bag(
     task: AlignmentTask, *, top: int = 1000, all_observed: bool = False, before: AlignmentTask | None = None
-) -> SparseTable:
+) -> "SparseTable":
     """Counts of the ``top`` most frequent relations of both graphs at each entity, as head or as tail.
 
     Relations with equal labels share a column. Counts are raw; ties of frequency keep the order of appearance.
@@ -30,6 +32,8 @@ def relation_bag(
 
     Source: EVA, MCLEA and MEAformer codes (``load_relation``).
     """
+    from .bags import bag_table, merged_labels
+
     labels, columns = merged_labels(task.left.relations, task.right.relations)
     triples = [task.left.triples, task.right.triples]
     kinds = np.concatenate([columns[side][t[:, 1]] for side, t in enumerate(triples)])
@@ -55,12 +59,16 @@ def _present(graph: KnowledgeGraph) -> BoolArray:
     return found
 
 
-def _build(task: AlignmentTask, config: FeatureConfig, seed: int, before: AlignmentTask | None = None) -> SparseTable:
+def _build(task: AlignmentTask, config: FeatureConfig, seed: int, before: AlignmentTask | None = None) -> "SparseTable":
     observed = config.empty_bags == "observed"
     return relation_bag(task, top=config.top_relations, all_observed=observed, before=before)
 
 
-def _matrices(task: AlignmentTask, config: FeatureConfig, before: AlignmentTask | None = None) -> dict[str, Tensor]:
+def _matrices(task: AlignmentTask, config: FeatureConfig, before: AlignmentTask | None = None) -> "dict[str, Tensor]":
+    import torch
+
+    from .matrices import count_matrix, distinct_triples
+
     triples, num_relations = distinct_triples(task)
     head, relation, tail = triples
     shape = (task.left.num_entities + task.right.num_entities, max(num_relations, 1))

@@ -1,22 +1,29 @@
 """The modality ``structure``: which entities are joined by triples."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import torch
-from torch import Tensor
 
 from ...modalities import STRUCTURE
 from ...typing import BoolArray
 from ..kg import KnowledgeGraph
 from ..task import AlignmentTask
-from ..tensors.adjacency import adjacency
-from ..tensors.graph import EntityGraph
 from .config import FeatureConfig
-from .matrices import count_matrix, distinct_triples
 from .modality import Modality
 
+if TYPE_CHECKING:
+    from torch import Tensor
 
-def entity_graph(task: AlignmentTask) -> EntityGraph:
+    from ..tensors.graph import EntityGraph
+
+
+def entity_graph(task: AlignmentTask) -> "EntityGraph":
     """The triples of both graphs; relations with equal labels stay apart."""
+    import torch
+
+    from ..tensors.adjacency import adjacency
+    from ..tensors.graph import EntityGraph
+
     num_left = task.left.num_entities
     shift = np.array([num_left, len(task.left.relations), num_left])
     triples = np.concatenate([task.left.triples, task.right.triples + shift])
@@ -30,11 +37,13 @@ def _present(graph: KnowledgeGraph) -> BoolArray:
     return graph.has_triple
 
 
-def _build(task: AlignmentTask, config: FeatureConfig, seed: int, before: AlignmentTask | None = None) -> EntityGraph:
+def _build(task: AlignmentTask, config: FeatureConfig, seed: int, before: AlignmentTask | None = None) -> "EntityGraph":
     return entity_graph(task)
 
 
-def _matrices(task: AlignmentTask, config: FeatureConfig, before: AlignmentTask | None = None) -> dict[str, Tensor]:
+def _matrices(task: AlignmentTask, config: FeatureConfig, before: AlignmentTask | None = None) -> "dict[str, Tensor]":
+    from .matrices import count_matrix, distinct_triples
+
     size = task.left.num_entities + task.right.num_entities
     (head, _, tail), _ = distinct_triples(task)
     rows, cols = np.concatenate([head, tail]), np.concatenate([tail, head])

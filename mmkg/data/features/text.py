@@ -1,22 +1,25 @@
 """The modality ``text``: entity names as vectors of a text encoder."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...modalities import TEXT
 from ..arrays.cache import cache_folder
 from ..task import AlignmentTask
-from ..tensors.tables import DenseTable, row_lengths
 from .config import FeatureConfig
 from .modality import Modality
 from .name import has_name, names_of
 from .text_encoder import TextForm, encode_texts, normalized, text_encoder
 
+if TYPE_CHECKING:
+    from ..tensors.tables import DenseTable
+
 
 def text_table(
     task: AlignmentTask, encoder: str, *, form: TextForm = "nfkc", cache: str | Path | None = None
-) -> DenseTable:
+) -> "DenseTable":
     """Names of both graphs as vectors of unit length; equal names share a vector.
 
     Args:
@@ -29,6 +32,8 @@ def text_table(
         InputError: no such encoder, or its files are damaged.
         MissingPackageError: a package that the encoder needs is not installed.
     """
+    from ..tensors.tables import DenseTable, row_lengths
+
     texts = [None if text is None else normalized(text, form) or None for text in names_of(task)]
     distinct = {text: number for number, text in enumerate(dict.fromkeys(text for text in texts if text is not None))}
     folder = cache_folder() / "text" if cache is None else Path(cache) if cache else None
@@ -39,7 +44,7 @@ def text_table(
     return DenseTable(position, vectors, divisor=np.maximum(lengths, np.float32(1e-12)))
 
 
-def _build(task: AlignmentTask, config: FeatureConfig, seed: int, before: AlignmentTask | None = None) -> DenseTable:
+def _build(task: AlignmentTask, config: FeatureConfig, seed: int, before: AlignmentTask | None = None) -> "DenseTable":
     return text_table(task, config.text_encoder, form=config.name_form, cache=config.text_cache)
 
 

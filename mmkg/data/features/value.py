@@ -1,19 +1,22 @@
 """The modality ``value``: numbers, dates and texts of attributes."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ...modalities import VALUE
 from ...typing import BoolArray
 from ..kg import KnowledgeGraph
 from ..task import AlignmentTask
-from ..tensors.tables import SparseTable
 from .config import FeatureConfig
-from .evidence import value_evidence
 from .modality import Modality
 from .values import is_empty
 
+if TYPE_CHECKING:
+    from ..tensors.tables import SparseTable
 
-def value_table(task: AlignmentTask, *, top: int = 20_000, before: AlignmentTask | None = None) -> SparseTable:
+
+def value_table(task: AlignmentTask, *, top: int = 20_000, before: AlignmentTask | None = None) -> "SparseTable":
     """Values of both graphs as evidence, see ``value_evidence``: the closer two values, the larger the product.
 
     Args:
@@ -21,6 +24,9 @@ def value_table(task: AlignmentTask, *, top: int = 20_000, before: AlignmentTask
         top: largest number of columns.
         before: the pair whose values say what is compared; ``None`` = the pair itself.
     """
+    from ..tensors.tables import SparseTable
+    from .evidence import value_evidence
+
     if before is None:
         return SparseTable(value_evidence(task, top=top).matrix)
     matrix = value_evidence(before, top=top, later=task).matrix
@@ -40,7 +46,7 @@ def _present(graph: KnowledgeGraph) -> BoolArray:
     return found
 
 
-def _build(task: AlignmentTask, config: FeatureConfig, seed: int, before: AlignmentTask | None = None) -> SparseTable:
+def _build(task: AlignmentTask, config: FeatureConfig, seed: int, before: AlignmentTask | None = None) -> "SparseTable":
     return value_table(task, top=config.top_values, before=before)
 
 

@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from ...records import Record
 from ...typing import IntArray
@@ -94,6 +92,9 @@ def same_as_links(
     Raises:
         InputError: a group holds several entities of one graph, unless ``faults`` skips it.
     """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     numbers = Numbers()
     ends = numbers.of([label for pair in pairs for label in pair]).reshape(-1, 2)
     size = len(numbers)
