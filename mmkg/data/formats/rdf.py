@@ -1,16 +1,17 @@
 """Reader of RDF (N-Triples, N-Quads, Turtle, TriG, N3, RDF/XML and JSON-LD), writer of N-Triples."""
 
 from collections.abc import Iterator, Sequence
-from itertools import chain, compress
-from operator import not_
+from itertools import chain, compress, islice
 from pathlib import Path
 
 import numpy as np
 
 from ...errors import InputError
 from ...files import write_lines
+from ...typing import BoolArray
 from ..kg import KnowledgeGraph
-from ..parsing.builder import GraphBuilder
+from ..parsing.builder import GraphBuilder, picked
+from ..parsing.coded import Coded, Numbers
 from ..parsing.columns import Faults, OnError, stem
 from ..parsing.iris import is_iri, oxigraph
 from ..parsing.rdf_statements import Statements
@@ -89,9 +90,7 @@ def read_rdf(
     home = Path(source) if isinstance(source, str | Path) else files[0]
     reader = RdfReader(GraphBuilder(home, faults), tuple(language.lower() for language in languages))
     for number, path in enumerate(files):
-        reader.blank = "" if len(files) == 1 else f"f{number + 1}."
-        entities, own = reader.builder.entities, bool(reader.blank)
-        for rows in read_statements(path, faults, entities, special=SPECIAL, own_blanks=own):
+        for rows in read_statements(path, faults, blank="" if len(files) == 1 else f"f{number + 1}."):
             reader.take(rows, path)
     return reader.finish()
 
@@ -166,32 +165,36 @@ class RdfReader:
     def __init__(self, builder: GraphBuilder, languages: tuple[str, ...]) -> None:
         self.builder = builder
         self.same_as: list[tuple[str, str]] = []
-        self.blank = ""  # prefix of the labels of blank nodes
         self._languages = {language: rank for rank, language in enumerate(languages)}
         self._rank: dict[int, int] = {}
+        self._predicates = Numbers()  # predicates seen so far
+        self._is_special: BoolArray = np.zeros(0, bool)  # of each predicate
 
     def take(self, rows: Statements, path: Path) -> None:
         """Add statements, in order."""
         builder = self.builder
-        if rows.numbers is None:
-            if self.blank:
-                rows = rows._replace(subjects=self._own(rows.subjects), objects=self._own(rows.objects))
-            if not SPECIAL.isdisjoint(rows.predicates):
-                special = [predicate in SPECIAL for predicate in rows.predicates]
-                rows = rows.keep(self._take_special(rows, special, path))
-        numbers = builder.entities.of(rows.terms()) if rows.numbers is None else rows.numbers
-        if "" not in rows.objects:
-            builder.add_triples(numbers, rows.predicates, path)
-            return
-        linked = np.array(list(map(bool, rows.objects)))
-        ends = np.empty((len(linked), 2), np.int64)
-        ends[np.stack([np.ones_like(linked), linked], axis=1)] = numbers
-        links, facts = linked.tolist(), (~linked).tolist()
-        builder.add_triples(ends[linked].ravel(), list(compress(rows.predicates, links)), path)
-        columns = (rows.predicates, rows.values, rows.languages, rows.datatypes)
-        names, values, languages, datatypes = (list(compress(column, facts)) for column in columns)
-        types = list(map(type_of, languages, datatypes)) if any(languages) or any(datatypes) else None
-        builder.add_facts(ends[~linked, 0], names, [value or None for value in values], types, path)
+        linked = np.array(list(map(bool, rows.objects)), bool) if rows.linked is None else rows.linked
+        special = self._specials(rows.predicates)
+        ordinary = ~special
+        named = np.ones(len(special), bool)  # statements that make their subject an entity
+        pairs = zip(picked(rows.predicates, special), picked(rows.objects, special), strict=True)
+        for index, (predicate, target) in zip(np.flatnonzero(special).tolist(), pairs, strict=True):
+            if predicate == TYPE:
+                ordinary[index] = target not in ("", INDIVIDUAL)
+            named[index] = predicate != SAME_AS and (predicate != TYPE or target != "")
+        special &= ~ordinary
+        used = np.stack([named, linked & ordinary], axis=1)
+        ends = np.full(used.shape, -1)  # entities are numbered in order of appearance
+        ends[used] = builder.entities.of(_terms(rows, used))
+        for index in np.flatnonzero(special).tolist():
+            self._take_special(rows, index, int(ends[index, 0]), path)
+        links, facts = linked & ordinary, ~linked & ordinary
+        builder.add_triples(ends[links].ravel(), picked(rows.predicates, links), path)
+        if facts.any():
+            columns = (rows.predicates, rows.values, rows.languages, rows.datatypes)
+            names, values, languages, datatypes = (picked(column, facts) for column in columns)
+            types = list(map(type_of, languages, datatypes)) if any(languages) or any(datatypes) else None
+            builder.add_facts(ends[facts, 0], names, [value or None for value in values], types, path)
 
     def finish(self) -> GraphData:
         """The graph of all statements taken so far."""
@@ -204,52 +207,36 @@ class RdfReader:
         )
         return GraphData(graph, self.same_as)
 
-    def _own(self, terms: Sequence[str]) -> list[str]:
-        return [f"_:{self.blank}{term[2:]}" if term.startswith("_:") else term for term in terms]
+    def _specials(self, predicates: Sequence[str]) -> BoolArray:
+        """Which statements have a predicate of ``SPECIAL``."""
+        numbers = self._predicates.of(predicates)
+        if new := len(self._predicates) - len(self._is_special):
+            latest = [predicate in SPECIAL for predicate in islice(reversed(self._predicates), new)]
+            self._is_special = np.concatenate([self._is_special, np.array(latest[::-1], bool)])
+        return self._is_special[numbers]
 
-    def _take_special(self, rows: Statements, special: Sequence[bool], path: Path) -> list[bool]:
-        """Take names, pictures and pairs; return a mask of the statements left as triples and facts."""
+    def _take_special(self, rows: Statements, index: int, entity: int, path: Path) -> None:
+        """Take a name, a picture or a pair; ``entity`` is the number of the subject."""
         builder, faults = self.builder, self.builder.faults
-        ordinary = list(map(not_, special))
-        seen = 0  # entities are numbered in order of appearance, also before and between special statements
-        for index in compress(range(len(special)), special):
-            subject, predicate, target, value, language = (column[index] for column in rows[:5])
-            line = None if rows.lines is None else rows.lines[index]
-            if predicate == SAME_AS:
-                if target:
-                    self.same_as.append((label_of(subject), label_of(target)))
-                else:
-                    faults.bad(f"expected an entity after owl:sameAs, got the literal {value[:60]!r}", path, line)
-                continue
-            if predicate == TYPE and target != INDIVIDUAL:
-                ordinary[index] = True
-                if not target:
-                    ordinary[index] = False
-                    faults.bad(f"expected a class after rdf:type, got the literal {value[:60]!r}", path, line)
-                continue
-            self._number(rows, ordinary, seen, index)
-            seen = index + 1
-            entity = builder.entities[subject]
-            if predicate in IMAGES:
-                picture = label_of(target) if target else value
-                if builder.pictures.setdefault(entity, picture) != picture:
-                    faults.count(f"{path.name}: more pictures of one entity", 1)
-            elif predicate in NAMES:
-                if target:
-                    text = f"expected text after {label_of(predicate)}, got the entity {label_of(target)!r}"
-                    faults.bad(text, path, line)
-                elif value:
-                    self._name(entity, value, language, NAMES.index(predicate), path)
-        return ordinary
-
-    def _number(self, rows: Statements, ordinary: Sequence[bool], start: int, stop: int) -> None:
-        """Number the entities of the ordinary statements of a range."""
-        numbers = self.builder.entities
-        for place in range(start, stop):
-            if ordinary[place]:
-                _ = numbers[rows.subjects[place]]
-                if rows.objects[place]:
-                    _ = numbers[rows.objects[place]]
+        subject, predicate, target, value, language = (column[index] for column in rows[:5])
+        line = None if rows.lines is None else rows.lines[index]
+        if predicate == SAME_AS:
+            if target:
+                self.same_as.append((label_of(subject), label_of(target)))
+            else:
+                faults.bad(f"expected an entity after owl:sameAs, got the literal {value[:60]!r}", path, line)
+        elif predicate == TYPE and not target:
+            faults.bad(f"expected a class after rdf:type, got the literal {value[:60]!r}", path, line)
+        elif predicate in IMAGES:
+            picture = label_of(target) if target else value
+            if builder.pictures.setdefault(entity, picture) != picture:
+                faults.count(f"{path.name}: more pictures of one entity", 1)
+        elif predicate in NAMES:
+            if target:
+                text = f"expected text after {label_of(predicate)}, got the entity {label_of(target)!r}"
+                faults.bad(text, path, line)
+            elif value:
+                self._name(entity, value, language, NAMES.index(predicate), path)
 
     def _name(self, entity: int, text: str, language: str, predicate: int, path: Path) -> None:
         rank = self._place(language.lower()) * len(NAMES) + predicate
@@ -268,3 +255,11 @@ class RdfReader:
             return 2 * self._languages[language]
         main = self._languages.get(language.partition("-")[0])
         return last + 1 if main is None else 2 * main + 1
+
+
+def _terms(rows: Statements, used: BoolArray) -> Sequence[str]:
+    """Subject and object of the first statement, of the second, and so on, where ``used`` ``[S, 2]`` selects them."""
+    subjects, objects = rows.subjects, rows.objects
+    if isinstance(subjects, Coded) and isinstance(objects, Coded) and subjects.words is objects.words:
+        return Coded.interleaved(subjects, objects).at(used.ravel())
+    return list(compress(chain.from_iterable(zip(subjects, objects, strict=True)), used.ravel().tolist()))

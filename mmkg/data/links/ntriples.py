@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from ..parsing.coded import Numbers
 from ..parsing.columns import Faults
 from ..parsing.statements import read_statements
 from ..parsing.terms import CLOSE_MATCH, SAME_AS, label_of, term_of
@@ -34,7 +33,7 @@ def read_same_as_links(path: str | Path, faults: Faults) -> LabelLinks:
     lines: list[int] = []
     others: Counter[str] = Counter()
     total = 0
-    for rows in read_statements(path, faults, Numbers(), special=frozenset(_EQUAL)):
+    for rows in read_statements(path, faults):
         total += len(rows.predicates)
         for index, predicate in enumerate(rows.predicates):
             if predicate not in _EQUAL:

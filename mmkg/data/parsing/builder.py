@@ -52,7 +52,7 @@ class GraphBuilder:
         flat, labels = self._rows(ends)
         rows = flat.reshape(-1, 2)
         good = self._good(rows.min(axis=1, initial=0) < 0, rows, labels, path, lines)
-        kinds = self.relations.of(_picked(relations, good))
+        kinds = self.relations.of(picked(relations, good))
         block = np.empty((len(kinds), 3), np.int32)
         block[:, ::2], block[:, 1] = rows[good], kinds
         self._triples.append(block)
@@ -72,10 +72,10 @@ class GraphBuilder:
         """
         rows, labels = self._rows(entities)
         good = self._good(rows < 0, rows[:, None], labels, path, lines)
-        kinds = self.attributes.of(_picked(attributes, good))
+        kinds = self.attributes.of(picked(attributes, good))
         self._facts.append(np.stack([rows[good], kinds], axis=1).astype(np.int32))
-        self._values += _picked(values, good)
-        self._types += repeat(None, len(kinds)) if types is None else _picked(types, good)
+        self._values += picked(values, good)
+        self._types += repeat(None, len(kinds)) if types is None else picked(types, good)
 
     def build(
         self,
@@ -185,7 +185,7 @@ def _first_of_each(rows: IntArray) -> IntArray:
     return found
 
 
-def _picked(items: Sequence[T], good: np.ndarray) -> Sequence[T]:
+def picked(items: Sequence[T], good: np.ndarray) -> Sequence[T]:
     """The items selected by a mask; ``items`` itself if the mask is true everywhere."""
     if good.all():
         return items

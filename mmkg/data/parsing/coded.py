@@ -1,6 +1,6 @@
 """Columns that store each different text once, and numbers of texts."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import repeat
 from typing import Any
 
@@ -26,6 +26,9 @@ class Coded(Sequence[str]):
 
     def __getitem__(self, index: Any) -> Any:
         return self.words[self.codes[index]]
+
+    def __iter__(self) -> Iterator[str]:
+        return map(self.words.__getitem__, self.codes.tolist())
 
     def at(self, rows: IntArray | BoolArray) -> "Coded":
         """The items at some positions, or those that a mask selects."""
@@ -72,11 +75,6 @@ class Numbers(dict[str, int]):
             return self.known(keys.words)[keys.codes]
         return np.array(list(map(self.get, keys, repeat(-1))), np.int64)
 
-    def forget(self, size: int) -> None:
-        """Remove all numbers from ``size`` on."""
-        while len(self) > size:
-            self.popitem()
-
     def _ranked(self, words: Words, codes: IntArray, number: Callable[[str], int]) -> IntArray:
         """The number of each item; each word is looked up once, in the order of the items."""
         if words is not self._words:
@@ -88,6 +86,6 @@ class Numbers(dict[str, int]):
         if len(new):
             different, first = np.unique(new, return_index=True)
             different = different[np.argsort(first)]
-            self._ranks[different] = [number(words[k]) for k in different.tolist()]
+            self._ranks[different] = list(map(number, map(words.texts.__getitem__, different.tolist())))
             found = self._ranks[codes]
         return found

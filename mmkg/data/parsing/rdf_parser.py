@@ -70,6 +70,11 @@ class RdfParser:
             yield from self.statements(source, recover=self.kind not in (XML, "JSON-LD"))
         self.finish()
 
+    @property
+    def names_statements(self) -> bool:
+        """Whether there were names of statements, so that statements about them are left out."""
+        return bool(self._reifiers)
+
     def statements(self, source: Any, first: int = 1, *, recover: bool = False) -> Iterator[Statements]:
         """The statements of a stream or of some lines.
 

@@ -1,15 +1,14 @@
-"""Statements of an RDF file by columns: N-Triples of plain links are split, everything else is parsed by pyoxigraph."""
+"""Statements of an RDF file by columns: plain lines of N-Triples are split, everything else is parsed by pyoxigraph."""
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from functools import partial
 from pathlib import Path
 
 from ...errors import InputError
-from .cells import cells_of
-from .coded import Numbers
+from .coded import Coded
 from .columns import Faults, read_blocks
-from .iris import oxigraph
 from .limits import MAX_LINE
+from .plain_lines import PlainLines
 from .rdf_parser import RdfParser, parse_file, parser_of_lines, too_deep
 from .rdf_statements import Statements
 from .rdf_syntax import suffix_of
@@ -18,41 +17,48 @@ from .rdf_xml import MAX_DEPTH
 _LINE_FORMATS = (".nt", ".nq")
 
 
-def read_statements(
-    path: Path, faults: Faults, numbers: Numbers, *, special: frozenset[str], own_blanks: bool = False
-) -> Iterator[Statements]:
+def read_statements(path: Path, faults: Faults, *, blank: str = "") -> Iterator[Statements]:
     """The statements of a file, several thousand at a time.
 
     Args:
         path: the file; its suffix, without ``.gz`` or ``.bz2``, gives the format.
         faults: policy for bad lines of N-Triples and N-Quads.
-        numbers: numbers of entities; the terms of blocks of plain links get theirs here, unless a predicate is
-            ``special``.
-        special: predicates whose statements the caller inspects first.
-        own_blanks: whether the caller renames blank nodes, so that they are not numbered here.
+        blank: prefix for the labels of blank nodes.
 
     Raises:
         InputError: a file is missing or malformed; line and column as the parser gives them.
     """
     suffix = suffix_of(path)
-    if suffix not in _LINE_FORMATS:
-        yield from parse_file(path, faults)
-        return
+    found = _of_lines(path, faults, suffix, blank) if suffix in _LINE_FORMATS else parse_file(path, faults)
+    for rows in found:
+        yield rows.with_blanks(blank) if blank and not isinstance(rows.subjects, Coded) else rows
+
+
+def _of_lines(path: Path, faults: Faults, suffix: str, blank: str) -> Iterator[Statements]:
+    """The statements of N-Triples or N-Quads; columns that are ``Coded`` have the prefix for blank nodes already."""
     parser = parser_of_lines(path, faults)
-    sound: set[str] = set()  # predicates; other terms are sound once they have a number
+    plain = PlainLines(partial(_parsed_lines, parser), blank) if suffix == ".nt" else None
     for first, block in read_blocks(path, faults):
-        if _some_too_long(block) or _some_too_deep(block):
+        long = _some_too_long(block)
+        rows = None if plain is None or long or parser.names_statements else plain.statements(block, first)
+        if rows is not None:
+            yield rows
+        elif long or _some_too_deep(block):
             yield from _line_by_line(block, parser, first)
-            continue
-        rows = _plain_links(block) if suffix == ".nt" else None
-        if rows is not None:
-            numbered = not (own_blanks and b"_:" in block) and special.isdisjoint(rows.predicates)
-            rows = _checked(rows, numbers, sound, number=numbered)
-        if rows is not None:
-            yield rows._replace(lines=range(first, first + len(rows.subjects)))
         else:
             yield from _parsed_block(block, parser, first)
     parser.finish()
+
+
+def _parsed_lines(parser: RdfParser, lines: bytes) -> tuple[Statements, Sequence[int]] | None:
+    """The statements of some lines, and the line of each, from 0; ``None`` unless each holds one, or none at all."""
+    try:
+        parts = list(parser.statements(lines))
+    except InputError:
+        return None
+    rows = _joined(parts)
+    numbers = _stating(lines, 0)
+    return (rows, numbers) if len(numbers) == len(rows.subjects) else None
 
 
 def _some_too_long(block: bytes) -> bool:
@@ -61,60 +67,6 @@ def _some_too_long(block: bytes) -> bool:
 
 def _some_too_deep(block: bytes) -> bool:
     return b"<<(" in block and any(line.count(b"<<(") > MAX_DEPTH for line in block.split(b"\n"))
-
-
-def _plain_links(block: bytes) -> Statements | None:
-    """Statements of a block of canonical lines without literals, terms unchecked; ``None`` for any other block."""
-    if b'"' in block or b"\\" in block:
-        return None
-    if cells_of(block, 4, " ") is None:
-        return None
-    fields = block.decode().replace("\n", " ").split(" ")
-    subjects, predicates, objects, ends = (fields[k:-1:4] for k in range(4))
-    none = [""] * len(ends)
-    return Statements(subjects, predicates, objects, none, none, none) if ends.count(".") == len(ends) else None
-
-
-def _checked(rows: Statements, numbers: Numbers, sound: set[str], *, number: bool) -> Statements | None:
-    """Plain links, if all their terms are valid; each different term is checked once.
-
-    Args:
-        rows: statements without literals.
-        numbers: numbers of the valid entities.
-        sound: valid predicates; new ones are added.
-        number: whether to number the terms.
-
-    Returns:
-        The statements, with ``numbers`` if requested; ``None`` if a term is invalid, which the parser then reports.
-    """
-    others = {*rows.predicates} - sound
-    if not all(term[0] == "<" and _is_term(term) for term in others):
-        return None
-    before = len(numbers)
-    if number:
-        rows = rows._replace(numbers=numbers.of(rows.terms()))
-        if not all(map(_is_term, islice(reversed(numbers), len(numbers) - before))):
-            numbers.forget(before)
-            return None
-    elif not all(_is_term(term) for term in {*rows.subjects, *rows.objects} if term not in numbers):
-        return None
-    sound |= others
-    return rows
-
-
-def _is_term(term: str) -> bool:
-    """Whether this is ``<IRI>`` or ``_:node``."""
-    ox = oxigraph()
-    try:
-        if term[0] == "<" and term[-1] == ">":
-            ox.NamedNode(term[1:-1])
-        elif term[:2] == "_:":
-            ox.BlankNode(term[2:])
-        else:
-            return False
-    except ValueError:
-        return False
-    return True
 
 
 def _parsed_block(block: bytes, parser: RdfParser, first: int) -> Iterator[Statements]:
@@ -138,12 +90,20 @@ def _lines(block: bytes, first: int, number: int) -> Sequence[int] | None:
     """The line of each of so many statements; ``None`` if a line holds several."""
     if number == block.count(b"\n"):
         return range(first, first + number)
-    lines = [
-        line
-        for line, text in enumerate(block.split(b"\n"), start=first)
-        if (bare := text.strip()) and not bare.startswith(b"#")
-    ]
+    lines = _stating(block, first)
     return lines if len(lines) == number else None
+
+
+def _stating(block: bytes, first: int) -> list[int]:
+    """The lines that are neither empty nor comments."""
+    numbered = enumerate(block.split(b"\n"), start=first)
+    return [line for line, text in numbered if (bare := text.strip()) and not bare.startswith(b"#")]
+
+
+def _joined(parts: Sequence[Statements]) -> Statements:
+    """All statements in one, without their lines."""
+    columns = zip(*(part[:6] for part in parts), strict=True) if parts else [[]] * 6
+    return Statements.of([item for column in each for item in column] for each in columns)
 
 
 def _line_by_line(block: bytes, parser: RdfParser, first: int) -> Iterator[Statements]:
@@ -165,5 +125,4 @@ def _line_by_line(block: bytes, parser: RdfParser, first: int) -> Iterator[State
         parts += found
         lines += [line for part in found for _ in part.subjects]
     if parts:
-        columns = zip(*(part[:6] for part in parts), strict=True)
-        yield Statements.of([item for column in each for item in column] for each in columns)._replace(lines=lines)
+        yield _joined(parts)._replace(lines=lines)

@@ -4,7 +4,7 @@ A hash of eight bytes at a time picks the number of a known string from an open-
 then compared with the known one, so that equal hashes of different strings do no harm.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -43,10 +43,14 @@ class Words(Sequence[str]):
     """Different texts, numbered 0, 1, ... as they come up.
 
     ``numbers`` adds the new ones of a block. Used as a sequence, it gives the text of each number.
+
+    Args:
+        change: what is made of a new text; ``None`` = it stays as it is.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, change: Callable[[str], str] | None = None) -> None:
         self.texts: list[str] = []
+        self._change = change
         self._places: IntArray = np.zeros(_LEAST, np.int64)  # of each word in ``_store``
         self._lengths: IntArray = np.zeros(_LEAST, np.int64)
         self._hashes: Longs = np.zeros(_LEAST, np.uint64)
@@ -142,7 +146,8 @@ class Words(Sequence[str]):
             self._store[ordered[begin:] + k] = part
         kept = slice(size, size + len(starts))
         self._places[kept], self._lengths[kept], self._hashes[kept] = places, lengths, hashes
-        self.texts += texts_of(text, starts, ends)
+        texts = texts_of(text, starts, ends)
+        self.texts += texts if self._change is None else map(self._change, texts)
 
     def _unequal(self, pieces: Pieces, lengths: IntArray, found: IntArray) -> IntArray:
         """The strings that differ from the word of their number, ascending."""
@@ -167,8 +172,10 @@ class Words(Sequence[str]):
 
 def pieces_of(text: Bytes, starts: IntArray, lengths: IntArray) -> Pieces:
     """The strings of a block, eight bytes at a time, see ``Words.numbers`` and ``Pieces``."""
-    count = ((lengths + 7) // 8).astype(np.uint16)
-    order = np.argsort(count, kind="stable")  # of small integers: a radix sort
+    count = (lengths + 7) // 8
+    if int(count.max(initial=0)) < 1 << 16:
+        count = count.astype(np.uint16)  # of small integers: a radix sort
+    order = np.argsort(count, kind="stable")
     ordered_starts, ordered_lengths = starts[order], lengths[order]
     most = int(count.max(initial=0))
     first = np.searchsorted(count[order], np.arange(1, most + 1))
