@@ -146,7 +146,8 @@ class RelationalEncoder(nn.Module):
         """Tokens of all entities, ``[N, 2 (depth + 1) hidden_dim]``."""
         (offsets, _), _ = graph.neighbours.get_csc()
         counts = offsets.diff()
-        even = (1 / counts.clamp(min=1)).repeat_interleave(counts).to(self.embedding.dtype)
+        shares, messages = 1 / counts.clamp(min=1), graph.neighbours.size(1)
+        even = shares.repeat_interleave(counts, output_size=messages).to(self.embedding.dtype)
         starts = (
             weighted_sum(self.embedding, graph.neighbours, even),
             weighted_sum(self.relations, graph.relations, even),

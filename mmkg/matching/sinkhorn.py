@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from pydantic import Field
 
+from ..compute.devices import resolve_device
 from ..compute.host import isolated
 from ..errors import InputError
 from ..search.vectors import Vectors, check_count
@@ -69,7 +70,7 @@ def sinkhorn(
         csls_k: neighbourhood size of CSLS, 0 = off. CSLS selects the candidates and is the score of a pair; the
             transport uses cosines, since its normalisation replaces that of CSLS.
         kind: index kind for the candidate lists, as for ``build_index``.
-        device: ``auto``, ``cpu`` or ``cuda``; device of the candidate search.
+        device: ``auto``, ``cpu`` or ``cuda``; device of the candidate search and of the transport.
         means: CSLS means of the left rows ``[n1]`` and the right rows ``[n2]``, if they are known already.
         indexes: index of the right rows and index of the left rows, if they exist already; ``kind`` is then ignored.
             With CSLS they index the vectors of ``csls_augment``.
@@ -97,7 +98,8 @@ def sinkhorn(
     )
     rows, cols, scores = candidate_pairs(scorer, k, kind=kind)
     shape = (len(scorer.left), len(scorer.right))
-    weights = transport(rows, cols, scorer.cosines(rows, cols), shape, temperature=temperature, iterations=iterations)
+    cosines = scorer.cosines(rows, cols)
+    weights = transport(rows, cols, cosines, shape, temperature=temperature, iterations=iterations, device=device)
     chosen = _mutual_best(rows, cols, weights, shape)
     return matching_of(rows[chosen], cols[chosen], scores[chosen])
 
@@ -110,6 +112,7 @@ def transport(
     *,
     temperature: float = TEMPERATURE,
     iterations: int = ITERATIONS,
+    device: str | torch.device = "cpu",
 ) -> np.ndarray:
     """Log-weights of pairs after Sinkhorn's normalisations; pairs that are not listed have weight 0.
 
@@ -124,6 +127,8 @@ def transport(
         shape: number of left and of right rows.
         temperature: > 0.
         iterations: >= 1.
+        device: ``auto``, ``cpu`` or ``cuda``. NumPy computes on a CPU, where it is faster than torch; sums of the two
+            differ in their last bits.
 
     Returns:
         float64 ``[P]``, larger is better.
@@ -137,6 +142,8 @@ def transport(
         raise InputError(f"expected columns of one length, got {rows.shape}, {cols.shape}, {scores.shape}")
     if not np.isfinite(scores).all():
         raise InputError("scores to transport must be finite")
+    if (where := resolve_device(device)).type != "cpu":
+        return _transport_on(where, rows, cols, scores, shape, temperature=temperature, iterations=iterations)
     weights = scores.astype(np.float64) / temperature
     of_row, of_col = _Segments(rows, shape[0]), _Segments(cols, shape[1])
     for _ in range(iterations):
@@ -171,7 +178,9 @@ def transported_pairs(
     rows, cols, _ = candidate_pairs(finder, config.k, kind="auto")
     shape = (len(scorer.left), len(scorer.right))
     cosines = scorer.cosines(rows, cols)
-    weights = transport(rows, cols, cosines, shape, temperature=config.temperature, iterations=config.iterations)
+    weights = transport(
+        rows, cols, cosines, shape, temperature=config.temperature, iterations=config.iterations, device=device
+    )
     return rows, cols, weights
 
 
@@ -194,6 +203,36 @@ class _Segments:
             spread = np.exp(ordered - np.repeat(peaks, self.counts))
             sums[self.present] = peaks + np.log(np.add.reduceat(spread, self.starts))
         return sums
+
+
+def _transport_on(
+    device: torch.device,
+    rows: IntArray,
+    cols: IntArray,
+    scores: FloatArray,
+    shape: tuple[int, int],
+    *,
+    temperature: float,
+    iterations: int,
+) -> np.ndarray:
+    """``transport`` in torch. Sums go over sorted entries, so that a GPU gives the same bits every time."""
+    weights = torch.from_numpy(scores).to(device, torch.float64) / temperature
+    owners = [torch.from_numpy(np.ascontiguousarray(each)).to(device) for each in (rows, cols)]
+    orders = [each.argsort(stable=True) for each in owners]
+    offsets = [
+        torch.searchsorted(each.index_select(0, order), torch.arange(size + 1, device=device))
+        for each, order, size in zip(owners, orders, shape, strict=True)
+    ]
+    for _ in range(iterations):
+        found = []
+        for each, order, ends in zip(owners, orders, offsets, strict=True):
+            ordered = weights.index_select(0, order)
+            peaks = torch.segment_reduce(ordered, "max", offsets=ends)
+            spread = (ordered - peaks.index_select(0, each.index_select(0, order))).exp()
+            sums = peaks + torch.segment_reduce(spread, "sum", offsets=ends).log()
+            found.append(weights - sums.index_select(0, each))
+        weights = (found[0] + found[1]) / 2
+    return weights.cpu().numpy()
 
 
 def _mutual_best(rows: IntArray, cols: IntArray, weights: np.ndarray, shape: tuple[int, int]) -> IntArray:

@@ -192,12 +192,13 @@ class AlignmentModel(nn.Module, ABC):
         x: Tensor = self.structure.embedding
         for number in range(self.structure.depth - 1):
             share = share_of(inputs.num_entities)
-            parts = torch.split(torch.arange(share.start, share.stop, device=inputs.sampler.device), block)
             layer = None
-            for part in parts:
+            for start in range(share.start, max(share.stop, share.start + 1), block):  # also for an empty share
+                stop = min(start + block, share.stop)
+                part = torch.arange(start, stop, device=inputs.sampler.device)
                 found = self._hop_into(inputs, number, x, part)
                 layer = found.new_empty(inputs.num_entities, found.shape[1]) if layer is None else layer
-                layer[part] = found
+                layer[start:stop] = found
             if layer is not None:
                 share.fill_(layer)
             x = x if layer is None else layer

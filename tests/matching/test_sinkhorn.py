@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from pretend_cuda import pretended
 
 from mmkg.errors import InputError, UsageError
 from mmkg.matching import MATCHERS, SinkhornConfig
@@ -65,6 +66,16 @@ def test_the_order_in_which_pairs_are_listed_changes_nothing():
     order = np.random.default_rng(3).permutation(25)
     plain = transport(rows, cols, values, (5, 5))
     np.testing.assert_allclose(transport(rows[order], cols[order], values[order], (5, 5)), plain[order], rtol=1e-9)
+
+
+@pytest.mark.parametrize("pairs", [40, 1, 0])
+def test_a_gpu_transports_as_the_cpu(pairs):
+    rng = np.random.default_rng(4)
+    places = rng.permutation(9 * 8)[:pairs]
+    rows, cols, values = *np.divmod(places, 8), rng.uniform(-1, 1, pairs).astype(np.float32)
+    with pretended():
+        found = transport(rows, cols, values, (9, 8), device="cuda")
+    np.testing.assert_allclose(found, transport(rows, cols, values, (9, 8)), rtol=1e-12)
 
 
 def test_a_tiny_temperature_does_not_overflow_and_finds_the_best_total():
