@@ -1,4 +1,4 @@
-# make demo | test | test-all | drills | lint | bench: each first sets up the virtual environment VENV, also on a fresh machine.
+# make demo | test | test-all | drills | lint | bench | gpu: each first sets up the virtual environment VENV, also on a fresh machine.
 # VENV=DIR selects the virtual environment, PYTHON=COMMAND the Python (>= 3.11) that creates it.
 # make bench PAIR=FOLDER measures training and loading on a pair in DBP15K layout; COMPARE=repaired,published adds the
 # published code's way (11 GB on DBP15K); TRAIN=OPTIONS are options of bench_train.py. make bench-table writes the
@@ -15,7 +15,7 @@ bin := $(VENV)/bin
 stamp := $(VENV)/.mmkg-installed
 modern := import sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: demo test test-all drills lint bench bench-table setup
+.PHONY: demo test test-all drills lint bench bench-table gpu setup
 
 demo: setup
 	$(bin)/mmkg align emoji-fr-en --out runs/demo --overwrite $(ARGS)
@@ -46,6 +46,9 @@ bench: setup
 
 bench-table: setup
 	$(bin)/python tools/bench/bench_table.py $(BENCH) --write
+
+gpu: setup
+	$(bin)/python tools/gpu/check.py --json $(BENCH)/gpu.json $(if $(PAIR),--pair "$(PAIR)") $(ARGS)
 
 setup: $(stamp)
 

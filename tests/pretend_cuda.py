@@ -8,6 +8,7 @@ copies to it from memory that is not pinned.
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from types import SimpleNamespace
 from unittest import mock
 
 import torch
@@ -149,6 +150,13 @@ def _numbered(value):
     return CUDA if named or (isinstance(value, str) and value == "cuda") else value
 
 
+class _Generator(torch.Generator):
+    """A generator of the CPU, whatever the device."""
+
+    def __new__(cls, device=None):
+        return super().__new__(cls)
+
+
 @contextmanager
 def pretended() -> Iterator[list[str]]:
     """A context in which torch sees a GPU; yields the operators at which the host would have waited for it so far."""
@@ -167,8 +175,17 @@ def pretended() -> Iterator[list[str]]:
             "set_rng_state": lambda state, *_: torch.set_rng_state(state),
             "device": lambda *_: ExitStack(),
             "is_current_stream_capturing": lambda: False,
+            "is_bf16_supported": lambda *_, **__: True,
+            "max_memory_allocated": lambda *_: 0,
+            "reset_peak_memory_stats": lambda *_: None,
+            "set_sync_debug_mode": lambda *_: None,
+            "get_arch_list": lambda: [],
+            "get_device_properties": lambda *_: SimpleNamespace(
+                name="pretended", total_memory=0, major=0, minor=0, multi_processor_count=0
+            ),
         }.items():
             stack.enter_context(mock.patch.object(torch.cuda, name, value))
+        stack.enter_context(mock.patch.object(torch, "Generator", _Generator))
         stack.enter_context(mock.patch("torch.backends.cudnn.is_acceptable", lambda tensor: False))
         stack.callback(torch.__future__.set_overwrite_module_params_on_conversion, before)
         torch.__future__.set_overwrite_module_params_on_conversion(True)  # parameters become tensors of the GPU
