@@ -19,6 +19,7 @@ COMMANDS = (
     "merge",
     "dedupe",
     "extend",
+    "publish",
     "images",
     "fetch",
     "inspect",

@@ -69,6 +69,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "loading": ("config", "data", "sources"),
     "crossfit": ("config", "data", "models", "matching", "learners", "result"),
     "pipeline": ("crossfit", "config", "data", "models", "evaluation", "report", "learners", "result", "loading"),
+    "stores": ("data", "search", "matching", "result"),
     "aligner": ("data", "result", "pipeline"),
     "several": ("data", "matching", "report", "result", "pipeline"),
     "": (
@@ -85,6 +86,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "aligner",
     ),
     "cli": (
+        "stores",
         "duplicates",
         "several",
         "",

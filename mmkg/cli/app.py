@@ -15,7 +15,7 @@ import typer
 
 from ..printing import line, show
 from ..version import __version__
-from . import align, convert, dedupe, doctor, extend, fetch, images, inspect, runs, sentiment
+from . import align, convert, dedupe, doctor, extend, fetch, images, inspect, publish, runs, sentiment
 from .faults import exit_code, fault_text
 
 app = typer.Typer(
@@ -57,6 +57,7 @@ app.command(epilog="Example: mmkg match RUN --method mutual --format sssom")(run
 app.command(epilog="Example: mmkg merge RUN emoji-fr-en --out merged.nq")(runs.merge)
 app.command(epilog="Example: mmkg dedupe GRAPH --out FOLDER")(dedupe.dedupe)
 app.command(epilog="Example: mmkg extend RUN --left NEW.nt --out GROWN")(extend.extend)
+app.command(epilog="Example: mmkg publish RUN --to milvus:STORE.db")(publish.publish)
 app.command(epilog="Example: mmkg images PICTURES --out features.safetensors")(images.images)
 app.command(epilog="Example: mmkg fetch --list")(fetch.fetch)
 app.command(epilog="Example: mmkg inspect emoji-fr-en --links-shown 3")(inspect.inspect)

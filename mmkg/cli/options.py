@@ -58,6 +58,7 @@ RunModalities = Annotated[
 Out = Annotated[Path | None, typer.Option(help="Run folder; an interrupted run in it is continued.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a finished run in that folder.")]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder that `mmkg align --out` wrote.")]
+MaybeRun = Annotated[Path | None, typer.Argument(metavar="RUN", help="Folder that `mmkg align --out` wrote.")]
 Pair = Annotated[
     str,
     typer.Argument(

@@ -15,6 +15,7 @@ from ..printing import lines as lines_of
 from .extend import read_new
 from .options import (
     Hits,
+    MaybeRun,
     Never,
     Pair,
     Right,
@@ -26,10 +27,12 @@ from .options import (
     names_of,
     place_of,
 )
+from .publish import At, check_alone, search_store
 from .relations import write_relations
 from .shown import print_json, print_result, show_confidence
 
 if TYPE_CHECKING:
+    from ..result.hits import Hit
     from ..result.result import AlignmentResult
 
 Method = Annotated[
@@ -98,7 +101,7 @@ def evaluate(
 @expanded
 def search(
     *,
-    run: Run,
+    run: MaybeRun = None,
     entity: Annotated[str, typer.Option(help="Name or URI of an entity.")],
     k: Annotated[int, typer.Option("-k", help="Number of answers.")] = 5,
     side: Annotated[
@@ -109,6 +112,7 @@ def search(
         Path | None,
         typer.Option(help="Graph with new entities, which are searched like the others; the left graph unless --side."),
     ] = None,
+    at: At = None,
     options: SearchOptions,
 ) -> None:
     """List the most likely counterparts of an entity.
@@ -116,8 +120,15 @@ def search(
     Each answer comes with its score from 0 to 100, its confidence, and the part of each modality in the score. With
     --graph the entity may be one that the run does not have; nothing is trained, and the run stays as it is.
     """
-    from ..report.tables import text_table, whole_parts
-
+    if at is not None:
+        given = {"--seed": options.seed is not None, "--set": options.settings, "--modalities": options.modalities}
+        check_alone(at, {"RUN": run, "--graph": graph, **given})
+        queried, found, side, turned = search_store(at, entity, k, side)
+        named = list(zip(queried.label, queried.display, strict=True))
+        _print_hits(named, found, side, turned, as_json=options.as_json)
+        return
+    if run is None:
+        raise UsageError("name the folder of a run, or a store with --at; which one is to be searched?")
     result = load_run(run, options)
     if graph is not None:
         new = read_new([graph], None, result, side or "left", "auto")
@@ -130,18 +141,35 @@ def search(
         raise UsageError(f"nothing is known of {entity!r} that the run reads: no {', '.join(result.widths)}")
     hits = result.search(rows[0], k=k, side=side)
     table = result.entities[0 if side == "left" else 1]
-    if options.as_json:
+    named = [(table.labels[row], table.display[row]) for row in rows[:4]]
+    _print_hits(named, hits, side, turned, as_json=options.as_json)
+
+
+def _print_hits(
+    queried: Sequence[tuple[str, str]], hits: "Sequence[Hit]", side: str, turned: bool, *, as_json: bool
+) -> None:
+    """Print the answers to a question.
+
+    Args:
+        queried: label and text of the entity, and of the next ones with the same name.
+        hits: the answers.
+        side: graph of the entity.
+        turned: whether the left graph has no such entity, and no side was named.
+        as_json: one JSON object instead of a table.
+    """
+    from ..report.tables import text_table, whole_parts
+
+    label, display = queried[0]
+    if as_json:
         fields = ("label", "display", "score", "confidence", "parts", "raw", "shares")
         answers = [{name: getattr(hit, name) for name in fields} for hit in hits]
-        query = {"label": table.labels[rows[0]], "display": table.display[rows[0]], "side": side}
-        print_json({"query": query, "answers": answers})
+        print_json({"query": {"label": label, "display": display, "side": side}, "answers": answers})
         return
     if turned:
         show("no entity of the left graph is called so; this is one of the right graph (--side right):")
-    show(f"{line(table.display[rows[0]])}   {line(table.labels[rows[0]])}")
-    for other in rows[1:4]:
-        label = line(table.labels[other])
-        show(f"  same name: {label}   (search it with --entity {label})")
+    show(f"{line(display)}   {line(label)}")
+    for other, _ in queried[1:]:
+        show(f"  same name: {line(other)}   (search it with --entity {line(other)})")
     body = []
     for hit in hits:
         score, parts = whole_parts(hit.parts)

@@ -18,6 +18,7 @@ TAKEN = {  # of the shared options
     "merge": SHARED,
     "dedupe": {"--json", "--seed", "--device"},
     "extend": {"--json", "--device"},
+    "publish": {"--json"},
     "images": EVERY | {"--device"},
     "fetch": {"--json"},
     "inspect": SHARED - {"--modalities"},
