@@ -4,6 +4,7 @@ import numpy as np
 
 from ..compute.host import isolated
 from ..errors import InputError
+from ..search.neighbors import Neighbors
 from ..typing import BoolArray, FloatArray, IntArray
 from .ranks import Ranks
 
@@ -59,6 +60,42 @@ def listed_ranks(
     if others is not None:
         _leave_out(better, equal, gold, *others, keys=keys, scores=scores[order], num_candidates=num_candidates)
     return Ranks(better, equal)
+
+
+def ranks_on_lists(
+    lists: Neighbors,
+    queries: IntArray,
+    gold: IntArray,
+    *,
+    num_candidates: int,
+    others: tuple[IntArray, IntArray] | None = None,
+) -> tuple[Ranks, BoolArray]:
+    """Ranks that the lists of the nearest candidates determine: those of gold candidates above the end of a list.
+
+    Args:
+        lists: nearest candidates of each row by the score that ranks, exact, ``[N, K]``.
+        queries: rows of ``lists``, int64 ``[L]``.
+        gold: right candidate of each query, ``[L]``.
+        num_candidates: number of candidates, listed or not.
+        others: positions in ``queries`` and candidates that are no competitors there, ``[X]`` each; see
+            ``other_answers``.
+
+    Returns:
+        Ranks, and whether each is determined, bool ``[L]``; those that are not have no meaning.
+    """
+    ids, scores = lists.ids[queries], lists.scores[queries]
+    is_gold = ids == gold[:, None]
+    own = np.where(is_gold, scores, -np.inf).max(axis=1, initial=-np.inf)
+    known = is_gold.any(axis=1)
+    if ids.shape[1] < num_candidates:
+        known &= own > scores[:, -1]  # else candidates that are not listed may have the same score
+    better, equal = (scores > own[:, None]).sum(axis=1), (scores == own[:, None]).sum(axis=1) - 1
+    if others is not None:
+        which, answers = others
+        other = np.where(ids[which] == answers[:, None], scores[which], -np.inf).max(axis=1, initial=-np.inf)
+        np.subtract.at(better, which[other > own[which]], 1)
+        np.subtract.at(equal, which[known[which] & (other == own[which])], 1)
+    return Ranks(better.astype(np.int64), equal.astype(np.int64)), known
 
 
 def _leave_out(

@@ -9,9 +9,11 @@ from ..compute.devices import resolve_device
 from ..compute.host import isolated
 from ..errors import InputError, UsageError, nearest
 from ..search.means import csls_pair_means
+from ..search.neighbors import Neighbors
 from ..search.vectors import Vectors
 from ..typing import FloatArray, IntArray
 from .filtered import known_pairs, other_answers
+from .listed import ranks_on_lists
 from .metrics import HITS, all_metrics
 from .protocol import CANDIDATES, LEFT_TO_RIGHT, RIGHT_TO_LEFT
 from .ranks import Ranks, ranks
@@ -28,6 +30,7 @@ def evaluate_sample(
     csls_k: int = 3,
     kind: str = "auto",
     means: tuple[FloatArray, FloatArray] | None = None,
+    lists: tuple[Neighbors, Neighbors] | None = None,
     device: str | torch.device = "auto",
     known: IntArray | None = None,
     hits: Sequence[int] = HITS,
@@ -46,6 +49,8 @@ def evaluate_sample(
         csls_k: neighbourhood size of CSLS, 0 = off.
         kind: index kind for the neighbourhoods, see ``build_index``.
         means: CSLS means of all left rows and all right rows, if they are known already; for candidates ``all`` only.
+        lists: exact nearest candidates of all left rows and all right rows by the same measure, with these means, if
+            they are known already; for candidates ``all`` only. Scores are computed for links that they do not rank.
         device: ``auto``, ``cpu`` or ``cuda``.
         known: further true pairs, as for ``evaluate``.
         hits: each k of Hits@k, besides 1.
@@ -63,6 +68,7 @@ def evaluate_sample(
         csls_k=csls_k,
         kind=kind,
         means=means,
+        lists=lists,
         device=device,
         known=known,
     )
@@ -80,6 +86,7 @@ def sampled_ranks(
     csls_k: int = 3,
     kind: str = "auto",
     means: tuple[FloatArray, FloatArray] | None = None,
+    lists: tuple[Neighbors, Neighbors] | None = None,
     device: str | torch.device = "auto",
     known: IntArray | None = None,
 ) -> tuple[Ranks, Ranks]:
@@ -107,13 +114,26 @@ def sampled_ranks(
         left_means, right_means = given or csls_pair_means(lefts, rights, csls_k, kind=kind, device=where)
     there = other_answers(ranked[:, 0], ranked[:, 1], pairs, pool=pools[1])
     back = other_answers(ranked[:, 1], ranked[:, 0], pairs[:, ::-1], pool=pools[0])
-    forward = ranks(
-        _take(lefts, places[0]), rights, places[1], csls_k=csls_k, col_mean=right_means, device=where, others=there
-    )
-    backward = ranks(
-        _take(rights, places[1]), lefts, places[0], csls_k=csls_k, col_mean=left_means, device=where, others=back
-    )
-    return forward, backward
+    listed = lists if lists is not None and candidates == "all" else (None, None)
+
+    def direction(queries: Vectors, base: Vectors, side: int, means: FloatArray | None) -> Ranks:
+        rows, gold, others = places[side], places[1 - side], (there, back)[side]
+
+        def count(some: IntArray, left_out: tuple[IntArray, IntArray]) -> Ranks:
+            rest = _take(queries, rows[some])
+            return ranks(rest, base, gold[some], csls_k=csls_k, col_mean=means, device=where, others=left_out)
+
+        if (own := listed[side]) is None:
+            return count(np.arange(len(rows)), others)
+        found, known = ranks_on_lists(own, rows, gold, num_candidates=len(base), others=others)
+        some = np.flatnonzero(~known)
+        if len(some):
+            kept = ~known[others[0]]
+            counted = count(some, (np.searchsorted(some, others[0][kept]), others[1][kept]))
+            found.better[some], found.equal[some] = counted.better, counted.equal
+        return found
+
+    return direction(lefts, rights, 0, right_means), direction(rights, lefts, 1, left_means)
 
 
 def _take(rows: Vectors, which: IntArray) -> Vectors:

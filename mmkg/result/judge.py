@@ -51,16 +51,20 @@ class Judge(Shown):
         if len(links) == 0:
             return {}
         hits = self.search.hits
-        device = device or self.searcher.device
+        own, device = device is None, device or self.searcher.device
         left, right = self.searcher.embeddings.left, self.searcher.embeddings.right
         known = self.known
-        means = self.searcher.means() if candidates == "all" and csls_k and csls_k == self.searcher.csls_k else None
+        same = candidates == "all" and csls_k == self.searcher.csls_k
+        lists = self.searcher.lists() if same and own and self.searcher.scores_all_pairs else None
+        means = self.searcher.means() if same and csls_k else None
         if candidates == "all" and (pools := self._pools(links)) is not None:
             left, right = left[pools[0]], right[pools[1]]
+            if lists is not None and list(map(len, lists)) != list(map(len, pools)):
+                lists = None  # some of the links are not among the matched rows
             means = None if means is None else (means[0][pools[0]], means[1][pools[1]])
             links, known = positions(links, pools), positions(known, pools)
         queries = sample_links(links, self.search.ranked(len(links)), seed=self.seed, label="ranked test links")
-        if len(queries) == len(links) and means is None:
+        if len(queries) == len(links) and means is None and lists is None:
             return evaluate(
                 left, right, links, candidates=candidates, csls_k=csls_k, device=device, known=known, hits=hits
             )
@@ -72,6 +76,7 @@ class Judge(Shown):
             candidates=candidates,
             csls_k=csls_k,
             means=means,
+            lists=lists,
             device=device,
             known=known,
             hits=hits,

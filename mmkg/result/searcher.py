@@ -190,7 +190,7 @@ class EmbeddingSearch(Shown):
         return block
 
     def _list_key(self, side: str) -> Hashable:
-        return ("neighbors", side, self.csls_k, *(() if self._exact else self._index_key()))
+        return ("neighbors", side, self.csls_k, *(() if self.scores_all_pairs else self._index_key()))
 
     def _kept_list(self, side: str, k: int) -> Neighbors | None:
         """The kept neighbours of the entities of a side, if they are k or more, or all there are."""
@@ -204,7 +204,7 @@ class EmbeddingSearch(Shown):
         if (found := self._kept_list(side, k)) is not None:
             return found
         width = max(k, self._width)
-        if self._exact:
+        if self.scores_all_pairs:
             self._pass(width)
         else:
             querying, answering = self.embeddings.sides(side)
@@ -231,8 +231,8 @@ class EmbeddingSearch(Shown):
             self.embeddings.keep(key, found.means)
 
     @property
-    def _exact(self) -> bool:
-        """Whether neighbours are found by the scores of all pairs, and not by an approximate index."""
+    def scores_all_pairs(self) -> bool:
+        """Whether the neighbours of ``lists`` come from the scores of all pairs, and not from an approximate index."""
         largest = max(len(self.embeddings.left), len(self.embeddings.right))
         return INDEXES[self.search.index].exact and (largest <= LARGEST_FLAT or self._where.type != "cpu")
 
@@ -285,7 +285,7 @@ class EmbeddingSearch(Shown):
         return kind.extendable
 
     def _means(self) -> tuple[FloatArray, FloatArray]:
-        if self._exact:
+        if self.scores_all_pairs:
             self._pass(self._width)
             found: tuple[FloatArray, FloatArray] = self.embeddings.known(("means", self.csls_k))
             return found

@@ -3,6 +3,10 @@ import pytest
 
 from mmkg.errors import UsageError
 from mmkg.evaluation import evaluate_sample, sampled_ranks
+from mmkg.evaluation.listed import ranks_on_lists
+from mmkg.evaluation.ranks import ranks
+from mmkg.search import Neighbors
+from mmkg.search.both_ways import nearest_both_ways
 
 
 def pair(seed, sizes=(40, 50), dim=6, number=30):
@@ -65,3 +69,47 @@ def test_an_entity_may_stand_in_several_links():
 def test_unknown_candidates_are_refused():
     with pytest.raises(UsageError, match="unknown candidates 'tset'; did you mean 'test'"):
         evaluate_sample(*pair(0), pair(0)[2], candidates="tset")
+
+
+def signs(seed, size, dim=4):
+    """Rows of +1 and -1: their cosines are multiples of 1/4, many of them equal, and none is rounded."""
+    return np.random.default_rng(seed).choice([-1.0, 1.0], (size, dim)).astype(np.float32)
+
+
+@pytest.mark.parametrize("csls_k", [0, 4])
+@pytest.mark.parametrize("k", [1, 4, 10, 80])
+@pytest.mark.parametrize("make", [signs, lambda seed, size: np.random.default_rng(seed).normal(size=(size, 6))])
+def test_lists_of_neighbours_give_the_same_ranks(make, k, csls_k, monkeypatch):
+    left, right = make(1, 60), make(2, 80)
+    draw = np.random.default_rng(3)
+    links = np.unique(np.stack([draw.integers(0, 60, 90), draw.integers(0, 80, 90)], axis=1), axis=0)
+    right[links[::2, 1]] = left[links[::2, 0]]  # the right answer is near in half of them
+    expected = sampled_ranks(left, right, links, links, candidates="all", csls_k=csls_k, device="cpu")
+    found = nearest_both_ways(left, right, k, csls_k=csls_k, device="cpu")
+    counted = []
+
+    def count(queries, *values, **options):
+        counted.append(len(queries))
+        return ranks(queries, *values, **options)
+
+    monkeypatch.setattr("mmkg.evaluation.sampled.ranks", count)
+    lists = (found.left, found.right)
+    got = sampled_ranks(
+        left, right, links, links, candidates="all", csls_k=csls_k, means=found.means, lists=lists, device="cpu"
+    )
+    assert got[0] == expected[0] and got[1] == expected[1]
+    assert sum(counted) < 2 * len(links) or make is signs or k == 1  # one neighbour never tells whether it has equals
+    assert k < 80 or not counted  # all candidates are listed
+
+
+def test_only_what_lists_do_not_determine_is_scored():
+    lists = Neighbors(np.array([[3, 1, 0], [2, 0, 4]]), np.array([[0.9, 0.9, 0.2], [0.5, 0.1, 0.1]], np.float32))
+    queries, gold = np.array([0, 0, 0, 1, 1, 1]), np.array([1, 0, 4, 2, 4, 3])
+    found, known = ranks_on_lists(lists, queries, gold, num_candidates=6)
+    assert known.tolist() == [True, False, False, True, False, False]
+    assert found.better[known].tolist() == [0, 0] and found.equal[known].tolist() == [1, 0]
+    others = (np.array([0, 3]), np.array([3, 5]))  # 3 is right too where 1 is ranked; 5 is on no list
+    found, known = ranks_on_lists(lists, queries, gold, num_candidates=6, others=others)
+    assert found.equal[known].tolist() == [0, 0]
+    found, known = ranks_on_lists(lists, queries, gold, num_candidates=3)  # the lists hold all
+    assert known.tolist() == [True, True, False, True, True, False]
