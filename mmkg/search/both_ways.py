@@ -11,14 +11,15 @@ from ..compute.host import isolated
 from ..errors import InputError
 from ..records import Record
 from ..typing import FloatArray
-from .csls import all_pair_means, pair_means
+from .csls import all_pair_means
 from .exact import ExactIndex, best_columns
 from .neighbors import Neighbors, sort_neighbors
 from .repeats import distinct_rows
-from .tiles import ScorePasses, slice_rows
+from .tiles import merge_column_tops, score_tiles, slice_rows, top_values
 from .vectors import Vectors, check_count, prepare
 
-KEPT_BYTES = 2 << 30  # scores of one pass that are kept for the next; of more, the products are computed again
+CANDIDATES = (24, 4)  # columns that are kept of each row, beside so many for each neighbour, until all means are known
+LEAST_COSINE = -1.01  # with rounding
 COLUMN_HITS = 2  # new candidates per column, on average, from which they are merged into the lists of the columns
 
 Means = tuple[FloatArray, FloatArray]
@@ -55,9 +56,9 @@ def nearest_both_ways(
 ) -> BothWays:
     """The k nearest rows of either side for each row of the other, by cosine or CSLS, exactly.
 
-    Equal to the CSLS means and a search of an exact index in each direction, for which it computes the products of all
-    pairs once. CSLS needs the means before the neighbours: the scores are kept in between if they fit into memory, else
-    computed a second time; with given ``means`` one pass is enough.
+    Equal to the CSLS means and a search of an exact index in each direction, which compute the products of all pairs
+    three times or four; here it is once, and a second time for the few left rows of which it is not proven that their
+    neighbours are found.
 
     Args:
         left: ``[n1, d]``; compared by cosine.
@@ -66,7 +67,8 @@ def nearest_both_ways(
         csls_k: neighbourhood size of CSLS; 0 = cosine.
         means: CSLS means ``[n1]`` and ``[n2]``, if they are known already.
         device: ``auto``, ``cpu`` or ``cuda``.
-        memory_bytes: memory for scores; ``None`` = 2 GiB, on CUDA 1 GiB. The result does not depend on it.
+        memory_bytes: memory for one block of scores; ``None`` = 64 MiB, on CUDA 1 GiB. The result does not depend on
+            it.
 
     Returns:
         Neighbours in the order (-score, id); among equal scores at the k-th place the lowest ids stay.
@@ -89,23 +91,42 @@ def nearest_both_ways(
         given = torch.as_tensor(means[0], device=where), torch.as_tensor(means[1], device=where)
     if distinct_rows(lefts) is not None or distinct_rows(rights) is not None:
         return _of_copies(lefts, rights, k, csls_k, given, memory_bytes)
-    if memory_bytes is None and where.type == "cpu":
-        memory_bytes = KEPT_BYTES if csls_k and given is None else None
-    passes = ScorePasses(lefts, rights, memory_bytes=memory_bytes)
     if csls_k and given is None:
-        given = pair_means(passes, csls_k)
+        return _with_means(lefts, rights, k, csls_k, memory_bytes)
     there, back = _RowLists(lefts, rights, k), _ColumnLists(lefts, rights, k)
-    for start, tile in passes:
+    for start, tile in score_tiles(lefts, rights, memory_bytes=memory_bytes):
         for part in torch.split(tile, slice_rows(tile)):
-            rows = slice(start, start + len(part))
             if given is None:
                 there.add(start, part)
                 back.add(start, part)
             else:
                 there.add(start, torch.add(-given[1], part, alpha=2))
-                back.add(start, torch.add(-given[0][rows, None], part, alpha=2))
+                back.add(start, torch.add(-given[0][start : start + len(part), None], part, alpha=2))
             start += len(part)
     return _both(there.neighbors(), back.neighbors(), given)
+
+
+def _with_means(lefts: Tensor, rights: Tensor, k: int, csls_k: int, memory_bytes: int | None) -> BothWays:
+    """``nearest_both_ways`` by CSLS, whose means come from the same pass.
+
+    The mean of a left row is known once its scores are. The mean of a right row grows with each left row, and what it
+    is so far gives an upper bound of the scores: the neighbours of a left row are among those with the largest bounds
+    if enough of these are kept. Left rows of which this is not proven at the end are scored again.
+    """
+    of_left = torch.empty(len(lefts), device=lefts.device)
+    best = torch.full((len(rights), min(csls_k, len(lefts))), LEAST_COSINE, device=lefts.device)
+    there, back = _RowCandidates(lefts, rights, k), _ColumnLists(lefts, rights, k)
+    for start, tile in score_tiles(lefts, rights, memory_bytes=memory_bytes):
+        merge_column_tops(best, tile)
+        so_far = best.mean(dim=1)
+        for part in torch.split(tile, slice_rows(tile)):
+            means = top_values(part, min(csls_k, len(rights)))[0].mean(dim=1)
+            of_left[start : start + len(part)] = means
+            there.add(start, part, torch.add(-so_far, part, alpha=2))
+            back.add(start, torch.add(-means[:, None], part, alpha=2))
+            start += len(part)
+    of_right = best.mean(dim=1)
+    return _both(there.neighbors(of_right, memory_bytes), back.neighbors(), (of_left, of_right))
 
 
 def _of_copies(
@@ -156,6 +177,43 @@ class _RowLists:
         return sort_neighbors(self.ids, self.scores)
 
 
+class _RowCandidates:
+    """The k best columns of each row by ``2 s - mean``, of which the means are known at the end only."""
+
+    def __init__(self, lefts: Tensor, rights: Tensor, k: int) -> None:
+        self.lefts, self.rights, self.k = lefts, rights, min(k, len(rights))
+        self.width = min(CANDIDATES[0] + CANDIDATES[1] * k, len(rights))
+        self.ids = torch.empty(len(lefts), self.width, dtype=torch.int32, device=lefts.device)
+        self.scores = torch.empty(len(lefts), self.width, device=lefts.device)
+        self.bound = torch.empty(len(lefts), device=lefts.device)
+
+    def add(self, start: int, scores: Tensor, bounds: Tensor) -> None:
+        """Read the scores ``s`` of some rows, from row ``start``, and upper bounds of ``2 s - mean``, ``[R, n2]``."""
+        rows = slice(start, start + len(scores))
+        best, columns = top_values(bounds, self.width)
+        self.ids[rows], self.scores[rows], self.bound[rows] = columns, scores.gather(1, columns), best[:, -1]
+
+    def neighbors(self, means: Tensor, memory_bytes: int | None) -> Neighbors:
+        """With the means of the columns, ``[n2]``; the scores of columns that are not kept are at most the bound."""
+        values = torch.add(-means[self.ids], self.scores, alpha=2)
+        open_rows = torch.zeros(len(values), dtype=torch.bool, device=values.device)
+        if self.width < len(self.rights):
+            open_rows = values.topk(self.k, dim=1).values[:, -1] <= self.bound
+        found = sort_neighbors(self.ids.cpu().numpy(), values.cpu().numpy())
+        ids, scores = found.ids[:, : self.k].copy(), found.scores[:, : self.k].copy()
+        again = open_rows.nonzero()[:, 0]
+        if len(again):
+            rows = again.cpu().numpy()
+            lists = _RowLists(again, self.rights, self.k)
+            for start, tile in score_tiles(self.lefts[again], self.rights, memory_bytes=memory_bytes):
+                for part in torch.split(tile, slice_rows(tile)):
+                    lists.add(start, torch.add(-means, part, alpha=2))
+                    start += len(part)
+            exact = lists.neighbors()
+            ids[rows], scores[rows] = exact.ids, exact.scores
+        return Neighbors(ids, scores)
+
+
 class _ColumnLists:
     """The k best rows of each column, from slices of rows in ascending order.
 
@@ -180,8 +238,10 @@ class _ColumnLists:
             self.ids[:, :width] = rows.gather(1, order) + start
             self.least = self.best[:, -1].clone()
         else:
-            rows, columns = (scores > self.least).nonzero(as_tuple=True)
-            self.hits.append((rows + start, columns, scores[rows, columns]))
+            some = (scores.amax(dim=0) > self.least).nonzero()[:, 0]
+            values = scores.index_select(1, some)
+            rows, places = (values > self.least[some]).nonzero(as_tuple=True)
+            self.hits.append((rows + start, some[places], values[rows, places]))
             self.waiting += len(rows)
             if self.waiting > COLUMN_HITS * len(self.best):
                 self._merge()

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmkg.errors import InputError, UsageError
-from mmkg.search import build_index, csls_augment, csls_neighbors, mean_top_k
+from mmkg.search import both_ways, build_index, csls_augment, csls_neighbors, mean_top_k
 from mmkg.search.both_ways import nearest_both_ways
+from mmkg.search.tiles import score_tiles
 
 
 def signs(seed, size, dim=4):
@@ -69,6 +70,37 @@ def test_neighbours_equal_two_searches_of_an_exact_index(store):
         expected = csls_neighbors(wanted.search(csls_augment(queries, base, 3, device="cpu")[0], 10), means)
         assert (got.ids == expected.ids).all()
         np.testing.assert_allclose(got.scores, expected.scores, atol=1e-5)
+
+
+@pytest.mark.parametrize("order", ["mixed", "ascending", "descending"])
+@pytest.mark.parametrize("kept", [(0, 1), (2, 1), (24, 4), (5000, 0)])
+def test_means_that_are_known_late_change_nothing(order, kept, monkeypatch):
+    """Left rows in blocks of 16: what is known of the means of right rows is far too low at first."""
+    draw = np.random.default_rng(6)
+    left = draw.normal(size=(600, 12)).astype(np.float32)
+    right = np.concatenate([left[:400] + 0.3 * draw.normal(size=(400, 12)), draw.normal(size=(100, 12))])
+    if order != "mixed":  # the right rows with the highest means have their neighbours among the last or first rows
+        left = left[np.argsort(left[:, 0])[:: 1 if order == "ascending" else -1]]
+    monkeypatch.setattr(both_ways, "CANDIDATES", kept)
+    found = nearest_both_ways(left, right, 10, csls_k=3, device="cpu", memory_bytes=1)
+    for got, (ids, scores) in zip((found.left, found.right), naive(left, right, 10, 3)[0], strict=True):
+        assert (got.ids == ids).all()
+        np.testing.assert_allclose(got.scores, scores, atol=1e-5)
+
+
+def test_few_rows_are_scored_twice(monkeypatch):
+    draw = np.random.default_rng(7)
+    left = draw.normal(size=(1500, 32))
+    right = left[draw.permutation(1500)] + 0.5 * draw.normal(size=(1500, 32))
+    scored = []
+
+    def counted(queries, base, **options):
+        scored.append(len(queries))
+        return score_tiles(queries, base, **options)
+
+    monkeypatch.setattr(both_ways, "score_tiles", counted)
+    nearest_both_ways(left, right, 10, csls_k=3, device="cpu", memory_bytes=1 << 20)
+    assert scored[0] == 1500 and sum(scored[1:]) < 300
 
 
 def test_given_means_are_used_and_need_no_second_pass():
