@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -170,7 +170,9 @@ def settle(folder: Path) -> None:
             time.sleep(0.02)
 
 
-def read_manifest(folder: Path, required: Iterable[str], *, format: int, again: str) -> dict[str, Any]:
+def read_manifest(
+    folder: Path, required: Iterable[str], *, format: int, again: str, read: Container[str] | None = None
+) -> dict[str, Any]:
     """The content of a manifest, after the hash of each file was checked.
 
     Args:
@@ -178,6 +180,7 @@ def read_manifest(folder: Path, required: Iterable[str], *, format: int, again: 
         required: files that must exist in addition to those in the manifest.
         format: expected number of the run format.
         again: remedy for a damaged folder, for the message.
+        read: names of the files that the caller reads, whose hashes are checked; ``None`` = all.
 
     Raises:
         InputError: no manifest, another run format, or a file is missing or damaged.
@@ -206,6 +209,8 @@ def read_manifest(folder: Path, required: Iterable[str], *, format: int, again: 
             raise InputError(f"damaged manifest: expected names of files in this folder, got {name!r}; {again}", path)
         if not (folder / name).is_file():
             raise InputError(f"{name} is missing from this run; {again}", folder)
+        if read is not None and name not in read:
+            continue
         if (found := sha256_file(folder / name)) != hashes.get(name):
             raise InputError(
                 f"{name} is damaged or belongs to another run: SHA-256 {found}, in the manifest {hashes.get(name)}",

@@ -33,6 +33,7 @@ from .shown import print_json, print_result, show_confidence
 
 if TYPE_CHECKING:
     from ..result.hits import Hit
+    from ..result.hits import Hits as RunHits
     from ..result.result import AlignmentResult
 
 Method = Annotated[
@@ -129,20 +130,17 @@ def search(
         return
     if run is None:
         raise UsageError("name the folder of a run, or a store with --at; which one is to be searched?")
-    result = load_run(run, options)
-    if graph is not None:
-        new = read_new([graph], None, result, side or "left", "auto")
-        result = result.with_new(**{side or "left": new})
-    left_table, right_table = result.entities
+    hits = _hits(run, options, graph, side)
+    left_table, right_table = hits.entities
     turned = side is None and not left_table.rows_of(entity) and bool(right_table.rows_of(entity))
     side = side or ("right" if turned else "left")
-    rows = result.find(entity, side=side)
-    if not (result.left if side == "left" else result.right)[rows[0]].any():
-        raise UsageError(f"nothing is known of {entity!r} that the run reads: no {', '.join(result.widths)}")
-    hits = result.search(rows[0], k=k, side=side)
-    table = result.entities[0 if side == "left" else 1]
+    rows = hits.find(entity, side=side)
+    if not hits.is_known(rows[0], side):
+        raise UsageError(f"nothing is known of {entity!r} that the run reads: no {', '.join(hits.widths)}")
+    answers = hits.search(rows[0], k=k, side=side)
+    table = left_table if side == "left" else right_table
     named = [(table.labels[row], table.display[row]) for row in rows[:4]]
-    _print_hits(named, hits, side, turned, as_json=options.as_json)
+    _print_hits(named, answers, side, turned, as_json=options.as_json)
 
 
 def _print_hits(
@@ -367,6 +365,18 @@ def merge(
         show(f"conflicting values: {found.number:,} ({conflicts}); {what}{found.dropped:,} facts left out")
     if merged.apart:
         show(f"renamed because a different left entity has the same label: {len(merged.apart):,}")
+
+
+def _hits(run: Path, options: SearchOptions, graph: Path | None, side: str | None) -> "RunHits":
+    """Search in a finished run. With the settings of the run alone, no more of it is read than a search needs."""
+    from ..result.read_hits import read_hits
+
+    if graph is None and not (options.config or options.settings or options.seed is not None or options.modalities):
+        return read_hits(run)
+    result = load_run(run, options)
+    if graph is not None:
+        result = result.with_new(**{side or "left": read_new([graph], None, result, side or "left", "auto")})
+    return result.hits
 
 
 def load_run(run: Path, options: SearchOptions, short: Sequence[str] = ()) -> "AlignmentResult":

@@ -1,15 +1,17 @@
 """Aligned relations and attributes: which relation of one graph holds between the same entities as one of the other."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from ..typing import IntArray
 from .features.values import Values, read_values
 from .kg import AttributeTriples, KnowledgeGraph
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 LEAST_SUPPORT = 2  # statements that both graphs must make before two relations are compared
 LEAST_EQUALITY = 0.1  # pairs of relations below are left out
@@ -178,8 +180,10 @@ class _Statements(NamedTuple):
     labels: Sequence[str]
     fans: NDArray[np.float64] = np.empty((0, 0))
 
-    def table(self, keys: IntArray, size: int) -> sparse.csr_array:
+    def table(self, keys: IntArray, size: int) -> "sparse.csr_array":
         """How often each relation has each key, int64 ``[size, relations]``."""
+        from scipy import sparse
+
         ones = np.ones(len(keys), np.int64)
         return sparse.csr_array((ones, (keys, self.kind)), shape=(size, len(self.labels)))
 
@@ -213,6 +217,8 @@ def _compared(left: _Statements, right: _Statements, kind: str, inverse: bool) -
     values, value = np.unique(np.concatenate([left.value, right.value]), return_inverse=True)
     key = np.concatenate([left.entity, right.entity]) * len(values) + value
     keys, key = np.unique(key, return_inverse=True)
+    from scipy import sparse
+
     split = len(left.kind)
     tables = []
     for side, own in ((left, key[:split]), (right, key[split:])):

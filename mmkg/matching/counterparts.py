@@ -316,7 +316,7 @@ class Counterparts(Record):
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         columns = {name: getattr(self.sample, name).tolist() for name in ("margins", "right", "present")}
-        values = {"share": self.share, "estimated": self.estimated, **columns}
+        values = {"share": self.share, "estimated": self.estimated, **columns, "curve": self.calibration.as_dict()}
         if self.prior is None:
             return values
         return values | {"prior": self.prior.as_dict(), "answers": self.answers.tolist(), "source": self.source}
@@ -334,11 +334,14 @@ class Counterparts(Record):
                 np.asarray(values["right"], bool),
                 np.asarray(values["present"], bool),
             )
-            share, estimated = float(values["share"]), bool(values["estimated"])
-            if values.get("prior") is None:
-                return Counterparts(sample, share, estimated)
-            prior, answers = Calibration.from_dict(values["prior"]), np.asarray(values["answers"], np.float32)
-            return Counterparts(sample, share, estimated, prior, answers, str(values["source"]))
+            more: dict[str, Any] = {}
+            if values.get("prior") is not None:
+                more = {"prior": Calibration.from_dict(values["prior"]), "source": str(values["source"])}
+                more["answers"] = np.asarray(values["answers"], np.float32)
+            found = Counterparts(sample, float(values["share"]), bool(values["estimated"]), **more)
+            if values.get("curve") is not None:  # else it is fitted when it is used
+                vars(found)["calibration"] = Calibration.from_dict(values["curve"])
+            return found
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"expected the saved held-out entities, got {error!r}") from None
 

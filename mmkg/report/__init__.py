@@ -1,12 +1,36 @@
 """Figures and matches for people, links for other tools, and the record of a run."""
 
-from ..data.links.delimited import to_tsv
-from ..data.links.export import Link
-from ..data.links.ntriples import to_ntriples
-from .export import links_of, write_ntriples, write_tsv
-from .html import render_curves, render_report
-from .record import RunRecord, Stopwatch, peak_rss_mb
-from .tables import counterparts_text, matches_table, matching_text, metric_table, whole_parts
+from typing import TYPE_CHECKING
+
+from ..compute.process import lazy_names
+
+if TYPE_CHECKING:
+    from ..data.links.delimited import to_tsv
+    from ..data.links.export import Link
+    from ..data.links.ntriples import to_ntriples
+    from .export import links_of, write_ntriples, write_tsv
+    from .html import render_curves, render_report
+    from .record import RunRecord, Stopwatch, peak_rss_mb
+    from .tables import counterparts_text, matches_table, matching_text, metric_table, whole_parts
+
+_HOME = {
+    "Link": "..data.links.export",
+    "RunRecord": ".record",
+    "Stopwatch": ".record",
+    "counterparts_text": ".tables",
+    "links_of": ".export",
+    "matches_table": ".tables",
+    "matching_text": ".tables",
+    "metric_table": ".tables",
+    "peak_rss_mb": ".record",
+    "render_curves": ".html",
+    "render_report": ".html",
+    "to_ntriples": "..data.links.ntriples",
+    "to_tsv": "..data.links.delimited",
+    "whole_parts": ".tables",
+    "write_ntriples": ".export",
+    "write_tsv": ".export",
+}
 
 __all__ = [
     "Link",
@@ -26,3 +50,5 @@ __all__ = [
     "write_ntriples",
     "write_tsv",
 ]
+
+__getattr__ = lazy_names(__name__, _HOME)

@@ -1,22 +1,22 @@
 """Embeddings of both graphs."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-import torch
 
 from ..compute.host import isolated_class
 from ..data.entities import EntityTable
 from ..data.literals import is_among, pool_of
 from ..data.task import LinkSplit
 from ..errors import UsageError, brief, nearest
-from ..fusion import modality_shares
 from ..records import Shown
 from ..search.never import NO_PAIRS, among, is_in
-from ..search.vectors import unit_rows
 from ..settings import names_in
 from ..typing import BoolArray, FloatArray, IntArray
+
+if TYPE_CHECKING:
+    import torch
 
 SIDES = ("left", "right")
 BLOCK_PAIRS = 1 << 16  # pairs whose shares are computed at a time
@@ -140,14 +140,17 @@ class Embeddings(Shown):
         Args:
             pairs: rows of either graph, int64 ``[M, 2]``.
         """
+        ends = np.cumsum([0, *self.widths.values()]).tolist()
         parts = np.empty((len(pairs), len(self.widths)), np.float32)
         for start in range(0, len(pairs), BLOCK_PAIRS):
             block = pairs[start : start + BLOCK_PAIRS]
             left, right = (
-                torch.from_numpy(rows[block[:, column]].astype(np.float32, copy=False))
+                rows[block[:, column]].astype(np.float32, copy=False)
                 for column, rows in enumerate((self.left, self.right))
             )
-            parts[start : start + len(block)] = modality_shares(left, right, list(self.widths.values())).numpy()
+            products = left * right
+            for m, (first, end) in enumerate(zip(ends, ends[1:], strict=False)):
+                parts[start : start + len(block), m] = products[:, first:end].sum(axis=1)
         return {name: parts[:, m] for m, name in enumerate(self.widths)}
 
     def restrict(self, modalities: str | Sequence[str]) -> "Embeddings":
@@ -170,8 +173,8 @@ class Embeddings(Shown):
 
 
 def embeddings_of(
-    left: torch.Tensor,
-    right: torch.Tensor,
+    left: "torch.Tensor",
+    right: "torch.Tensor",
     widths: Mapping[str, int],
     entities: tuple[EntityTable, EntityTable],
     links: LinkSplit,
@@ -195,6 +198,10 @@ def embeddings_of(
 
 def _columns(rows: FloatArray, columns: IntArray) -> FloatArray:
     """Some columns of the rows, scaled to unit length, in the type of ``rows``; computed in blocks."""
+    import torch
+
+    from ..search.vectors import unit_rows
+
     out = np.empty((len(rows), len(columns)), rows.dtype)
     for start in range(0, len(rows), BLOCK_ROWS):
         part = rows[start : start + BLOCK_ROWS, columns].astype(np.float32, copy=False)

@@ -95,6 +95,15 @@ class Hits(Shown):
         """The split of the run."""
         return self.confidences.links
 
+    @property
+    def widths(self) -> dict[str, int]:
+        """Width of each modality's part of the embeddings, in order."""
+        return self.confidences.searcher.embeddings.widths
+
+    def is_known(self, row: int, side: str = "left") -> bool:
+        """Whether anything is known of an entity: its embedding is not all zeros."""
+        return bool(self.confidences.searcher.embeddings.sides(side)[0][row].any())
+
     def find(self, entity: str | int, *, side: str = "left") -> list[int]:
         """Rows that an entity's row, URI or name may mean; those with a known link first."""
         self.confidences.searcher.embeddings.sides(side)

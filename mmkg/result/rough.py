@@ -1,12 +1,15 @@
 """Whether the parts of the embeddings find the matches of a run by themselves."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import torch
-from torch import Tensor
 
 from ..compute.seeding import numpy_generator
 from ..typing import FloatArray, IntArray
 from .embeddings import Embeddings
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 GRAPH = ("structure", "relation")  # one part of the modalities; all others are the other part
 CANDIDATES = 5000  # right entities among which a part looks for a match
@@ -46,13 +49,15 @@ def agreement(embeddings: Embeddings, pairs: IntArray, *, seed: int) -> float | 
     return float(np.mean(found))
 
 
-def _part(rows: FloatArray, chosen: IntArray, columns: IntArray) -> Tensor:
+def _part(rows: FloatArray, chosen: IntArray, columns: IntArray) -> "Tensor":
     """Some columns of some rows, of unit length, zeros for an entity without them."""
+    import torch
+
     block = torch.from_numpy(rows[chosen][:, columns].astype(np.float32, copy=False))
     return torch.nn.functional.normalize(block, dim=1)
 
 
-def _found(left: Tensor, right: Tensor, answers: IntArray) -> float:
+def _found(left: "Tensor", right: "Tensor", answers: IntArray) -> float:
     """Share of left rows, ``[P, d]``, whose best right row is the answer; a row of zeros finds nothing."""
     best = (left @ right.T).argmax(dim=1).numpy()
     return float(np.mean((best == answers) & left.any(dim=1).numpy()))

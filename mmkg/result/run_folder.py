@@ -12,14 +12,12 @@ from safetensors.torch import save_file
 from ..compute.devices import is_available, resolve_device
 from ..config.experiment import Experiment
 from ..data.entities import EntityTable
-from ..data.literals import pool_of
 from ..data.relations import RelationPair
 from ..data.task import LinkSplit
 from ..errors import InputError
 from ..evaluation import OUT_OF_FOLD, Protocol
 from ..files import atomic_path, write_text
-from ..folders import MANIFEST, read_manifest, replaced, settle
-from ..matching import Counterparts
+from ..folders import MANIFEST, read_manifest, replaced
 from ..matching.counterparts import HeldOut
 from ..report import Link, RunRecord, write_tsv
 from ..schema import checked
@@ -30,24 +28,19 @@ from .calibrate import Confidences
 from .embeddings import Embeddings
 from .graphs import RunGraphs, StoredGraphs, write_graphs
 from .linked import are_guesses
+from .read_hits import AGAIN, FORMAT, NEIGHBORS, read_counterparts, read_searched, steady
 from .searcher import EmbeddingSearch
 from .stored import (
     Description,
-    HeldOutValues,
     check_index,
     neighbor_tensors,
-    read_embeddings,
     read_experiment,
     read_history,
-    read_neighbors,
     read_record,
     read_relations,
-    read_split,
-    read_tables,
     read_weights,
 )
 
-FORMAT = 1
 FILES = (
     "config.toml",
     "entities.json",
@@ -61,7 +54,6 @@ FILES = (
     "report.html",
 )
 WEIGHTS, RELATIONS = "model.safetensors", "relations.json"  # not in every run folder
-NEIGHBORS = "neighbors.safetensors"  # not in run folders of older versions
 
 
 @dataclass(frozen=True)
@@ -172,52 +164,22 @@ def read_run(folder: str | Path, *, fingerprint: str | None = None, device: str 
         InputError: no run, a file is missing or damaged, or the run belongs to other data.
         UsageError: the device is not available.
     """
-    folder = Path(folder)
-    for last in (False, False, True):
-        settle(folder)
-        before = _seal_of(folder)
-        try:
-            run = _read(folder, fingerprint, device)
-        except InputError:
-            if last or _seal_of(folder) == before:
-                raise
-        else:
-            if last or _seal_of(folder) == before:  # else another process has replaced the run in the meantime
-                return run
-    raise AssertionError
-
-
-def _seal_of(folder: Path) -> bytes:
-    try:
-        return (folder / MANIFEST).read_bytes()
-    except OSError:
-        return b""
+    return steady(Path(folder), lambda: _read(Path(folder), fingerprint, device))
 
 
 def _read(folder: Path, fingerprint: str | None, device: str | None) -> RunContent:
-    manifest = read_manifest(folder, FILES, format=FORMAT, again="run the alignment again")
+    manifest = read_manifest(folder, FILES, format=FORMAT, again=AGAIN)
     checked(manifest.get("description", {}), Description, folder / MANIFEST)
     record, protocol = read_record(folder / "record.json")
     if device is None:
         device = record.device if is_available(record.device) else "auto"
     if fingerprint is not None and record.fingerprint != fingerprint:
         raise InputError(f"this run belongs to other data: it has {record.fingerprint}, expected {fingerprint}", folder)
-    tables = read_tables(folder / "entities.json")
-    sizes = (len(tables[0].labels), len(tables[1].labels))
-    csls = protocol.csls_k > 0
-    left, right, widths, means = read_embeddings(folder / "embeddings.safetensors", sizes, csls=csls)
-    links, never, kept = read_split(folder / "links.json", sizes)
-    embeddings = Embeddings(left, right, widths, never=never)  # as in runs in which all entities were matched
-    for literals in (True, False):  # there were runs in which literal nodes were matched like others
-        pool = pool_of(*tables, links.all(), literals=literals)
-        masked = Embeddings(left, right, widths, pool.matched, pool.exact, never)
-        if manifest.get("num_matched") == masked.num_matched:
-            embeddings = masked
-            break
+    found = read_searched(folder, manifest, protocol)
     run = RunContent(
-        embeddings=embeddings,
-        entities=tables,
-        links=links,
+        embeddings=found.embeddings,
+        entities=found.entities,
+        links=found.links,
         experiment=read_experiment(folder / "config.toml"),
         protocol=protocol,
         metrics=record.metrics,
@@ -227,29 +189,21 @@ def _read(folder: Path, fingerprint: str | None, device: str | None) -> RunConte
         weights=read_weights(folder / WEIGHTS) if WEIGHTS in manifest["sha256"] else {},
         device=device,
         aligned_relations=read_relations(folder / RELATIONS) if RELATIONS in manifest["sha256"] else None,
-        kept=kept,
-        store=StoredGraphs.of(folder, manifest["sha256"], tables),
+        kept=found.kept,
+        store=StoredGraphs.of(folder, manifest["sha256"], found.entities),
     )
     confidences = run.confidences
     on = "cpu" if resolve_device(device).type == "cpu" else "auto"  # a FAISS index was saved on the CPU and stays there
     stored = load_index(folder / "index.faiss", device=on, expect={"fingerprint": record.fingerprint})
-    check_index(stored.index, folder / "index.faiss", size=embeddings.num_matched[1], dim=left.shape[1], csls=csls)
+    size, dim = found.embeddings.num_matched[1], found.embeddings.left.shape[1]
+    check_index(stored.index, folder / "index.faiss", size=size, dim=dim, csls=protocol.csls_k > 0)
     confidences.searcher.keep_index("left", stored.index)
-    if means is not None:
-        confidences.searcher.keep_means(means)
-    if NEIGHBORS in manifest["sha256"]:
-        sides = (embeddings.num_matched[0], embeddings.num_matched[1])
-        confidences.searcher.keep_lists(read_neighbors(folder / NEIGHBORS, sides))
-    if "counterparts" in manifest:
-        learnt = checked(manifest["counterparts"], HeldOutValues | None, folder / MANIFEST)
-        try:
-            counterparts = None if learnt is None else Counterparts.from_dict(learnt)
-        except InputError as error:
-            raise InputError(error.reason, folder / MANIFEST) from None
-        if counterparts is not None and protocol.judged == OUT_OF_FOLD:
-            run = replace(run, held_out=counterparts.sample)
-        if counterparts is not None:
-            run.confidences.keep(counterparts)
+    found.keep_in(confidences.searcher)
+    counterparts = read_counterparts(folder, manifest)
+    if counterparts is not None and protocol.judged == OUT_OF_FOLD:
+        run = replace(run, held_out=counterparts.sample)
+    if counterparts is not None:
+        run.confidences.keep(counterparts)
     return run
 
 

@@ -2,26 +2,26 @@
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
-from ..compute.devices import resolve_device
+from ..compute.devices import device_type, resolve_device
 from ..compute.host import isolated_class
 from ..config.search import SearchConfig
-from ..matching import Matcher
+from ..matching.matcher import Matcher
 from ..records import Shown
-from ..search import INDEXES, Index, Neighbors, build_index, csls_neighbors
-from ..search.both_ways import nearest_both_ways
-from ..search.exact import ExactIndex
+from ..search import INDEXES, Index, Neighbors, build_index
+from ..search.given import check_count
 from ..search.index import LARGEST_FLAT
-from ..search.means import csls_pair_means, mean_scores
-from ..search.neighbors import pad_neighbors, sort_neighbors
+from ..search.neighbors import csls_neighbors, pad_neighbors, sort_neighbors
 from ..search.never import allowed
-from ..search.vectors import check_count
+from ..search.scan import can_scan, scan
 from ..typing import FloatArray, IntArray
 from .embeddings import SIDES, Embeddings
+
+if TYPE_CHECKING:
+    import torch
 
 BLOCK_BYTES = 256 << 20  # size of a block of entities that are scored at a time without an index
 FEW_ROWS = 4096  # so few queries are scored against all entities where an index would have to be built first
@@ -171,9 +171,11 @@ class EmbeddingSearch(Shown):
         return self._search(rows, k, side)
 
     def _search(self, rows: IntArray, k: int, side: str) -> Neighbors:
-        """As ``nearest``, by the index."""
+        """As ``nearest``, by the index; of a few queries without it."""
         size = len(self.embeddings.sides(side)[1])
-        if not self.has_index(side) and size > LARGEST_FLAT and len(rows) <= FEW_ROWS:
+        if not self.has_index(side) and can_scan(len(rows), size) and device_type(self.device) == "cpu":
+            found = pad_neighbors(self._scanned(rows, min(k, size), side), k)
+        elif not self.has_index(side) and size > LARGEST_FLAT and len(rows) <= FEW_ROWS:
             found = pad_neighbors(self._nearest_without_index(rows, min(k, size), side), k)
         else:
             blocks = np.split(rows, range(BLOCK_ROWS, len(rows), BLOCK_ROWS))
@@ -181,6 +183,12 @@ class EmbeddingSearch(Shown):
             ids, scores = ([getattr(part, name) for part in parts] for name in ("ids", "scores"))
             found = Neighbors(np.concatenate(ids), np.concatenate(scores))
         return csls_neighbors(found, self.means()[SIDES.index(side)][rows]) if self.csls_k else found
+
+    def _scanned(self, rows: IntArray, k: int, side: str) -> Neighbors:
+        """As ``nearest`` before CSLS, by scoring all entities of the answering graph, perhaps mapped from a file."""
+        querying, answering = self.embeddings.sides(side)
+        penalty = self.means()[1 - SIDES.index(side)] if self.csls_k else None
+        return scan(querying[rows].astype(np.float32, copy=False), answering, k, penalty=penalty)
 
     def queries(self, rows: IntArray, side: str) -> FloatArray:
         """Query vectors of some entities of ``side`` as the index expects them, float32."""
@@ -222,6 +230,8 @@ class EmbeddingSearch(Shown):
 
     def _pass(self, k: int) -> None:
         """Score all pairs, and keep the k nearest neighbours of both sides and the CSLS means."""
+        from ..search.both_ways import nearest_both_ways
+
         key = ("means", self.csls_k)
         means = self.embeddings.known(key)
         left, right = self.embeddings.left, self.embeddings.right
@@ -234,10 +244,10 @@ class EmbeddingSearch(Shown):
     def scores_all_pairs(self) -> bool:
         """Whether the neighbours of ``lists`` come from the scores of all pairs, and not from an approximate index."""
         largest = max(len(self.embeddings.left), len(self.embeddings.right))
-        return INDEXES[self.search.index].exact and (largest <= LARGEST_FLAT or self._where.type != "cpu")
+        return INDEXES[self.search.index].exact and (largest <= LARGEST_FLAT or device_type(self.device) != "cpu")
 
     @property
-    def _where(self) -> torch.device:
+    def _where(self) -> "torch.device":
         return resolve_device(self.device)
 
     def _nearest_without_context(self, inner: "EmbeddingSearch", rows: IntArray, k: int, side: str) -> Neighbors:
@@ -289,6 +299,8 @@ class EmbeddingSearch(Shown):
             self._pass(self._width)
             found: tuple[FloatArray, FloatArray] = self.embeddings.known(("means", self.csls_k))
             return found
+        from ..search.means import csls_pair_means, mean_scores
+
         kind = self._means_by_lists()
         if kind is None:
             options = self._options("auto")
@@ -327,6 +339,8 @@ class EmbeddingSearch(Shown):
 
     def _nearest_without_index(self, rows: IntArray, k: int, side: str) -> Neighbors:
         """As ``nearest`` before CSLS, by scoring all entities of the answering graph, a block at a time."""
+        from ..search.exact import ExactIndex
+
         answering, queries = self.embeddings.sides(side)[1], self.queries(rows, side)
         ids, scores = np.empty((len(rows), 0), np.int64), np.empty((len(rows), 0), np.float32)
         step = min(BLOCK_ROWS, max(1, BLOCK_BYTES // (4 * answering.shape[1])))

@@ -1,27 +1,30 @@
 """The JSON of a run folder and its types; a folder of somebody else is checked against them before it is used."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, NotRequired
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired
 
 import numpy as np
-import torch
 from pydantic import ConfigDict, Field, FiniteFloat, NonNegativeInt, PositiveInt
-from safetensors import SafetensorError, safe_open
 from typing_extensions import TypedDict
 
 from ..config.experiment import Experiment
+from ..config.search import SearchConfig
 from ..data.entities import EntityTable
 from ..data.relations import RelationPair
 from ..data.task import LinkSplit
 from ..errors import InputError, MmkgError
 from ..evaluation import Protocol
+from ..matching import MATCHERS
 from ..report import RunRecord
 from ..schema import ROW, Figures, checked, parse_json, read_json
 from ..search import Index, Neighbors
+from ..search.mapped import largest, map_arrays
 from ..search.sidecar import read_tensors
-from ..search.vectors import Rows
-from ..settings import read_toml
+from ..settings import check_seed, nested, read_toml
 from ..typing import FloatArray, IntArray
+
+if TYPE_CHECKING:
+    import torch
 
 LARGEST_CSLS = 10_000
 LARGEST_SCORE = 5  # CSLS is in [-4, 4]
@@ -88,6 +91,7 @@ class HeldOutValues(TypedDict):
     right: list[bool]
     present: list[bool]
     prior: NotRequired[_Curve]
+    curve: NotRequired[_Curve]
     answers: NotRequired[list[FiniteFloat]]
     source: NotRequired[str]
 
@@ -129,35 +133,36 @@ def read_embeddings(
     path: Path, sizes: tuple[int, int], *, csls: bool
 ) -> tuple[FloatArray, FloatArray, dict[str, int], tuple[FloatArray, FloatArray] | None]:
     """Rows of both graphs, mapped from the disk, the widths of the modalities, and the CSLS means, if any."""
-    tensors = read_tensors(path)
+    tensors, metadata = map_arrays(path)
     wanted = {"left", "right", *(MEANS if csls else ())}
     if set(tensors) != wanted:
         raise InputError(f"expected tensors {', '.join(sorted(wanted))}, got {', '.join(sorted(tensors))}", path)
-    try:
-        with safe_open(path, framework="pt") as file:
-            text = (file.metadata() or {})["widths"]
-    except (SafetensorError, KeyError) as error:
-        raise InputError(f"damaged embeddings ({error}); run the alignment again", path) from None
-    widths: dict[str, int] = parse_json(text, Annotated[dict[str, PositiveInt], Field(min_length=1)], path)
+    if "widths" not in metadata:
+        raise InputError("damaged embeddings (no widths of modalities); run the alignment again", path)
+    widths: dict[str, int] = parse_json(
+        metadata["widths"], Annotated[dict[str, PositiveInt], Field(min_length=1)], path
+    )
     for name, size in zip(("left", "right"), sizes, strict=True):
         rows = tensors[name]
-        if rows.dtype not in (torch.float16, torch.float32) or rows.shape != (size, sum(widths.values())):
+        if rows.dtype not in (np.float16, np.float32) or rows.shape != (size, sum(widths.values())):
             raise InputError(
                 f"expected {name} rows float16 or float32 [{size}, {sum(widths.values())}], got {rows.dtype} "
                 f"{list(rows.shape)}",
                 path,
             )
-        check_finite(rows, f"{name} rows", path, largest=LONGEST_UNIT)
+        check_unit(rows, f"{name} rows", path)
     for name, size in zip(MEANS if csls else (), sizes, strict=False):
-        if tensors[name].dtype != torch.float32 or tensors[name].shape != (size,):
+        if tensors[name].dtype != np.float32 or tensors[name].shape != (size,):
             raise InputError(f"expected {name} float32 [{size}]", path)
-        check_finite(tensors[name][None], name, path, largest=LONGEST_UNIT)
-    means = (tensors[MEANS[0]].numpy(), tensors[MEANS[1]].numpy()) if csls else None
-    return tensors["left"].numpy(), tensors["right"].numpy(), widths, means
+        check_unit(tensors[name][None], name, path)
+    means = (tensors[MEANS[0]], tensors[MEANS[1]]) if csls else None
+    return tensors["left"], tensors["right"], widths, means
 
 
-def neighbor_tensors(lists: tuple[Neighbors, Neighbors]) -> dict[str, torch.Tensor]:
+def neighbor_tensors(lists: tuple[Neighbors, Neighbors]) -> "dict[str, torch.Tensor]":
     """The nearest neighbours of left and of right entities as tensors, which ``read_neighbors`` reads back."""
+    import torch
+
     found = {}
     for side, each in zip(("left", "right"), lists, strict=True):
         found[f"{side}_ids"] = torch.from_numpy(each.ids.astype(np.int32))
@@ -167,26 +172,26 @@ def neighbor_tensors(lists: tuple[Neighbors, Neighbors]) -> dict[str, torch.Tens
 
 def read_neighbors(path: Path, sizes: tuple[int, int]) -> tuple[Neighbors, Neighbors]:
     """Nearest neighbours of so many left and right entities."""
-    tensors = read_tensors(path)
+    tensors = map_arrays(path).arrays
     wanted = {f"{side}_{part}" for side in ("left", "right") for part in ("ids", "scores")}
     if set(tensors) != wanted:
         raise InputError(f"expected tensors {', '.join(sorted(wanted))}, got {', '.join(sorted(tensors))}", path)
     found = []
     for side, size, others in zip(("left", "right"), sizes, sizes[::-1], strict=True):
         ids, scores = tensors[f"{side}_ids"], tensors[f"{side}_scores"]
-        fits = ids.dtype == torch.int32 and scores.dtype == torch.float32 and ids.ndim == 2
+        fits = ids.dtype == np.int32 and scores.dtype == np.float32 and ids.ndim == 2
         if not (fits and ids.shape == scores.shape and len(ids) == size and 0 < ids.shape[1] <= others):
             raise InputError(f"expected int32 and float32 neighbours of {size} {side} entities", path)
         if len(ids) and not -1 <= int(ids.min()) <= int(ids.max()) < others:
             raise InputError(f"neighbours of {side} entities must be in 0..{others - 1}, or -1", path)
         known = scores[ids >= 0]
-        if bool((scores[ids < 0] != -torch.inf).any()) or not bool((known.abs() <= LARGEST_SCORE).all()):
+        if (scores[ids < 0] != -np.inf).any() or not (np.abs(known) <= LARGEST_SCORE).all():
             raise InputError(f"scores of {side} entities must be in -{LARGEST_SCORE}..{LARGEST_SCORE}", path)
-        found.append(Neighbors(ids.numpy().astype(np.int64), scores.numpy()))
+        found.append(Neighbors(ids.astype(np.int64), scores))
     return found[0], found[1]
 
 
-def read_weights(path: Path) -> dict[str, torch.Tensor]:
+def read_weights(path: Path) -> "dict[str, torch.Tensor]":
     """Weights of a model; every number is finite."""
     tensors = read_tensors(path)
     for name, tensor in tensors.items():
@@ -199,6 +204,18 @@ def read_experiment(path: Path) -> Experiment:
     """The configuration of a run."""
     try:
         return Experiment.of(read_toml(path))
+    except InputError:
+        raise
+    except MmkgError as error:
+        raise InputError(f"not the configuration of a run: {error}", path) from None
+
+
+def read_search(path: Path) -> tuple[SearchConfig, int]:
+    """Settings of search, without those of matchers, and the random seed, from the configuration of a run."""
+    try:
+        values = nested(read_toml(path), "the experiment")
+        search = {name: value for name, value in values.get("search", {}).items() if name not in MATCHERS}
+        return SearchConfig.of(search), check_seed(values.get("seed", 0))
     except InputError:
         raise
     except MmkgError as error:
@@ -251,15 +268,25 @@ def check_index(index: Index, path: Path, *, size: int, dim: int, csls: bool) ->
         )
 
 
-def check_finite(rows: torch.Tensor, what: str, path: Path, *, largest: float | None = None) -> None:
-    """Refuse rows ``[n, d]`` with NaN, infinity or a value beyond ``largest``, block by block."""
+def check_unit(rows: FloatArray, what: str, path: Path) -> None:
+    """Refuse rows ``[n, d]``, float16 or float32, with a value that no unit row has."""
+    if largest(rows) > LONGEST_UNIT:
+        import torch
+
+        check_finite(torch.from_numpy(rows), what, path, most=LONGEST_UNIT)
+
+
+def check_finite(rows: "torch.Tensor", what: str, path: Path, *, most: float | None = None) -> None:
+    """Refuse rows ``[n, d]`` with NaN, infinity or a value beyond ``most``, block by block."""
     if rows.numel() == 0:
         return
+    from ..search.vectors import Rows
+
     try:
         checked_rows = Rows(rows, what, normalise=False)
     except InputError as error:
         raise InputError(error.reason, path) from None
-    if largest is not None:
+    if most is not None:
         for _, block in checked_rows.blocks():
-            if float(block.abs().max()) > largest:
-                raise InputError(f"{what} must be within +-{largest:g}", path)
+            if float(block.abs().max()) > most:
+                raise InputError(f"{what} must be within +-{most:g}", path)

@@ -9,11 +9,11 @@ from ..compute.process import lazy_names
 
 if TYPE_CHECKING:
     from .config import IndexConfig
-    from .csls import csls_augment, csls_neighbors, mean_top_k
+    from .csls import csls_augment, mean_top_k
     from .exact import ExactIndex
     from .index import INDEXES, build_index
     from .kind import Index, IndexKind
-    from .neighbors import Neighbors, sort_neighbors
+    from .neighbors import Neighbors, csls_neighbors, sort_neighbors
     from .storage import StoredIndex, load_index, save_index
 
 _HOME = {
@@ -26,7 +26,7 @@ _HOME = {
     "StoredIndex": ".storage",
     "build_index": ".index",
     "csls_augment": ".csls",
-    "csls_neighbors": ".csls",
+    "csls_neighbors": ".neighbors",
     "load_index": ".storage",
     "mean_top_k": ".csls",
     "save_index": ".storage",

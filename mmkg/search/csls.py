@@ -2,15 +2,12 @@
 
 from collections.abc import Callable
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ..compute.devices import resolve_device
 from ..compute.host import isolated
-from ..errors import InputError
 from ..typing import FloatArray
-from .neighbors import Neighbors
 from .repeats import Distinct, distinct_rows, every_row
 from .tiles import ScorePasses, merge_column_tops, score_tiles, slice_rows, top_values
 from .vectors import Vectors, check_count, prepare
@@ -167,15 +164,3 @@ def csls_augment(
     queries = torch.cat([2 * left, left.new_ones(len(left), 1)], dim=1)
     base = torch.cat([right, -col_mean[:, None]], dim=1)
     return queries.cpu().numpy(), base.cpu().numpy()
-
-
-@isolated
-def csls_neighbors(found: Neighbors, row_mean: FloatArray) -> Neighbors:
-    """CSLS scores from a search with ``csls_augment``: subtracts the row mean of each query, ``[Q]``.
-
-    Raises:
-        InputError: ``row_mean`` does not have one value per query.
-    """
-    if row_mean.shape != found.ids.shape[:1]:
-        raise InputError(f"expected one row mean for each of {len(found)} queries, got shape {row_mean.shape}")
-    return Neighbors(found.ids, (found.scores - row_mean[:, None]).astype(np.float32))

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import UsageError
+from ..compute.host import isolated
+from ..errors import InputError, UsageError
 from ..records import Record
 from ..typing import BoolArray, FloatArray, IntArray
 
@@ -75,3 +76,15 @@ def pad_neighbors(found: Neighbors, k: int) -> Neighbors:
         )
     width = ((0, 0), (0, missing))
     return Neighbors(np.pad(found.ids, width, constant_values=-1), np.pad(found.scores, width, constant_values=-np.inf))
+
+
+@isolated
+def csls_neighbors(found: Neighbors, row_mean: FloatArray) -> Neighbors:
+    """CSLS scores from a search with ``csls_augment``: subtracts the row mean of each query, ``[Q]``.
+
+    Raises:
+        InputError: ``row_mean`` does not have one value per query.
+    """
+    if row_mean.shape != found.ids.shape[:1]:
+        raise InputError(f"expected one row mean for each of {len(found)} queries, got shape {row_mean.shape}")
+    return Neighbors(found.ids, (found.scores - row_mean[:, None]).astype(np.float32))

@@ -10,7 +10,8 @@ import torch
 from mmkg.compute.blas import best_kernel, read_cpu_flags
 from mmkg.errors import InputError, UsageError
 from mmkg.search import INDEXES, ExactIndex, IndexConfig, Neighbors, build_index
-from mmkg.search.csls import csls_augment, csls_neighbors, mean_top_k
+from mmkg.search.csls import csls_augment, mean_top_k
+from mmkg.search.neighbors import csls_neighbors
 
 KINDS = sorted(INDEXES)
 OLD_KERNELS = {"Prescott", "Nehalem", "Katmai", "Coppermine", "Northwood", "Core2", "Penryn", "Dunnington", "Banias"}

@@ -1,0 +1,65 @@
+"""Arrays of a safetensors file, mapped from the disk: rows that are not used are not read."""
+
+import json
+import struct
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..errors import InputError
+
+BLOCK = 1 << 20  # values that are looked at at a time
+TYPES = {"F32": np.float32, "F16": np.float16, "F64": np.float64, "I64": np.int64, "I32": np.int32, "U8": np.uint8}
+
+
+class MappedArrays(NamedTuple):
+    """Arrays by name, and the texts beside them."""
+
+    arrays: dict[str, np.ndarray]
+    metadata: dict[str, str]
+
+
+def map_arrays(path: Path) -> MappedArrays:
+    """The arrays of a safetensors file. Writing to them leaves the file as it is.
+
+    Raises:
+        InputError: the file is not one, or holds another type than 16, 32 or 64 bit numbers and bytes.
+    """
+    from safetensors import safe_open
+
+    try:
+        with safe_open(path, framework="np") as file:  # checks that header and places fit the file
+            metadata = dict(file.metadata() or {})
+        with path.open("rb") as stream:
+            size = struct.unpack("<Q", stream.read(8))[0]
+            header: dict[str, Any] = json.loads(stream.read(size))
+        header.pop("__metadata__", None)
+        arrays = {name: _mapped(path, 8 + size, each) for name, each in header.items()}
+    except (MemoryError, OSError):
+        raise
+    except Exception as error:  # SafetensorError, and others where the header is hostile
+        raise InputError(f"not a safetensors file: {error}", path) from None
+    return MappedArrays(arrays, metadata)
+
+
+def _mapped(path: Path, start: int, facts: dict[str, Any]) -> np.ndarray:
+    kind, shape = TYPES.get(facts["dtype"]), tuple(facts["shape"])
+    if kind is None:
+        raise ValueError(f"expected numbers of type {', '.join(TYPES)}, got {facts['dtype']}")
+    if 0 in shape:
+        return np.empty(shape, kind)
+    where = start + facts["data_offsets"][0]
+    return np.asarray(np.memmap(path, np.dtype(kind).newbyteorder("<"), "c", where, shape))
+
+
+def largest(rows: np.ndarray) -> float:
+    """The largest absolute value of a float16 or float32 array, infinity if one is NaN or infinite; 0 if empty.
+
+    The bits of positive numbers are ordered as the numbers are, so that no value is converted.
+    """
+    kind: Any = {2: np.uint16, 4: np.uint32}[rows.dtype.itemsize]
+    bits, sign = rows.reshape(-1).view(kind), kind(1 << (8 * rows.dtype.itemsize - 1))
+    top = max((int((bits[start : start + BLOCK] & ~sign).max()) for start in range(0, len(bits), BLOCK)), default=0)
+    value = float(np.array([top], kind).view(rows.dtype)[0])
+    return value if value < np.inf else float(np.inf)
