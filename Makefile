@@ -38,7 +38,7 @@ bench: setup
 	@rm -f $(BENCH)/*.json; set -e; \
 	for script in $(filter-out tools/bench/bench_table.py,$(wildcard tools/bench/bench_*.py)); do \
 	  name=$$(basename $$script .py); pair=; echo "== $$script"; \
-	  case $$name in bench_train) pair="$(PAIR) $(TRAIN)";; bench_load) pair="$(wildcard $(PAIR))";; esac; \
+	  case $$name in bench_commands) pair="$(PAIR) --threads 1";; bench_train) pair="$(PAIR) $(TRAIN)";; bench_load) pair="$(wildcard $(PAIR))";; esac; \
 	  $(bin)/python $$script $$pair $(ARGS) --json $(BENCH)/$$name.json; \
 	done
 	$(bin)/python tools/bench/bench_train.py $(PAIR) $(TRAIN) $(ARGS) --threads 1 --compare $(COMPARE) --json $(BENCH)/compare.json
