@@ -19,9 +19,12 @@ import torch
 from torch import Tensor
 
 from .blas import read_cpu_vendor
+from .process import quiet
 
 LEAST = 1 << 20
 """Number of multiplications from which OpenBLAS is faster than torch."""
+PAIR_BYTES = 64 << 20
+"""Memory of the left rows of the pairs that are multiplied at a time on a GPU."""
 SHARE = 1 << 24
 """Number of multiplications from which one more thread pays off."""
 GRAIN = 16
@@ -52,6 +55,36 @@ def add_product(out: Tensor, a: Tensor, b: Tensor, *, alpha: float = 1.0, beta: 
     if beta != 0:
         torch.add(product, out, alpha=beta, out=out)
     return out
+
+
+def pair_products(left: Tensor, right: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Inner product of each pair of a left and a right row, float32 ``[P]``, independent of the other pairs.
+
+    On a CPU this takes about a twentieth of the time of gathering both rows of each pair, which are read only once.
+
+    Args:
+        left: ``[n1, d]``, float32.
+        right: ``[n2, d]``, float32.
+        rows, columns: left and right row of each pair, int64 ``[P]``, in any order; fastest if ``rows`` ascend.
+    """
+    if left.device.type != "cpu" or len(rows) > len(left) * len(right):
+        found = left.new_empty(len(rows))
+        step = max(1, PAIR_BYTES // (4 * left.shape[1]))
+        for start in range(0, len(rows), step):
+            some = slice(start, start + step)
+            pairs = left.index_select(0, rows[some]), right.index_select(0, columns[some])
+            found[some] = (pairs[0] * pairs[1]).sum(dim=1)
+        return found
+    ascending = bool((rows.diff() >= 0).all())
+    order = None if ascending else rows.argsort(stable=True)
+    counts = torch.bincount(rows, minlength=len(left))
+    offsets = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
+    places = columns if order is None else columns[order]
+    shape = (len(left), len(right))
+    with quiet("Sparse (CSR tensor support|invariant checks)"):
+        wanted = torch.sparse_csr_tensor(offsets, places, left.new_zeros(len(rows)), shape, check_invariants=False)
+    found = torch.sparse.sampled_addmm(wanted, left.detach(), right.detach().T, beta=0).values()
+    return found if order is None else torch.empty_like(found).scatter_(0, order, found)
 
 
 def _multiply(openblas: Any, a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:

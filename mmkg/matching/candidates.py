@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ..compute.devices import resolve_device
+from ..compute.products import pair_products
 from ..errors import InputError
 from ..search.index import build_index
 from ..search.kind import Searcher
@@ -16,7 +17,6 @@ from ..search.never import NO_PAIRS, allowed
 from ..search.vectors import Vectors, check_count, prepare
 from ..typing import FloatArray, IntArray
 
-PAIR_BLOCK_BYTES = 64 << 20
 Means = tuple[FloatArray, FloatArray]
 Indexes = tuple[Searcher, Searcher]
 Lists = tuple[Neighbors, Neighbors]
@@ -90,16 +90,12 @@ class Scorer:
 
     def pair_scores(self, left: IntArray, right: IntArray) -> FloatArray:
         """Score of each pair (left row, right row), float32 ``[P]``, independent of the other pairs."""
-        scores = np.empty(len(left), dtype=np.float32)
-        step = max(1, PAIR_BLOCK_BYTES // (4 * self.left.shape[1]))
-        for start in range(0, len(left), step):
-            rows = torch.from_numpy(left[start : start + step]).to(self.left.device)
-            cols = torch.from_numpy(right[start : start + step]).to(self.left.device)
-            score = (self.left.index_select(0, rows) * self.right.index_select(0, cols)).sum(dim=1)
-            if self.left_mean is not None and self.right_mean is not None:
-                score = 2 * score - (self.left_mean[rows] + self.right_mean[cols])
-            scores[start : start + step] = score.cpu().numpy()
-        return scores
+        rows, cols = (torch.from_numpy(each).to(self.left.device) for each in (left, right))
+        scores = pair_products(self.left, self.right, rows, cols)
+        if self.left_mean is not None and self.right_mean is not None:
+            scores = 2 * scores - (self.left_mean[rows] + self.right_mean[cols])
+        found: FloatArray = scores.cpu().numpy()
+        return found
 
     def cosines(self, left: IntArray, right: IntArray) -> FloatArray:
         """Cosine of each pair, float32 ``[P]``, even if scores are CSLS."""

@@ -116,3 +116,15 @@ def test_equal_vectors_score_the_same_wherever_they_stand(width):
             scores = torch.empty(rows, columns)
             add_product(scores, query.repeat(rows, 1), base.repeat(columns, 1).t(), beta=0)
             assert (scores == scores[0, 0]).all()
+
+
+@pytest.mark.parametrize("count", [0, 1, 40, 57])
+def test_products_of_pairs_are_those_of_the_whole_product_in_the_order_of_the_pairs(count):
+    draw = torch.Generator().manual_seed(count)
+    left, right = torch.randn(9, 33, generator=draw), torch.randn(6, 33, generator=draw)
+    rows, columns = torch.randint(9, (count,), generator=draw), torch.randint(6, (count,), generator=draw)
+    found = products.pair_products(left, right, rows, columns)
+    torch.testing.assert_close(found, (left @ right.T)[rows, columns])
+    if count <= 9 * 6:  # neither the other pairs nor the side of a row change a bit
+        back = products.pair_products(right, left, columns[:5], rows[:5])
+        assert torch.equal(back, found[:5])
