@@ -8,13 +8,16 @@ import torch
 from torch import Tensor
 
 from ..compute.host import isolated
+from ..compute.products import GRAIN, add_product
 from ..errors import InputError
+from ..search.tiles import pad_rows, slice_rows
 from ..typing import IntArray
 from .filtered import known_pairs, other_answers
 
 FACTORS = (0.0, 0.5, 0.7, 0.85, 1.2, 1.4, 2.0)
 LEAST_GAIN = 1e-4  # smallest gain in MRR for which a weight is changed
 ROUNDS = 3
+BLOCK_ROWS = 4096
 
 
 @isolated
@@ -54,29 +57,46 @@ def choose_weights(
     if len(pairs) == 0 or list(left) != list(right):
         parts = f"{list(left)} and {list(right)}"
         raise InputError(f"expected at least one pair and the same parts, got {len(pairs)} pairs, {parts}")
-    names, links = list(left), torch.from_numpy(np.ascontiguousarray(pairs))
-    true = known_pairs(pairs, known)
-    directions = [
-        _Direction([left[name] for name in names], [right[name] for name in names], links, true),
-        _Direction([right[name] for name in names], [left[name] for name in names], links.flip(1), true[:, ::-1]),
-    ]
+    links, true = torch.from_numpy(np.ascontiguousarray(pairs)), known_pairs(pairs, known)
+    there, back = LinkScores(links, true), LinkScores(links.flip(1), true[:, ::-1])
+    for name in left:
+        ends = (
+            side[name].index_select(0, links[:, place].to(side[name].device))
+            for place, side in enumerate((left, right))
+        )
+        for direction, queries, candidates in zip((there, back), ends, (right[name], left[name]), strict=True):
+            direction.add(name, queries, candidates)
+    return best_weights((there, back), dict.fromkeys(left, 1.0) if start is None else start, rounds=rounds)
 
-    def score(weights: Sequence[float]) -> Tensor:
-        return torch.stack([direction.reciprocal_ranks(weights) for direction in directions]).mean(dim=0)
 
-    weights = [1.0 if start is None else start[name] for name in names]
-    best = score(weights)
+def best_weights(
+    directions: Sequence["LinkScores"], start: Mapping[str, float], *, rounds: int = ROUNDS
+) -> dict[str, float]:
+    """``choose_weights`` from the scores of the links, once per direction.
+
+    Args:
+        directions: of the same links and parts.
+        start: initial weights by name of the part, at least one above 0.
+        rounds: largest number of passes over all weights.
+    """
+    weights = dict(start)
+    best = _mean([each.tried(weights, next(iter(weights)), (1.0,)) for each in directions])[0]
     for _ in range(rounds):
         moved = False
-        for place in range(len(names)):
-            tried = [[*weights[:place], weights[place] * factor, *weights[place + 1 :]] for factor in FACTORS]
-            scored = [(score(each), each) for each in tried if any(each)]
-            found, better = max(scored, key=lambda pair: float(pair[0].mean()))
-            if _above_chance(found - best):
-                best, weights, moved = found, better, True
+        for name in weights:
+            factors = [each for each in FACTORS if any({**weights, name: weights[name] * each}.values())]
+            scored = _mean([each.tried(weights, name, factors) for each in directions])
+            place = int(scored.mean(dim=1).argmax())
+            if _above_chance(scored[place] - best):
+                best, moved = scored[place], True
+                weights[name] *= factors[place]
         if not moved:
             break
-    return {name: weight / max(weights) for name, weight in zip(names, weights, strict=True)}
+    return {name: weight / max(weights.values()) for name, weight in weights.items()}
+
+
+def _mean(found: Sequence[Tensor]) -> Tensor:
+    return torch.stack(list(found)).mean(dim=0)
 
 
 def _above_chance(gains: Tensor) -> bool:
@@ -85,25 +105,84 @@ def _above_chance(gains: Tensor) -> bool:
     return float(gains.mean()) > max(error, LEAST_GAIN)
 
 
-class _Direction:
-    """Scores of the held-out links in one direction, part by part."""
+class LinkScores:
+    """Scores of held-out links among all candidates in one direction, part by part; each part is scored once.
 
-    def __init__(self, queries: Sequence[Tensor], candidates: Sequence[Tensor], pairs: Tensor, known: IntArray) -> None:
-        rows = [part.index_select(0, pairs[:, 0].to(part.device)) for part in queries]
-        self.scores = torch.stack([row @ part.t() for row, part in zip(rows, candidates, strict=True)])  # [M, L, n]
-        self.present = torch.stack([part.any(dim=1) for part in candidates]).float()  # [M, n]
-        self.gold = pairs[:, 1:].to(self.scores.device)
-        others = other_answers(pairs[:, 0].numpy(), pairs[:, 1].numpy(), known)
-        self.others = tuple(torch.from_numpy(each).to(self.scores.device) for each in others)
+    Args:
+        pairs: held-out links as positions of queries and of candidates, int64 ``[L, 2]``.
+        known: further true pairs as such positions, int64 ``[K, 2]``.
+    """
 
-    def reciprocal_ranks(self, weights: Sequence[float]) -> Tensor:
-        """Reciprocal ranks of the pairs by the cosine of the weighted concatenations, ``[L]``, ties at their mean."""
-        squares = torch.tensor(weights, device=self.scores.device).square()
-        scores = torch.tensordot(squares, self.scores, dims=1)
-        scores /= (squares @ self.present).sqrt().clamp(min=1e-12)
-        if len(self.others[0]):
-            scores[self.others] = -torch.inf
-        own = scores.gather(1, self.gold)
-        ranks = 1 + (scores > own).sum(dim=1) + ((scores == own).sum(dim=1) - 1) / 2
-        reciprocal: Tensor = 1 / ranks
-        return reciprocal
+    def __init__(self, pairs: Tensor, known: IntArray) -> None:
+        self.rows, self.gold = pairs[:, 0].contiguous(), pairs[:, 1].contiguous()
+        self.others = other_answers(pairs[:, 0].numpy(), pairs[:, 1].numpy(), known)
+        self.scores: dict[str, Tensor] = {}  # [L, n]
+        self.present: dict[str, Tensor] = {}  # [n], 1 where a candidate has the part
+
+    def add(self, name: str, queries: Tensor, candidates: Tensor, *, pool: Tensor | None = None) -> None:
+        """Score a part, or replace its scores.
+
+        Args:
+            name: of the part.
+            queries: unit rows or zeros of the queries of the links, ``[L, d]``.
+            candidates: likewise of the candidates, ``[n, d]``.
+            pool: the rows of ``candidates`` that are candidates, int64 ``[n]``; ``None`` = all.
+        """
+        wanted = pad_rows(queries.float())
+        number = len(candidates) if pool is None else len(pool)
+        scores = wanted.new_empty(len(wanted), number + -number % GRAIN)
+        present = wanted.new_empty(number)
+        for start in range(0, number, BLOCK_ROWS):
+            stop = min(start + BLOCK_ROWS, number)
+            some = candidates[start:stop] if pool is None else candidates[pool[start:stop].to(candidates.device)]
+            block = pad_rows(some.float())
+            add_product(scores[:, start : start + len(block)], wanted, block.T, beta=0)
+            present[start:stop] = some.any(dim=1)
+        self.scores[name], self.present[name] = scores[: len(queries), :number], present
+
+    def among(self, columns: IntArray) -> "LinkScores":
+        """The same with some of the candidates only, ascending, the right answers among them."""
+        kept = torch.from_numpy(columns)
+        few = LinkScores(
+            torch.stack([self.rows, torch.searchsorted(kept, self.gold)], dim=1), np.empty((0, 2), np.int64)
+        )
+        inside = np.isin(self.others[1], columns)
+        few.others = self.others[0][inside], np.searchsorted(columns, self.others[1][inside])
+        few.scores = {name: scores[:, kept.to(scores.device)] for name, scores in self.scores.items()}
+        few.present = {name: present[kept.to(present.device)] for name, present in self.present.items()}
+        return few
+
+    def reciprocal_ranks(self, weights: Mapping[str, float]) -> Tensor:
+        """Reciprocal ranks of the links by the cosine of the weighted concatenations, ``[L]``, ties at their mean."""
+        return self.tried(weights, next(iter(weights)), (1.0,))[0]
+
+    def tried(self, weights: Mapping[str, float], name: str, factors: Sequence[float]) -> Tensor:
+        """``reciprocal_ranks`` with the weight of one part multiplied by each factor, ``[F, L]``."""
+        own, present = self.scores[name], self.present
+        rest = {other: weight**2 for other, weight in weights.items() if other != name}
+        squares = [(weights[name] * factor) ** 2 for factor in factors]
+        without = torch.zeros_like(present[name])
+        for other, square in rest.items():
+            without += square * present[other]
+        lengths = [(without + square * present[name]).sqrt().clamp(min=1e-12) for square in squares]
+        found = own.new_empty(len(factors), len(own))
+        gold = self.gold.to(own.device)[:, None]
+        step = slice_rows(own)
+        sums, scores, compared = (own.new_empty(min(step, len(own)), own.shape[1]) for _ in range(3))
+        for start in range(0, len(own), step):
+            block = slice(start, start + step)
+            number = len(own[block])
+            summed, scored, more = sums[:number].zero_(), scores[:number], compared[:number]
+            for other, square in rest.items():
+                summed.add_(self.scores[other][block], alpha=square)
+            first, last = np.searchsorted(self.others[0], [start, start + number])
+            rows, columns = (torch.from_numpy(each[first:last]).to(own.device) for each in self.others)
+            for place, square in enumerate(squares):
+                torch.add(summed, own[block], alpha=square, out=scored)
+                scored /= lengths[place]
+                scored[rows - start, columns] = -torch.inf
+                mine = scored.gather(1, gold[block])
+                better = torch.gt(scored, mine, out=more).sum(dim=1)
+                equal = torch.eq(scored, mine, out=more).sum(dim=1)
+                found[place, block] = 1 / (1 + better + (equal - 1) / 2)
+        return found

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import torch.nn.functional as F
 from torch import Tensor
 
 from ..modalities import IMAGE
@@ -53,7 +54,8 @@ class Combined:
                 side.update({_part(name, member): part for name, part in parts.items()})
         if self.some_lack_image:  # the parts of label propagation are neutral already
             name = _part(IMAGE, label)
-            sides[0][name], sides[1][name] = neutral(sides[0][name], sides[1][name])
+            left, right = (F.normalize(side[name].float(), dim=1) for side in sides)
+            sides[0][name], sides[1][name] = neutral(left, right)
         order = list(spread.widths)
         names = sorted(
             (name for name in sides[0] if _modality(name) in trained.widths),
@@ -64,7 +66,11 @@ class Combined:
         if self.left_out:
             course["left_out"] = list(self.left_out)
         widths = self._widths(spread.widths, trained.widths)
-        left, right = (concatenated({name: (weights[name], side.pop(name)) for name in names}) for side in sides)
+        store = self.setting.experiment.search.store
+        left, right = (
+            concatenated({name: (weights[name], side[name]) for name in names}, store=store, unit=True)
+            for side in sides
+        )
         return Learned(left, right, widths, course=course, history=trained.history, weights=trained.weights)
 
     def _widths(self, spread: Mapping[str, int], trained: Mapping[str, int]) -> dict[str, int]:

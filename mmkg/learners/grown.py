@@ -115,6 +115,7 @@ def _refined(before: Before, task: AlignmentTask, rows: IntArray, device: torch.
     if not facts.get("round"):
         return base(before, task, rows, device)
     config, seed = before.experiment.refinement, before.experiment.seed
+    config = config.narrowed(before.task.left.num_entities + before.task.right.num_entities)
     names = tuple(name for name in REFINED if name in before.widths)
     widths = {name: width - (config.dim(name) if name in names else 0) for name, width in before.widths.items()}
     block = base(replace(before, widths=widths, course={**before.course, "refined_by": {}}), task, rows, device)

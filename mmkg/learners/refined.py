@@ -1,13 +1,14 @@
 """The learner that refines the embeddings of another learner by soft matches."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ..compute.products import add_product, pair_products
 from ..data.features.incidence import build_incidence
 from ..data.tensors.incidence import Incidence
 from ..data.tensors.sparse import random_projection
@@ -16,7 +17,7 @@ from ..matching.sinkhorn import transported_pairs
 from ..models import spread_matches
 from ..models.refinement import REFINED
 from ..typing import FloatArray, IntArray
-from .setting import Learned, Learner, Setting, concatenated
+from .setting import BLOCK_ROWS, Learned, Learner, Setting, concatenated
 from .validation import free_entities
 
 BASE = "base"
@@ -41,35 +42,49 @@ class Refined:
 
         The result is that of the last round that improved validation; without validation links, of the last round.
         """
+        setting = self.setting
         base = self.base.embed(links)
-        base = replace(base, left=base.left.cpu().float(), right=base.right.cpu().float(), selected=True)
+        sides = base.left.to(setting.device).float(), base.right.to(setting.device).float()
+        base = replace(base, left=sides[0].cpu(), right=sides[1].cpu(), selected=True)
         names = tuple(name for name in REFINED if name in base.widths)
         if not names:
             return base
         inputs = self._incidence(names)
-        judge = self.setting.judge()
-        found = base
-        valid = [] if judge is None else [judge(base.left, base.right)]
+        self.config = self.config.narrowed(inputs.num_entities)
+        known = setting.validation_scores()
+        found = _Vectors(({BASE: sides[0]}, {BASE: sides[1]}), {BASE: 1.0})
+        sketches = _Sketches(setting)
+        valid: list[float] = []
         facts: dict[str, Any] = {"round": 0}
+        if known is not None:
+            with setting.watch.phase("weigh"):
+                known.add(BASE, *sides)
+                valid.append(known.mrr(found.weights))
         for number in range(1, self.config.rounds + 1):
-            parts = self._evidence(inputs, found.left, found.right)
-            weights = self._weights(base, parts)
-            joined = tuple(
-                self._joined(base.widths, side, own, weights)
-                for side, own in zip((base.left, base.right), parts, strict=True)
-            )
-            added = {name: part.shape[1] for name, part in parts[0].items()}
-            del parts  # nearly as large as the base
-            if judge is not None:
-                valid.append(judge(*joined))
+            parts = self._evidence(inputs, found, sketches)
+            weights = {BASE: 1.0} | {name: self.config.weight(name) for name in parts[0]}
+            if known is not None:
+                with setting.watch.phase("weigh"):
+                    for name in parts[0]:
+                        known.add(name, parts[0][name], parts[1][name])
+                    weights = known.weights(weights)
+                    valid.append(known.mrr(weights))
                 if valid[-1] <= valid[-2]:
                     break
-            widths = {name: width + added.get(name, 0) for name, width in base.widths.items()}
-            found = replace(base, left=joined[0], right=joined[1], widths=widths)
+            found = _Vectors(tuple({BASE: side, **own} for side, own in zip(sides, parts, strict=True)), weights)
+            del parts  # kept by the vectors alone, so that those of the round before are freed
             facts = {"round": number, "weights": weights}
-        if judge is not None:
+        if known is not None:
             facts["valid"] = [round(score, 4) for score in valid]
-        return replace(found, course={**base.course, "refined_by": facts})
+        course = {**base.course, "refined_by": facts}
+        if not facts["round"]:
+            return replace(base, course=course)
+        added = {name: part.shape[1] for name, part in found.sides[0].items() if name != BASE}
+        widths = {name: width + added.get(name, 0) for name, width in base.widths.items()}
+        left, right = (
+            _joined(base.widths, side, found.weights, setting.experiment.search.store).cpu() for side in found.sides
+        )
+        return replace(base, left=left, right=right, widths=widths, course=course)
 
     def _incidence(self, names: tuple[str, ...]) -> Incidence:
         """The sparse matrices that evidence is passed along; built once."""
@@ -79,65 +94,127 @@ class Refined:
                 self._inputs = build_incidence(self.setting.task, features).to(self.setting.device)
         return self._inputs
 
-    def _evidence(self, inputs: Incidence, left: Tensor, right: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    def _evidence(
+        self, inputs: Incidence, found: "_Vectors", sketches: "_Sketches"
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Evidence parts of all entities, from the training links and the soft matches of the other entities."""
-        setting, config = self.setting, self.config
+        setting = self.setting
         with setting.watch.phase("refine"), torch.no_grad():
-            free = [np.flatnonzero(mask) for mask in free_entities(setting.task)]
             known = setting.task.links.train
-            rows, cols, likely = self._soft_matches(left, right, free[0], free[1])
+            rows, cols, likely = self._soft_matches(found, sketches)
             parts = spread_matches(
                 inputs,
                 np.concatenate([known[:, 0], rows]),
                 np.concatenate([known[:, 1], cols]),
                 np.concatenate([np.ones(len(known), np.float32), likely]),
-                config,
+                self.config,
                 seed=setting.experiment.seed,
             )
-            whole = {name: part.cpu() for name, part in parts.items()}
         count = inputs.num_left
         return (
-            {name: part[:count] for name, part in whole.items()},
-            {name: part[count:] for name, part in whole.items()},
+            {name: part[:count] for name, part in parts.items()},
+            {name: part[count:] for name, part in parts.items()},
         )
 
-    def _soft_matches(
-        self, left: Tensor, right: Tensor, free_left: IntArray, free_right: IntArray
-    ) -> tuple[IntArray, IntArray, FloatArray]:
+    def _soft_matches(self, found: "_Vectors", sketches: "_Sketches") -> tuple[IntArray, IntArray, FloatArray]:
         """Rows and probabilities of the probable matches of free entities; none if a side has no free entity."""
-        setting, config = self.setting, self.config
-        if len(free_left) == 0 or len(free_right) == 0:
+        setting, config, free = self.setting, self.config, sketches.free
+        if min(map(len, free)) == 0:
             return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32)
-        lefts, rights = left[torch.from_numpy(free_left)], right[torch.from_numpy(free_right)]
-        sketch = None
-        if left.shape[1] > SKETCH:
-            narrow = random_projection(left.shape[1], SKETCH, setting.experiment.seed, "sketch", "cpu")
-            sketch = lefts @ narrow, rights @ narrow
-        options = SinkhornConfig(config.candidates, config.temperature, config.iterations)
+        left, right = sketches.of(found)
         rows, cols, logs = transported_pairs(
-            lefts,
-            rights,
-            options,
+            left,
+            right,
+            SinkhornConfig(config.candidates, config.temperature, config.iterations),
             csls_k=setting.experiment.search.csls_k,
             device=setting.device,
-            sketch=sketch,
-            never=among(setting.task.never, free_left, free_right),
+            cosines=lambda rows, cols: found.cosines(free[0][rows], free[1][cols]),
+            never=among(setting.task.never, *free),
         )
         likely = np.minimum(np.exp(logs), 1).astype(np.float32)
         kept = likely >= config.least
-        return free_left[rows[kept]], free_right[cols[kept]], likely[kept]
+        return free[0][rows[kept]], free[1][cols[kept]], likely[kept]
 
-    def _weights(self, base: Learned, parts: tuple[dict[str, Tensor], dict[str, Tensor]]) -> dict[str, float]:
-        start = {BASE: 1.0} | {name: self.config.weight(name) for name in parts[0]}
-        return self.setting.weights({BASE: base.left, **parts[0]}, {BASE: base.right, **parts[1]}, start)
 
-    def _joined(
-        self, widths: Mapping[str, int], base: Tensor, parts: dict[str, Tensor], weights: dict[str, float]
-    ) -> Tensor:
-        """The base and the evidence, modality by modality, as unit rows."""
-        columns: dict[str, tuple[float, Tensor]] = {}
-        for name, block in zip(widths, base.split(list(widths.values()), dim=1), strict=True):
-            columns[f"{name} of {BASE}"] = weights[BASE], block
-            if name in parts:
-                columns[name] = weights[name], parts[name]
-        return concatenated(columns)
+@dataclass(frozen=True, eq=False)
+class _Vectors:
+    """Embeddings as weighted parts that are not concatenated.
+
+    Args:
+        sides: left and right parts by name, unit rows or zeros, ``[n1, d_m]`` and ``[n2, d_m]``.
+        weights: of the parts.
+    """
+
+    sides: tuple[Mapping[str, Tensor], ...]
+    weights: Mapping[str, float]
+
+    def lengths(self, side: int) -> Tensor:
+        """Length of the weighted concatenation of each row, ``[n]``; 1 instead of 0."""
+        squares = sum(self.weights[name] ** 2 * part.any(dim=1) for name, part in self.sides[side].items())
+        assert isinstance(squares, Tensor)
+        return torch.where(squares > 0, squares.sqrt(), 1.0)
+
+    def cosines(self, left: IntArray, right: IntArray) -> FloatArray:
+        """Cosine of each pair of a left and a right row, ``[P]``."""
+        device = self.sides[0][BASE].device
+        rows, cols = torch.from_numpy(left).to(device), torch.from_numpy(right).to(device)
+        total = torch.zeros(len(rows), device=device)
+        for name, weight in self.weights.items():
+            total.add_(pair_products(self.sides[0][name], self.sides[1][name], rows, cols), alpha=weight**2)
+        total /= self.lengths(0)[rows] * self.lengths(1)[cols]
+        found: FloatArray = total.cpu().numpy()
+        return found
+
+
+class _Sketches:
+    """Random projections of the free entities' vectors; that of a part that stays is computed once.
+
+    Args:
+        setting: the run.
+    """
+
+    def __init__(self, setting: Setting) -> None:
+        self.free = [np.flatnonzero(mask) for mask in free_entities(setting.task)]
+        self.seed = setting.experiment.seed
+        self._base: list[Tensor] = []
+
+    def of(self, found: _Vectors) -> tuple[Tensor, Tensor]:
+        """Sketches of the left and right free entities; the vectors themselves if these are not wider."""
+        sides = [
+            (side, torch.from_numpy(rows).to(side[BASE].device))
+            for side, rows in zip(found.sides, self.free, strict=True)
+        ]
+        weights = found.weights
+        if sum(part.shape[1] for part in found.sides[0].values()) <= SKETCH:
+            left, right = (
+                concatenated({name: (weights[name], part[rows]) for name, part in side.items()}) for side, rows in sides
+            )
+            return left, right
+        if not self._base:
+            self._base = [self._sketch(side, {BASE: 1.0}, rows) for side, rows in sides]
+        rest = {name: weight for name, weight in weights.items() if name != BASE}
+        left, right = (
+            self._sketch(side, rest, rows).add_(base, alpha=weights[BASE])
+            for (side, rows), base in zip(sides, self._base, strict=True)
+        )
+        return left, right
+
+    def _sketch(self, side: Mapping[str, Tensor], weights: Mapping[str, float], rows: Tensor) -> Tensor:
+        out = torch.zeros(len(rows), SKETCH, device=rows.device)
+        for name, weight in weights.items():
+            part = side[name]
+            narrow = random_projection(part.shape[1], SKETCH, self.seed, f"sketch of {name}", rows.device)
+            for start in range(0, len(rows), BLOCK_ROWS):
+                block = slice(start, start + BLOCK_ROWS)
+                add_product(out[block], part.index_select(0, rows[block]), narrow, alpha=weight)
+        return out
+
+
+def _joined(widths: Mapping[str, int], side: Mapping[str, Tensor], weights: Mapping[str, float], store: str) -> Tensor:
+    """The base and the evidence, modality by modality, as unit rows."""
+    columns: dict[str, tuple[float, Tensor]] = {}
+    for name, block in zip(widths, side[BASE].split(list(widths.values()), dim=1), strict=True):
+        columns[f"{name} of {BASE}"] = weights[BASE], block
+        if name in side:
+            columns[name] = weights[name], side[name]
+    return concatenated(columns, store=store)

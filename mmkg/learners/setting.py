@@ -17,8 +17,9 @@ from ..data.task import AlignmentTask
 from ..report import Stopwatch
 from ..training.bootstrap import Judge
 from ..typing import IntArray
-from .validation import judge_of, weights_of
+from .validation import ValidationScores, judge_of, weights_of
 
+BLOCK_ROWS = 4096
 CHECKPOINT = "trainer{}.safetensors"  # one per round, in the run folder; removed when the run is finished
 
 
@@ -44,12 +45,11 @@ class Learned:
     selected: bool = True
 
     def parts(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """Each modality's part of the left and of the right rows, float32 of unit length, on the CPU."""
+        """Columns of each modality's part of the left and of the right rows, on the CPU; not copied, of any length."""
         return self._parts_of(self.left), self._parts_of(self.right)
 
     def _parts_of(self, side: Tensor) -> dict[str, Tensor]:
-        blocks = side.cpu().float().split(list(self.widths.values()), dim=1)
-        return {name: F.normalize(block, dim=1) for name, block in zip(self.widths, blocks, strict=True)}
+        return dict(zip(self.widths, side.cpu().split(list(self.widths.values()), dim=1), strict=True))
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +80,12 @@ class Setting:
             return None
         return judge_of(self.task, self.experiment.search, seed=self.experiment.seed, device=self.device)
 
+    def validation_scores(self) -> ValidationScores | None:
+        """Scores of the validation links part by part; ``None`` without such links."""
+        if not len(self.task.links.valid):
+            return None
+        return ValidationScores(self.task, self.experiment.search, seed=self.experiment.seed)
+
     def weights(self, left: dict[str, Tensor], right: dict[str, Tensor], start: dict[str, float]) -> dict[str, float]:
         """Weights of the parts, chosen on the validation links; without such links the start weights."""
         if not len(self.task.links.valid):
@@ -106,11 +112,20 @@ def identity(fingerprint: str, experiment: Experiment, links: IntArray | None = 
     return digest.hexdigest()
 
 
-def concatenated(parts: Mapping[str, tuple[float, Tensor]]) -> Tensor:
-    """Unit rows of the weighted parts, concatenated in order, without a second copy in memory."""
+def concatenated(parts: Mapping[str, tuple[float, Tensor]], *, store: str = "float32", unit: bool = False) -> Tensor:
+    """Unit rows of the weighted parts, concatenated in order, without a second copy in memory.
+
+    Args:
+        parts: weight of each part, and its rows ``[n, d_m]``.
+        store: type of the result.
+        unit: scale the rows of each part to unit length first; zeros stay.
+    """
     blocks = [block for _, block in parts.values()]
-    joint = blocks[0].new_empty(len(blocks[0]), sum(block.shape[1] for block in blocks))
-    columns = joint.split([block.shape[1] for block in blocks], dim=1)
-    for column, (weight, block) in zip(columns, parts.values(), strict=True):
-        torch.mul(block, weight, out=column)
-    return F.normalize(joint, dim=1, out=joint)
+    shape = len(blocks[0]), sum(block.shape[1] for block in blocks)
+    joint = torch.empty(shape, dtype=getattr(torch, store), device=blocks[0].device)
+    for start in range(0, len(joint), BLOCK_ROWS):
+        some = slice(start, start + BLOCK_ROWS)
+        rows = [(weight, block[some].float()) for weight, block in parts.values()]
+        columns = [weight * (F.normalize(each, dim=1) if unit else each) for weight, each in rows]
+        joint[some] = F.normalize(torch.cat(columns, dim=1), dim=1)
+    return joint

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ..compute.seeding import numpy_generator
@@ -15,6 +16,7 @@ from ..data.split import sample_links
 from ..data.task import AlignmentTask
 from ..data.tensors.inputs import EntityInputs
 from ..evaluation import choose_weights, evaluate_sample
+from ..evaluation.reweigh import LinkScores, best_weights
 from ..models import AlignmentModel
 from ..training.bootstrap import Judge
 from ..typing import BoolArray, IntArray
@@ -106,6 +108,47 @@ def capped(task: AlignmentTask, config: SearchConfig) -> bool:
     return 0 < config.valid_candidates < max(int(free.sum()) for free in free_entities(task))
 
 
+class ValidationScores:
+    """Scores of the validation links, part by part, from which any weights of the parts are judged.
+
+    A part is scored once, however many weights are tried, and stays when other parts are replaced.
+
+    Args:
+        task: with validation links.
+        config: number of links and candidates.
+        seed: random seed of the samples.
+    """
+
+    def __init__(self, task: AlignmentTask, config: SearchConfig, *, seed: int) -> None:
+        chosen, pairs = validation(task, config, seed=seed)
+        known, positions = known_among(task, chosen), torch.from_numpy(pairs)
+        self.pools = [torch.from_numpy(rows) for rows in chosen]
+        self.ends = [pool[positions[:, side]] for side, pool in enumerate(self.pools)]
+        self.directions = LinkScores(positions, known), LinkScores(positions.flip(1), known[:, ::-1])
+        few, _ = validation(task, replace(config, valid_candidates=MOST_WEIGHED), seed=seed)
+        self.few = [
+            np.searchsorted(rows, some) if len(some) < len(rows) else None
+            for rows, some in zip(chosen, few, strict=True)
+        ]
+
+    def add(self, name: str, left: Tensor, right: Tensor) -> None:
+        """Score a part, with a unit row or zeros per entity, ``[n1, d]`` and ``[n2, d]``; replaces one of that name."""
+        sides = (left, right)
+        for direction, (queries, candidates) in zip(self.directions, ((0, 1), (1, 0)), strict=True):
+            rows = self.ends[queries].to(left.device)
+            direction.add(name, sides[queries][rows], sides[candidates], pool=self.pools[candidates])
+
+    def mrr(self, weights: Mapping[str, float]) -> float:
+        """Mean MRR of both directions, as ``judge_of`` gives it for the weighted concatenation."""
+        return float(np.mean([float(each.reciprocal_ranks(weights).mean()) for each in self.directions]))
+
+    def weights(self, start: Mapping[str, float]) -> dict[str, float]:
+        """Weights that rank the links best, as ``weights_of`` chooses them."""
+        pools = (self.few[1], self.few[0])
+        pairs = zip(self.directions, pools, strict=True)
+        return best_weights([each if few is None else each.among(few) for each, few in pairs], start)
+
+
 def weights_of(
     task: AlignmentTask,
     config: SearchConfig,
@@ -120,14 +163,14 @@ def weights_of(
     Args:
         task: with validation links.
         config: number of links and candidates.
-        left: parts by name, each with a unit row or zeros per left entity, ``[n1, d]``.
+        left: parts by name, ``[n1, d]``, zeros for an entity without the part; rows are scaled to unit length.
         right: the same for the right graph.
         start: weights at which the search starts.
         seed: random seed of the samples.
     """
     chosen, pairs = validation(task, replace(config, valid_candidates=MOST_WEIGHED), seed=seed)
     lefts, rights = (
-        {name: part.index_select(0, torch.from_numpy(rows)) for name, part in side.items()}
+        {name: F.normalize(part[torch.from_numpy(rows)].float(), dim=1) for name, part in side.items()}
         for side, rows in zip((left, right), chosen, strict=True)
     )
     return choose_weights(lefts, rights, pairs, start=start, known=known_among(task, chosen))

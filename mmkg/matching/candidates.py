@@ -130,14 +130,19 @@ class Scorer:
 
 def candidate_pairs(scorer: Scorer, k: int, *, kind: str) -> tuple[IntArray, IntArray, FloatArray]:
     """Left rows, right rows and scores of all pairs on the candidate lists of either side, by row, then by column."""
+    rows, cols = listed_both_ways(scorer, k, kind=kind)
+    return rows, cols, scorer.pair_scores(rows, cols)
+
+
+def listed_both_ways(scorer: Scorer, k: int, *, kind: str) -> tuple[IntArray, IntArray]:
+    """``candidate_pairs`` without their scores."""
     rows, cols = listed_pairs(scorer.nearest(k, kind=kind))
     back_cols, back_rows = listed_pairs(scorer.swapped().nearest(k, kind=kind))
     size = len(scorer.right)
     pairs = np.concatenate([rows * size + cols, back_rows * size + back_cols])
     pairs.sort()  # several times faster than np.unique
     pairs = pairs[np.diff(pairs, prepend=-1) > 0]
-    rows, cols = pairs // size, pairs % size
-    return rows, cols, scorer.pair_scores(rows, cols)
+    return pairs // size, pairs % size
 
 
 def listed_pairs(found: Neighbors) -> tuple[IntArray, IntArray]:

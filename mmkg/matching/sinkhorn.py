@@ -1,5 +1,6 @@
 """One-to-one matching by optimal transport on candidate lists."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -10,16 +11,19 @@ from pydantic import Field
 from ..compute.devices import resolve_device
 from ..compute.host import isolated
 from ..errors import InputError
+from ..search.both_ways import nearest_both_ways
+from ..search.index import LARGEST_FLAT
 from ..search.vectors import Vectors, check_count
 from ..settings import configuration
 from ..typing import FloatArray, IntArray
-from .candidates import Indexes, Lists, Means, Scorer, candidate_pairs
+from .candidates import Indexes, Lists, Means, Scorer, candidate_pairs, listed_both_ways
 from .matcher import Matcher
 from .matching import Matching, matching_of
 
 TEMPERATURE = 0.02
 ITERATIONS = 15
 CANDIDATES = 50
+Cosines = Callable[[IntArray, IntArray], FloatArray]
 
 
 @configuration
@@ -161,7 +165,7 @@ def transported_pairs(
     *,
     csls_k: int = 3,
     device: str | torch.device = "auto",
-    sketch: tuple[Vectors, Vectors] | None = None,
+    cosines: Cosines | None = None,
     never: IntArray | None = None,
 ) -> tuple[IntArray, IntArray, np.ndarray]:
     """Left rows, right rows and log-weights of all candidate pairs of ``sinkhorn``, by row, then column.
@@ -169,17 +173,21 @@ def transported_pairs(
     Args:
         left, right, csls_k, device: as for ``sinkhorn``.
         config: the other settings of ``sinkhorn``.
+        cosines: gives the cosines of pairs of rows, if ``left`` and ``right`` are sketches, which are good enough to
+            find candidates with, of wider vectors; ``None`` = those of ``left`` and ``right``.
         never: pairs of rows that are no candidates, int64 ``[W, 2]``.
-        sketch: narrower vectors of the same rows, for the candidate search only; the cosines are those of ``left`` and
-            ``right``.
     """
-    scorer = Scorer.of(left, right, csls_k=csls_k if sketch is None else 0, device=device, kind="auto", never=never)
-    finder = scorer if sketch is None else Scorer.of(*sketch, csls_k=csls_k, device=device, kind="auto", never=never)
-    rows, cols, _ = candidate_pairs(finder, config.k, kind="auto")
+    means = lists = None
+    if max(len(left), len(right)) <= LARGEST_FLAT:
+        both = nearest_both_ways(left, right, config.k, csls_k=csls_k, device=device)
+        means, lists = both.means, (both.left, both.right)
+    scorer = Scorer.of(left, right, csls_k=csls_k, device=device, kind="auto", means=means, lists=lists, never=never)
+    rows, cols = listed_both_ways(scorer, config.k, kind="auto")
+    scores = (scorer.cosines if cosines is None else cosines)(rows, cols)
     shape = (len(scorer.left), len(scorer.right))
-    cosines = scorer.cosines(rows, cols)
+    del scorer
     weights = transport(
-        rows, cols, cosines, shape, temperature=config.temperature, iterations=config.iterations, device=device
+        rows, cols, scores, shape, temperature=config.temperature, iterations=config.iterations, device=device
     )
     return rows, cols, weights
 

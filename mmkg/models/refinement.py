@@ -1,19 +1,31 @@
 """Evidence of soft matches: the probable counterparts of an entity are evidence for those of its neighbours."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..compute.products import add_product
 from ..data.tensors.incidence import Incidence
-from ..data.tensors.sparse import centred, column_sums, random_projection, sparse_entries, transposed, walk_steps
+from ..data.tensors.sparse import (
+    centred,
+    column_sums,
+    few_rows,
+    random_projection,
+    sparse_entries,
+    sparse_rows,
+    transposed,
+    walk_steps,
+)
 from ..modalities import ATTRIBUTE, RELATION, STRUCTURE
 from ..settings import Count, CountOrNone, Positive, Share, Weight, configuration
 from ..typing import FloatArray, IntArray
+from .label_parts import row_blocks
 from .registry import REFINED as REFINED
 
-BLOCK_VALUES = 1 << 25  # values that are passed along the triples at a time
+MOST_VALUES, HALVINGS = 3 << 28, 2
+BLOCK_VALUES, GPU_VALUES = 1 << 20, 1 << 26  # values that are passed along the triples at a time
 
 
 @configuration
@@ -57,6 +69,16 @@ class RefinementConfig:
     def dim(self, modality: str) -> int:
         """Width of a modality's part by its name."""
         return int(vars(self)[f"{modality}_dim"])
+
+    def narrowed(self, num_entities: int) -> "RefinementConfig":
+        """With parts of half the width while they hold more than ``MOST_VALUES`` values, at most twice."""
+        found = self
+        for _ in range(HALVINGS):
+            dims = {f"{name}_dim": found.dim(name) for name in REFINED}
+            if num_entities * sum(dims.values()) <= MOST_VALUES:
+                break
+            found = replace(found, **{key: max(1, dim // 2) for key, dim in dims.items()})
+        return found
 
     def weight(self, modality: str) -> float:
         """Weight of a modality's part by its name."""
@@ -106,57 +128,83 @@ def spread_matches(
     device = present[0].device
     rows, cols = torch.from_numpy(left).to(device), torch.from_numpy(right).to(device)
     likely = torch.from_numpy(probability).to(device, torch.float32)
-    count = inputs.num_entities - inputs.num_left
-    codes = random_projection(count, config.structure_dim, seed, "entity codes", device)
-    certain = likely.new_zeros(count).scatter_reduce_(0, cols, likely, "amax")
-    matches = sparse_entries(rows, cols, likely, (inputs.num_left, count))
-    labels = torch.cat([matches @ codes, codes * certain[:, None]])
+    codes = random_projection(inputs.num_right, config.structure_dim, seed, "entity codes", device)
+    certain = likely.new_zeros(len(codes)).scatter_reduce_(0, cols, likely, "amax")
+    matches = sparse_entries(rows, cols, likely, (inputs.num_left, len(codes)))
+    labels = codes.new_empty(inputs.num_entities, codes.shape[1])
+    torch.mm(matches, codes, out=labels[: inputs.num_left])
+    torch.mul(codes, certain[:, None], out=labels[inputs.num_left :])
+    del codes
     parts: dict[str, Tensor] = {}
-    if inputs.neighbors is not None:
-        parts[STRUCTURE] = _by_neighbors(walk_steps(inputs.neighbors, config.hub_damping), labels, config.hops, seed)
     if inputs.triples is not None:
         parts[RELATION] = _by_triples(inputs, inputs.triples, labels, config, seed)
     if inputs.attributes is not None:
         parts[ATTRIBUTE] = _by_attributes(inputs, inputs.attributes, labels, config.attribute_dim, seed)
-    return parts
+    if inputs.neighbors is not None:
+        steps = walk_steps(inputs.neighbors, config.hub_damping)
+        reached = steps @ labels
+        del labels  # as large as what is returned
+        parts[STRUCTURE] = _by_neighbors(steps, reached, config.hops, seed)
+    return {name: parts[name] for name in REFINED if name in parts}
 
 
-def _by_neighbors(steps: Tensor, labels: Tensor, hops: int, seed: int) -> Tensor:
-    reached = steps @ labels
+def _by_neighbors(steps: Tensor, reached: Tensor, hops: int, seed: int) -> Tensor:
+    """The structure part, from what one step reaches, ``[N, d]``."""
     out = F.normalize(reached, dim=1)
     for hop in range(1, hops):  # in directions of its own, so that unlike hops do not compare
-        reached = steps @ reached
-        turned = random_projection(reached.shape[1], out.shape[1], seed, f"matches {hop} hops on", labels.device)
-        out += F.normalize(reached @ turned, dim=1)
+        turned = random_projection(reached.shape[1], out.shape[1], seed, f"matches {hop} hops on", reached.device)
+        onwards = torch.empty_like(reached) if hop < hops - 1 else None
+        for block, some in row_blocks(len(out), None, out.device):
+            found = few_rows(steps, some) @ reached
+            out[block] += F.normalize(_product(found, turned), dim=1)
+            if onwards is not None:
+                onwards[block] = found
+        reached = reached if onwards is None else onwards
     return F.normalize(out, dim=1, out=out)
 
 
 def _by_triples(inputs: Incidence, triples: Tensor, labels: Tensor, config: RefinementConfig, seed: int) -> Tensor:
+    """The relation part: sums over the triples of an entity, some triples at a time."""
     dim, count = config.relation_dim, len(labels)
 
     def turned(rows: Tensor, purpose: str) -> Tensor:
-        return rows @ random_projection(rows.shape[1], dim, seed, purpose, rows.device)
+        return _product(rows, random_projection(rows.shape[1], dim, seed, purpose, rows.device))
 
     sides = (inputs.heads, inputs.tails)
     ends = torch.cat([F.normalize(transposed(side) @ labels, dim=1) for side in sides if side is not None], dim=1)
     # from tail to head, and from head to tail, in directions of their own
     relations = F.normalize(torch.cat([turned(ends, "in to out"), turned(ends, "out to in")]), dim=1) * dim**0.5
-    neighbors = turned(labels, "neighbors")
     head, relation, tail = triples
-    to, source = torch.cat([head, tail]), torch.cat([tail, head])
-    by = torch.cat([relation, relation + len(ends)])
-    shares = torch.bincount(source, minlength=count)[source].float().pow(-config.hub_damping)
-    arriving = sparse_entries(to, torch.arange(len(to), device=to.device), shares, (count, len(to)))
-    out = torch.empty_like(neighbors)
-    step = max(1, BLOCK_VALUES // max(len(to), 1))
-    for start in range(0, dim, step):
-        few = slice(start, start + step)
-        out[:, few] = arriving @ (neighbors[:, few][source] * relations[:, few][by])
+    to, order = torch.cat([head, tail]).sort(stable=True)
+    source = torch.cat([tail, head])[order]
+    by = torch.cat([relation, relation + len(ends)])[order]
+    neighbors = turned(labels, "neighbors")
+    neighbors *= torch.bincount(source, minlength=count).clamp(min=1).float().pow(-config.hub_damping)[:, None]
+    counts = torch.bincount(to, minlength=count)
+    offsets = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
+    out = torch.zeros_like(neighbors)
+    starts = torch.arange(0, len(to), max(1, (GPU_VALUES if out.is_cuda else BLOCK_VALUES) // dim), device=to.device)
+    stops = torch.cat([starts[1:], starts.new_full((min(1, len(starts)),), len(to))])
+    rows = zip(*(each.tolist() for each in (starts, stops, to[starts], to[stops - 1])), strict=True)
+    for start, stop, first, last in rows:
+        passed = neighbors.index_select(0, source[start:stop])
+        passed *= relations.index_select(0, by[start:stop])
+        some = offsets[first : last + 2].clamp(start, stop) - start
+        shape = last - first + 1, stop - start
+        places = torch.arange(shape[1], device=some.device)
+        out[first : last + 1] += sparse_rows(some, places, passed.new_ones(shape[1]), shape) @ passed
     return F.normalize(out, dim=1, out=out)
 
 
 def _by_attributes(inputs: Incidence, bag: Tensor, labels: Tensor, dim: int, seed: int) -> Tensor:
-    rarity = (len(labels) / column_sums(bag).clamp(min=1)).log()[:, None]
+    rarity = (len(labels) / column_sums(bag).clamp(min=1)).log()
     projection = random_projection(labels.shape[1], dim, seed, "attribute members", labels.device)
-    described = F.normalize(transposed(bag) @ (labels @ projection), dim=1)
-    return centred(bag @ (described * rarity), inputs.num_left)
+    members = transposed(bag)
+    described = labels.new_empty(bag.shape[1], dim)
+    for block, some in row_blocks(len(described), None, labels.device):
+        described[block] = F.normalize(_product(few_rows(members, some) @ labels, projection), dim=1)
+    return centred(bag @ described.mul_(rarity[:, None]), inputs.num_left)
+
+
+def _product(rows: Tensor, projection: Tensor) -> Tensor:
+    return add_product(rows.new_empty(len(rows), projection.shape[1]), rows, projection, beta=0)

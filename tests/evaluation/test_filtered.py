@@ -20,7 +20,7 @@ from mmkg.evaluation import (
     sampled_ranks,
     several_answers,
 )
-from mmkg.evaluation.reweigh import _Direction
+from mmkg.evaluation.reweigh import LinkScores
 
 RNG = np.random.default_rng
 
@@ -170,11 +170,14 @@ def test_weights_are_chosen_without_counting_other_right_answers():
     a, b = torch.tensor([[1.0, 0, 0], [1, 0, 0], [0, 1, 0]]), torch.tensor([[0.0, 0, 1], [1, 0, 0], [0.6, 0.8, 0]])
     links = np.array([[0, 0], [0, 1], [1, 2]])
     ways = [
-        _Direction([left, left], [a, b], torch.from_numpy(links[:1]), links),
-        _Direction([a, b], [left, left], torch.from_numpy(links[:1, ::-1].copy()), links[:, ::-1]),
+        LinkScores(torch.from_numpy(links[:1]), links),
+        LinkScores(torch.from_numpy(links[:1, ::-1].copy()), links[:, ::-1]),
     ]
-    assert [way.reciprocal_ranks((1.0, 0.0)).tolist() for way in ways] == [[1.0], [1.0]]
-    assert ways[0].reciprocal_ranks((0.0, 1.0)).tolist() == [0.5]  # 2 is before 0, and 1 does not count
+    for name, part in (("a", a), ("b", b)):
+        ways[0].add(name, left[:1], part)
+        ways[1].add(name, part[:1], left)
+    assert [way.reciprocal_ranks({"a": 1.0, "b": 0.0}).tolist() for way in ways] == [[1.0], [1.0]]
+    assert ways[0].reciprocal_ranks({"a": 0.0, "b": 1.0}).tolist() == [0.5]  # 2 is before 0, and 1 does not count
     assert choose_weights({"a": left}, {"a": a}, links[:1], known=links) == {"a": 1.0}
 
 

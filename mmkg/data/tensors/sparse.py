@@ -67,7 +67,7 @@ def centred(rows: Tensor, num_left: int) -> Tensor:
     filled = (rows != 0).any(dim=1, keepdim=True)
     for side, mask in ((rows[:num_left], filled[:num_left]), (rows[num_left:], filled[num_left:])):
         side -= mask * (side.sum(dim=0) / mask.sum().clamp(min=1))
-    return F.normalize(rows, dim=1)
+    return F.normalize(rows, dim=1, out=rows)
 
 
 def copied_rows(matrix: Tensor, copies: int = 4) -> tuple[Tensor, Tensor] | None:

@@ -1,0 +1,86 @@
+"""Candidates and cosines of a refinement come from its parts, which are not concatenated before the end."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+import mmkg
+from mmkg.learners import refined
+from mmkg.learners.refined import BASE
+from mmkg.learners.setting import concatenated
+from mmkg.models import RefinementConfig
+from mmkg.sources.synthetic import twin_graphs
+
+WEIGHTS = {BASE: 1.0, "structure": 0.8, "attribute": 0.3}
+
+
+class Setting:
+    def __init__(self, task):
+        self.task, self.experiment = task, mmkg.Experiment()
+
+
+@pytest.fixture(scope="module")
+def task():
+    return twin_graphs(120, train_ratio=0.2, seed=2)
+
+
+@pytest.fixture(scope="module")
+def vectors(task):
+    def side(seed, number):
+        draw = torch.Generator().manual_seed(seed)
+        made = {name: F.normalize(torch.randn(number, 600, generator=draw), dim=1) for name in WEIGHTS}
+        made["structure"][::5] = 0
+        made[BASE][:40:4] = 0
+        return made
+
+    return refined._Vectors((side(0, task.left.num_entities), side(1, task.right.num_entities)), WEIGHTS)
+
+
+def joined(side):
+    return concatenated({name: (weight, side[name]) for name, weight in WEIGHTS.items()})
+
+
+def test_cosines_of_pairs_are_those_of_the_concatenated_parts(task, vectors):
+    draw = np.random.default_rng(0)
+    rows, cols = draw.integers(task.left.num_entities, size=90), draw.integers(task.right.num_entities, size=90)
+    rows[0] = cols[0] = 0  # without base and structure
+    left, right = map(joined, vectors.sides)
+    expected = (left[rows] * right[cols]).sum(dim=1).numpy()
+    np.testing.assert_allclose(vectors.cosines(rows, cols), expected, atol=1e-6)
+
+
+def test_sketches_of_the_free_entities_keep_their_cosines(task, vectors, monkeypatch):
+    monkeypatch.setattr(refined, "BLOCK_ROWS", 32)
+    sketches = refined._Sketches(Setting(task))
+    free = [np.setdiff1d(np.arange(120), task.links.train[:, side]) for side in (0, 1)]
+    assert [found.tolist() for found in sketches.free] == [each.tolist() for each in free]
+    exact = joined(vectors.sides[0])[free[0]] @ joined(vectors.sides[1])[free[1]].T
+    for _ in range(2):  # the sketch of the base is kept
+        left, right = (F.normalize(each, dim=1) for each in sketches.of(vectors))
+        assert left.shape == (98, refined.SKETCH)
+        error = left @ right.T - exact
+        assert float(error.square().mean().sqrt()) == pytest.approx(refined.SKETCH**-0.5, rel=0.15)
+    monkeypatch.setattr(refined, "SKETCH", 1800)  # as wide as the parts: nothing to gain
+    left, right = sketches.of(vectors)
+    torch.testing.assert_close(left @ right.T, exact)
+
+
+def test_evidence_of_many_entities_is_half_as_wide():
+    config = RefinementConfig()
+    assert config.narrowed(390_000) is config
+    assert config.narrowed(395_000) == RefinementConfig(structure_dim=512, relation_dim=256, attribute_dim=256)
+    million = config.narrowed(2_000_000)
+    assert million == RefinementConfig(structure_dim=256, relation_dim=128, attribute_dim=128) == config.narrowed(10**9)
+
+
+def test_a_run_of_narrow_evidence_has_its_widths(monkeypatch, task):
+    monkeypatch.setattr("mmkg.models.refinement.MOST_VALUES", 1)
+    monkeypatch.setattr("mmkg.models.propagation.MOST_VALUES", 1)
+    task = replace(task, links=replace(task.links, valid=task.links.valid[:0]))
+    settings = {"refinement": {"rounds": 2}, "search": {"csls_k": 0}}
+    result = mmkg.align(task, "propagation", modalities=("structure", "relation"), settings=settings, device="cpu")
+    assert result.widths == {"structure": 256 + 256, "relation": 192 + 128}
+    assert result.metrics["left_to_right"]["hits@1"] > 0.5
