@@ -1,9 +1,11 @@
 """Measures time and memory from raw graphs to matches on twins of growing size, one process per size.
 
-Phases: generate the twins, features, one training epoch, embeddings of all entities, index, ten nearest right entities
-of each left entity by CSLS, mutual matches, ranks of the test links (a sample above 100,000). Compare ratios between
-sizes. A million entities per side need 12 GB:
+Phases of a trained model: generate the twins, features, one training epoch, embeddings of all entities. Of label
+propagation, with or without rounds of refinement: generate the twins, learn. Then index, ten nearest right entities of
+each left entity by CSLS, mutual matches, ranks of the test links (a sample above 100,000); ``--learn-only`` leaves out
+all of these but the ranks of 2,000 links by cosine. Compare ratios between sizes. A million per side need 12 GB:
 python tools/bench/bench_scale.py --sizes 10000,100000,1000000 --threads 2
+python tools/bench/bench_scale.py --model propagation --rounds 2 --sizes 30000,100000 --threads 1
 """
 
 import argparse
@@ -23,12 +25,16 @@ SETTINGS = (
     "options.structure_dim=100",
     "options.hidden_dim=50",
 )
+GRAPH_ALONE = ["structure", "relation", "attribute"]
+SAMPLE = 2000  # links that are ranked with --learn-only
 
 
 def main() -> None:
     made = parser(__doc__)
     made.add_argument("--sizes", default="", help="entities per side, comma-separated; default: 10000,30000")
     made.add_argument("--model", default="mclea")
+    made.add_argument("--rounds", type=int, default=0, help="rounds of refinement of --model propagation")
+    made.add_argument("--learn-only", action="store_true", help="no index, search and matches")
     made.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting, as in `mmkg align`")
     made.add_argument("--degree", type=float, default=10, help="mean number of triples per entity")
     made.add_argument("--noise", type=float, default=0.1, help="share of facts that differ between the twins")
@@ -68,6 +74,7 @@ def child(size: int, args: argparse.Namespace) -> dict[str, dict[str, float]]:
     """One size in a separate process, so that its peak memory is measured separately."""
     words = [sys.executable, str(Path(__file__)), "--child", str(size), "--model", args.model]
     words += [f"--threads={args.threads}", f"--degree={args.degree}", f"--noise={args.noise}"]
+    words += [f"--rounds={args.rounds}", *(["--learn-only"] if args.learn_only else [])]
     words += [f"--set={setting}" for setting in args.set]
     done = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True)
     return dict(json.loads(done.stdout.splitlines()[-1]))
@@ -77,15 +84,13 @@ def run(size: int, args: argparse.Namespace) -> dict[str, dict[str, float]]:
     """CPU-seconds, wall-seconds and peak memory of each phase; under ``all`` their totals and Hits@1."""
     from mmkg.config.experiment import Experiment
     from mmkg.data.entities import EntityTable
-    from mmkg.data.features.build import build_inputs
-    from mmkg.evaluation import Protocol
-    from mmkg.learners.trained import build_model
+    from mmkg.evaluation import Protocol, evaluate_sample
+    from mmkg.models import MODELS
     from mmkg.report import RunRecord
-    from mmkg.result.embeddings import Embeddings
+    from mmkg.result.embeddings import embeddings_of
     from mmkg.result.result import AlignmentResult
     from mmkg.settings import with_settings
     from mmkg.sources.synthetic import LIKE_DBP15K, twin_graphs
-    from mmkg.training import fit
 
     phases: dict[str, dict[str, float]] = {}
 
@@ -94,36 +99,65 @@ def run(size: int, args: argparse.Namespace) -> dict[str, dict[str, float]]:
         print(f"{size:,} per side: {name} {phases[name]['cpu_s']:.1f} CPU-s", file=sys.stderr, flush=True)
         return result
 
-    experiment = Experiment.of(with_settings({"model": args.model}, [*SETTINGS, *args.set]))
-    options = {**LIKE_DBP15K, "mean_degree": args.degree, "noise": args.noise, "image_dim": 64}
+    trained = MODELS[args.model].learner == "trained"
+    settings = [*(SETTINGS if trained else (f"refinement.rounds={args.rounds}",)), *args.set]
+    values = {"model": args.model} | ({} if trained else {"features": {"modalities": GRAPH_ALONE}})
+    experiment = Experiment.of(with_settings(values, settings))
+    options = {**LIKE_DBP15K, "mean_degree": args.degree, "noise": args.noise, "image_dim": 64 if trained else 0}
     task = phase("twins", twin_graphs, size, **options)
-    inputs = phase("features", build_inputs, task, experiment.features)
-    model = build_model(experiment, inputs)
-    links = torch.from_numpy(task.links.train) + torch.tensor([0, inputs.num_left])
-    phase("train", fit, model, inputs, links, experiment.training)
-    embeddings = phase("embed", model.embed, inputs).numpy()
-    search = experiment.search
-    result = AlignmentResult(
-        embeddings=Embeddings(embeddings[: inputs.num_left], embeddings[inputs.num_left :], model.widths),
-        entities=(EntityTable.of(task.left), EntityTable.of(task.right)),
-        links=task.links,
-        experiment=experiment,
-        protocol=Protocol(csls_k=search.csls_k, candidates="all", selection="none", num_test=len(task.links.test)),
-        metrics={},
-        record=RunRecord.collect(seed=0, device="cpu"),
-    )
-    del inputs, model, task, embeddings
-    phase("index", result.index)
-    phase("search", result.neighbors, 10)
-    phase("match", result.match)
-    metrics = phase("evaluate", result.evaluate)
+    left, right, widths = (trained_rows if trained else learnt_rows)(task, experiment, phase)
+    entities, links, search = (EntityTable.of(task.left), EntityTable.of(task.right)), task.links, experiment.search
+    del task
+    if args.learn_only:
+        some = links.test[torch.randperm(len(links.test), generator=torch.Generator().manual_seed(0)).numpy()[:SAMPLE]]
+        ranked = phase("evaluate", evaluate_sample, left, right, links.test, some, csls_k=0, device="cpu")
+    else:
+        result = AlignmentResult(
+            embeddings=embeddings_of(left, right, widths, entities, links, search.store),
+            entities=entities,
+            links=links,
+            experiment=experiment,
+            protocol=Protocol(csls_k=search.csls_k, candidates="all", selection="none", num_test=len(links.test)),
+            metrics={},
+            record=RunRecord.collect(seed=0, device="cpu"),
+        )
+        del left, right
+        phase("index", result.index)
+        phase("search", result.neighbors, 10)
+        phase("match", result.match)
+        ranked = phase("evaluate", result.evaluate)
     phases["all"] = {
         "cpu_s": sum(spent["cpu_s"] for spent in phases.values()),
         "wall_s": sum(spent["wall_s"] for spent in phases.values()),
         "peak_rss_mb": max(spent["peak_rss_mb"] for spent in phases.values()),
-        "hits_at_1": metrics["left_to_right"]["hits@1"],
+        "hits_at_1": ranked["left_to_right"]["hits@1"],
     }
     return phases
+
+
+def trained_rows(task: Any, experiment: Any, phase: Any) -> tuple[Any, Any, Any]:
+    """Embeddings of both sides after one epoch, and their widths."""
+    from mmkg.data.features.build import build_inputs
+    from mmkg.learners.trained import build_model
+    from mmkg.training import fit
+
+    inputs = phase("features", build_inputs, task, experiment.features)
+    model = build_model(experiment, inputs)
+    links = torch.from_numpy(task.links.train) + torch.tensor([0, inputs.num_left])
+    phase("train", fit, model, inputs, links, experiment.training)
+    embeddings = phase("embed", model.embed, inputs)
+    return embeddings[: inputs.num_left], embeddings[inputs.num_left :], model.widths
+
+
+def learnt_rows(task: Any, experiment: Any, phase: Any) -> tuple[Any, Any, Any]:
+    """Embeddings of both sides as a run learns them, and their widths."""
+    from mmkg.learners.learn import learn
+    from mmkg.learners.setting import Setting
+    from mmkg.report import Stopwatch
+
+    setting = Setting(task, experiment, torch.device("cpu"), Stopwatch(), progress=False)
+    learned = phase("learn", learn, setting)
+    return learned.left, learned.right, learned.widths
 
 
 if __name__ == "__main__":
