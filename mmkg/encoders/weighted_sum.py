@@ -16,35 +16,38 @@ if TYPE_CHECKING:
 class _WeightedSum(torch.autograd.Function):
     """``out[t] = sum over heads k and edges (s -> t) of scale[k] * weight[k] * x[s]``.
 
-    The K sums of a target are consecutive bags, so that the second reads its rows of x from the CPU cache. x and the
-    weights are saved for the backward pass. With ``back[s, k] = sum over edges (s -> t) of weight[k] * grad[t]``, the
-    gradient of x is ``sum_k scale[k] * back[s, k]``, that of the scale ``sum_s x[s] * back[s, k]``, and that of a
-    weight ``(grad[t] * scale[k]) . x[s]``.
+    The K sums of a target are consecutive bags, so that the second reads its rows of x from the CPU cache. With
+    ``scaled[t, k] = scale[k] * grad[t]``, the gradient of ``x[s]`` is the sum over edges (s -> t) and heads of
+    ``weight[k] * scaled[t, k]``, that of ``scale[k]`` is ``sum_t grad[t] * sums[t, k]``, and that of a weight
+    ``scaled[t, k] . x[s]``. All tensors of width K d have a row per target; a sampled step has ten times more sources.
     """
 
     @staticmethod
     def forward(
         ctx: Any, x: Tensor, weight: Tensor, scale: Tensor, into: tuple[Tensor, Tensor], out_of: tuple[Tensor, ...]
     ) -> Tensor:
-        ctx.save_for_backward(x, weight, scale, *into, *out_of)
         offsets, source = into
-        return _combine(_bag_sums(offsets, source, x, weight), scale)
+        sums = _bag_sums(offsets, source, x, weight)
+        ctx.save_for_backward(x, weight, scale, sums if ctx.needs_input_grad[2] else None, *into, *out_of)
+        return _combine(sums, scale)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight, scale, offsets, source, back_offsets, target, order = ctx.saved_tensors
+        x, weight, scale, sums, offsets, source, back_offsets, target, order = ctx.saved_tensors
         grad, heads = grads[0].contiguous(), weight.shape[1]
         grad_x = grad_weight = grad_scale = None
-        if ctx.needs_input_grad[0] or ctx.needs_input_grad[2]:
-            back = _bag_sums(back_offsets, target, grad, weight.index_select(0, order))
-            grad_scale = torch.stack([(x * part).sum(dim=0) for part in back.unbind(dim=1)])
-            grad_x = _combine(back, scale)
+        scaled = (grad[:, None, :] * scale).flatten(0, 1)  # [T K, d]
+        if ctx.needs_input_grad[0]:
+            entries = (target[:, None] * heads + torch.arange(heads, device=target.device)).flatten()
+            weights = weight.index_select(0, order).flatten()
+            grad_x = F.embedding_bag(entries, scaled, back_offsets[:-1] * heads, mode="sum", per_sample_weights=weights)
+        if ctx.needs_input_grad[2]:
+            grad_scale = torch.stack([(grad * part).sum(dim=0) for part in sums.unbind(dim=1)])
         if ctx.needs_input_grad[1]:
             bags, edges, places = _bags(offsets, heads, len(source))
             pattern = sparse_rows(
                 bags, source.index_select(0, edges), weight.new_zeros(len(edges)), (len(bags) - 1, len(x))
             )
-            scaled = (grad[:, None, :] * scale).flatten(0, 1)
             found = torch.sparse.sampled_addmm(pattern, scaled, x.t(), beta=0.0).values()
             grad_weight = torch.empty_like(weight).flatten().index_copy_(0, places, found).view_as(weight)
         return grad_x, grad_weight, grad_scale, None, None

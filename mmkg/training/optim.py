@@ -10,6 +10,7 @@ from ..models.model import AlignmentModel
 from .config import TrainingConfig
 
 Optimizers = Sequence[torch.optim.Optimizer]
+BLOCK_BYTES = 1 << 18  # of rows that RowAdam updates at a time: all its passes over them are in the cache of a CPU
 
 
 def build_optimizers(model: nn.Module, config: TrainingConfig) -> list[torch.optim.Optimizer]:
@@ -63,14 +64,16 @@ class RowAdam(torch.optim.Optimizer):
                 if not state:
                     state |= {"step": 0, "mean": torch.zeros_like(parameter), "square": torch.zeros_like(parameter)}
                 state["step"] += 1
-                mean = state["mean"].index_select(0, rows).lerp_(grad, 1 - first)
-                square = state["square"].index_select(0, rows).mul_(second).addcmul_(grad, grad, value=1 - second)
-                state["mean"].index_copy_(0, rows, mean)
-                state["square"].index_copy_(0, rows, square)
                 correction = math.sqrt(1 - second ** state["step"])
                 rate = group["lr"] * correction / (1 - first ** state["step"])
-                update = mean.div_(square.sqrt_().add_(group["eps"])).mul_(-rate)
-                parameter.index_add_(0, rows, update)
+                block = len(rows) if grad.is_cuda else max(1, BLOCK_BYTES // (4 * grad.shape[1]))
+                for some, part in zip(rows.split(block), grad.split(block), strict=True):
+                    mean = state["mean"].index_select(0, some).lerp_(part, 1 - first)
+                    square = state["square"].index_select(0, some).mul_(second).addcmul_(part, part, value=1 - second)
+                    state["mean"].index_copy_(0, some, mean)
+                    state["square"].index_copy_(0, some, square)
+                    update = mean.div_(square.sqrt_().add_(group["eps"])).mul_(-rate)
+                    parameter.index_add_(0, some, update)
 
 
 def set_rate(optimizers: Optimizers, rate: float) -> None:

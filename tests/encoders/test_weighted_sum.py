@@ -47,6 +47,20 @@ def test_gradients_are_those_of_finite_differences():
     assert torch.autograd.gradcheck(lambda x, w: weighted_sum(x, edge_index, w), (x, weight))
 
 
+def test_gradients_of_several_heads_and_their_scales_are_those_of_finite_differences():
+    edge_index = random_graph(5, 8)
+    x, weight, scale = (
+        torch.randn(*shape, dtype=torch.float64, requires_grad=True)
+        for shape in ((5, 3), (edge_index.shape[1], 2), (2, 3))
+    )
+    assert torch.autograd.gradcheck(lambda x, w, s: weighted_sum(x, edge_index, w, s), (x, weight, scale))
+    expected = torch.zeros(5, 3, dtype=torch.float64)
+    for place, (source, target) in enumerate(edge_index.as_tensor().t().tolist()):
+        for head in range(2):
+            expected[target] += scale[head] * weight[place, head] * x[source]
+    assert torch.allclose(weighted_sum(x, edge_index, weight, scale), expected)
+
+
 def test_gradient_of_one_input_alone():
     edge_index = random_graph()
     x, weight = torch.randn(7, 4), torch.rand(edge_index.shape[1])

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+import mmkg.training.optim
 from mmkg.training.config import TrainingConfig
 from mmkg.training.optim import RowAdam, build_optimizers, clip_, rate_factor, step_if
 
@@ -93,7 +94,9 @@ def test_adamw_is_the_published_rule():
     assert weight.item() == pytest.approx(1.8, abs=1e-6)
 
 
-def test_row_adam_is_torchs_sparse_adam():
+@pytest.mark.parametrize("block_bytes", [1, 24, 1 << 18])  # one row, two rows, or all of them at a time
+def test_row_adam_is_torchs_sparse_adam(monkeypatch, block_bytes):
+    monkeypatch.setattr(mmkg.training.optim, "BLOCK_BYTES", block_bytes)
     generator = torch.Generator().manual_seed(0)
     start = torch.randn(6, 3, generator=generator)
     tables = [nn.Parameter(start.clone()) for _ in range(2)]

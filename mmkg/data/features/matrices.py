@@ -53,4 +53,4 @@ def count_matrix(rows: IntArray, cols: IntArray, shape: tuple[int, int]) -> Tens
 
 def whole_table(table: SparseTable) -> Tensor:
     """All rows of a table, sparse CSR float32 ``[N, d]``."""
-    return sparse_rows(table.offsets, table.indices, table.data, (len(table.offsets) - 1, table.dim))
+    return sparse_rows(table.offsets, table.indices.long(), table.data, (len(table.offsets) - 1, table.dim))
