@@ -1,6 +1,5 @@
-"""The order of the stages: seed links, learn, search, evaluate, match, save."""
+"""Aligns two graphs, from files or objects to the result of a run."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,36 +9,18 @@ import torch
 
 from .compute.devices import resolve_device
 from .compute.host import isolated
+from .compute.ranks import ranks
 from .config.experiment import CUSTOM, Experiment
 from .config.search import changed
-from .crossfit import Fitted, fit
-from .data.describe import describe
-from .data.entities import EntityTable
-from .data.features.registry import use_names
 from .data.formats.objects import is_pyg_pair
-from .data.task import AlignmentTask, LinkSplit
-from .errors import Advice, InputError, UsageError, brief, nearest
-from .errors import Setting as Option
-from .evaluation import OUT_OF_FOLD, Protocol
+from .data.task import AlignmentTask
+from .errors import UsageError, brief, nearest
 from .folders import claimed, free_folder
-from .learners.choice import Choice, with_model
-from .learners.learn import learn
-from .learners.pivots import joined, pivot_links
-from .learners.setting import Setting
-from .learners.validation import capped
 from .loading import load
 from .models import AUTO, MODELS, AlignmentModel
-from .progress import show_step
-from .report import RunRecord, Stopwatch
-from .result.embeddings import embeddings_of
 from .result.result import AlignmentResult
 from .settings import names_in
-
-NO_LINKS = Advice(
-    "give known links, {}, or learn from entities with similar names: {}",
-    Option("data.links", "FILE", option="--links"),
-    Option("data.seeds_from", "name", option="--seeds-from"),
-)
+from .stages import answer_run, learn_run
 
 
 @isolated
@@ -101,8 +82,10 @@ def align(
     if isinstance(links, str | Path) and not isinstance(left, AlignmentTask) and experiment.data.links is None:
         experiment, links = replace(experiment, data=replace(experiment.data, links=str(links))), None
     task = _task(left, right, links, never, experiment, device)
-    folder, where = free_folder(out, overwrite), resolve_device(device)
-    own = model if isinstance(model, AlignmentModel) else None
+    where, own = resolve_device(device), model if isinstance(model, AlignmentModel) else None
+    if ranks().number and out is not None:  # the first process checks the folder, and writes it
+        return _aligned(task, own, experiment, where, Path(out), ranks_only=ranks_only, progress=False)
+    folder = free_folder(out, overwrite)
     if folder is None:
         return _aligned(task, own, experiment, where, None, ranks_only=ranks_only, progress=progress)
     with claimed(folder):
@@ -136,122 +119,9 @@ def _aligned(
     ranks_only: bool,
     progress: bool | None,
 ) -> AlignmentResult:
-    """Learn, search, evaluate, match; ``folder`` is the run folder, which this thread has claimed."""
-    watch = Stopwatch()
-    test, graphs = task.links.test, task.graph_fingerprints()
-    fingerprint = task.fingerprint(graphs)
-    given = task.links
-    if experiment.data.seeds_from:
-        if len(test) and experiment.data.train_ratio is None:  # a benchmark: its protocol is that no link is known
-            test = given.all()
-            given = LinkSplit(given.train[:0], given.valid[:0], test)
-        with watch.phase("pivots"):
-            task = replace(task, links=joined(given, _seed_links(task, experiment, where)))
-    if len(task.links.train) == 0:
-        raise InputError("learning needs at least one link, got none", advice=NO_LINKS)
-    choice: Choice | None = None
-    if experiment.model == AUTO:
-        experiment, choice = with_model(task, experiment, where.type, known=len(given.train) + len(given.valid))
-        if sys.stderr.isatty() if progress is None else progress:
-            show_step(choice.text())
-    setting = Setting(task, experiment, where, watch, progress, folder, fingerprint)
-    if len(given.train) and not len(given.valid) and not len(test) and experiment.data.valid_ratio != 0:
-        fitted = fit(setting, model, given.train)
-    else:
-        fitted = Fitted(setting, learn(setting, model))
-    learned, task = fitted.learned, fitted.setting.task
-    entities = (EntityTable.of(task.left), EntityTable.of(task.right))
-    links = replace(task.links, test=test)  # a seed link may be a test link: it was found, not given
-    result = AlignmentResult(
-        embeddings=embeddings_of(
-            learned.left, learned.right, learned.widths, entities, links, experiment.search.store, task.never
-        ),
-        entities=entities,
-        links=links,
-        experiment=experiment,
-        protocol=_protocol(fitted, given, len(test)),
-        metrics=fitted.metrics,
-        record=RunRecord.collect(seed=experiment.seed, device=str(where)),
-        history=learned.history,
-        description=describe(task),
-        weights=learned.weights,
-        device=str(where),
-        graphs=(task.left, task.right),
-        held_out=fitted.sample,
-    )
-    if not ranks_only:
-        with watch.phase("search"):
-            result.searcher.lists()
-    with watch.phase("evaluate"):
-        result = result.evaluated()
-    if not ranks_only:
-        with watch.phase("match"):
-            result = replace(result, aligned_relations=result.relations())
-    record = RunRecord.collect(
-        seed=experiment.seed,
-        device=str(where),
-        stopwatch=watch,
-        fingerprint=fingerprint,
-        graphs=graphs,
-        protocol=result.protocol.as_dict() | dict(learned.course) | ({"choice": choice.as_dict()} if choice else {}),
-        metrics=result.metrics,
-    )
-    result = replace(result, record=record)
-    if folder is not None:
-        result.save(folder)  # which removes the checkpoints
-    return result
-
-
-def _seed_links(task: AlignmentTask, experiment: Experiment, device: torch.device) -> LinkSplit:
-    """Links to learn from, found by the modalities of ``data.seeds_from``."""
-    return pivot_links(
-        task,
-        experiment.data.seeds_from,
-        experiment.features,
-        share=experiment.data.pivot_share,
-        valid_ratio=experiment.data.valid_ratio,
-        csls_k=experiment.search.csls_k,
-        seed=experiment.seed,
-        device=device,
-    )
-
-
-def _protocol(fitted: Fitted, given: LinkSplit, num_test: int) -> Protocol:
-    """How the figures of the run are measured."""
-    task, experiment, learned = fitted.setting.task, fitted.setting.experiment, fitted.learned
-    search, num_valid = experiment.search, len(task.links.valid)
-    judged = _judged(fitted, given, num_test)
-    seeds = len(task.links.train) + num_valid - len(given.train) - len(given.valid)
-    return Protocol(
-        candidates=task.candidates if judged == "test" else "all",
-        csls_k=search.csls_k,
-        modalities=tuple(learned.widths),
-        iterative=experiment.bootstrap.rounds > 0,
-        refined=learned.course.get("cross_fit", {}).get("refinement_rounds", experiment.refinement.rounds),
-        seeds_from=experiment.data.seeds_from,
-        surface_names=use_names(learned.widths),
-        selection=(judged if fitted.folds else "validation" if num_valid else "none") if learned.selected else "none",
-        judged=judged,
-        num_judged=num_valid if judged == "validation" else fitted.judged,
-        folds=fitted.folds,
-        num_seeds=seeds if experiment.data.seeds_from else None,
-        num_train=len(task.links.train),
-        num_valid=num_valid,
-        num_test=num_test,
-        num_valid_ranked=search.valid_queries if 0 < search.valid_queries < num_valid else None,
-        valid_candidates=search.valid_candidates if capped(task, search) else None,
-        seed=experiment.seed,
-    )
-
-
-def _judged(fitted: Fitted, given: LinkSplit, num_test: int) -> str:
-    """The links that the figures of the run are about, see ``Protocol.judged``."""
-    if fitted.folds:
-        return OUT_OF_FOLD
-    task = fitted.setting.task
-    if num_test or not len(task.links.valid) or not len(given.train):  # links that were found judge nothing
-        return "test"
-    return "test" if len(given.valid) and task.candidates == "test" else "validation"
+    """Learn, index, evaluate, match; ``folder`` is the run folder, which this thread has claimed."""
+    learnt = learn_run(task, model, experiment, where, folder, progress=progress)
+    return answer_run(learnt, folder, ranks_only=ranks_only)
 
 
 def _experiment(

@@ -68,9 +68,21 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "result": ("config", "data", "fusion", "search", "matching", "evaluation", "report", "learners"),
     "loading": ("config", "data", "sources"),
     "crossfit": ("config", "data", "models", "matching", "learners", "result"),
-    "pipeline": ("crossfit", "config", "data", "models", "evaluation", "report", "learners", "result", "loading"),
+    "stages": ("crossfit", "config", "data", "models", "evaluation", "report", "learners", "result"),
+    "pipeline": ("stages", "config", "data", "models", "evaluation", "report", "learners", "result", "loading"),
     "stores": ("data", "search", "matching", "result"),
     "aligner": ("data", "result", "pipeline"),
+    "cluster": (
+        "config",
+        "data",
+        "models",
+        "search",
+        "learners",
+        "result",
+        "loading",
+        "stages",
+        "pipeline",
+    ),
     "several": ("data", "matching", "report", "result", "pipeline"),
     "": (
         "duplicates",
@@ -87,6 +99,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "cli": (
         "stores",
+        "cluster",
         "duplicates",
         "several",
         "",
@@ -112,6 +125,8 @@ RESERVED = {
     "torch_geometric": ("encoders/", "data/tensors/", "data/formats/pyg.py", "cli/doctor.py"),
     "networkx": ("data/", "matching/", "cli/doctor.py"),
     "sklearn": (),
+    "ray": ("cluster/",),
+    "fsspec": ("cluster/",),
     "scipy": ("data/", "matching/", "duplicates/", "several/", "evaluation/interval.py", "cli/doctor.py"),
 }
 

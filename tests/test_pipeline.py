@@ -423,7 +423,7 @@ def test_a_finished_run_is_not_overwritten_unless_told(small_task, small_result,
 
 def test_a_file_in_place_of_the_run_folder_is_refused_before_training(small_task, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("mine")
-    monkeypatch.setattr("mmkg.pipeline.learn", None)
+    monkeypatch.setattr("mmkg.stages.learn", None)
     with pytest.raises(UsageError, match="file is a file"):
         mmkg.align(small_task, "meaformer", out=tmp_path / "file")
     assert (tmp_path / "file").read_text() == "mine"

@@ -1,10 +1,14 @@
 """``mmkg describe`` and ``mmkg align``: a pair of graphs."""
 
 import sys
-from typing import Annotated
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..compute.launched import launched, launched_rank, launched_size
 from ..errors import UsageError
 from ..folders import free_folder
 from ..printing import show
@@ -23,6 +27,11 @@ from .options import (
 )
 from .several import align_several
 from .shown import print_found, print_json, print_result
+
+if TYPE_CHECKING:
+    from ..config.experiment import Experiment
+    from ..data.task import AlignmentTask
+    from ..result.result import AlignmentResult
 
 ROUNDS = 4  # of pseudo-links with --iterative
 
@@ -82,6 +91,14 @@ def align(
         bool, typer.Option("--many", help="With more than two graphs: several entities of one graph may be the same.")
     ] = False,
     overwrite: Overwrite = False,
+    cluster: Annotated[
+        str,
+        typer.Option(
+            help="Compute on a Ray cluster: auto, local, or HOST:PORT of its head. Then files may be at addresses such "
+            "as s3://BUCKET/PAIR.",
+            show_default="this machine",
+        ),
+    ] = "",
     options: PairOptions,
 ) -> None:
     """Train an aligner, match all entities and rank the test links.
@@ -99,23 +116,67 @@ def align(
     if source.more:
         if source.never is not None:
             raise UsageError("--never is for two graphs")
+        if cluster:
+            raise UsageError("--cluster is for two graphs")
         experiment = experiment_of(options.values(before=short, after=[*source.image_settings, *named]))
         align_several(source, experiment, options, out=out, overwrite=overwrite, many=many)
         return
     if many:
         raise UsageError("--many is for more than two graphs; of two, --set data.one_to_one=false allows several links")
     experiment = experiment_of(options.values(before=short, after=[*source.settings, *named]))
-    free_folder(out, overwrite, INSTEAD)
-    task = load(source.place, experiment.data, seed=experiment.seed, device=options.device)
-    if len(task.links.test) == 0:  # graphs of one's own: how they were understood
-        for note, number in task.notes.items():
-            show(f"read: {note}: {number:,}", file=sys.stderr)
+    first = launched_rank() == 0  # torchrun may have started more; they print nothing
+
+    def notes(task: "AlignmentTask") -> None:
+        if first and len(task.links.test) == 0:  # graphs of one's own: how they were understood
+            for note, number in task.notes.items():
+                show(f"read: {note}: {number:,}", file=sys.stderr)
+
     try:
-        result = run(task, experiment=experiment, device=options.device, out=out, overwrite=overwrite, progress=True)
+        if cluster:
+            result = _align_on(cluster, source, experiment, options.device, out, overwrite, notes)
+        else:
+            if first:
+                free_folder(out, overwrite, INSTEAD)
+            task = load(source.place, experiment.data, seed=experiment.seed, device=options.device)
+            notes(task)
+            with launched(options.device) as device:
+                result = run(task, experiment=experiment, device=device, out=out, overwrite=overwrite, progress=first)
     except KeyboardInterrupt:
         if out is not None and (out / "trainer.safetensors").is_file():
             show("mmkg: the same command continues from the last checkpoint", file=sys.stderr)
         raise
-    print_result(result, options.as_json)
-    if not options.as_json:
-        print_found(result, out)
+    if first:
+        print_result(result, options.as_json)
+        if not options.as_json:
+            print_found(result, out)
+
+
+def _align_on(
+    cluster: str,
+    source: Source,
+    experiment: "Experiment",
+    device: str,
+    out: Path | None,
+    overwrite: bool,
+    on_task: Callable[["AlignmentTask"], None],
+) -> "AlignmentResult":
+    """Align on a cluster; a path that was an address is one again."""
+    from ..cluster import align_on
+    from ..cluster.places import as_address
+
+    if launched_rank() or launched_size() > 1:
+        raise UsageError("--cluster starts its workers itself; give the command without torchrun")
+    data = experiment.data
+    changes: dict[str, Any] = {
+        each: as_address(getattr(data, each)) for each in ("links", "never") if getattr(data, each)
+    }
+    return align_on(
+        cluster,
+        source.place,
+        replace(experiment, data=replace(data, **changes)),
+        device=device,
+        out=None if out is None else as_address(str(out)),
+        overwrite=overwrite,
+        progress=True,
+        on_task=on_task,
+    )

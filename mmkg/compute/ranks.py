@@ -20,7 +20,14 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from ..errors import MmkgError
+
+LOST = ("gloo", "nccl", "connection closed by peer", "connection reset by peer")
 LARGE = 1 << 18  # elements from which a gradient is averaged by itself, in place
+
+
+class LostRankError(MmkgError):
+    """A process that trains together with this one has ended."""
 
 
 @dataclass(frozen=True)
@@ -138,11 +145,19 @@ def together(on_saved: Callable[[Path], None] = lambda path: None) -> Iterator[R
 
     Args:
         on_saved: see ``Ranks``.
+
+    Raises:
+        LostRankError: another process has ended.
     """
     before = ranks()
     _here.ranks = Ranks(dist.get_rank(), dist.get_world_size(), on_saved)
     try:
         yield ranks()
+    except RuntimeError as error:  # the collective operations raise no type of their own
+        if isinstance(error, dist.DistError) or any(word in str(error).lower() for word in LOST):
+            text = "another process of this run has ended; start the same command again"
+            raise LostRankError(f"{text}, it continues from its last checkpoint") from error
+        raise
     finally:
         _here.ranks = before
 

@@ -211,7 +211,7 @@ class EmbeddingSearch(Shown):
         """The neighbours of all entities of a side, k or more."""
         if (found := self._kept_list(side, k)) is not None:
             return found
-        width = max(k, self._width)
+        width = max(k, self.width)
         if self.scores_all_pairs:
             self._pass(width)
         else:
@@ -223,7 +223,7 @@ class EmbeddingSearch(Shown):
         return found
 
     @property
-    def _width(self) -> int:
+    def width(self) -> int:
         """Number of neighbours to keep: those that confidences and the matcher of the run read."""
         k = self.search.matcher_options(self.search.matcher).get("k")
         return max(LISTED, k) if isinstance(k, int) and k <= LONGEST else LISTED
@@ -283,6 +283,10 @@ class EmbeddingSearch(Shown):
     def _key(self, side: str) -> Hashable:
         return ("index", side, self.csls_k, *self._index_key())
 
+    def index_of_part(self) -> tuple[str, Any]:
+        """The index kind of the run and its settings, for an index of some of the rows."""
+        return self.search.index, self._options(self.search.index)
+
     def _options(self, kind: str) -> Any:
         return self.search.index_options(kind, tuple(self.embeddings.widths.values()))
 
@@ -296,7 +300,7 @@ class EmbeddingSearch(Shown):
 
     def _means(self) -> tuple[FloatArray, FloatArray]:
         if self.scores_all_pairs:
-            self._pass(self._width)
+            self._pass(self.width)
             found: tuple[FloatArray, FloatArray] = self.embeddings.known(("means", self.csls_k))
             return found
         from ..search.means import csls_pair_means, mean_scores

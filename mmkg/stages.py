@@ -1,0 +1,223 @@
+"""The two halves of a run: learn from links; index, evaluate, match and save."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .compute.ranks import ranks
+from .config.experiment import Experiment
+from .crossfit import Fitted, fit
+from .data.describe import describe
+from .data.entities import EntityTable
+from .data.features.registry import use_names
+from .data.task import AlignmentTask, LinkSplit
+from .errors import Advice, InputError
+from .errors import Setting as Option
+from .evaluation import OUT_OF_FOLD, Protocol
+from .learners.choice import Choice, with_model
+from .learners.learn import learn
+from .learners.pivots import joined, pivot_links
+from .learners.setting import Setting
+from .learners.validation import capped
+from .models import AUTO, AlignmentModel
+from .progress import show_step
+from .report import RunRecord, Stopwatch
+from .result.embeddings import embeddings_of
+from .result.result import AlignmentResult
+from .typing import IntArray
+
+NO_LINKS = Advice(
+    "give known links, {}, or learn from entities with similar names: {}",
+    Option("data.links", "FILE", option="--links"),
+    Option("data.seeds_from", "name", option="--seeds-from"),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Learnt:
+    """What the first half of a run hands to the second.
+
+    Args:
+        fitted: the embeddings and how they were learnt, with the task and the settings of the run.
+        given: the links that were given, without seed links that were found.
+        test: the test links of the run.
+        graphs: fingerprint of each graph.
+        choice: why this model was taken, if none was named.
+    """
+
+    fitted: Fitted
+    given: LinkSplit
+    test: IntArray
+    graphs: Any
+    choice: Choice | None
+
+
+def learn_run(
+    task: AlignmentTask,
+    model: AlignmentModel | None,
+    experiment: Experiment,
+    where: torch.device,
+    folder: Path | None,
+    *,
+    progress: bool | None,
+) -> Learnt:
+    """Find seed links, choose the model, learn.
+
+    Args:
+        task: the pair of graphs and its links.
+        model: a model object, which is trained; ``None`` = the model that the experiment names.
+        experiment: configuration of the run.
+        where: where to compute.
+        folder: for checkpoints; ``None`` = none are written.
+        progress: show a bar on stderr; ``None`` = if that is a terminal.
+
+    Raises:
+        InputError: no links to learn from.
+    """
+    watch = Stopwatch()
+    test, graphs = task.links.test, task.graph_fingerprints()
+    fingerprint = task.fingerprint(graphs)
+    given = task.links
+    if experiment.data.seeds_from:
+        if len(test) and experiment.data.train_ratio is None:  # a benchmark: its protocol is that no link is known
+            test = given.all()
+            given = LinkSplit(given.train[:0], given.valid[:0], test)
+        with watch.phase("pivots"):
+            task = replace(task, links=joined(given, _seed_links(task, experiment, where)))
+    if len(task.links.train) == 0:
+        raise InputError("learning needs at least one link, got none", advice=NO_LINKS)
+    choice: Choice | None = None
+    if experiment.model == AUTO:
+        experiment, choice = with_model(task, experiment, where.type, known=len(given.train) + len(given.valid))
+        if sys.stderr.isatty() if progress is None else progress:
+            show_step(choice.text())
+    setting = Setting(task, experiment, where, watch, progress, folder, fingerprint)
+    if len(given.train) and not len(given.valid) and not len(test) and experiment.data.valid_ratio != 0:
+        fitted = fit(setting, model, given.train)
+    else:
+        fitted = Fitted(setting, learn(setting, model))
+    return Learnt(fitted, given, test, graphs, choice)
+
+
+def answer_run(
+    learnt: Learnt,
+    folder: Path | None,
+    *,
+    ranks_only: bool = False,
+    before: Callable[[AlignmentResult], None] | None = None,
+) -> AlignmentResult:
+    """Index, evaluate, match, and save. Of processes that train together only the first one does more than embed.
+
+    Args:
+        learnt: what was learnt.
+        folder: the run folder, which this thread has claimed; ``None`` = the run is not written.
+        ranks_only: rank the test links, but build no index and no matches until they are used.
+        before: called with the result before anything is searched, e.g. to keep what was searched elsewhere.
+    """
+    fitted, experiment = learnt.fitted, learnt.fitted.setting.experiment
+    learned, task, watch, where = fitted.learned, fitted.setting.task, fitted.setting.watch, fitted.setting.device
+    entities = (EntityTable.of(task.left), EntityTable.of(task.right))
+    links = replace(task.links, test=learnt.test)  # a seed link may be a test link: it was found, not given
+    result = AlignmentResult(
+        embeddings=embeddings_of(
+            learned.left, learned.right, learned.widths, entities, links, experiment.search.store, task.never
+        ),
+        entities=entities,
+        links=links,
+        experiment=experiment,
+        protocol=_protocol(fitted, learnt.given, len(learnt.test)),
+        metrics=fitted.metrics,
+        record=RunRecord.collect(seed=experiment.seed, device=str(where)),
+        history=learned.history,
+        description=describe(task),
+        weights=learned.weights,
+        device=str(where),
+        graphs=(task.left, task.right),
+        held_out=fitted.sample,
+    )
+    if ranks().number:
+        return result
+    with watch.phase("search"):
+        if before is not None:
+            before(result)
+        if not ranks_only:
+            result.searcher.lists()
+    with watch.phase("evaluate"):
+        result = result.evaluated()
+    if not ranks_only:
+        with watch.phase("match"):
+            result = replace(result, aligned_relations=result.relations())
+    record = RunRecord.collect(
+        seed=experiment.seed,
+        device=str(where),
+        stopwatch=watch,
+        fingerprint=fitted.setting.fingerprint,
+        graphs=learnt.graphs,
+        protocol=result.protocol.as_dict() | dict(learned.course) | _chosen(learnt.choice),
+        metrics=result.metrics,
+    )
+    result = replace(result, record=record)
+    if folder is not None:
+        result.save(folder)  # which removes the checkpoints
+    return result
+
+
+def _chosen(choice: Choice | None) -> dict[str, Any]:
+    """The choice of the model for the record of the run."""
+    return {} if choice is None else {"choice": choice.as_dict()}
+
+
+def _seed_links(task: AlignmentTask, experiment: Experiment, device: torch.device) -> LinkSplit:
+    """Links to learn from, found by the modalities of ``data.seeds_from``."""
+    return pivot_links(
+        task,
+        experiment.data.seeds_from,
+        experiment.features,
+        share=experiment.data.pivot_share,
+        valid_ratio=experiment.data.valid_ratio,
+        csls_k=experiment.search.csls_k,
+        seed=experiment.seed,
+        device=device,
+    )
+
+
+def _protocol(fitted: Fitted, given: LinkSplit, num_test: int) -> Protocol:
+    """How the figures of the run are measured."""
+    task, experiment, learned = fitted.setting.task, fitted.setting.experiment, fitted.learned
+    search, num_valid = experiment.search, len(task.links.valid)
+    judged = _judged(fitted, given, num_test)
+    seeds = len(task.links.train) + num_valid - len(given.train) - len(given.valid)
+    return Protocol(
+        candidates=task.candidates if judged == "test" else "all",
+        csls_k=search.csls_k,
+        modalities=tuple(learned.widths),
+        iterative=experiment.bootstrap.rounds > 0,
+        refined=learned.course.get("cross_fit", {}).get("refinement_rounds", experiment.refinement.rounds),
+        seeds_from=experiment.data.seeds_from,
+        surface_names=use_names(learned.widths),
+        selection=(judged if fitted.folds else "validation" if num_valid else "none") if learned.selected else "none",
+        judged=judged,
+        num_judged=num_valid if judged == "validation" else fitted.judged,
+        folds=fitted.folds,
+        num_seeds=seeds if experiment.data.seeds_from else None,
+        num_train=len(task.links.train),
+        num_valid=num_valid,
+        num_test=num_test,
+        num_valid_ranked=search.valid_queries if 0 < search.valid_queries < num_valid else None,
+        valid_candidates=search.valid_candidates if capped(task, search) else None,
+        seed=experiment.seed,
+    )
+
+
+def _judged(fitted: Fitted, given: LinkSplit, num_test: int) -> str:
+    """The links that the figures of the run are about, see ``Protocol.judged``."""
+    if fitted.folds:
+        return OUT_OF_FOLD
+    task = fitted.setting.task
+    if num_test or not len(task.links.valid) or not len(given.train):  # links that were found judge nothing
+        return "test"
+    return "test" if len(given.valid) and task.candidates == "test" else "validation"
