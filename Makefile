@@ -1,8 +1,8 @@
-# make demo | test | test-all | drills | lint | bench | gpu: each first sets up the virtual environment VENV, also on a fresh machine.
+# make demo | test | test-all | drills | lint | bench | gpu | cluster: each first sets up the virtual environment VENV, also on a fresh machine.
 # VENV=DIR selects the virtual environment, PYTHON=COMMAND the Python (>= 3.11) that creates it.
 # make bench PAIR=FOLDER measures training and loading on a pair in DBP15K layout; COMPARE=repaired,published adds the
 # published code's way (11 GB on DBP15K); TRAIN=OPTIONS are options of bench_train.py. make bench-table writes the
-# results into tools/FIGURES.md.
+# results into tools/FIGURES.md. make cluster prints what several workers cost and save, see docs/cluster.md.
 
 VENV ?= .venv
 ARGS ?=
@@ -15,7 +15,7 @@ bin := $(VENV)/bin
 stamp := $(VENV)/.mmkg-installed
 modern := import sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: demo test test-all drills lint bench bench-table gpu setup
+.PHONY: demo test test-all drills lint bench bench-table gpu cluster setup
 
 demo: setup
 	$(bin)/mmkg align emoji-fr-en --out runs/demo --overwrite $(ARGS)
@@ -43,6 +43,9 @@ bench: setup
 	done
 	$(bin)/python tools/bench/bench_train.py $(PAIR) $(TRAIN) $(ARGS) --threads 1 --compare $(COMPARE) --json $(BENCH)/compare.json
 	$(bin)/python tools/bench/bench_table.py $(BENCH)
+
+cluster: setup
+	$(bin)/python tools/bench/cluster_cost.py $(ARGS)
 
 bench-table: setup
 	$(bin)/python tools/bench/bench_table.py $(BENCH) --write
