@@ -15,6 +15,7 @@ import mmkg.result.result
 import mmkg.result.searcher
 import mmkg.search.both_ways
 import mmkg.search.exact
+import mmkg.search.index
 import mmkg.search.means
 from mmkg.cli import app as cli
 from mmkg.errors import UsageError
@@ -64,6 +65,7 @@ def use(result, folder):
 def test_a_run_on_the_cpu_never_touches_the_gpu(task, tmp_path, monkeypatch, options, large):
     if large:
         monkeypatch.setattr(mmkg.result.searcher, "LARGEST_FLAT", 50)
+        monkeypatch.setattr(mmkg.search.index, "LARGEST_FLAT", 50)
         monkeypatch.setattr(mmkg.result.searcher, "FEW_ROWS", 10)
     result = mmkg.align(task, device="cpu", progress=False, **options)
     use(result, tmp_path / "run")
@@ -159,6 +161,7 @@ def test_all_computation_of_a_run_is_on_its_device(trained, tmp_path, recorder, 
 @pytest.mark.parametrize("device", ["cuda", "cpu"])
 def test_search_without_an_index_is_on_the_device_of_the_run(trained, recorder, monkeypatch, device):
     monkeypatch.setattr(mmkg.result.searcher, "LARGEST_FLAT", 50)
+    monkeypatch.setattr(mmkg.search.index, "LARGEST_FLAT", 50)
     monkeypatch.setattr(mmkg.search.exact, "ExactIndex", recorder.wrap("ExactIndex", mmkg.search.exact.ExactIndex))
     fresh(trained, device).search(0, k=2)
     assert (("ExactIndex", "cuda") in recorder.calls) is (device == "cuda")  # on the CPU, NumPy scores so few

@@ -9,7 +9,8 @@ from torch import Tensor
 from ..compute.devices import resolve_device
 from ..compute.products import pair_products
 from ..errors import InputError
-from ..search.index import build_index
+from ..search.both_ways import both_ways_of_rows
+from ..search.index import LONGEST, build_index, scores_all_pairs
 from ..search.kind import Searcher
 from ..search.means import csls_pair_means
 from ..search.neighbors import Neighbors
@@ -54,12 +55,16 @@ class Scorer:
         csls_k: int,
         device: str | torch.device,
         kind: str = "exact",
+        k: int | None = None,
         means: Means | None = None,
         indexes: Indexes | None = None,
         lists: Lists | None = None,
         never: IntArray | None = None,
     ) -> "Scorer":
-        """Check and normalise the vectors; compute the CSLS means if ``csls_k`` > 0 and they are not given."""
+        """Check and normalise the vectors; compute the CSLS means if ``csls_k`` > 0 and they are not given.
+
+        The ``k`` nearest rows of both sides are found together with the means if the index kind scores all pairs.
+        """
         check_count(csls_k, "csls_k", least=0)
         never = NO_PAIRS if never is None else never
         where = resolve_device(device)
@@ -70,6 +75,11 @@ class Scorer:
                 f"expected the neighbours of {len(lefts)} left and {len(rights)} right rows, "
                 f"got those of {len(lists[0])} and {len(lists[1])}"
             )
+        largest = max(len(lefts), len(rights))
+        if lists is None and indexes is None and k is not None and k <= LONGEST:
+            if scores_all_pairs(kind, largest, where.type):
+                found = both_ways_of_rows(lefts, rights, k, csls_k=csls_k, means=means)
+                lists, means = (found.left, found.right), found.means
         if csls_k == 0:
             return Scorer(lefts, rights, None, None, indexes, lists, never)
         if means is None:

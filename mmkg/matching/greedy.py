@@ -55,7 +55,16 @@ def greedy(
     """
     check_count(k, "k")
     scorer = Scorer.of(
-        left, right, csls_k=csls_k, device=device, kind=kind, means=means, indexes=indexes, lists=lists, never=never
+        left,
+        right,
+        csls_k=csls_k,
+        device=device,
+        kind=kind,
+        k=k,
+        means=means,
+        indexes=indexes,
+        lists=lists,
+        never=never,
     )
     rows, cols, scores = candidate_pairs(scorer, k, kind=kind)
     order = np.lexsort((cols, rows, -scores))

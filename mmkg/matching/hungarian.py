@@ -63,7 +63,16 @@ def hungarian(
     if k is not None:
         check_count(k, "k")
         scorer = Scorer.of(
-            left, right, csls_k=csls_k, device=device, kind=kind, means=means, indexes=indexes, lists=lists, never=never
+            left,
+            right,
+            csls_k=csls_k,
+            device=device,
+            kind=kind,
+            k=k,
+            means=means,
+            indexes=indexes,
+            lists=lists,
+            never=never,
         )
         rows, cols, scores = candidate_pairs(scorer, k, kind=kind)
         chosen = _best_total(rows, cols, scores, len(scorer.left), len(scorer.right), lowest=-4 if csls_k else -1)

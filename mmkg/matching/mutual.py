@@ -51,7 +51,16 @@ def mutual(
     """
     check_count(k, "k")
     scorer = Scorer.of(
-        left, right, csls_k=csls_k, device=device, kind=kind, means=means, indexes=indexes, lists=lists, never=never
+        left,
+        right,
+        csls_k=csls_k,
+        device=device,
+        kind=kind,
+        k=1,
+        means=means,
+        indexes=indexes,
+        lists=lists,
+        never=never,
     )
     best_right = scorer.nearest(1, kind=kind).ids[:, 0]
     best_left = scorer.swapped().nearest(1, kind=kind).ids[:, 0]

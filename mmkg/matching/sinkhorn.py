@@ -11,12 +11,10 @@ from pydantic import Field
 from ..compute.devices import resolve_device
 from ..compute.host import isolated
 from ..errors import InputError
-from ..search.both_ways import nearest_both_ways
-from ..search.index import LARGEST_FLAT
 from ..search.vectors import Vectors, check_count
 from ..settings import configuration
 from ..typing import FloatArray, IntArray
-from .candidates import Indexes, Lists, Means, Scorer, candidate_pairs, listed_both_ways
+from .candidates import Indexes, Lists, Means, Scorer, listed_both_ways
 from .matcher import Matcher
 from .matching import Matching, matching_of
 
@@ -98,14 +96,24 @@ def sinkhorn(
     check_count(k, "k")
     SinkhornConfig(k, temperature, iterations)  # checks them
     scorer = Scorer.of(
-        left, right, csls_k=csls_k, device=device, kind=kind, means=means, indexes=indexes, lists=lists, never=never
+        left,
+        right,
+        csls_k=csls_k,
+        device=device,
+        kind=kind,
+        k=k,
+        means=means,
+        indexes=indexes,
+        lists=lists,
+        never=never,
     )
-    rows, cols, scores = candidate_pairs(scorer, k, kind=kind)
+    rows, cols = listed_both_ways(scorer, k, kind=kind)
     shape = (len(scorer.left), len(scorer.right))
     cosines = scorer.cosines(rows, cols)
     weights = transport(rows, cols, cosines, shape, temperature=temperature, iterations=iterations, device=device)
     chosen = _mutual_best(rows, cols, weights, shape)
-    return matching_of(rows[chosen], cols[chosen], scores[chosen])
+    rows, cols = rows[chosen], cols[chosen]
+    return matching_of(rows, cols, scorer.pair_scores(rows, cols))
 
 
 def transport(
@@ -177,11 +185,7 @@ def transported_pairs(
             find candidates with, of wider vectors; ``None`` = those of ``left`` and ``right``.
         never: pairs of rows that are no candidates, int64 ``[W, 2]``.
     """
-    means = lists = None
-    if max(len(left), len(right)) <= LARGEST_FLAT:
-        both = nearest_both_ways(left, right, config.k, csls_k=csls_k, device=device)
-        means, lists = both.means, (both.left, both.right)
-    scorer = Scorer.of(left, right, csls_k=csls_k, device=device, kind="auto", means=means, lists=lists, never=never)
+    scorer = Scorer.of(left, right, csls_k=csls_k, device=device, kind="auto", k=config.k, never=never)
     rows, cols = listed_both_ways(scorer, config.k, kind="auto")
     scores = (scorer.cosines if cosines is None else cosines)(rows, cols)
     shape = (len(scorer.left), len(scorer.right))

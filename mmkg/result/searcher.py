@@ -13,7 +13,7 @@ from ..matching.matcher import Matcher
 from ..records import Shown
 from ..search import INDEXES, Index, Neighbors, build_index
 from ..search.given import check_count
-from ..search.index import LARGEST_FLAT
+from ..search.index import LARGEST_FLAT, LONGEST, scores_all_pairs
 from ..search.neighbors import csls_neighbors, pad_neighbors, sort_neighbors
 from ..search.never import allowed
 from ..search.scan import can_scan, scan
@@ -27,7 +27,6 @@ BLOCK_BYTES = 256 << 20  # size of a block of entities that are scored at a time
 FEW_ROWS = 4096  # so few queries are scored against all entities where an index would have to be built first
 BLOCK_ROWS = 1 << 18  # queries per search; each list of an index is read once per block
 LISTED = 10  # neighbours of each entity that are kept
-LONGEST = 64  # more neighbours are not kept
 
 EXACT = 1.0  # score and confidence of two equal literal nodes
 
@@ -244,7 +243,7 @@ class EmbeddingSearch(Shown):
     def scores_all_pairs(self) -> bool:
         """Whether the neighbours of ``lists`` come from the scores of all pairs, and not from an approximate index."""
         largest = max(len(self.embeddings.left), len(self.embeddings.right))
-        return INDEXES[self.search.index].exact and (largest <= LARGEST_FLAT or device_type(self.device) != "cpu")
+        return scores_all_pairs(self.search.index, largest, device_type(self.device))
 
     @property
     def _where(self) -> "torch.device":

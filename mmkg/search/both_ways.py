@@ -77,10 +77,23 @@ def nearest_both_ways(
         InputError: NaN, infinity, no rows, widths that differ, means of another length.
         UsageError: k < 1 or ``csls_k`` < 0.
     """
-    k, csls_k = check_count(k, "k"), check_count(csls_k, "csls_k", least=0)
     where = resolve_device(device)
     lefts = prepare(left, "left vectors", normalise=True, device=where)
     rights = prepare(right, "right vectors", normalise=True, dim=lefts.shape[1], device=where)
+    return both_ways_of_rows(lefts, rights, k, csls_k=csls_k, means=means, memory_bytes=memory_bytes)
+
+
+def both_ways_of_rows(
+    lefts: Tensor,
+    rights: Tensor,
+    k: int,
+    *,
+    csls_k: int,
+    means: Means | None = None,
+    memory_bytes: int | None = None,
+) -> BothWays:
+    """``nearest_both_ways`` for rows that are already checked and normalised."""
+    k, csls_k, where = check_count(k, "k"), check_count(csls_k, "csls_k", least=0), lefts.device
     given: tuple[Tensor, Tensor] | None = None
     if csls_k and means is not None:
         if means[0].shape != lefts.shape[:1] or means[1].shape != rights.shape[:1]:
@@ -88,7 +101,8 @@ def nearest_both_ways(
                 f"expected means of {len(lefts)} left and {len(rights)} right rows, "
                 f"got {means[0].shape} and {means[1].shape}"
             )
-        given = torch.as_tensor(means[0], device=where), torch.as_tensor(means[1], device=where)
+        of_left, of_right = (torch.as_tensor(mean, dtype=torch.float32, device=where) for mean in means)
+        given = of_left, of_right
     if distinct_rows(lefts) is not None or distinct_rows(rights) is not None:
         return _of_copies(lefts, rights, k, csls_k, given, memory_bytes)
     if csls_k and given is None:

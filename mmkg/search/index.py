@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import torch
 
 LARGEST_FLAT = 200_000
+LONGEST = 128  # more neighbours of each row are not found by one pass for both sides
 METRICS: tuple[Metric, ...] = get_args(Metric)
 S = TypeVar("S", bound=Searcher)
 
@@ -41,6 +42,19 @@ INDEXES: Registry[IndexKind] = Registry(
     },
     __name__,
 )
+
+
+def scores_all_pairs(kind: str, size: int, device: str) -> bool:
+    """Whether a kind compares so many rows with all others, so that neighbours of both sides may come from one pass.
+
+    Args:
+        kind: name in ``INDEXES``; others are not known to.
+        size: number of rows of the larger side.
+        device: type of the device where scores are computed.
+    """
+    if kind not in INDEXES or not INDEXES[kind].exact:
+        return False
+    return INDEXES[kind].extendable is None or size <= LARGEST_FLAT or device != "cpu"
 
 
 @overload

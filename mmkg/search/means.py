@@ -9,7 +9,7 @@ from ..compute.devices import resolve_device
 from ..compute.host import isolated
 from ..typing import FloatArray
 from .csls import all_pair_means
-from .index import LARGEST_FLAT, build_index
+from .index import build_index, scores_all_pairs
 from .neighbors import Neighbors
 from .vectors import Vectors, check_count, prepare
 
@@ -61,7 +61,8 @@ def csls_pair_means(
 ) -> tuple[FloatArray, FloatArray]:
     """``csls_means`` of the left rows among the right ones, and vice versa, float32 ``[n1]`` and ``[n2]``.
 
-    Kind ``exact`` scores all pairs, once for both; so does ``auto`` up to 200,000 rows per side or on CUDA.
+    Kinds ``exact`` and ``flat`` score all pairs, once for both; so does ``auto`` up to 200,000 rows per side, or on
+    CUDA.
 
     Args:
         left: ``[n1, d]``.
@@ -76,7 +77,7 @@ def csls_pair_means(
         UsageError: k < 1, unknown kind or device.
     """
     where = resolve_device(device)
-    if kind == "exact" or (kind == "auto" and (where.type == "cuda" or max(len(left), len(right)) <= LARGEST_FLAT)):
+    if scores_all_pairs(kind, max(len(left), len(right)), where.type):
         lefts = prepare(left, "left vectors", normalise=True, device=where)
         rights = prepare(right, "right vectors", normalise=True, dim=lefts.shape[1], device=where)
         means = all_pair_means(lefts, rights, check_count(k, CSLS_K))

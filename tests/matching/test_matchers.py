@@ -8,6 +8,7 @@ from mmkg.errors import InputError, UsageError
 from mmkg.matching import MATCHERS, Matching
 from mmkg.matching.hungarian import hungarian
 from mmkg.search import INDEXES
+from mmkg.search.both_ways import nearest_both_ways
 
 NAMES = sorted(MATCHERS)
 KINDS = sorted(INDEXES)
@@ -141,11 +142,7 @@ def test_hungarian_on_candidates_has_the_largest_total_above_the_lowest_score(n1
 
 @pytest.mark.parametrize("name", NAMES)
 def test_above_the_flat_limit_means_and_neighbours_come_from_the_index(name, monkeypatch):
-    import mmkg.search.index
-    import mmkg.search.means
-
-    for module in (mmkg.search.index, mmkg.search.means):
-        monkeypatch.setattr(module, "LARGEST_FLAT", 100)
+    monkeypatch.setattr("mmkg.search.index.LARGEST_FLAT", 100)
     right = normal(60, 700, 12)
     left = right + 0.05 * normal(61, 700, 12)
     got = MATCHERS[name](left, right, k=5, kind="auto", device="cpu")
@@ -230,3 +227,18 @@ def test_given_means_take_the_place_of_those_of_csls(name):
     assert np.array_equal(shifted.pairs, found.pairs) and shifted.score == pytest.approx(found.score - 3, abs=1e-5)
     with pytest.raises(InputError, match="expected means of 12 left and 14 right rows"):
         MATCHERS[name](left, right, csls_k=3, means=means[::-1])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_neighbours_that_are_known_are_not_searched(name, monkeypatch):
+    left, right = normal(70, 50, 6), normal(71, 40, 6)
+    found = nearest_both_ways(left, right, 5, csls_k=3, device="cpu")
+    expected = MATCHERS[name](left, right, k=5, device="cpu")
+    longer = MATCHERS[name](left, right, k=8, device="cpu", lists=(found.left, found.right), means=found.means)
+    assert longer.pairs.tolist() == MATCHERS[name](left, right, k=8, device="cpu").pairs.tolist()
+    with pytest.raises(InputError, match="neighbours of 50 left and 40 right rows, got those of 40 and 50"):
+        MATCHERS[name](left, right, k=5, device="cpu", lists=(found.right, found.left))
+    monkeypatch.setattr("mmkg.matching.candidates.build_index", None)
+    monkeypatch.setattr("mmkg.matching.candidates.both_ways_of_rows", None)
+    got = MATCHERS[name](left, right, k=5, device="cpu", lists=(found.left, found.right), means=found.means)
+    assert (got.pairs == expected.pairs).all() and (got.score == expected.score).all()

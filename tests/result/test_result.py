@@ -233,7 +233,8 @@ def without_indexes(result):
 
 
 def test_without_an_index_few_entities_are_scored_with_all_others(small_result, monkeypatch):
-    monkeypatch.setattr("mmkg.result.searcher.LARGEST_FLAT", 10)
+    for module in ("mmkg.result.searcher", "mmkg.search.index"):
+        monkeypatch.setattr(f"{module}.LARGEST_FLAT", 10)
     monkeypatch.setattr("mmkg.result.searcher.BLOCK_ROWS", 32)
     rows = np.array([4, 17, 88])
     for csls_k in (3, 0):
@@ -609,7 +610,7 @@ def test_a_matcher_takes_the_number_of_candidates(small_result):
 
 def test_a_large_run_goes_through_lists_of_each_modality(small_result, tmp_path, monkeypatch):
     """The limit of flat search put below the size: with so few lists that all are read, the answers are exact."""
-    for module in ("mmkg.result.searcher", "mmkg.search.index", "mmkg.search.means"):
+    for module in ("mmkg.result.searcher", "mmkg.search.index"):
         monkeypatch.setattr(f"{module}.LARGEST_FLAT", 50)
     large = without_indexes(small_result)
     for found, expected in zip(large.csls_means, small_result.csls_means, strict=True):
