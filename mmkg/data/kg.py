@@ -167,8 +167,11 @@ class KnowledgeGraph(Record):
     def fingerprint(self) -> str:
         """SHA-256 of all data that a model or a search reads; it changes when the data change."""
         digest = hashlib.sha256()
-        for labels in (self.entities, self.relations, self.attributes.names, self.attributes.values, self.names or ()):
-            digest.update("\x1f".join(label or "" for label in labels).encode())
+        for texts in (self.entities, self.relations, self.attributes.names, self.attributes.values, self.names or ()):
+            for start in range(0, len(texts), BLOCK_ROWS):
+                separator = "\x1f" if start else ""
+                block = texts[start : start + BLOCK_ROWS]
+                digest.update((separator + "\x1f".join(text or "" for text in block)).encode())
             digest.update(b"\x1e")
         arrays: list[FloatArray | IntArray] = [self.triples, self.attributes.entity, self.attributes.attribute]
         if self.images is not None:

@@ -1,8 +1,10 @@
+import hashlib
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from mmkg.data import kg
 from mmkg.data.kg import AttributeTriples, ImageTable, KnowledgeGraph
 from mmkg.errors import InputError
 
@@ -78,3 +80,13 @@ def test_the_fingerprint_changes_with_the_data_and_not_with_the_display():
     prints = [g.fingerprint() for g in (base, *changed)]
     assert len(set(prints)) == len(prints)
     assert graph(display=("1", "2", "3", "4")).fingerprint() == base.fingerprint() == graph().fingerprint()
+
+
+@pytest.mark.parametrize("block", [1, 3, 4, 100])
+def test_the_fingerprint_is_that_of_all_texts_joined(monkeypatch, block):
+    monkeypatch.setattr(kg, "BLOCK_ROWS", block)
+    named = graph(names=("Ann", None, "", "Dän"), attributes=facts([1, 0], [0, 0]))
+    texts = ["a\x1fb\x1fc\x1fd", "r\x1fs", "p", "\x1f", "Ann\x1f\x1f\x1fDän"]
+    numbers = np.array([0, 0, 1, 2, 1, 2, 1, 0, 0, 0], "<i8")  # triples, entities and attributes of the facts
+    joined = "".join(text + "\x1e" for text in texts).encode() + numbers.tobytes()
+    assert named.fingerprint() == hashlib.sha256(joined).hexdigest()

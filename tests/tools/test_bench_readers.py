@@ -7,7 +7,8 @@ def bench_readers(load_tool):
 
 
 def test_every_reader_finds_the_triples_that_were_written(bench_readers, tmp_path):
-    for stage, (file, reader) in bench_readers.READERS.items():
+    for stage in filter(bench_readers.installed, bench_readers.READERS):
+        file, reader = bench_readers.READERS[stage]
         bench_readers.write(tmp_path, file, 200, 40)
         assert reader(tmp_path / file) == 200, stage
 

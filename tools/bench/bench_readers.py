@@ -1,7 +1,8 @@
 """Measures the readers: triples per CPU-second and peak memory of each format on one generated graph.
 
 The graph is written in each format first. Each reader runs in its own process, so that memory is measured separately.
-Integer ids (the columns of DBP15K) and pyarrow.csv without checks are included for comparison.
+For comparison: integer ids (the columns of DBP15K), and readers of columns without checks, with and without the numbers
+of the labels that a graph has (pandas, polars, pyarrow; left out where one is not installed); pyoxigraph alone.
 
     python tools/bench/bench_readers.py                       # 500,000 triples
     python tools/bench/bench_readers.py --triples 5000000
@@ -10,11 +11,14 @@ Integer ids (the columns of DBP15K) and pyarrow.csv without checks are included 
 import argparse
 import gzip
 import json
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +35,7 @@ from mmkg.data.parsing.parquet import write_rows
 
 BLOCK = 1 << 16
 FACTS = 10  # percent of the statements of the mixed RDF file that are literals
+PEERS = ("pandas", "polars", "pyarrow", "pyoxigraph")
 HEADLINES = ("read TSV", "read N-Triples", "read Parquet")
 
 
@@ -42,14 +47,49 @@ def plain_csv(path: Path) -> int:
     return int(table.num_rows)
 
 
+def pandas_csv(path: Path, *, ids: bool = False) -> int:
+    import pandas as pd
+
+    names = ["head", "relation", "tail"]
+    table = pd.read_csv(path, sep="\t", header=None, names=names, quoting=3, dtype=str, na_filter=False)
+    if ids:
+        ends, _ = pd.factorize(pd.concat([table["head"], table["tail"]]))
+        relations, _ = pd.factorize(table["relation"])
+        return int(np.stack([ends[: len(table)], relations, ends[len(table) :]], axis=1).shape[0])
+    return len(table)
+
+
+def polars_csv(path: Path, *, ids: bool = False) -> int:
+    import polars as pl
+
+    names = ["head", "relation", "tail"]
+    table = pl.read_csv(path, separator="\t", has_header=False, new_columns=names, quote_char=None, infer_schema=False)
+    if ids:
+        ends = pl.concat([table["head"], table["tail"].rename("head")]).cast(pl.Categorical).to_physical().to_numpy()
+        relations = table["relation"].cast(pl.Categorical).to_physical().to_numpy()
+        return int(np.stack([ends[: len(table)], relations, ends[len(table) :]], axis=1).shape[0])
+    return len(table)
+
+
+def oxigraph_alone(path: Path) -> int:
+    import pyoxigraph
+
+    return sum(1 for _ in pyoxigraph.parse(path=path, format=pyoxigraph.RdfFormat.N_TRIPLES))
+
+
 READERS: dict[str, tuple[str, Callable[[Path], int]]] = {  # stage: (file, function that returns the number of triples)
     "read integers": ("ids", lambda path: len(read_integers(path, 3, Faults()).values)),
     "pyarrow.csv unchecked": ("triples.tsv", plain_csv),
+    "pandas": ("triples.tsv", pandas_csv),
+    "pandas with ids": ("triples.tsv", lambda path: pandas_csv(path, ids=True)),
+    "polars": ("triples.tsv", polars_csv),
+    "polars with ids": ("triples.tsv", lambda path: polars_csv(path, ids=True)),
     "read TSV": ("triples.tsv", lambda path: len(read_delimited(path).triples)),
     "read TSV gzip": ("triples.tsv.gz", lambda path: len(read_delimited(path).triples)),
     "read CSV": ("triples.csv", lambda path: len(read_delimited(path).triples)),
     "read CSV quoted": ("quoted.csv", lambda path: len(read_delimited(path).triples)),
     "read OpenEA": ("openea", lambda path: len(read_openea(path).left.triples) * 2),
+    "pyoxigraph": ("triples.nt", oxigraph_alone),
     "read N-Triples": ("triples.nt", lambda path: len(read_rdf(path).graph.triples)),
     "read N-Triples with literals": ("mixed.nt", lambda path: size_of(read_rdf(path).graph)),
     "read N-Quads": ("triples.nq", lambda path: len(read_rdf(path).graph.triples)),
@@ -70,7 +110,7 @@ def main() -> None:
         print(json.dumps(read_alone(args.reader, args.folder)))
         return
     triples = 20_000 if args.small else args.triples
-    wanted = [name.strip() for name in args.only.split(",") if name.strip()] or list(READERS)
+    wanted = [name.strip() for name in args.only.split(",") if name.strip()] or list(filter(installed, READERS))
     if unknown := [name for name in wanted if name not in READERS]:
         options.error(f"--only: expected some of {', '.join(READERS)}, got {', '.join(unknown)}")
     folder = args.folder or Path(tempfile.mkdtemp())
@@ -88,10 +128,18 @@ def main() -> None:
     report("readers", rows, args)
 
 
+def installed(stage: str) -> bool:
+    """Whether the package of a stage that is named after it is there."""
+    package = stage.split()[0].partition(".")[0]
+    return package not in PEERS or find_spec(package) is not None
+
+
 def measured(stage: str, folder: Path, triples: int) -> dict[str, Any]:
     """A row, measured in a separate process."""
     command = [sys.executable, __file__, "--reader", stage, "--folder", str(folder), "--threads", "1"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env={**os.environ, "POLARS_MAX_THREADS": "1"}
+    )
     if done.returncode:
         raise SystemExit(f"{stage}: {done.stderr}")
     spent = json.loads(done.stdout)
@@ -108,6 +156,8 @@ def measured(stage: str, folder: Path, triples: int) -> dict[str, Any]:
 def read_alone(stage: str, folder: Path) -> dict[str, float]:
     """CPU-seconds and memory of reading once, and the number of triples."""
     file, reader = READERS[stage]
+    if (name := stage.split()[0]).partition(".")[0] in PEERS:
+        import_module(name)  # before the measurement
     read, spent = measure(lambda: reader(folder / file))
     return {**spent, "read": read}
 

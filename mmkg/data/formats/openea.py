@@ -1,18 +1,22 @@
 """Reader and writer of folders in the OpenEA layout."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Unpack
 
 import numpy as np
 
 from ...errors import InputError
+from ...typing import IntArray
 from ..kg import KnowledgeGraph
 from ..links.checked import LabelLinks
 from ..links.pairs import PairData, make_task
 from ..parsing.builder import GraphBuilder
-from ..parsing.columns import Faults, FieldBlock, member, read_fields, read_strings
+from ..parsing.cells import cells_of
+from ..parsing.coded import Coded
+from ..parsing.columns import Faults, FieldBlock, cut_fields, cut_strings, member, read_blocks, read_fields
 from ..parsing.terms import literal_of, plain_or_literal
+from ..parsing.words import Words
 from ..split import SplitConfig, SplitSettings
 from ..task import AlignmentTask
 from .tab_lines import write_tab_lines
@@ -106,8 +110,14 @@ def write_openea(task: AlignmentTask, folder: str | Path, *, fold: str | None = 
 def _read_graph(folder: Path, k: int, faults: Faults) -> KnowledgeGraph:
     path = member(folder, f"rel_triples_{k}")
     builder = GraphBuilder(path, faults)
-    for block in read_fields(path, 3, faults):
-        add_triples(builder, block, path)
+    words = Words()
+    for first, raw in read_blocks(path, faults):
+        cells = cells_of(raw, 3, "\t")
+        codes = None if cells is None else cells.codes((0, 1, 2), words)
+        if codes is None:
+            add_triples(builder, cut_fields(path, first, raw, 3, faults, "\t", False), path)
+        else:
+            builder.add_triples(Coded(words, codes[:, ::2].ravel()), Coded(words, codes[:, 1]), path)
     path = member(folder, f"attr_triples_{k}")
     if path.exists():
         for lines, entities, attributes, values in _attribute_blocks(path, faults):
@@ -125,22 +135,28 @@ def add_triples(builder: GraphBuilder, block: FieldBlock, path: Path) -> None:
 
 
 def _attribute_blocks(
-    path: Path, faults: Faults, size: int = 1 << 14
-) -> Iterator[tuple[np.ndarray, list[str], list[str], list[str]]]:
-    columns: tuple[list[int], list[str], list[str], list[str]] = ([], [], [], [])
-    for line, (entity, attribute, *rest) in read_strings(path, 3, faults, more=True):
-        value = "\t".join(rest)
-        if not entity or not attribute or not value:
-            faults.bad("expected entity, attribute and value, got an empty field", path, line)
+    path: Path, faults: Faults
+) -> Iterator[tuple[IntArray, Sequence[str], Sequence[str], Sequence[str]]]:
+    """Lines, entities, attributes and values; well-formed blocks of three fields are split as a whole."""
+    words = Words()
+    for first, block in read_blocks(path, faults):
+        cells = cells_of(block, 3, "\t")
+        codes = None if cells is None else cells.codes((0, 1), words)
+        if cells is not None and codes is not None:
+            numbers = np.arange(first, first + len(codes), dtype=np.int64)
+            yield numbers, Coded(words, codes[:, 0]), Coded(words, codes[:, 1]), cells.texts(2)
             continue
-        for column, item in zip(columns, (line, entity, attribute, value), strict=True):
-            column.append(item)  # type: ignore[attr-defined]
-        if len(columns[0]) == size:
-            yield np.array(columns[0], np.int64), columns[1][:], columns[2][:], columns[3][:]
-            for column in columns:
-                column.clear()
-    if columns[0]:
-        yield np.array(columns[0], np.int64), *columns[1:]
+        lines: list[int] = []
+        columns: tuple[list[str], list[str], list[str]] = ([], [], [])
+        for line, (entity, attribute, *rest) in cut_strings(path, first, block, 3, faults, more=True):
+            value = "\t".join(rest)
+            if not entity or not attribute or not value:
+                faults.bad("expected entity, attribute and value, got an empty field", path, line)
+                continue
+            lines.append(line)
+            for column, item in zip(columns, (entity, attribute, value), strict=True):
+                column.append(item)
+        yield np.array(lines, np.int64), *columns
 
 
 def _read_links(path: Path, faults: Faults) -> LabelLinks:

@@ -80,14 +80,21 @@ def read_strings(
         InputError: file and line of the first bad line, unless ``faults`` skips.
     """
     path = Path(path)
-    wanted = f"at least {columns}" if more else str(columns)
     for first, block in read_blocks(path, faults):
-        for line, text in decoded_lines(path, first, block, faults):
-            fields = text.split("\t")
-            if len(fields) == columns or (more and len(fields) > columns):
-                yield line, fields
-            else:
-                faults.bad(wrong_fields(text, f"{wanted} tab-separated field{'s' * (columns > 1)}"), path, line)
+        yield from cut_strings(path, first, block, columns, faults, more=more)
+
+
+def cut_strings(
+    path: Path, first: int, block: bytes, columns: int, faults: Faults, *, more: bool = False
+) -> Iterator[tuple[int, list[str]]]:
+    """The lines of a block, see ``read_strings``; ``first`` is the number of the first line."""
+    wanted = f"at least {columns}" if more else str(columns)
+    for line, text in decoded_lines(path, first, block, faults):
+        fields = text.split("\t")
+        if len(fields) == columns or (more and len(fields) > columns):
+            yield line, fields
+        else:
+            faults.bad(wrong_fields(text, f"{wanted} tab-separated field{'s' * (columns > 1)}"), path, line)
 
 
 class FieldBlock(NamedTuple):

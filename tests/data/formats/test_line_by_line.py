@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from reader_cases import put
 
+from mmkg.data.formats import openea
 from mmkg.data.formats.delimited import read_delimited
+from mmkg.data.formats.openea import read_openea_pair
 from mmkg.data.formats.rdf import read_rdf
 from mmkg.data.parsing import columns, delimited
 from mmkg.data.parsing.columns import Faults
@@ -30,7 +32,7 @@ def outcome(read, path, on_error):
 def one_by_one(monkeypatch):
     """Read no block as a whole."""
     monkeypatch.setattr(PlainLines, "statements", lambda *_: None)
-    for module in (columns, delimited):
+    for module in (columns, delimited, openea):
         monkeypatch.setattr(module, "cells_of", lambda *_, **__: None)
 
 
@@ -87,6 +89,22 @@ def test_folders_with_facts_and_times(monkeypatch, tmp_path, odd, on_error):
         with monkeypatch.context() as context:
             one_by_one(context)
             assert outcome(read, folder, on_error) == whole, seed
+
+
+@pytest.mark.parametrize("on_error", ["raise", "skip"])
+@pytest.mark.parametrize("odd", [0.0, 0.03, 0.3])
+def test_folders_in_the_layout_of_openea(monkeypatch, tmp_path, odd, on_error):
+    for seed in range(12):
+        files = {f"rel_triples_{k}": table(10 * seed + k, "\t", 3, odd) for k in (1, 2)}
+        facts = [table(10 * seed + k, "\t", 3, odd) + b'a\tp\t"1"^^<http://x/int>\nb\tp\tlong\ttext\n' for k in (3, 4)]
+        files |= {"attr_triples_1": facts[0], "attr_triples_2": facts[1], "ent_links": "a\ta\n"}
+        folder = put(tmp_path / str(seed), files)
+        whole = outcome(read_openea_pair, folder, on_error)
+        with monkeypatch.context() as context:
+            one_by_one(context)
+            again = outcome(read_openea_pair, folder, on_error)
+        assert again[1] == whole[1] and (isinstance(whole[0], str) or again[0].left == whole[0].left), seed
+        assert again[0] == whole[0] if isinstance(whole[0], str) else again[0].right == whole[0].right, seed
 
 
 def test_well_formed_blocks_are_read_whole(monkeypatch, tmp_path):
