@@ -14,7 +14,7 @@ from ..links.pairs import PairData, make_task
 from ..parsing.builder import GraphBuilder
 from ..parsing.cells import cells_of
 from ..parsing.coded import Coded
-from ..parsing.columns import Faults, FieldBlock, cut_fields, cut_strings, member, read_blocks, read_fields
+from ..parsing.columns import Faults, cut_fields, cut_strings, member, read_blocks, read_fields
 from ..parsing.terms import literal_of, plain_or_literal
 from ..parsing.words import Words
 from ..split import SplitConfig, SplitSettings
@@ -110,14 +110,7 @@ def write_openea(task: AlignmentTask, folder: str | Path, *, fold: str | None = 
 def _read_graph(folder: Path, k: int, faults: Faults) -> KnowledgeGraph:
     path = member(folder, f"rel_triples_{k}")
     builder = GraphBuilder(path, faults)
-    words = Words()
-    for first, raw in read_blocks(path, faults):
-        cells = cells_of(raw, 3, "\t")
-        codes = None if cells is None else cells.codes((0, 1, 2), words)
-        if codes is None:
-            add_triples(builder, cut_fields(path, first, raw, 3, faults, "\t", False), path)
-        else:
-            builder.add_triples(Coded(words, codes[:, ::2].ravel()), Coded(words, codes[:, 1]), path)
+    _read_triples(path, builder, faults)
     path = member(folder, f"attr_triples_{k}")
     if path.exists():
         for lines, entities, attributes, values in _attribute_blocks(path, faults):
@@ -127,11 +120,18 @@ def _read_graph(folder: Path, k: int, faults: Faults) -> KnowledgeGraph:
     return builder.build()
 
 
-def add_triples(builder: GraphBuilder, block: FieldBlock, path: Path) -> None:
-    """Add lines of head, relation, tail."""
-    ends = block.fields[:]
-    del ends[1::3]
-    builder.add_triples(ends, block.fields[1::3], path, block.lines)
+def _read_triples(path: Path, builder: GraphBuilder, faults: Faults) -> None:
+    words = Words()
+    for first, raw in read_blocks(path, faults):
+        cells = cells_of(raw, 3, "\t")
+        codes = None if cells is None else cells.codes((0, 1, 2), words)
+        if codes is None:
+            lines, fields = cut_fields(path, first, raw, 3, faults, "\t", False)
+            relations = fields[1::3]
+            del fields[1::3]
+            builder.add_triples(fields, relations, path, lines)
+        else:
+            builder.add_triples(Coded(words, codes[:, ::2].ravel()), Coded(words, codes[:, 1]), path)
 
 
 def _attribute_blocks(

@@ -90,8 +90,7 @@ def read_rdf(
     home = Path(source) if isinstance(source, str | Path) else files[0]
     reader = RdfReader(GraphBuilder(home, faults), tuple(language.lower() for language in languages))
     for number, path in enumerate(files):
-        for rows in read_statements(path, faults, blank="" if len(files) == 1 else f"f{number + 1}."):
-            reader.take(rows, path)
+        reader.read(path, blank="" if len(files) == 1 else f"f{number + 1}.")
     return reader.finish()
 
 
@@ -169,6 +168,12 @@ class RdfReader:
         self._rank: dict[int, int] = {}
         self._predicates = Numbers()  # predicates seen so far
         self._is_special: BoolArray = np.zeros(0, bool)  # of each predicate
+
+    def read(self, path: Path, *, blank: str) -> None:
+        """Add the statements of a file; ``blank`` is a prefix for the labels of blank nodes."""
+        for rows in read_statements(path, self.builder.faults, blank=blank):
+            self.take(rows, path)
+        self._predicates.settle()
 
     def take(self, rows: Statements, path: Path) -> None:
         """Add statements, in order."""

@@ -67,18 +67,7 @@ def read_table_graph(
         builder.close(entities.name)
     elif entities is not None:
         _read_entities(entities, read, builder, faults)
-    for block in read(triples, TIMED, faults):
-        heads, relations, tails, *times = block.columns
-        ends: Any
-        if isinstance(heads, Coded) and isinstance(tails, Coded):
-            ends = Coded.interleaved(heads, tails)
-        else:
-            ends = [None] * (2 * len(block.lines))
-            ends[::2], ends[1::2] = heads, tails
-        builder.add_triples(ends, relations, triples, block.lines)  # type: ignore[arg-type]
-        for column in times:
-            if column is not None:
-                _add_times(builder, block, column, triples)
+    _read_triples(triples, read, builder, faults)
     facts = None if folder is None else table_file(folder, ("attributes",), suffixes)
     if facts is not None:
         for block in read(facts, FACTS, faults):
@@ -144,6 +133,21 @@ def write_images(images: ImageTable | None, folder: Path) -> None:
     if images is not None:
         with atomic_path(folder / "images.safetensors") as temporary:
             save_file({"ids": images.rows, "features": np.ascontiguousarray(images.features)}, str(temporary))
+
+
+def _read_triples(path: Path, read: TableReader, builder: GraphBuilder, faults: Faults) -> None:
+    for block in read(path, TIMED, faults):
+        heads, relations, tails, *times = block.columns
+        ends: Any
+        if isinstance(heads, Coded) and isinstance(tails, Coded):
+            ends = Coded.interleaved(heads, tails)
+        else:
+            ends = [None] * (2 * len(block.lines))
+            ends[::2], ends[1::2] = heads, tails
+        builder.add_triples(ends, relations, path, block.lines)  # type: ignore[arg-type]
+        for column in times:
+            if column is not None:
+                _add_times(builder, block, column, path)
 
 
 def _add_times(builder: GraphBuilder, block: TableBlock, column: Sequence[str | None], path: Path) -> None:

@@ -99,6 +99,8 @@ class GraphBuilder:
         size = len(self.entities)
         if size == 0:
             raise InputError("expected at least one triple, got none", self.path)
+        for numbers in (self.entities, self.relations, self.attributes):
+            numbers.settle()
         triples = _stacked(self._triples, 3)
         self._triples.clear()
         facts = _stacked(self._facts, 2)

@@ -5,6 +5,7 @@ from itertools import repeat
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...typing import BoolArray, IntArray
 from .words import Words, room
@@ -53,7 +54,7 @@ class Numbers(dict[str, int]):
     """Numbers strings 0, 1, ... in the order of their first lookup."""
 
     _words: Words | None = None  # the words that were looked up last, and the number of each, -1 where it is not known
-    _ranks: IntArray = np.empty(0, np.int64)
+    _ranks: NDArray[np.int32] = np.empty(0, np.int32)
 
     def __missing__(self, key: str) -> int:
         number = self[key] = len(self)
@@ -78,7 +79,7 @@ class Numbers(dict[str, int]):
     def _ranked(self, words: Words, codes: IntArray, number: Callable[[str], int]) -> IntArray:
         """The number of each item; each word is looked up once, in the order of the items."""
         if words is not self._words:
-            self._words, self._ranks = words, np.empty(0, np.int64)
+            self._words, self._ranks = words, np.empty(0, np.int32)
         if len(words) > len(self._ranks):
             self._ranks = room(self._ranks, len(words), -1)
         found = self._ranks[codes]
@@ -88,4 +89,8 @@ class Numbers(dict[str, int]):
             different = different[np.argsort(first)]
             self._ranks[different] = list(map(number, map(words.texts.__getitem__, different.tolist())))
             found = self._ranks[codes]
-        return found
+        return found.astype(np.int64)
+
+    def settle(self) -> None:
+        """Let go of the words that were looked up; their numbers stay."""
+        self._words = None

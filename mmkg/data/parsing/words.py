@@ -51,8 +51,8 @@ class Words(Sequence[str]):
     def __init__(self, change: Callable[[str], str] | None = None) -> None:
         self.texts: list[str] = []
         self._change = change
-        self._places: IntArray = np.zeros(_LEAST, np.int64)  # of each word in ``_store``
-        self._lengths: IntArray = np.zeros(_LEAST, np.int64)
+        self._places = np.zeros(_LEAST, np.uint32)  # of each word in ``_store``
+        self._lengths = np.zeros(_LEAST, np.int32)
         self._hashes: Longs = np.zeros(_LEAST, np.uint64)
         self._store: Longs = np.zeros(_LEAST, np.uint64)  # all words, each padded to a multiple of eight bytes
         self._end = 0  # of the last word in the store
@@ -138,7 +138,7 @@ class Words(Sequence[str]):
         places = self._end + np.cumsum(long) - long
         self._end += int(long.sum())
         self._store = room(self._store, self._end)
-        self._places, self._lengths = (room(array, size + len(starts)) for array in (self._places, self._lengths))
+        self._places, self._lengths = room(self._places, size + len(starts)), room(self._lengths, size + len(starts))
         self._hashes = room(self._hashes, size + len(starts))
         order, parts = pieces_of(text, starts, lengths)
         ordered = places[order]
@@ -154,7 +154,7 @@ class Words(Sequence[str]):
         order, parts = pieces
         ordered = found[order]
         differs = self._lengths[ordered] != lengths[order]
-        places = self._places[ordered]
+        places = self._places[ordered].astype(np.int64)
         for k, (begin, part) in enumerate(parts):
             # behind the end of a shorter word stand others: its length differs, whatever they are
             differs[begin:] |= self._store.take(places[begin:] + k, mode="clip") != part
@@ -215,9 +215,9 @@ def _hashes(pieces: Pieces, lengths: IntArray) -> Longs:
 
 
 def room(array: NDArray[T], size: int, fill: int = 0) -> NDArray[T]:
-    """The array, with room for twice as many entries if it has less than ``size``."""
+    """The array, with room for a quarter more entries than ``size`` if it has less than ``size``."""
     if size <= len(array):
         return array
-    more = np.full(2 * size, fill, array.dtype)
+    more = np.full(size + size // 4, fill, array.dtype)
     more[: len(array)] = array
     return more
