@@ -56,6 +56,7 @@ def table(seed, separator, width, odd):
 @pytest.mark.parametrize(("name", "separator"), [("g.tsv", "\t"), ("g.csv", ",")])
 def test_tables_of_triples(monkeypatch, tmp_path, name, separator, odd, on_error):
     for seed in range(12):
+        monkeypatch.setattr(columns, "_BLOCK", (300, 1 << 20)[seed % 2])  # bytes
         path = put(tmp_path, {name: table(seed, separator, 3, odd)}) / name
         read = lambda path, faults: read_delimited(path, faults=faults, table="triples")  # noqa: E731
         whole = outcome(read, path, on_error)
