@@ -121,7 +121,7 @@ NESTED = ("data",)  # folders whose insides are rooms of their own
 
 # package -> the only files or folders that may import it
 RESERVED = {
-    "faiss": ("search/faiss_index.py", "cli/doctor.py"),
+    "faiss": ("search/faiss_module.py", "cli/doctor.py"),
     "torch_geometric": ("encoders/", "data/tensors/", "data/formats/pyg.py", "cli/doctor.py"),
     "networkx": ("data/", "matching/", "cli/doctor.py"),
     "sklearn": (),
@@ -276,7 +276,7 @@ def package(root, files):
         ("pipeline.py", "from .cli import main\n", "1: pipeline must not import cli.main"),
         ("training/a.py", "def f():\n    from ..search import x\n", "2: training must not import search.x"),
         ("compute/a.py", "from ..files import x\n", "1: compute must not import files.x"),
-        ("models/a.py", "import faiss\n", "1: faiss may be imported in search/faiss_index.py, cli/doctor.py only"),
+        ("models/a.py", "import faiss\n", "1: faiss may be imported in search/faiss_module.py, cli/doctor.py only"),
         (
             "search/a.py",
             "from scipy import x\n",
@@ -303,7 +303,7 @@ def test_imports_of_earlier_rooms_pass(tmp_path):
         "fusion/a.py": "from ..data.tensors.batch import B\nfrom ..typing import F\nfrom .b import c\n",
         "fusion/b.py": "",
         "models/a.py": "from ..data.tensors import batch\nfrom ..fusion import a\nfrom ..version import __version__\n",
-        "search/faiss_index.py": "import faiss\nimport faiss.contrib\n",
+        "search/faiss_module.py": "import faiss\nimport faiss.contrib\n",
         "encoders/gat.py": "from torch_geometric.nn import MessagePassing\n",
         "pipeline.py": "",
         "cli/app.py": "from .. import pipeline\nfrom . import doctor\n",

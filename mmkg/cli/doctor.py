@@ -103,7 +103,7 @@ def _version(module: str) -> str | None:
 def _load(module: str) -> Any:
     if module == "faiss":  # through mmkg.search, which chooses the kernel of FAISS's BLAS
         try:
-            return importlib.import_module("mmkg.search.faiss_index").import_faiss()
+            return importlib.import_module("mmkg.search.faiss_module").import_faiss()
         except Exception:  # absent or broken: the plain import below raises the reason
             pass
     return importlib.import_module(module)

@@ -1,8 +1,5 @@
-"""FAISS indexes (flat, ivf, hnsw) with one search interface; the only file that imports faiss."""
+"""FAISS indexes (flat, ivf, hnsw) with one search interface."""
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,16 +9,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..compute.blas import fast_blas
 from ..compute.devices import resolve_device, torch_device
 from ..compute.host import isolated_class
-from ..compute.process import PROCESS, quiet
-from ..errors import ON_CPU, Advice, InputError, MissingPackageError, Setting, UsageError
+from ..errors import ON_CPU, Advice, Setting, UsageError
 from ..progress import progress_bar
 from ..typing import FloatArray, IntArray
 from .config import IndexConfig
 from .exact import ExactIndex, build_exact, search_distinct
 from .faiss_check import check_content
+from .faiss_module import faiss_sees_gpu, import_faiss, read_object
 from .grouped import search_lists
 from .kind import Index, IndexKind, Metric, ShownIndex
 from .lists import TUNE_QUERIES, choose_probes, learning_rows, list_count, most_probes, sample_rows, tuning_rows
@@ -34,28 +30,6 @@ GPU_NPROBE = 64
 QUERY_BYTES = 128 << 20  # size of a block of queries that an ivf index searches at once
 GROUPED_FROM = 256  # queries per list from which one product for all of them beats one scan for each
 SWAP = "pip uninstall -y faiss-cpu && pip install --force-reinstall faiss-gpu"
-
-
-def import_faiss() -> Any:
-    """Import the faiss module, with a fast BLAS kernel.
-
-    Raises:
-        MissingPackageError: it is not installed.
-    """
-    if (loaded := sys.modules.get("faiss")) is not None:  # called once per list; its BLAS kernel is chosen already
-        return loaded
-    with fast_blas(), quiet():  # its wrapper warns of missing module names
-        try:
-            import faiss
-        except ImportError as error:
-            raise MissingPackageError("this index needs FAISS: pip install faiss-cpu") from error
-    return faiss
-
-
-def faiss_sees_gpu() -> bool:
-    """Whether the installed FAISS is a GPU build and finds a GPU."""
-    faiss = import_faiss()
-    return hasattr(faiss, "StandardGpuResources") and faiss.get_num_gpus() > 0
 
 
 @isolated_class
@@ -294,34 +268,13 @@ def read_faiss(path: Path, *, kind: str, metric: Metric, config: IndexConfig, gp
         InputError: FAISS cannot read the file, or it holds another kind or metric.
     """
     faiss = import_faiss()
-    expected = {"flat": faiss.IndexFlat, "ivf": faiss.IndexIVFFlat, "hnsw": faiss.IndexHNSWFlat}[kind]
-    try:
-        with _byte_limit(max(path.stat().st_size, 1 << 20)):  # nothing in the file can be larger than the file
-            index = faiss.read_index(str(path))
-    except RuntimeError as error:
-        raise InputError(f"FAISS cannot read this index: {str(error).splitlines()[0]}", path) from None
-    if not isinstance(index, expected) or index.metric_type != faiss.METRIC_INNER_PRODUCT:
-        raise InputError(f"expected an inner-product index of kind {kind!r}, got {type(index).__name__}", path)
+    index = read_object(
+        path, {"flat": faiss.IndexFlat, "ivf": faiss.IndexIVFFlat, "hnsw": faiss.IndexHNSWFlat}[kind], kind
+    )
     check_content(faiss, index, kind, path)
     if kind == "ivf" and gpu is not None:
         index.nprobe = min(GPU_NPROBE if config.nprobe is None else config.nprobe, index.nlist)
     return FaissIndex(index, kind=kind, metric=metric, config=config, gpu=gpu)
-
-
-@contextmanager
-def _byte_limit(size: int) -> Iterator[None]:
-    """Limit the vectors that FAISS reads; the limit belongs to the process, so one thread at a time sets it."""
-    faiss = import_faiss()
-    if not hasattr(faiss, "set_deserialization_vector_byte_limit"):  # FAISS < 1.14
-        yield
-        return
-    with PROCESS:
-        before = faiss.get_deserialization_vector_byte_limit()
-        faiss.set_deserialization_vector_byte_limit(size)
-        try:
-            yield
-        finally:
-            faiss.set_deserialization_vector_byte_limit(before)
 
 
 def build_on_device(

@@ -38,6 +38,9 @@ INDEXES: Registry[IndexKind] = Registry(
         "flat": ".faiss_index:FLAT",
         "ivf": ".faiss_index:IVF",
         "hnsw": ".faiss_index:HNSW",
+        "fp16": ".scalar_index:FP16",
+        "sq8": ".scalar_index:SQ8",
+        "pq4": ".pq_index:PQ4",
         "parts": ".parts_index:PARTS",
     },
     __name__,
@@ -94,8 +97,10 @@ def build_index(
     Args:
         vectors: base ``[N, d]``, array or tensor; copied, never written to.
         kind: ``auto`` (flat up to 200,000 rows, above it parts if ``parts`` are given, else ivf; on CUDA always
-            exact or flat), ``exact`` (torch), ``flat``, ``ivf``, ``hnsw`` (FAISS), ``parts`` (IVF lists of each
-            modality's part, see ``PartsIndex``), another name registered in ``INDEXES``, or an object with
+            exact or flat), ``exact`` (torch), ``flat``, ``ivf``, ``hnsw`` (FAISS), ``fp16`` and ``sq8`` (rows of 16
+            and 8 bits per value, see ``ScalarIndex``), ``pq4`` (codes of four bits and exact rescoring, see
+            ``PQIndex``), ``parts`` (IVF lists of each modality's part, see ``PartsIndex``), another
+            name registered in ``INDEXES``, or an object with
             ``search(queries, k)``, which is returned as it is.
         metric: ``cosine`` (a row of zeros scores 0) or ``ip``, the inner product of the vectors as they are.
         device: ``auto``, ``cpu`` or ``cuda``. On CUDA, ``flat`` is the exact search in torch unless the

@@ -46,20 +46,21 @@ def tuning_rows(size: int, config: IndexConfig) -> IntArray:
     return sample_rows(size, min(TUNE_QUERIES, size), seed=config.seed)
 
 
-def choose_probes(place: IntArray, most: int, nlist: int) -> int:
-    """Smallest power of two at which at most one sampled query in a thousand misses its list, at most ``most``.
+def choose_probes(place: IntArray, most: int, nlist: int, *, loss: float = TUNE_LOSS) -> int:
+    """Smallest power of two at which at most a share ``loss`` of the sampled queries misses its list, at most ``most``.
 
     Args:
         place: number of lists that each sampled query reads before the one with its exact nearest neighbour, ``[S]``.
         most: limit of the choice; if it is reached, a warning reports how many queries lose their nearest neighbour.
         nlist: number of lists.
+        loss: share of sampled queries that may miss their list.
     """
     nprobe = 1
-    while nprobe < min(most, nlist) and (place >= nprobe).sum() > TUNE_LOSS * len(place):
+    while nprobe < min(most, nlist) and (place >= nprobe).sum() > loss * len(place):
         nprobe *= 2
     nprobe = min(nprobe, most, nlist)
     lost = float((place >= nprobe).mean())
-    if lost > TUNE_LOSS:
+    if lost > loss:
         logger.warning(
             "of %d sampled queries %.1f %% lose their nearest neighbour when %d of %d lists are read; "
             "raise nprobe to read more, or use the index kind flat",

@@ -14,7 +14,7 @@ from mmkg.matching import MATCHERS
 from mmkg.result.embeddings import Embeddings
 from mmkg.search import IndexConfig
 
-KINDS = ("exact", "flat", "ivf", "hnsw", "parts")
+KINDS = ("exact", "flat", "ivf", "hnsw", "parts", "fp16", "sq8", "pq4")
 HUGE = 10**9
 
 

@@ -5,7 +5,8 @@ import pytest
 
 from mmkg.errors import InputError
 from mmkg.search import IndexConfig, build_index
-from mmkg.search.faiss_index import import_faiss, read_faiss
+from mmkg.search.faiss_index import read_faiss
+from mmkg.search.faiss_module import import_faiss
 
 ROWS = np.random.default_rng(0).standard_normal((300, 8)).astype(np.float32)
 

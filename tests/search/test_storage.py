@@ -7,7 +7,7 @@ from mmkg.errors import InputError, UsageError
 from mmkg.search import build_index, load_index, save_index
 from mmkg.search.sidecar import sidecar_path
 
-KINDS = ["exact", "flat", "hnsw", "ivf"]
+KINDS = ["exact", "flat", "fp16", "hnsw", "ivf", "pq4", "sq8"]
 
 
 def vectors(seed=0, n=120, d=8):
