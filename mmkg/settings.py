@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Annotated, Any, TypeVar
 import numpy as np
 import pydantic
 import pydantic.dataclasses
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from .errors import InputError, UsageError, brief, nearest
 
@@ -23,6 +24,32 @@ Size = Annotated[int, Field(ge=2)]  # width of a part that is halved or projecte
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def bytes_of(value: Any) -> Any:
+    """A number of bytes from a text such as ``2GB`` or ``512 MiB``; anything else is returned as it is.
+
+    Raises:
+        ValueError: a text of another form.
+    """
+    if not isinstance(value, str):
+        return value
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?\s*", value.lower())
+    if found is None or (found[3] and not found[2]):
+        raise ValueError("expected a number of bytes such as 2GB, 512MB or 1.5 GiB")
+    return round(float(found[1]) * (1024 if found[3] else 1000) ** " kmgt".index(found[2] or " "))
+
+
+def shown_bytes(number: float) -> str:
+    """A number of bytes as text with three digits, e.g. ``2.05 GB``."""
+    units = ["B", "kB", "MB", "GB", "TB"]
+    while number >= 999.5 and len(units) > 1:
+        number /= 1000
+        del units[0]
+    return f"{number:.3g} {units[0]}"
+
+
+Bytes = Annotated[int, BeforeValidator(bytes_of), Field(ge=1)]  # also a text with a unit
 
 
 def check_seed(seed: Any) -> int:

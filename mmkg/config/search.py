@@ -10,7 +10,7 @@ from ..errors import UsageError, brief, nearest
 from ..evaluation.metrics import HITS
 from ..matching import MATCHERS
 from ..search import INDEXES
-from ..settings import Count, CountOrNone, Share, check_keys, configuration, merged, nested, parse
+from ..settings import Bytes, Count, CountOrNone, Share, check_keys, configuration, merged, nested, parse
 
 LARGEST_UNSAMPLED = 100_000  # up to so many test links all are ranked; of more, a sample
 TEST_SAMPLE = 10_000
@@ -35,6 +35,8 @@ class SearchConfig:
     Args:
         csls_k: neighbourhood size of CSLS in evaluation, search and matching; 3 in the papers, 0 = off.
         index: index kind, see ``mmkg.search.INDEXES``.
+        memory: most memory that the index of one graph may take, e.g. ``2GB``: ``auto`` chooses a kind that fits, and
+            another kind that does not is refused; ``None`` = any.
         matcher: matcher, see ``mmkg.matching.MATCHERS``.
         options: settings of the index, an instance of the configuration class of its kind; ``None`` = its defaults.
         matchers: settings of matchers by name, where they are not the defaults; in files, one section per matcher, e.g.
@@ -57,6 +59,7 @@ class SearchConfig:
 
     csls_k: CountOrNone = 3
     index: str = "auto"
+    memory: Bytes | None = None
     matcher: str = "mutual"
     options: Any = None
     matchers: Mapping[str, Any] = field(default_factory=dict, hash=False)
@@ -93,6 +96,8 @@ class SearchConfig:
         """
         expected = INDEXES[kind].config
         options = self.options if isinstance(self.options, expected) else expected()
+        if self.memory is not None and any(each.name == "memory" for each in fields(expected)):
+            options = replace(options, memory=self.memory)
         return INDEXES[kind].over_parts(options, tuple(widths))
 
     def matcher_settings(self, name: str) -> Any:

@@ -277,7 +277,7 @@ class EmbeddingSearch(Shown):
         return left, right
 
     def _index_key(self) -> tuple[Hashable, ...]:
-        return (self.search.index, self.search.options)
+        return (self.search.index, self.search.memory, self.search.options)
 
     def _key(self, side: str) -> Hashable:
         return ("index", side, self.csls_k, *self._index_key())
@@ -294,6 +294,8 @@ class EmbeddingSearch(Shown):
         kind = INDEXES[self.search.index]
         largest = max(len(self.embeddings.left), len(self.embeddings.right))
         if largest <= LARGEST_FLAT or kind.extendable is None or kind.fitting(self._where).type != "cpu":
+            return None
+        if self.search.memory is not None:  # two indexes with float32 rows may not fit
             return None
         return kind.extendable
 

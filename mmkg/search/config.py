@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ..settings import configuration
+from ..settings import Bytes, configuration
 
 Count = Annotated[int, Field(ge=1)]
 
@@ -30,6 +30,8 @@ class IndexConfig:
             search, see ``PQIndex.tune``. At least 4 k are.
         refine: pq4: type of the stored vectors, ``fp16`` (16-bit floats) or ``sq8`` (8 bits per value).
         memory_bytes: exact: memory for one block of scores; ``None`` = 64 MiB, on CUDA 1 GiB.
+        memory: most memory that a built index may take, in bytes or as text, e.g. ``2GB``; ``auto`` chooses the first
+            kind that fits, see ``kind_within``, and another kind that does not fit is refused. ``None`` = any.
         parts: width of each modality's part of the vectors, in order; read by parts, and by auto to choose a kind.
 
     Raises:
@@ -45,4 +47,5 @@ class IndexConfig:
     rescored: Count | None = None
     refine: Literal["fp16", "sq8"] = "fp16"
     memory_bytes: Count | None = None
+    memory: Bytes | None = None
     parts: tuple[Count, ...] = ()

@@ -317,7 +317,18 @@ def load_faiss(kind: str, path: Path, metric: Metric, config: IndexConfig, devic
     return read_faiss(path, kind=kind, metric=metric, config=config, gpu=gpu)
 
 
+def faiss_bytes(kind: str, dim: int, config: IndexConfig) -> float:
+    """Bytes of one row: its values, and its id in a list or its links in the graph."""
+    return 4 * dim + {"flat": 0, "ivf": 8, "hnsw": 4 * (2 * config.hnsw_m + 5)}[kind]
+
+
 FLAT, IVF, HNSW = (
-    IndexKind(partial(build_on_device, kind), partial(load_faiss, kind), exact=kind == "flat", on_gpu=on_gpu)
+    IndexKind(
+        partial(build_on_device, kind),
+        partial(load_faiss, kind),
+        exact=kind == "flat",
+        on_gpu=on_gpu,
+        row_bytes=partial(faiss_bytes, kind),
+    )
     for kind, on_gpu in (("flat", lambda: True), ("ivf", faiss_sees_gpu), ("hnsw", lambda: False))
 )

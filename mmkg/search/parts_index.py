@@ -238,7 +238,12 @@ def load_parts(path: Path, metric: Metric, config: IndexConfig, device: str | to
         raise error if error.path is not None else InputError(str(error), path) from None
 
 
-PARTS = IndexKind(build_parts, load_parts, extendable="parts")
+PARTS = IndexKind(
+    build_parts,
+    load_parts,
+    extendable="parts",
+    row_bytes=lambda dim, config: 4 * dim + 12 * max(1, len(config.parts)),  # values, and a list of each part
+)
 
 
 def _columns(parts: tuple[int, ...]) -> list[slice]:

@@ -114,7 +114,7 @@ def test_broken_and_absent_libraries_are_reported_not_raised(monkeypatch):
     def import_module(name):
         if name in ("torch", "mmkg.compute.blas"):
             raise OSError("libtorch.so: cannot open")
-        if name in ("faiss", "mmkg.search.faiss_index"):
+        if name in ("faiss", "mmkg.search.faiss_module"):
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
         return real(name)
 

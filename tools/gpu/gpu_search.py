@@ -7,7 +7,7 @@ from torch import Tensor
 
 from mmkg.search import build_index
 from mmkg.search.exact import ExactIndex
-from mmkg.search.faiss_index import faiss_sees_gpu, import_faiss
+from mmkg.search.faiss_module import faiss_sees_gpu, import_faiss
 from mmkg.search.means import csls_pair_means
 
 DIM, K = 300, 10
