@@ -7,6 +7,9 @@ mmkg model, so that losses and gradients can be compared. Two ways:
   edge weights is read from a dense N x N product; in MCLEA one backward pass through everything per group of 512 links;
 - repaired: this gradient is computed per edge, only the rows of the batch are encoded and fused, one backward pass.
 
+Times of it are those of a CPU, and bench_train.py times one of the backward passes of a step and multiplies it: the
+ratio to mmkg says nothing about a GPU, where a dense product costs less.
+
 In both, every loss term computes four similarity products: left-right, right-left, left-left and right-right.
 """
 
