@@ -77,9 +77,9 @@ def learn_on(
             found: Any = trainer.fit().return_value
         except TrainingFailedError as error:
             raise _explained(error, place) from error
+        _remove(place)
         if isinstance(found, MmkgError):
             raise found
-        _remove(place)
     learnt: Learnt
     learnt, links = found
     fitted = learnt.fitted
@@ -103,10 +103,11 @@ def _work(config: dict[str, Any]) -> Any:
     """What each worker does; the first one returns what was learnt, and the links it was learnt from."""
     import ray
     import ray.train
+    import ray.train.torch
 
     task: AlignmentTask = ray.get(config["task"][0])
     context = ray.train.get_context()
-    where = torch.device(f"cuda:{torch.cuda.current_device()}" if config["gpu"] else "cpu")
+    where: torch.device = ray.train.torch.get_device() if config["gpu"] else torch.device("cpu")
     with tempfile.TemporaryDirectory(prefix="mmkg-") as spare:
         folder = Path(spare)
         if (checkpoint := ray.train.get_checkpoint()) is not None:
