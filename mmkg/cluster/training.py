@@ -46,9 +46,8 @@ def learn_on(
         UsageError: a machine does not see the place of the checkpoints.
         MmkgError: what learning on one machine raises.
     """
-    from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
+    from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig, TrainingFailedError
     from ray.train.torch import TorchConfig, TorchTrainer
-    from ray.train.v2.api.exceptions import TrainingFailedError
 
     gpu = workers.gpu and device != "cpu"
     number = workers.number if _is_trained(task, experiment, device) else 1
