@@ -140,11 +140,13 @@ def search_rows(args: argparse.Namespace) -> list[dict[str, Any]]:
     number, dim = args.searched, args.dim
     left, right = (np.random.default_rng(seed).standard_normal((number, dim), dtype=np.float32) for seed in (0, 1))
     started, actors = search._started, list[Any]()
+    begun: list[float] = []
     setattr(search, "Shard", TimedShard)  # noqa: B010
 
     def kept(*given: Any) -> Any:
         found = started(*given)
         actors.extend(found.actors)
+        begun.extend(ray.get([actor.cpu_s.remote() for actor in found.actors]))  # when they have imported all
         return found
 
     setattr(search, "_started", kept)  # noqa: B010
@@ -158,8 +160,10 @@ def search_rows(args: argparse.Namespace) -> list[dict[str, Any]]:
         try:
             search.both_ways(left[:1000], right[:1000], 10, 3, Workers(size, 1, False))
             actors.clear()
+            begun.clear()
             search.both_ways(left, right, 10, 3, Workers(size, 1, False))
-            spent = ray.get([actor.cpu_s.remote() for actor in actors])
+            ended = ray.get([actor.cpu_s.remote() for actor in actors])
+            spent = [end - begin for begin, end in zip(begun, ended, strict=True)]
         finally:
             ray.shutdown()
             cluster.shutdown()
