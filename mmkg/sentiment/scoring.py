@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from ..data.tensors.batch import ModalityBatch
+from ..data.tensors.sparse import ship
 from ..typing import BoolArray, FloatArray
 from .data import SentimentSplit
 from .model import SentimentModel
@@ -38,9 +39,9 @@ def scores_of(
 
 
 def on_device(batch: ModalityBatch, device: torch.device) -> ModalityBatch:
-    """The batch, moved to a device."""
+    """The batch, moved to a device; a GPU copies it from pinned memory."""
     values, valid, observed = (
-        {name: tensor.to(device) for name, tensor in part.items()}
+        {name: ship(tensor, device) for name, tensor in part.items()}
         for part in (batch.values, batch.valid, batch.observed)
     )
     return ModalityBatch(values, valid, observed)

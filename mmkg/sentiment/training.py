@@ -14,6 +14,7 @@ from torch import Tensor
 from ..compute.devices import resolve_device
 from ..compute.host import isolated
 from ..compute.seeding import derive_seed
+from ..data.tensors.sparse import ship
 from ..errors import UsageError, brief
 from ..folders import claimed, free_folder
 from ..progress import TrainingProgress
@@ -210,7 +211,7 @@ def train(
 
     def terms(rows: Tensor, epoch: int, generator: torch.Generator) -> dict[str, Tensor]:
         batch = on_device(data.train.batch(observed(epoch), rows.numpy()), device)
-        return model.loss_terms(batch, labels[rows].to(device), teacher)
+        return model.loss_terms(batch, ship(labels[rows], device), teacher)
 
     valid_observed = policy.observed(data.valid.valid, split="valid")
 

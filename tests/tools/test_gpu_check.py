@@ -23,7 +23,7 @@ def test_the_reduced_form_runs_every_check_on_a_cpu(check, tmp_path, capsys):
     assert {row["check"] for row in rows} == set(check.CHECKS)
     assert {row["status"] for row in rows} <= {"ok", "measured", "skipped"}
     assert sum(row["status"] == "ok" for row in rows) >= 20
-    assert all(row["note"] == "needs CUDA" for row in rows if row["status"] == "skipped")
+    assert all(row["note"].startswith("needs ") for row in rows if row["status"] == "skipped")
     about = json.loads(path.read_text())["machine"]
     assert (about["gpu"], about["reduced"], about["versions"]["torch"]) == (None, True, torch.__version__)
     assert out.splitlines()[-1].endswith("skipped") and "no GPU, reduced form" in out
@@ -32,15 +32,10 @@ def test_the_reduced_form_runs_every_check_on_a_cpu(check, tmp_path, capsys):
 @pytest.mark.slow
 def test_the_checks_put_every_tensor_on_the_gpu(check, tmp_path):
     path = tmp_path / "gpu.json"
+    # the profiler of "waiting" needs a real GPU; tests/test_on_cuda.py trains the models of "sentiment"
+    only = ",".join(name for name in check.CHECKS if name not in ("waiting", "sentiment"))
     with pretended():
-        words = [
-            "--reduced",
-            "--device",
-            "cuda",
-            "--only",
-            "training,search,propagation,meaformer,bfloat16,determinism",
-        ]
-        check.main([*words, "--json", str(path)])
+        check.main(["--reduced", "--device", "cuda", "--only", only, "--json", str(path)])
     assert [row for row in rows_of(path) if row["status"] == "failed"] == []
 
 

@@ -4,10 +4,10 @@
     python tools/gpu/check.py --pair DBP15K/zh_en --only meaformer,search
     python tools/gpu/check.py --reduced            (on a CPU, small sizes; this is the default without CUDA)
 
-It needs torch with CUDA and the packages that mmkg needs (numpy, scipy, torch-geometric, pydantic, networkx,
-safetensors, threadpoolctl, typing-extensions); mmkg itself is taken from this checkout, installed or not. For a machine
-without network, `pip download -d wheels PACKAGES` elsewhere, then `pip install --no-index --find-links wheels PACKAGES`
-there. FAISS is optional; a wheel of faiss-gpu-cu12 adds its kinds on the GPU.
+It needs torch with CUDA and the packages that mmkg needs (numpy, scipy, torch-geometric, pydantic, networkx, pyyaml,
+safetensors, threadpoolctl, tomli-w, typing-extensions); mmkg is taken from this checkout, installed or not. Without
+network: `pip download -d wheels PACKAGES` elsewhere, then `pip install --no-index --find-links wheels PACKAGES`. FAISS
+is optional; a wheel of faiss-gpu-cu12 adds its kinds on the GPU.
 
 Each check runs in a process of its own with a limit of time. One that fails, crashes or hangs is a row with its reason,
 and the others run. A row is `ok` or `failed` (a verification), `measured`, `missed` (a goal of speed) or `skipped`. The

@@ -19,7 +19,9 @@ NEEDED = {  # module -> package, of all that the checks import
     "pydantic": "pydantic",
     "safetensors": "safetensors",
     "threadpoolctl": "threadpoolctl",
+    "tomli_w": "tomli-w",
     "typing_extensions": "typing-extensions",
+    "yaml": "pyyaml",
 }
 
 

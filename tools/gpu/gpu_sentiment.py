@@ -32,8 +32,7 @@ def check_sentiment(work: Work) -> None:
     """Losses without dropout against those of the CPU, with convolutions in plain float32; seconds of an epoch."""
     for model in MODELS:
         work.attempt(model, lambda model=model: _against_cpu(work, model))  # type: ignore[misc]
-        if work.on_gpu and not work.reduced:
-            work.attempt(f"{model}, MOSI", lambda model=model: _epoch(work, model))  # type: ignore[misc]
+        work.attempt(f"{model}, epoch", lambda model=model: _epoch(work, model))  # type: ignore[misc]
 
 
 def _against_cpu(work: Work, model: str) -> None:
@@ -53,9 +52,11 @@ def _against_cpu(work: Work, model: str) -> None:
 
 
 def _epoch(work: Work, model: str) -> None:
-    data = synthetic(sizes=(1284, 24, 24), **MOSI)
-    losses(work, model, synthetic(sizes=(24, 8, 8), **MOSI), 1, work.device)  # loads libraries
+    shape, size = (STEPS, 24) if work.reduced else (MOSI, 1284)
+    data = synthetic(sizes=(size, 24, 24), **shape)
+    if not work.reduced:
+        losses(work, model, synthetic(sizes=(24, 8, 8), **shape), 1, work.device)  # loads libraries
     _, seconds, peak = work.timed(lambda: losses(work, model, data, 1, work.device))
     stages = 2 if model == "tate" else 1
-    title = f"{model}: epoch of 1,284 samples, validation and test of 24"
+    title = f"{model}: epoch of {size:,} samples, validation and test of 24"
     work.measure(title, f"{seconds / stages:.1f} s", seconds=seconds, peak_mb=peak)
