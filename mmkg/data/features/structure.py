@@ -30,7 +30,7 @@ def entity_graph(task: AlignmentTask) -> "EntityGraph":
     edge_index, edge_weight = adjacency(triples, num_left + task.right.num_entities)
     linked = torch.from_numpy(np.concatenate([task.left.has_triple, task.right.has_triple]))
     num_relations = len(task.left.relations) + len(task.right.relations)
-    return EntityGraph(edge_index, edge_weight, linked, triples, num_relations)
+    return EntityGraph(edge_index, edge_weight, linked, triples.astype(np.int32), num_relations)
 
 
 def _present(graph: KnowledgeGraph) -> BoolArray:

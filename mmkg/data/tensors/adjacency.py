@@ -44,7 +44,7 @@ def relation_graph(triples: IntArray, num_entities: int, num_relations: int) -> 
     """Messages of a multigraph, each distinct triple once; self-loop triples are left out.
 
     Args:
-        triples: (head row, relation, tail row), int64 ``[T, 3]``.
+        triples: (head row, relation, tail row), int32 or int64 ``[T, 3]``.
         num_entities: N.
         num_relations: R. A message tail -> head has the relation of the triple, a message head -> tail has that
             relation plus R.
@@ -58,7 +58,7 @@ def relation_graph(triples: IntArray, num_entities: int, num_relations: int) -> 
     order = np.lexsort((relation, source, target))
 
     def index(origin: IntArray, size: int) -> "EdgeIndex":
-        pairs = torch.from_numpy(np.stack([origin[order], target[order]]))
+        pairs = torch.from_numpy(np.stack([origin[order], target[order]]).astype(np.int64, copy=False))
         return EdgeIndex(pairs, sparse_size=(size, num_entities), sort_order="col")
 
     return RelationGraph(index(source, num_entities), index(relation, 2 * num_relations))

@@ -24,8 +24,8 @@ class EntityGraph(Shown):
         edge_index: ``[2, E]``, sorted by target, as ``adjacency`` builds it.
         edge_weight: float32 ``[E]``.
         linked: whether an entity takes part in a triple with another one, bool ``[N]``: its structure is observed.
-        triples: (head row, relation, tail row), int64 ``[T, 3]``; rows and relations of the right graph count on from
-            those of the left one.
+        triples: (head row, relation, tail row), int32 ``[T, 3]``, read by some encoders only; rows and relations of the
+            right graph count on from those of the left one.
         num_relations: R, of both graphs together.
     """
 
