@@ -1,6 +1,6 @@
 """Labels, names and display texts of the entities of a graph, without the graph itself."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -60,14 +60,27 @@ class EntityTable(Record):
         """As ``find``; empty if there is no such entity."""
         if text in self._rows:
             return [self._rows[text]]
-        if rows := [row for row, name in enumerate(self.names) if name == text]:
-            return rows
-        folded = text.casefold()
-        return [row for row, name in enumerate(self.names) if name.casefold() == folded]
+        return list(self._named.get(text) or self._folded.get(text.casefold(), []))
 
     @cached_property
     def _rows(self) -> dict[str, int]:
         return {label: row for row, label in enumerate(self.labels)}
+
+    @cached_property
+    def _named(self) -> dict[str, list[int]]:
+        return _grouped(self.names)
+
+    @cached_property
+    def _folded(self) -> dict[str, list[int]]:
+        return _grouped(map(str.casefold, self.names))
+
+
+def _grouped(texts: Iterable[str]) -> dict[str, list[int]]:
+    """The rows of each text, ascending."""
+    found: dict[str, list[int]] = {}
+    for row, text in enumerate(texts):
+        found.setdefault(text, []).append(row)
+    return found
 
 
 def matched_rows(context: BoolArray, linked: IntArray) -> IntArray | None:

@@ -1,6 +1,7 @@
 """Arrays of a safetensors file, mapped from the disk: rows that are not used are not read."""
 
 import json
+import mmap
 import struct
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,6 +11,7 @@ import numpy as np
 from ..errors import InputError
 
 BLOCK = 1 << 20  # values that are looked at at a time
+BLOCKS_KEPT = 8  # blocks of a mapped array that are looked at before their memory is given back
 TYPES = {"F32": np.float32, "F16": np.float16, "F64": np.float64, "I64": np.int64, "I32": np.int32, "U8": np.uint8}
 
 
@@ -56,10 +58,24 @@ def _mapped(path: Path, start: int, facts: dict[str, Any]) -> np.ndarray:
 def largest(rows: np.ndarray) -> float:
     """The largest absolute value of a float16 or float32 array, infinity if one is NaN or infinite; 0 if empty.
 
-    The bits of positive numbers are ordered as the numbers are, so that no value is converted.
+    The bits of positive numbers are ordered as the numbers are, so that no value is converted. No more than a
+    few blocks of a mapped array are in memory at a time.
     """
     kind: Any = {2: np.uint16, 4: np.uint32}[rows.dtype.itemsize]
     bits, sign = rows.reshape(-1).view(kind), kind(1 << (8 * rows.dtype.itemsize - 1))
-    top = max((int((bits[start : start + BLOCK] & ~sign).max()) for start in range(0, len(bits), BLOCK)), default=0)
+    top = 0
+    for number, start in enumerate(range(0, len(bits), BLOCK), start=1):
+        top = max(top, int((bits[start : start + BLOCK] & ~sign).max()))
+        if number % BLOCKS_KEPT == 0:
+            release(rows)
     value = float(np.array([top], kind).view(rows.dtype)[0])
     return value if value < np.inf else float(np.inf)
+
+
+def release(array: np.ndarray) -> None:
+    """Give back the memory of a mapped array; what is used later is read again. Values that were written are lost."""
+    owner: Any = array
+    while isinstance(owner, np.ndarray):
+        owner = owner.base
+    if isinstance(owner, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        owner.madvise(mmap.MADV_DONTNEED)
