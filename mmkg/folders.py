@@ -24,7 +24,6 @@ from typing import Any
 
 from .errors import InputError, UsageError
 from .files import sha256_file, sync, write_text
-from .schema import Facts, read_json
 
 if sys.platform == "win32":
     import msvcrt
@@ -192,6 +191,8 @@ def read_manifest(
             "an unfinished run; start the same command again to continue it" if folder.is_dir() else "no such folder"
         )
         raise InputError(f"expected a finished run with a manifest, found {state}", folder)
+    from .schema import Facts, read_json  # which needs pydantic, and --help does not
+
     try:
         manifest: dict[str, Any] = read_json(path, Facts)
         seal = manifest.pop("seal")
@@ -249,6 +250,8 @@ def _is_run(folder: Path) -> bool:
 
 def _manifest(path: Path) -> dict[str, Any]:
     """A manifest, not checked; empty if it cannot be read."""
+    from .schema import Facts, read_json
+
     try:
         found = read_json(path, Facts)
     except InputError:

@@ -65,11 +65,11 @@ def questions(run: Path, environment: dict[str, str]) -> list[dict[str, Any]]:
 def warm(hits: Hits, k: int) -> tuple[dict[str, float], str]:
     """CPU- and wall-seconds of a question, by its median, and the spread in words."""
     labels = hits.entities[0].labels
-    asked = np.random.default_rng(0).integers(0, len(labels), QUESTIONS + 1).tolist()
+    rows = np.random.default_rng(0).integers(0, len(labels), QUESTIONS + 1).tolist()
     times = []
-    for row_number in asked:
+    for number in rows:
         wall, cpu = time.perf_counter(), time.process_time()
-        hits.search(labels[row_number], k=k)
+        hits.search(labels[number], k=k)
         times.append((time.process_time() - cpu, time.perf_counter() - wall))
     cpu_s, wall_s = np.array(times[1:]).T  # the first question makes the table of labels
     middle, most = (float(np.quantile(cpu_s, share)) * 1e3 for share in (0.5, 0.99))
