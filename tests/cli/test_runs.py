@@ -2,6 +2,7 @@ import json
 import re
 
 import networkx
+import numpy as np
 import pytest
 from commands import DIRECTIONS, example
 
@@ -194,7 +195,7 @@ def test_a_threshold_keeps_the_sure_links(run, small_run, small_result):
     everything = run("match", small_run, "--threshold", 0).out.splitlines()[1:]
 
     def as_sure(least):
-        return [line for line in everything if float(line.split("\t")[3]) >= least]
+        return [line for line in everything if np.float32(line.split("\t")[3]) >= np.float32(least)]  # 9 digits
 
     assert run("match", small_run, "--threshold", 0.5).out.splitlines()[1:] == as_sure(0.5)
     best = run("match", small_run).out.splitlines()[1:]
