@@ -317,9 +317,11 @@ def load_faiss(kind: str, path: Path, metric: Metric, config: IndexConfig, devic
     return read_faiss(path, kind=kind, metric=metric, config=config, gpu=gpu)
 
 
-def faiss_bytes(kind: str, dim: int, config: IndexConfig) -> float:
-    """Bytes of one row: its values, and its id in a list or its links in the graph."""
-    return 4 * dim + {"flat": 0, "ivf": 8, "hnsw": 4 * (2 * config.hnsw_m + 5)}[kind]
+def faiss_bytes(kind: str, size: int, dim: int, config: IndexConfig) -> float:
+    """Bytes of the values, and of the lists with their centroids or of the links of the graph."""
+    if kind == "ivf":
+        return size * (4 * dim + 8) + 4 * dim * list_count(size, config)
+    return size * (4 * dim + (4 * (2 * config.hnsw_m + 5) if kind == "hnsw" else 0))
 
 
 FLAT, IVF, HNSW = (
@@ -328,7 +330,7 @@ FLAT, IVF, HNSW = (
         partial(load_faiss, kind),
         exact=kind == "flat",
         on_gpu=on_gpu,
-        row_bytes=partial(faiss_bytes, kind),
+        needs=partial(faiss_bytes, kind),
     )
     for kind, on_gpu in (("flat", lambda: True), ("ivf", faiss_sees_gpu), ("hnsw", lambda: False))
 )

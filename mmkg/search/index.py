@@ -1,6 +1,7 @@
 """The index kinds by name, and ``build_index(vectors, kind=..., device=...)``."""
 
 import logging
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, overload
 
@@ -59,12 +60,13 @@ def kind_within(size: int, dim: int, config: IndexConfig) -> tuple[str, IndexCon
             logger.info("index of kind %s for %d vectors of width %d: %s", chosen[0], size, dim, shown_bytes(number))
             return chosen
     least = min(needed)
-    raise _too_little(f"takes at least {shown_bytes(least)} (kind {tried[needed.index(least)][0]})", size, dim, config)
+    kind = tried[needed.index(least)][0]
+    raise _too_little(f"takes at least {shown_bytes(least)} (kind {kind})", size, dim, config.memory, least)
 
 
 def memory_of(kind: str, size: int, dim: int, config: Any) -> float:
     """Estimated bytes of a built index of ``size`` vectors of width ``dim``."""
-    return size * INDEXES[kind].row_bytes(dim, config)
+    return INDEXES[kind].needs(size, dim, config)
 
 
 def check_memory(kind: str, size: int, dim: int, config: Any) -> None:
@@ -82,16 +84,14 @@ def check_memory(kind: str, size: int, dim: int, config: Any) -> None:
         own = [name for name, each in INDEXES.items() if name != "auto" and each.config is IndexConfig]
         fitting = [name for name in own if memory_of(name, size, dim, config) <= memory]
         what = f"of kind {kind!r} takes {shown_bytes(number)}"
-        raise _too_little(f"{what}; {', '.join(fitting) or 'no kind'} would fit", size, dim, config)
+        raise _too_little(f"{what}; {', '.join(fitting) or 'no kind'} would fit", size, dim, memory, number)
 
 
-def _too_little(what: str, size: int, dim: int, config: Any) -> UsageError:
+def _too_little(what: str, size: int, dim: int, memory: int | None, needed: float) -> UsageError:
+    limit = f"its memory is limited to {shown_bytes(memory or 0)}"
     return UsageError(
-        f"an index of {size:,} vectors of width {dim:,} {what}, and its memory is limited to "
-        f"{shown_bytes(config.memory)}",
-        advice=Advice(
-            "raise {}", Setting("search.memory", shown_bytes(config.memory * 2).replace(" ", ""), argument="memory")
-        ),
+        f"an index of {size:,} vectors of width {dim:,} {what}, and {limit}",
+        advice=Advice("use {}", Setting("search.memory", f"{math.ceil(needed / 1e6)}MB", argument="memory")),
     )
 
 

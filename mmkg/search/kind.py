@@ -124,7 +124,7 @@ class IndexKind:
         exact: whether its searches find the best by the scores of all pairs, so that these may be computed without it;
             of ``auto``, up to ``LARGEST_FLAT`` rows on a CPU.
         on_gpu: whether ``build`` and ``load`` take a GPU with the packages that are installed.
-        row_bytes: memory of one row of a built index, from the width of the vectors and the settings.
+        needs: estimated bytes of a built index, from the number and the width of its vectors and the settings.
     """
 
     build: Build
@@ -133,7 +133,7 @@ class IndexKind:
     extendable: str | None = None
     exact: bool = False
     on_gpu: Callable[[], bool] = lambda: False
-    row_bytes: Callable[[int, Any], float] = lambda dim, config: 4 * dim
+    needs: Callable[[int, int, Any], float] = lambda size, dim, config: 4 * size * dim
 
     def fitting(self, device: "torch.device") -> "torch.device":
         """The device for an index of this kind: the given one, or the CPU if the kind does not run there."""

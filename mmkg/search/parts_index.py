@@ -238,12 +238,12 @@ def load_parts(path: Path, metric: Metric, config: IndexConfig, device: str | to
         raise error if error.path is not None else InputError(str(error), path) from None
 
 
-PARTS = IndexKind(
-    build_parts,
-    load_parts,
-    extendable="parts",
-    row_bytes=lambda dim, config: 4 * dim + 12 * max(1, len(config.parts)),  # values, and a list of each part
-)
+def parts_bytes(size: int, dim: int, config: IndexConfig) -> float:
+    """Bytes of the values, and of the lists of each part with their centroids."""
+    return size * (4 * dim + 12 * max(1, len(config.parts))) + 4 * dim * list_count(size, config)
+
+
+PARTS = IndexKind(build_parts, load_parts, extendable="parts", needs=parts_bytes)
 
 
 def _columns(parts: tuple[int, ...]) -> list[slice]:

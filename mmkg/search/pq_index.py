@@ -203,7 +203,7 @@ def build_pq(
     size, (groups, width) = len(rows), grouped_columns(rows.dim)
     rotation = faiss.RandomRotationMatrix(rows.dim, width)
     rotation.init(config.seed)
-    nlist = list_count(size, config) if config.nlist or size >= LEAST_LISTED else 1
+    nlist = pq_lists(size, config)
     product = faiss.METRIC_INNER_PRODUCT
     if nlist > 1:
         coarse = faiss.IndexFlat(width, product)
@@ -242,9 +242,17 @@ def grouped_columns(dim: int) -> tuple[int, int]:
     return groups, group * groups
 
 
-def pq_bytes(dim: int, config: IndexConfig) -> float:
-    """Bytes of one row: its codes, its id in a list, and its values to rescore from."""
-    return grouped_columns(dim)[0] / 2 + 8 + scalar_bytes(config.refine, dim)
+def pq_lists(size: int, config: IndexConfig) -> int:
+    """Number of lists; 1 = all codes are scanned."""
+    return list_count(size, config) if config.nlist or size >= LEAST_LISTED else 1
 
 
-PQ4 = IndexKind(build_pq, load_pq, row_bytes=pq_bytes)
+def pq_bytes(size: int, dim: int, config: IndexConfig) -> float:
+    """Bytes of the codes, of the values to rescore from, and of the rotation, the lists and the centroids."""
+    groups, width = grouped_columns(dim)
+    nlist = pq_lists(size, config)
+    listed = 8 * size + 4 * width * nlist if nlist > 1 else 0
+    return size * groups / 2 + scalar_bytes(config.refine, size, dim) + listed + 4 * width * (dim + CENTROIDS)
+
+
+PQ4 = IndexKind(build_pq, load_pq, needs=pq_bytes)

@@ -156,16 +156,16 @@ def load_scalar(
     return ScalarIndex(codes, kind=kind, metric=metric, config=config)
 
 
-def scalar_bytes(kind: str, dim: int, config: Any = None) -> int:
-    """Bytes of one row, whatever the settings."""
-    return {"fp16": 2, "sq8": 1}[kind] * dim
+def scalar_bytes(kind: str, size: int, dim: int, config: Any = None) -> float:
+    """Bytes of the rows, whatever the settings."""
+    return {"fp16": 2, "sq8": 1}[kind] * size * dim
 
 
 FP16, SQ8 = (
     IndexKind(
         partial(build_scalar, kind),
         partial(load_scalar, kind),
-        row_bytes=partial(scalar_bytes, kind),
+        needs=partial(scalar_bytes, kind),
     )
     for kind in ("fp16", "sq8")
 )

@@ -41,11 +41,16 @@ def test_auto_takes_the_first_kind_that_fits(memory, kind):
     assert build_index(ROWS, device="cpu", memory=memory).kind == kind
 
 
-# 24 kB of codes (7 groups of 3 columns, 3.5 bytes, and an id of 8) beside the values
+# ivf: 25 centroids and ids of 8 bytes beside the values; pq4: 7 groups of 3 columns, half a byte each, a rotation of 20
+# to 21 columns and 16 centroids, beside 16 or 8 bits per value
+IVF = 1000 * (80 + 8) + 25 * 80
+PQ4, PQ4_SQ8 = (1000 * (3.5 + 20 * width) + 4 * 21 * (20 + 16) for width in (2, 1))
+
+
 @pytest.mark.parametrize(
     ("memory", "kind"),
-    [(None, "ivf"), (88_000, "ivf"), (87_999, "pq4"), (51_500, "pq4"), (51_499, "pq4 sq8"), (31_500, "pq4 sq8")]
-    + [(31_499, "sq8"), (20_000, "sq8")],
+    [(None, "ivf"), (IVF, "ivf"), (IVF - 1, "pq4"), (int(PQ4), "pq4"), (int(PQ4) - 1, "pq4 sq8")]
+    + [(int(PQ4_SQ8), "pq4 sq8"), (int(PQ4_SQ8) - 1, "sq8"), (20_000, "sq8")],
 )
 def test_auto_takes_lists_above_the_size_of_flat(monkeypatch, memory, kind):
     monkeypatch.setattr(index_module, "LARGEST_FLAT", 999)
@@ -66,12 +71,17 @@ def test_a_kind_that_does_not_fit_is_refused_before_it_is_built():
         check_memory("flat", 1000, 20, IndexConfig(memory=20_000))
 
 
+def test_the_memory_that_is_needed_is_named():
+    with pytest.raises(UsageError, match=r"use memory=81MB"):
+        check_memory("flat", 1_000_001, 20, IndexConfig(memory=20_000))
+
+
 @pytest.mark.parametrize("kind", ["flat", "ivf", "hnsw", "parts", "fp16", "sq8", "pq4"])
 def test_the_estimate_is_near_the_size_of_the_file(tmp_path, kind):
     rows = np.random.default_rng(0).standard_normal((6000, 100)).astype(np.float32)
     index = build_index(rows, kind=kind, device="cpu", nlist=10)
     index.write(tmp_path / "index")
-    assert (tmp_path / "index").stat().st_size == pytest.approx(memory_of(kind, 6000, 100, index.config), rel=0.08)
+    assert (tmp_path / "index").stat().st_size == pytest.approx(memory_of(kind, 6000, 100, index.config), rel=0.02)
 
 
 def test_the_limit_of_a_run_reaches_its_index():

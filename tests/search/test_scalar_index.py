@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mmkg.errors import InputError, UsageError
-from mmkg.search import INDEXES, IndexConfig, build_index, load_index, save_index, scalar_index
+from mmkg.search import build_index, load_index, save_index, scalar_index
 from mmkg.search.faiss_module import import_faiss
 
 ROWS = np.random.default_rng(0).standard_normal((400, 9)).astype(np.float32)
@@ -48,15 +48,6 @@ def test_values_beyond_16_bits_are_refused(kind):
 def test_other_devices_are_refused(kind):
     with pytest.raises(UsageError, match=f"kind '{kind}' runs on the CPU only"):
         build_index(ROWS, kind=kind, device="cuda")
-
-
-@pytest.mark.parametrize(("kind", "options"), [("fp16", {}), ("sq8", {}), ("pq4", {}), ("pq4", {"refine": "sq8"})])
-def test_a_row_takes_the_bytes_that_its_kind_states(tmp_path, kind, options):
-    rows = np.random.default_rng(0).standard_normal((4000, 64)).astype(np.float32)
-    save_index(build_index(rows, kind=kind, **options, nlist=8), tmp_path / "index.faiss")
-    stated = INDEXES[kind].row_bytes(64, IndexConfig(**options))
-    assert stated == {"fp16": 128, "sq8": 64, "pq4": 11 + 8 + (64 if options else 128)}[kind]  # 22 codes of half a byte
-    assert (tmp_path / "index.faiss").stat().st_size / 4000 == pytest.approx(stated, rel=0.1)
 
 
 def wrong_size(codes):

@@ -4,8 +4,8 @@ Left rows are right rows with noise, in clusters or not, see bench_search.py. Ev
 rows of the left rows, by the inner product of unit vectors, on one thread. Where a library has a setting that trades
 time for recall, the smallest value of a ladder is taken that finds the nearest row of 99.9 % of the queries; mmkg
 chooses its own (its tuning counts as building). Searches are timed on a part of the queries (column "timed") and scaled
-linearly to all of them. Libraries that are not installed are left out with a word: pip install hnswlib usearch
-scikit-learn.
+linearly to all of them. Libraries that are not installed are left out with a word: pip install mmkg[bench], and
+hnswlib, which needs a compiler.
 Example: python tools/bench/bench_peers.py --size 100000 --threads 1
 """
 
