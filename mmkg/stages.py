@@ -135,6 +135,7 @@ def answer_run(
         history=learned.history,
         description=describe(task),
         weights=learned.weights,
+        projection=learned.projection,
         device=str(where),
         graphs=(task.left, task.right),
         held_out=fitted.sample,

@@ -10,10 +10,11 @@ SETTINGS = {
     "training": {"epochs": 4, "eval_every": 2},
     "features": {"top_ngrams": 200},
     "options": OPTIONS,
+    "search": {"store": "float32"},  # so that tests compare exact values
 }
 FLAGS = [
     f"--set={section}.{key}={value}"
-    for section in ("training", "features", "options")
+    for section in ("training", "features", "options", "search")
     for key, value in SETTINGS[section].items()
 ] + ["--model=meaformer"]
 

@@ -15,6 +15,7 @@ from mmkg.errors import InputError, UsageError
 SETTINGS = {
     "propagation": {},
     "refined": {"refinement.rounds": 2},
+    "narrow": {"search.width": 150},
     "meaformer": {"training.epochs": 60},
     "dual-amn": {"training.epochs": 20},
     "combined": {"training.epochs": 60},
@@ -70,7 +71,7 @@ def runs(world):
 
     def run(name):
         if name not in found:
-            model = "propagation" if name == "refined" else name
+            model = "propagation" if name in ("refined", "narrow") else name
             found[name] = mmkg.align(world[0], model, settings=SETTINGS[name], device="cpu")
         return found[name]
 
@@ -100,7 +101,9 @@ def test_new_entities_find_their_counterparts(world, runs, name):
     np.testing.assert_allclose(np.linalg.norm(extended.right.astype(float), axis=1), 1, atol=1e-3)
 
 
-@pytest.mark.parametrize("name", ["propagation", "refined", pytest.param("meaformer", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "name", ["propagation", "refined", "narrow", pytest.param("meaformer", marks=pytest.mark.slow)]
+)
 def test_known_entities_come_out_as_they_were(world, runs, name):
     """The grown graph adds a single triple, so that nearly nothing changes for the others."""
     task, _, _ = world
@@ -125,6 +128,22 @@ def test_two_steps_give_what_one_step_gives(world, runs, tmp_path):
     np.testing.assert_allclose(twice.right, once.right, atol=1e-3)
     earlier = labels_of(result, result.linked().pairs)
     assert earlier <= labels_of(twice, twice.linked().pairs)
+
+
+def test_a_narrow_run_embeds_new_entities_as_its_folder_does(world, runs, tmp_path):
+    _, whole, _ = world
+    result = runs("narrow")
+    assert result.left.shape[1] == 150 and set(result.projection) == set(result.widths)
+    loaded = AlignmentResult.load(result.save(tmp_path / "run"))
+    new = [run.transform(whole.left) for run in (loaded, result)]  # the folder has images as float16
+    np.testing.assert_allclose(*new, atol=2e-3)
+    assert loaded.extend(whole.left).save(tmp_path / "more").joinpath("projection.safetensors").is_file()
+    pairs = np.array([[0, 0], [5, 9], [20, 3]])
+    cosines = (result.left[pairs[:, 0]].astype(float) * result.right[pairs[:, 1]]).sum(axis=1)
+    np.testing.assert_allclose(sum(result.shares(pairs).values()), cosines, atol=1e-5)
+    only = result.restrict(["name"], evaluate=False)
+    assert only.left.shape[1] == result.widths["name"] == only.projection["name"].shape[1]
+    assert AlignmentResult.load(only.save(tmp_path / "name")).widths == only.widths
 
 
 def test_earlier_links_and_rows_stay(world, runs, tmp_path):

@@ -171,7 +171,7 @@ def test_unknown_arguments_of_align_are_refused(small_task, arguments, message):
 
 def test_settings_go_on_top_of_an_experiment_and_leave_the_rest(small_task):
     base = Experiment.of(
-        {"model": "mclea", "search": {"options": {"hnsw_m": 8}}, **SETTINGS, "options": {"num_layers": 1}}
+        {"model": "mclea", **SETTINGS, "search": {"options": {"hnsw_m": 8}}, "options": {"num_layers": 1}}
     )
     settings = {"training": {"epochs": 1}, "search": {"options": {"ef_search": 9}}}
     result = mmkg.align(small_task, experiment=base, modalities=["image"], seed=4, settings=settings)
@@ -594,7 +594,7 @@ def test_the_same_seed_spreads_the_same_labels(small_task):
 def test_the_shares_of_a_propagated_pair_sum_to_its_cosine(small_task):
     result = propagated(small_task)
     pairs = small_task.links.test[:20]
-    cosines = (result.left[pairs[:, 0]] * result.right[pairs[:, 1]]).sum(axis=1)
+    cosines = (result.left[pairs[:, 0]].astype(np.float64) * result.right[pairs[:, 1]]).sum(axis=1)
     np.testing.assert_allclose(sum(result.shares(pairs).values()), cosines, atol=1e-5)
     assert result.restrict(["relation", "image"]).metrics["left_to_right"]["mrr"] > 0
 
@@ -706,7 +706,7 @@ def test_a_combined_model_weighs_the_parts_of_both_and_keeps_its_shares(small_ta
     propagation = propagated(small_task, settings={"features": SETTINGS["features"]})
     assert result.metrics["left_to_right"]["mrr"] > propagation.metrics["left_to_right"]["mrr"] - 0.05
     pairs = small_task.links.test[:20]
-    cosines = (result.left[pairs[:, 0]] * result.right[pairs[:, 1]]).sum(axis=1)
+    cosines = (result.left[pairs[:, 0]].astype(np.float64) * result.right[pairs[:, 1]]).sum(axis=1)
     np.testing.assert_allclose(sum(result.shares(pairs).values()), cosines, atol=1e-5)
     assert AlignmentResult.load(tmp_path / "run").metrics == result.metrics
 
@@ -769,7 +769,7 @@ def test_a_refined_model_keeps_the_best_round_and_its_shares(small_task, tmp_pat
     assert set(facts["weights"]) == {"base", "structure", "relation", "attribute"}
     assert sum(result.widths.values()) == result.left.shape[1]
     pairs = small_task.links.test[:20]
-    cosines = (result.left[pairs[:, 0]] * result.right[pairs[:, 1]]).sum(axis=1)
+    cosines = (result.left[pairs[:, 0]].astype(np.float64) * result.right[pairs[:, 1]]).sum(axis=1)
     np.testing.assert_allclose(sum(result.shares(pairs).values()), cosines, atol=1e-5)
     assert AlignmentResult.load(tmp_path / "run").metrics == result.metrics
 

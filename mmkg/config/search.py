@@ -14,6 +14,8 @@ from ..settings import Bytes, Count, CountOrNone, Share, check_keys, configurati
 
 LARGEST_UNSAMPLED = 100_000  # up to so many test links all are ranked; of more, a sample
 TEST_SAMPLE = 10_000
+NARROW = 1024  # columns of embeddings
+MOST_VALUES = 40_000_000  # of both graphs' embeddings, if they are to have more columns than that
 
 
 def changed(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -47,6 +49,9 @@ class SearchConfig:
             on, a seeded sample; 0 = all.
         valid_candidates: number of candidates of each side for validation links: their own ends, those of the other
             ranked links, and a seeded sample of the entities outside the training links; 0 = all of these.
+        width: largest number of columns of the embeddings; wider ones are projected, modality by modality, see
+            ``mmkg.learners.compress``. 0 = as they are; ``None`` = 1,024, and of fewer than 39,063 entities in all up
+            to 2,048, so many that there are 40 million values.
         store: type of the embeddings in memory and in the run folder; ``float16`` halves the size and changes a cosine
             by less than 0.001.
         hits: each k of the figures Hits@k; Hits@1 is always among them.
@@ -66,7 +71,8 @@ class SearchConfig:
     test_queries: CountOrNone | None = None
     valid_queries: CountOrNone = 1000
     valid_candidates: CountOrNone = 50_000
-    store: Literal["float32", "float16"] = "float32"
+    width: CountOrNone | None = None
+    store: Literal["float32", "float16"] = "float16"
     matchable: Share | None = None
     hits: Annotated[tuple[Count, ...], Field(min_length=1)] = HITS
 
@@ -88,6 +94,12 @@ class SearchConfig:
         if self.test_queries is None:
             return num_test if num_test <= LARGEST_UNSAMPLED else TEST_SAMPLE
         return min(num_test, self.test_queries) or num_test
+
+    def columns(self, num_entities: int) -> int:
+        """Largest number of columns of the embeddings of so many entities; 0 = any."""
+        if self.width is None:
+            return min(max(NARROW, MOST_VALUES // max(num_entities, 1)), 2 * NARROW)
+        return self.width
 
     def index_options(self, kind: str, widths: Sequence[int]) -> Any:
         """Settings for an index of ``kind`` over vectors that consist of parts of these widths.

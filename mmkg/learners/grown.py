@@ -1,7 +1,7 @@
 """Embeddings of entities that were not there when a run learnt, in the space of the run; nothing is trained."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from ..models.neutral import COLUMNS, neutral
 from ..models.refinement import REFINED
 from ..typing import FloatArray, IntArray
 from .combined import PROPAGATION
+from .compress import projected
 from .grown_weights import grown_state
 from .refined import BASE
 from .setting import concatenated
@@ -44,6 +45,7 @@ class Before:
         weights: state of the trained model; empty if there is none.
         course: facts of the run record.
         matches: one-to-one matches of the run, int64 ``[P, 2]``.
+        projection: matrices by modality that made its rows narrower; empty if they were not.
     """
 
     task: AlignmentTask
@@ -54,6 +56,14 @@ class Before:
     weights: Mapping[str, Tensor]
     course: Mapping[str, Any]
     matches: IntArray
+    projection: Mapping[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def wide(self) -> "Before":
+        """The run with the widths that its parts had when they were learnt."""
+        if not self.projection:
+            return self
+        return replace(self, widths={name: len(matrix) for name, matrix in self.projection.items()})
 
 
 @isolated
@@ -89,7 +99,9 @@ def embed_new(before: Before, task: AlignmentTask, device: torch.device) -> tupl
     chosen = [np.sort(draw.permutation(then.num_entities)[:PROBES]) for then, _ in graphs]
     probes = [rows + shift for rows, shift in zip(chosen, shifts, strict=True)]
     with torch.no_grad():
-        found = _refined(before, task, np.concatenate([*new, *probes]), device, GROWN[entry.learner])
+        found = _refined(before.wide, task, np.concatenate([*new, *probes]), device, GROWN[entry.learner])
+        if before.projection:
+            found = projected(found, before.projection)
     left, right, *again = found.cpu().split([*map(len, new), *map(len, probes)])
     for rows, (then, now) in zip((left, right), graphs, strict=True):
         counts = [has_modality(now, name).astype(np.int64) for name in before.widths if name in FEATURES]

@@ -11,6 +11,7 @@ from ..models import MODELS, AlignmentModel
 from ..progress import show_round
 from ..training.bootstrap import bootstrap, propose
 from ..typing import IntArray
+from .compress import compressed
 from .refined import Refined
 from .registry import LEARNERS
 from .setting import Learned, Setting
@@ -21,10 +22,22 @@ from .validation import free_entities
 def learn(setting: Setting, model: AlignmentModel | None = None) -> Learned:
     """Learn the embeddings of a run, in rounds with pseudo-links if the experiment has them.
 
+    They have at most ``search.width`` columns, see ``compressed``. What validation links choose is chosen before, by
+    all columns.
+
     Args:
         setting: the run.
         model: a model object, which is trained; ``None`` = the model that the experiment names.
     """
+    learned = _learned(setting, model)
+    width = setting.experiment.search.columns(len(learned.left) + len(learned.right))
+    if not width or learned.left.shape[1] <= width:
+        return learned
+    with setting.watch.phase("compress"):
+        return compressed(learned, width, seed=setting.experiment.seed)
+
+
+def _learned(setting: Setting, model: AlignmentModel | None) -> Learned:
     experiment, links = setting.experiment, setting.task.links
     entry = MODELS.get(experiment.model)
     learner = LEARNERS["trained" if model is not None or entry is None else entry.learner](setting, model)

@@ -34,6 +34,7 @@ class Learned:
         history: rows of the training history.
         weights: state of the trained model, empty if there is none.
         selected: whether validation links chose anything.
+        projection: matrices by modality that made the parts narrower, see ``compressed``; empty if they were not.
     """
 
     left: Tensor
@@ -43,6 +44,7 @@ class Learned:
     history: Sequence[Mapping[str, Any]] = ()
     weights: Mapping[str, Tensor] = field(default_factory=dict)
     selected: bool = True
+    projection: Mapping[str, Tensor] = field(default_factory=dict)
 
     def parts(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Columns of each modality's part of the left and of the right rows, on the CPU; not copied, of any length."""

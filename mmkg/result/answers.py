@@ -55,6 +55,7 @@ class Answers(Shown):
         history: one row per epoch and round.
         description: what ``describe`` reports of the task.
         weights: state of the model, which is saved with the run.
+        projection: matrices by modality that made its parts narrower, see ``Learned``; empty if they were not.
         device: where scores are computed if a method is not given another device: ``auto``, ``cpu`` or ``cuda``.
         held_out: links that were held out in folds, on which confidences are calibrated; ``None`` = on the validation
             links.
@@ -74,6 +75,7 @@ class Answers(Shown):
     history: Sequence[Mapping[str, Any]] = ()
     description: Mapping[str, Any] = field(default_factory=dict)
     weights: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    projection: Mapping[str, torch.Tensor] = field(default_factory=dict)
     device: str = "auto"
     graphs: tuple[KnowledgeGraph, KnowledgeGraph] | None = None
     aligned_relations: Sequence[RelationPair] | None = None

@@ -30,7 +30,7 @@ ROUNDING = 2e-3  # of the length of a unit row in float16
 class _Texts(TypedDict):
     relations: list[str]
     attributes: list[str]
-    values: list[str | None]
+    values: list[str | None] | None
     types: list[str | None] | None
     names: list[str | None] | None
     pictures: list[str | None] | None
@@ -109,7 +109,7 @@ def write_graphs(graphs: RunGraphs, folder: Path) -> None:
             _Texts(
                 relations=list(graph.relations),
                 attributes=list(facts.names),
-                values=list(facts.values),
+                values=None if all(value is None for value in facts.values) else list(facts.values),
                 types=None if facts.types is None else list(facts.types),
                 names=None if graph.names is None else list(graph.names),
                 pictures=None if graph.pictures is None else list(graph.pictures),
@@ -122,10 +122,16 @@ def write_graphs(graphs: RunGraphs, folder: Path) -> None:
         if graph.images is not None:
             arrays["image_rows"] = graph.images.rows
             tensors[f"{side}.images"] = torch.from_numpy(_unit_half(graph.images.features))
-        tensors |= {f"{side}.{name}": torch.from_numpy(array.astype(np.int64)) for name, array in arrays.items()}
+        tensors |= {f"{side}.{name}": torch.from_numpy(_narrow(array)) for name, array in arrays.items()}
     write_text(folder / GRAPHS[0], json.dumps(texts, ensure_ascii=False))
     with atomic_path(folder / GRAPHS[1]) as temporary:
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary)
+
+
+def _narrow(numbers: IntArray) -> IntArray:
+    """Integers as int32 if all fit, else as int64."""
+    found: IntArray = numbers.astype(np.int64 if numbers.size and numbers.max() >= 1 << 31 else np.int32)
+    return found
 
 
 def _unit_half(features: FloatArray) -> FloatArray:
@@ -150,15 +156,16 @@ def _graph(
 
     def integers(name: str, *shape: int) -> IntArray:
         found = tensors.get(f"{side}.{name}")
-        if found is None or found.dtype != torch.int64 or found.dim() != len(shape) + 1:
-            raise InputError(f"expected int64 {side}.{name}", paths[1])
-        return found.numpy()
+        if found is None or found.dtype not in (torch.int32, torch.int64) or found.dim() != len(shape) + 1:
+            raise InputError(f"expected int32 or int64 {side}.{name}", paths[1])
+        return found.long().numpy()
 
-    sizes = (len(table.labels), len(texts["relations"]), -1, len(texts["values"]), len(texts["attributes"]))
+    entity, attribute = integers("entity"), integers("attribute")
+    values = [None] * len(entity) if texts["values"] is None else texts["values"]
+    types = texts["types"]
+    sizes = (len(table.labels), len(texts["relations"]), -1, len(values), len(texts["attributes"]))
     if any(then > now >= 0 for then, now in zip(texts["fitted"], sizes, strict=True)) or not texts["fitted"][0]:
         raise InputError(f"expected former {side} sizes up to {sizes}, got {texts['fitted']}", paths[0])
-    values, types = texts["values"], texts["types"]
-    entity, attribute = integers("entity"), integers("attribute")
     if not len(entity) == len(attribute) == len(values) == len(values if types is None else types):
         raise InputError(f"expected as many {side} values as facts, {len(entity)}, got {len(values)}", paths[0])
     if len(set(texts["attributes"])) != len(texts["attributes"]):

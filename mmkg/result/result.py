@@ -137,6 +137,7 @@ class AlignmentResult(Answers):
             self.weights,
             protocol,
             matches,
+            self.projection,
         )
         return grow(before, graphs, (left, right), device=resolve_device(self.device))
 
@@ -263,6 +264,7 @@ class AlignmentResult(Answers):
         names = tuple(embeddings.widths)
         protocol = replace(self.protocol, modalities=names, surface_names=use_names(names))
         changes: dict[str, Any] = {"embeddings": embeddings, "protocol": protocol, "metrics": {}}
+        changes["projection"] = {name: matrix for name, matrix in self.projection.items() if name in names}
         restricted = replace(self, **changes, aligned_relations=None, held_out=None)
         return restricted.evaluated() if evaluate else restricted
 

@@ -36,6 +36,7 @@ from .stored import (
     neighbor_tensors,
     read_experiment,
     read_history,
+    read_projection,
     read_record,
     read_relations,
     read_weights,
@@ -48,12 +49,11 @@ FILES = (
     "embeddings.safetensors",
     "metrics.jsonl",
     "record.json",
-    "index.faiss",
-    "index.faiss.json",
     "alignment.tsv",
     "report.html",
 )
-WEIGHTS, RELATIONS = "model.safetensors", "relations.json"  # not in every run folder
+WEIGHTS, RELATIONS, PROJECTION, INDEX = "model.safetensors", "relations.json", "projection.safetensors", "index.faiss"
+LARGE = 1 << 16  # numbers in a table of weights from which it is stored as float16
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,7 @@ class RunContent:
     history: Sequence[Mapping[str, Any]]
     description: Mapping[str, Any]
     weights: Mapping[str, torch.Tensor]
+    projection: Mapping[str, torch.Tensor] = field(default_factory=dict)
     device: str = "auto"
     aligned_relations: Sequence[RelationPair] | None = None
     held_out: HeldOut | None = None
@@ -106,8 +107,7 @@ def write_run(
         The folder.
     """
     confidences = run.confidences
-    searcher = confidences.searcher
-    index = searcher.index()
+    index = confidences.searcher.stored_index
 
     def counterparts() -> dict[str, Any] | None:
         learnt = confidences.counterparts
@@ -121,7 +121,7 @@ def write_run(
     return Path(folder)
 
 
-def _write_files(run: RunContent, folder: Path, index: Index, matches: Iterable[Link], report: str) -> None:
+def _write_files(run: RunContent, folder: Path, index: Index | None, matches: Iterable[Link], report: str) -> None:
     searcher = run.confidences.searcher
     write_text(folder / "config.toml", run.experiment.to_toml())
     tables = [{"labels": t.labels, "names": t.names, "display": t.display} for t in run.entities]
@@ -137,14 +137,17 @@ def _write_files(run: RunContent, folder: Path, index: Index, matches: Iterable[
     _write_tensors(folder / "embeddings.safetensors", tensors, {"widths": json.dumps(run.embeddings.widths)})
     if searcher.has_lists():
         _write_tensors(folder / NEIGHBORS, neighbor_tensors(searcher.lists()), {})
+    if run.projection:
+        _write_tensors(folder / PROJECTION, run.projection, {})
     if run.weights:
-        _write_tensors(folder / WEIGHTS, run.weights, {"model": run.experiment.model})
+        _write_tensors(folder / WEIGHTS, _small(run.weights), {"model": run.experiment.model})
     write_text(folder / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in run.history))
     write_text(folder / "record.json", run.record.to_json())
     if run.aligned_relations is not None:
         rows = ",\n".join(json.dumps(pair._asdict(), ensure_ascii=False) for pair in run.aligned_relations)
         write_text(folder / RELATIONS, f"[{rows}]\n")
-    save_index(index, folder / "index.faiss", about={"fingerprint": run.record.fingerprint})
+    if index is not None:
+        save_index(index, folder / INDEX, about={"fingerprint": run.record.fingerprint})
     write_tsv(folder / "alignment.tsv", matches)
     write_text(folder / "report.html", report)
 
@@ -176,6 +179,7 @@ def _read(folder: Path, fingerprint: str | None, device: str | None) -> RunConte
     if fingerprint is not None and record.fingerprint != fingerprint:
         raise InputError(f"this run belongs to other data: it has {record.fingerprint}, expected {fingerprint}", folder)
     found = read_searched(folder, manifest, protocol)
+    widths = found.embeddings.widths
     run = RunContent(
         embeddings=found.embeddings,
         entities=found.entities,
@@ -187,17 +191,20 @@ def _read(folder: Path, fingerprint: str | None, device: str | None) -> RunConte
         history=read_history(folder / "metrics.jsonl"),
         description=manifest.get("description", {}),
         weights=read_weights(folder / WEIGHTS) if WEIGHTS in manifest["sha256"] else {},
+        projection=read_projection(folder / PROJECTION, widths) if PROJECTION in manifest["sha256"] else {},
         device=device,
         aligned_relations=read_relations(folder / RELATIONS) if RELATIONS in manifest["sha256"] else None,
         kept=found.kept,
         store=StoredGraphs.of(folder, manifest["sha256"], found.entities),
     )
     confidences = run.confidences
-    on = "cpu" if resolve_device(device).type == "cpu" else "auto"  # a FAISS index was saved on the CPU and stays there
-    stored = load_index(folder / "index.faiss", device=on, expect={"fingerprint": record.fingerprint})
-    size, dim = found.embeddings.num_matched[1], found.embeddings.left.shape[1]
-    check_index(stored.index, folder / "index.faiss", size=size, dim=dim, csls=protocol.csls_k > 0)
-    confidences.searcher.keep_index("left", stored.index)
+    if INDEX in manifest["sha256"]:
+        on = "cpu" if resolve_device(device).type == "cpu" else "auto"  # it was saved on the CPU and stays there
+        digest = manifest["sha256"][INDEX]
+        stored = load_index(folder / INDEX, device=on, expect={"fingerprint": record.fingerprint}, digest=digest)
+        size, dim = found.embeddings.num_matched[1], found.embeddings.left.shape[1]
+        check_index(stored.index, folder / INDEX, size=size, dim=dim, csls=protocol.csls_k > 0)
+        confidences.searcher.keep_index("left", stored.index)
     found.keep_in(confidences.searcher)
     counterparts = read_counterparts(folder, manifest)
     if counterparts is not None and protocol.judged == OUT_OF_FOLD:
@@ -205,6 +212,18 @@ def _read(folder: Path, fingerprint: str | None, device: str | None) -> RunConte
     if counterparts is not None:
         run.confidences.keep(counterparts)
     return run
+
+
+def _small(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Weights with large tables as float16, if that holds their numbers."""
+
+    def stored(tensor: torch.Tensor) -> torch.Tensor:
+        if tensor.dtype != torch.float32 or tensor.numel() < LARGE:
+            return tensor
+        half = tensor.half()
+        return half if bool(half.isfinite().all()) else tensor
+
+    return {name: stored(tensor) for name, tensor in weights.items()}
 
 
 def _write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], metadata: dict[str, str]) -> None:

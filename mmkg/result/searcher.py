@@ -97,6 +97,15 @@ class EmbeddingSearch(Shown):
             return inner.has_index(side)
         return self.embeddings.has(self._key(side))
 
+    @property
+    def stored_index(self) -> Index | None:
+        """The index that a run folder has to hold; ``None`` where the embeddings and CSLS means say it all."""
+        if (inner := self.without_context) is not self:
+            return inner.stored_index
+        if self.scores_all_pairs or (index := self.index()).plain:
+            return None
+        return index
+
     def lists(self, k: int = LISTED) -> tuple[Neighbors, Neighbors]:
         """At least the k nearest neighbours of each left and of each right entity, pairs known to be wrong included.
 

@@ -1,5 +1,6 @@
 """The JSON of a run folder and its types; a folder of somebody else is checked against them before it is used."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired
 
@@ -191,13 +192,27 @@ def read_neighbors(path: Path, sizes: tuple[int, int]) -> tuple[Neighbors, Neigh
     return found[0], found[1]
 
 
+def read_projection(path: Path, widths: Mapping[str, int]) -> "dict[str, torch.Tensor]":
+    """Matrices that made the parts of the modalities narrower, to these widths; in their order."""
+    tensors = read_tensors(path)
+    if set(tensors) != set(widths):
+        raise InputError(f"expected matrices of {', '.join(sorted(widths))}, got {', '.join(sorted(tensors))}", path)
+    for name, width in widths.items():
+        matrix = tensors[name]
+        kind = str(matrix.dtype).removeprefix("torch.")
+        if kind != "float16" or matrix.dim() != 2 or matrix.shape[1] != width or not len(matrix):
+            raise InputError(f"expected {name} float16 [n, {width}], got {kind} {list(matrix.shape)}", path)
+        check_finite(matrix, f"matrix of {name}", path)
+    return {name: tensors[name] for name in widths}
+
+
 def read_weights(path: Path) -> "dict[str, torch.Tensor]":
-    """Weights of a model; every number is finite."""
+    """Weights of a model, float32 where they are real numbers; every number is finite."""
     tensors = read_tensors(path)
     for name, tensor in tensors.items():
         if tensor.is_floating_point():
             check_finite(tensor.reshape(1, -1), f"weights {name}", path)
-    return tensors
+    return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
 
 
 def read_experiment(path: Path) -> Experiment:

@@ -34,6 +34,7 @@ class ExactIndex(ShownIndex, Index):
     """
 
     kind = "exact"
+    plain = True
 
     def __init__(
         self,

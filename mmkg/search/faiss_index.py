@@ -54,6 +54,7 @@ class FaissIndex(ShownIndex, Index):
     def __init__(self, index: Any, *, kind: str, metric: Metric, config: IndexConfig, gpu: int | None = None) -> None:
         self.kind, self.metric, self.config, self.gpu = kind, metric, config, gpu
         self.size, self.dim = int(index.ntotal), int(index.d)
+        self.plain = kind == "flat"
         self._index = index
         self._distinct: DistinctBase | None = None
         self._compared = False

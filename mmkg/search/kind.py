@@ -41,6 +41,7 @@ class Index(Searcher, Protocol):
         size: number of base rows, N.
         dim: their width, d.
         config: its settings, an instance of the configuration class of its kind; saved with the index.
+        plain: whether it is nothing but its vectors, so that whoever keeps these need not keep the index.
     """
 
     kind: str
@@ -48,6 +49,7 @@ class Index(Searcher, Protocol):
     size: int
     dim: int
     config: Any
+    plain: bool = False
 
     @abstractmethod
     def search(self, queries: Vectors, k: int) -> Neighbors:

@@ -88,9 +88,9 @@ def read_sidecar(path: Path) -> dict[str, Any]:
     return sidecar
 
 
-def check_digest(path: Path, expected: str) -> None:
-    """Refuse an index file whose hash is not the one in its sidecar."""
-    digest = sha256_file(path)
+def check_digest(path: Path, expected: str, digest: str | None = None) -> None:
+    """Refuse an index file whose hash is not the one in its sidecar; ``digest`` is that hash, if it is known."""
+    digest = sha256_file(path) if digest is None else digest
     if digest != expected:
         raise InputError(
             f"index file is damaged or does not belong to its sidecar: SHA-256 {digest}, the sidecar has {expected}; "

@@ -51,7 +51,11 @@ def save_index(index: Index, path: str | Path, *, about: Mapping[str, Any] | Non
 
 @isolated
 def load_index(
-    path: str | Path, *, device: "str | torch.device" = "auto", expect: Mapping[str, Any] | None = None
+    path: str | Path,
+    *,
+    device: "str | torch.device" = "auto",
+    expect: Mapping[str, Any] | None = None,
+    digest: str | None = None,
 ) -> StoredIndex:
     """Read an index that ``save_index`` wrote, after checking the sidecar and the hash of the index file.
 
@@ -60,6 +64,7 @@ def load_index(
         device: as for ``build_index``; ``auto`` keeps FAISS kinds on the CPU.
         expect: entries that ``about`` must hold, e.g. ``{"fingerprint": ...}``: an index of other data is
             refused.
+        digest: SHA-256 of the index file, if it is known already; ``None`` = the file is read to compute it.
 
     Raises:
         InputError: a file is missing, damaged or inconsistent, or an expected entry differs.
@@ -78,7 +83,7 @@ def load_index(
     for key, value in (expect or {}).items():
         if about.get(key) != value:
             raise InputError(f"index belongs to other data: {key} is {about.get(key)!r}, expected {value!r}", path)
-    check_digest(path, sidecar["sha256"])
+    check_digest(path, sidecar["sha256"], digest)
     index = load(path, metric, config, device)
     for name in ("dim", "size"):
         if getattr(index, name) != sidecar[name]:

@@ -188,3 +188,16 @@ def test_every_field_is_documented(cls):
     documented = re.findall(r"^ {8}([a-z_0-9, ]+):", cls.__doc__, flags=re.MULTILINE)
     names = {name.strip() for group in documented for name in group.split(",")}
     assert names == {field.name for field in dataclasses.fields(cls)}
+
+
+def test_small_pairs_may_have_more_columns():
+    assert [SearchConfig().columns(number) for number in (0, 90, 20_000, 30_000, 39_063, 10**6)] == [
+        2048,
+        2048,
+        2000,
+        1333,
+        1024,
+        1024,
+    ]
+    assert SearchConfig(width=300).columns(90) == SearchConfig(width=300).columns(10**6) == 300
+    assert SearchConfig(width=0).columns(90) == 0

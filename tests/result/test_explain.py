@@ -16,7 +16,9 @@ RIGHT = [("M. Curie", "birthplace", "Warszawa"), ("P. Curie", "spouse", "M. Curi
 @pytest.fixture(scope="module")
 def result():
     links = [("Warsaw", "Warszawa"), ("Pierre", "P. Curie")]
-    return mmkg.align(LEFT, RIGHT, links, model="propagation", settings={"data.train_ratio": 1.0})
+    return mmkg.align(
+        LEFT, RIGHT, links, model="propagation", settings={"data.train_ratio": 1.0, "search.store": "float32"}
+    )
 
 
 def csls(result, k):

@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -53,8 +54,10 @@ TEXTS = [
     ("metrics.jsonl", lambda text: '{"loss": "low"}\n', "expected numbers as epoch, step, loss and valid"),
     ("metrics.jsonl", lambda text: '{"loss": NaN}\n', "NaN is no number of JSON"),
     ("metrics.jsonl", lambda text: '{"note": "\\ud800"}\n', "expected JSON: .*surrogates not allowed"),
-    ("index.faiss.json", lambda text: text.replace('"size": ', '"size": 9', 1), "its sidecar has 9"),
-    ("index.faiss.json", lambda text: text.replace('"metric": "ip"', '"metric": "cosine"'), "expected an index of"),
+]
+INDEX_TEXTS = [
+    (lambda text: text.replace('"size": ', '"size": 9', 1), "its sidecar has 9"),
+    (lambda text: text.replace('"metric": "ip"', '"metric": "cosine"'), "expected an index of"),
 ]
 
 
@@ -64,6 +67,17 @@ def test_text_of_another_form_is_refused_though_its_hash_fits(copy, name, change
     assert change(text) != text
     (copy / name).write_text(change(text), encoding="utf-8")
     refused(copy, message)
+
+
+@pytest.mark.parametrize(("change", "message"), INDEX_TEXTS)
+def test_an_index_of_another_form_is_refused_though_its_hash_fits(small_result, tmp_path, change, message):
+    search = replace(small_result.experiment.search, index="hnsw")
+    other = replace(small_result, experiment=replace(small_result.experiment, search=search))
+    path = other.save(tmp_path / "run") / "index.faiss.json"
+    text = path.read_text(encoding="utf-8")
+    assert change(text) != text
+    path.write_text(change(text), encoding="utf-8")
+    refused(tmp_path / "run", message)
 
 
 def set_at(*path, value):

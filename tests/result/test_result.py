@@ -16,6 +16,7 @@ from mmkg.errors import InputError, UsageError
 from mmkg.models import EVA, EVAConfig
 from mmkg.result.embeddings import Embeddings
 from mmkg.result.result import AlignmentResult
+from mmkg.result.searcher import EmbeddingSearch
 from mmkg.search import IndexConfig
 
 RUN_FILES = {
@@ -28,8 +29,6 @@ RUN_FILES = {
     "links.json",
     "metrics.jsonl",
     "neighbors.safetensors",
-    "index.faiss",
-    "index.faiss.json",
     "alignment.tsv",
     "relations.json",
     "record.json",
@@ -420,9 +419,15 @@ def test_a_run_of_other_data_is_refused(small_run, small_task):
         AlignmentResult.load(small_run, fingerprint=other)
 
 
+def with_index(result, kind):
+    """The same run with an index of another kind."""
+    search = dataclasses.replace(result.experiment.search, index=kind, options=IndexConfig())
+    return dataclasses.replace(result, experiment=dataclasses.replace(result.experiment, search=search))
+
+
 def test_an_index_of_another_run_is_refused(small_result, tmp_path, monkeypatch):
     record = dataclasses.replace(small_result.record, fingerprint="0" * 64)
-    other = dataclasses.replace(small_result, record=record).save(tmp_path / "other")
+    other = dataclasses.replace(with_index(small_result, "hnsw"), record=record).save(tmp_path / "other")
     real = mmkg.result.run_folder.save_index
 
     def save_other(index, path, **options):
@@ -431,16 +436,40 @@ def test_an_index_of_another_run_is_refused(small_result, tmp_path, monkeypatch)
             shutil.copy(other / name, path.parent / name)
 
     monkeypatch.setattr(mmkg.result.run_folder, "save_index", save_other)
-    small_result.save(tmp_path / "mixed")
+    with_index(small_result, "hnsw").save(tmp_path / "mixed")
     with pytest.raises(InputError, match="index belongs to other data: fingerprint"):
         AlignmentResult.load(tmp_path / "mixed")
+
+
+@pytest.mark.parametrize("kind", ["flat", "exact", "hnsw"])
+def test_only_an_index_that_is_more_than_its_vectors_is_in_the_folder(small_result, tmp_path, kind):
+    folder = with_index(small_result, kind).save(tmp_path / "run")
+    names = {path.name for path in folder.iterdir()}
+    assert names - RUN_FILES == ({"index.faiss", "index.faiss.json"} if kind == "hnsw" else set())
+    loaded = AlignmentResult.load(folder)
+    assert loaded.index().kind == kind
+    assert [hit.row for hit in loaded.search(3)] == [hit.row for hit in small_result.search(3)]
+    if kind == "hnsw":
+        data = bytearray((folder / "index.faiss").read_bytes())
+        data[len(data) // 2] ^= 1
+        (folder / "index.faiss").write_bytes(data)
+        with pytest.raises(InputError, match=r"index\.faiss is damaged"):
+            AlignmentResult.load(folder)
+
+
+def test_a_folder_of_an_older_version_with_a_flat_index_is_read(small_result, tmp_path, monkeypatch):
+    monkeypatch.setattr(EmbeddingSearch, "stored_index", property(lambda searcher: searcher.index()))
+    folder = with_index(small_result, "flat").save(tmp_path / "run")
+    assert (folder / "index.faiss").is_file()
+    loaded = AlignmentResult.load(folder)
+    assert loaded.searcher.has_index("left")
+    assert [hit.row for hit in loaded.search(3)] == [hit.row for hit in small_result.search(3)]
 
 
 @pytest.mark.parametrize(
     "writer",
     [
         "run_folder.write_tsv",
-        "run_folder.save_index",
         "run_folder.write_text",
         "run_folder.save_file",
     ],

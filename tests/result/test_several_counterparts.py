@@ -38,7 +38,7 @@ def result():
     found = mmkg.align(task, "propagation", device="cpu")
     rows = np.eye(40, dtype=np.float32)
     perfect = Embeddings(rows, np.repeat(rows, 2, axis=0), {"name": 40})
-    return replace(found, embeddings=perfect).evaluated()
+    return replace(found, embeddings=perfect, projection={}).evaluated()
 
 
 def test_a_perfect_run_has_perfect_figures_by_every_way_to_rank(result):

@@ -163,7 +163,7 @@ def test_an_interrupted_publication_answers_nothing_and_is_completed(kind, tmp_p
 def test_another_run_is_kept_unless_it_is_to_be_replaced(kind, tmp_path, small_result):
     store = open_store(address(kind, tmp_path), create=True)
     publish(small_result, store)
-    other = mmkg.align(mmkg.twin_graphs(30, seed=2), "propagation")
+    other = mmkg.align(mmkg.twin_graphs(30, seed=2), "propagation", settings={"search.store": "float32"})
     with pytest.raises(InputError, match="another run is there under the name 'mmkg'"):
         publish(other, store)
     assert_same_hits(PublishedRun(store).search(2), small_result.search(2))
