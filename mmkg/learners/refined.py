@@ -13,7 +13,7 @@ from ..data.features.incidence import build_incidence
 from ..data.tensors.incidence import Incidence
 from ..data.tensors.sparse import random_projection
 from ..matching import SinkhornConfig, among
-from ..matching.sinkhorn import transported_pairs
+from ..matching.sinkhorn import LARGEST_EXACT, transported_pairs
 from ..models import spread_matches
 from ..models.refinement import REFINED
 from ..typing import FloatArray, IntArray
@@ -22,6 +22,7 @@ from .validation import free_entities
 
 BASE = "base"
 SKETCH = 768  # width of the projected vectors that the candidates of a refinement are searched with
+NARROW_SKETCH = 256  # the same of more free entities than are searched exactly
 
 
 class Refined:
@@ -61,7 +62,10 @@ class Refined:
                 known.add(BASE, *sides)
                 valid.append(known.mrr(found.weights))
         for number in range(1, self.config.rounds + 1):
-            parts = self._evidence(inputs, found, sketches)
+            matches = self._soft_matches(found, sketches)
+            if setting.experiment.search.store == "float16":
+                found = found.halved()  # what is left of them to do is to store them
+            parts = self._evidence(inputs, matches)
             weights = {BASE: 1.0} | {name: self.config.weight(name) for name in parts[0]}
             if known is not None:
                 with setting.watch.phase("weigh"):
@@ -95,13 +99,13 @@ class Refined:
         return self._inputs
 
     def _evidence(
-        self, inputs: Incidence, found: "_Vectors", sketches: "_Sketches"
+        self, inputs: Incidence, matches: tuple[IntArray, IntArray, FloatArray]
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Evidence parts of all entities, from the training links and the soft matches of the other entities."""
         setting = self.setting
         with setting.watch.phase("refine"), torch.no_grad():
             known = setting.task.links.train
-            rows, cols, likely = self._soft_matches(found, sketches)
+            rows, cols, likely = matches
             parts = spread_matches(
                 inputs,
                 np.concatenate([known[:, 0], rows]),
@@ -121,16 +125,17 @@ class Refined:
         setting, config, free = self.setting, self.config, sketches.free
         if min(map(len, free)) == 0:
             return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32)
-        left, right = sketches.of(found)
-        rows, cols, logs = transported_pairs(
-            left,
-            right,
-            SinkhornConfig(config.candidates, config.temperature, config.iterations),
-            csls_k=setting.experiment.search.csls_k,
-            device=setting.device,
-            cosines=lambda rows, cols: found.cosines(free[0][rows], free[1][cols]),
-            never=among(setting.task.never, *free),
-        )
+        with setting.watch.phase("refine"), torch.no_grad():
+            left, right = sketches.of(found)
+            rows, cols, logs = transported_pairs(
+                left,
+                right,
+                SinkhornConfig(config.candidates, config.temperature, config.iterations),
+                csls_k=setting.experiment.search.csls_k,
+                device=setting.device,
+                cosines=lambda rows, cols: found.cosines(free[0][rows], free[1][cols]),
+                never=among(setting.task.never, *free),
+            )
         likely = np.minimum(np.exp(logs), 1).astype(np.float32)
         kept = likely >= config.least
         return free[0][rows[kept]], free[1][cols[kept]], likely[kept]
@@ -147,6 +152,11 @@ class _Vectors:
 
     sides: tuple[Mapping[str, Tensor], ...]
     weights: Mapping[str, float]
+
+    def halved(self) -> "_Vectors":
+        """With the evidence in float16: half of the memory."""
+        sides = ({name: part if name == BASE else part.half() for name, part in side.items()} for side in self.sides)
+        return replace(self, sides=tuple(sides))
 
     def lengths(self, side: int) -> Tensor:
         """Length of the weighted concatenation of each row, ``[n]``; 1 instead of 0."""
@@ -176,6 +186,7 @@ class _Sketches:
     def __init__(self, setting: Setting) -> None:
         self.free = [np.flatnonzero(mask) for mask in free_entities(setting.task)]
         self.seed = setting.experiment.seed
+        self.width = SKETCH if max(map(len, self.free)) <= LARGEST_EXACT else NARROW_SKETCH
         self._base: list[Tensor] = []
 
     def of(self, found: _Vectors) -> tuple[Tensor, Tensor]:
@@ -185,7 +196,7 @@ class _Sketches:
             for side, rows in zip(found.sides, self.free, strict=True)
         ]
         weights = found.weights
-        if sum(part.shape[1] for part in found.sides[0].values()) <= SKETCH:
+        if sum(part.shape[1] for part in found.sides[0].values()) <= self.width:
             left, right = (
                 concatenated({name: (weights[name], part[rows]) for name, part in side.items()}) for side, rows in sides
             )
@@ -200,10 +211,10 @@ class _Sketches:
         return left, right
 
     def _sketch(self, side: Mapping[str, Tensor], weights: Mapping[str, float], rows: Tensor) -> Tensor:
-        out = torch.zeros(len(rows), SKETCH, device=rows.device)
+        out = torch.zeros(len(rows), self.width, device=rows.device)
         for name, weight in weights.items():
             part = side[name]
-            narrow = random_projection(part.shape[1], SKETCH, self.seed, f"sketch of {name}", rows.device)
+            narrow = random_projection(part.shape[1], self.width, self.seed, f"sketch of {name}", rows.device)
             for start in range(0, len(rows), BLOCK_ROWS):
                 block = slice(start, start + BLOCK_ROWS)
                 add_product(out[block], part.index_select(0, rows[block]), narrow, alpha=weight)

@@ -11,6 +11,7 @@ from pydantic import Field
 from ..compute.devices import resolve_device
 from ..compute.host import isolated
 from ..errors import InputError
+from ..search.index import LARGEST_FLAT
 from ..search.vectors import Vectors, check_count
 from ..settings import configuration
 from ..typing import FloatArray, IntArray
@@ -21,6 +22,7 @@ from .matching import Matching, matching_of
 TEMPERATURE = 0.02
 ITERATIONS = 15
 CANDIDATES = 50
+LARGEST_EXACT = LARGEST_FLAT  # rows of either side up to which candidates are found exactly
 Cosines = Callable[[IntArray, IntArray], FloatArray]
 
 

@@ -12,6 +12,7 @@ from mmkg.learners import refined
 from mmkg.learners.refined import BASE
 from mmkg.learners.setting import concatenated
 from mmkg.models import RefinementConfig
+from mmkg.settings import merged
 from mmkg.sources.synthetic import twin_graphs
 
 WEIGHTS = {BASE: 1.0, "structure": 0.8, "attribute": 0.3}
@@ -63,7 +64,7 @@ def test_sketches_of_the_free_entities_keep_their_cosines(task, vectors, monkeyp
         assert left.shape == (98, refined.SKETCH)
         error = left @ right.T - exact
         assert float(error.square().mean().sqrt()) == pytest.approx(refined.SKETCH**-0.5, rel=0.15)
-    monkeypatch.setattr(refined, "SKETCH", 1800)  # as wide as the parts: nothing to gain
+    sketches.width = 1800  # as wide as the parts: nothing to gain
     left, right = sketches.of(vectors)
     torch.testing.assert_close(left @ right.T, exact)
 
@@ -84,3 +85,23 @@ def test_a_run_of_narrow_evidence_has_its_widths(monkeypatch, task):
     result = mmkg.align(task, "propagation", modalities=("structure", "relation"), settings=settings, device="cpu")
     assert result.widths == {"structure": 256 + 256, "relation": 192 + 128}
     assert result.metrics["left_to_right"]["hits@1"] > 0.5
+
+
+def test_a_refinement_in_half_precision_is_that_in_full(task):
+    settings = {"refinement": {"rounds": 2}, "search": {"csls_k": 0}}
+    names = ("structure", "relation", "attribute")
+    full, half = (
+        mmkg.align(
+            task, "propagation", modalities=names, settings=merged(settings, {"search": {"store": store}}), device="cpu"
+        )
+        for store in ("float32", "float16")
+    )
+    assert half.left.dtype == np.float16 and half.widths == full.widths
+    assert half.record.protocol["refined_by"] == full.record.protocol["refined_by"]
+    found = half.left.astype(np.float32) @ half.right.astype(np.float32).T
+    np.testing.assert_allclose(found, full.left @ full.right.T, atol=2e-3)
+
+
+def test_more_free_entities_than_are_searched_exactly_have_narrow_sketches(task, monkeypatch):
+    monkeypatch.setattr(refined, "LARGEST_EXACT", 50)
+    assert refined._Sketches(Setting(task)).width == refined.NARROW_SKETCH
