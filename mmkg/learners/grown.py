@@ -211,7 +211,8 @@ def _spread(
     entry = MODELS[PROPAGATION]
     assert entry.build is not None
     model = entry.build(entry.config())
-    widths = model.widths(inputs)
+    number = before.task.left.num_entities + before.task.right.num_entities
+    widths = model.widths(inputs, num_entities=number)
     lacked = IMAGE in before.widths and before.widths[IMAGE] > widths[IMAGE]  # the trained part has columns, too
     widths = {**widths, **before.widths}
     if lacked:

@@ -16,6 +16,7 @@ from ..search.vectors import Vectors, check_count
 from ..settings import configuration
 from ..typing import FloatArray, IntArray
 from .candidates import Indexes, Lists, Means, Scorer, listed_both_ways
+from .listed import listed_by_index
 from .matcher import Matcher
 from .matching import Matching, matching_of
 
@@ -187,7 +188,13 @@ def transported_pairs(
             find candidates with, of wider vectors; ``None`` = those of ``left`` and ``right``.
         never: pairs of rows that are no candidates, int64 ``[W, 2]``.
     """
-    scorer = Scorer.of(left, right, csls_k=csls_k, device=device, kind="auto", k=config.k, never=never)
+    means = lists = None
+    if max(len(left), len(right)) > LARGEST_EXACT and resolve_device(device).type == "cpu":
+        found = listed_by_index(left, right, config.k, csls_k=csls_k, device=device)
+        means, lists = found.means, (found.left, found.right)
+    scorer = Scorer.of(
+        left, right, csls_k=csls_k, device=device, kind="auto", k=config.k, means=means, lists=lists, never=never
+    )
     rows, cols = listed_both_ways(scorer, config.k, kind="auto")
     scores = (scorer.cosines if cosines is None else cosines)(rows, cols)
     shape = (len(scorer.left), len(scorer.right))

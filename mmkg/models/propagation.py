@@ -101,11 +101,17 @@ class Propagation:
     def __init__(self, config: PropagationConfig | None = None) -> None:
         self.config = config or PropagationConfig()
 
-    def widths(self, inputs: Incidence) -> dict[str, int]:
+    def widths(self, inputs: Incidence, *, num_entities: int | None = None) -> dict[str, int]:
         """Width of each modality's part of the joint embedding, in its order.
 
         Of more than ``MOST_VALUES`` values all parts are halved, at most ``HALVINGS`` times.
+
+        Args:
+            inputs: of the task.
+            num_entities: number on which the widths depend, if it is not that of ``inputs``, e.g. of a pair before it
+                grew.
         """
+        number = inputs.num_entities if num_entities is None else num_entities
         twice = 1 if inputs.neighbors is None else 2
         for halved in range(HALVINGS + 1):
             dims = {
@@ -116,7 +122,7 @@ class Propagation:
             for name, table in inputs.tables.items():
                 dims[name] = twice * (self._own_dim(name, table) >> halved) + COLUMNS * _some_lack(name, table)
             widths = {name: max(dims[name], 1) for name in inputs.names}
-            if inputs.num_entities * sum(widths.values()) <= MOST_VALUES:
+            if number * sum(widths.values()) <= MOST_VALUES:
                 break
         return widths
 

@@ -146,6 +146,7 @@ def test_parts_of_many_entities_are_halved(twins, monkeypatch):
     monkeypatch.setattr("mmkg.models.propagation.MOST_VALUES", 900 * 300)
     halved = model.widths(inputs)
     assert halved == {"structure": 48, "relation": 32, "attribute": 32, "image": 35, "name": 64}
+    assert model.widths(inputs, num_entities=500) == full
     joint = model.embed(inputs, twins.links.train)
     assert joint.shape == (900, 211)
     torch.testing.assert_close(joint.norm(dim=1), torch.ones(900))
