@@ -8,9 +8,11 @@ import pytest
 import mmkg
 from mmkg import AlignmentResult, AlignmentTask, KnowledgeGraph
 from mmkg.aligner import Aligner
+from mmkg.data.features.incidence import build_incidence
 from mmkg.data.growth import extent_of, former, grown
 from mmkg.data.task import LinkSplit
 from mmkg.errors import InputError, UsageError
+from mmkg.models import Propagation
 
 SETTINGS = {
     "propagation": {},
@@ -111,6 +113,21 @@ def test_known_entities_come_out_as_they_were(world, runs, name):
     one = mmkg.as_graph([(task.left.entities[0], task.left.relations[0], "new")])
     assert result.transform(one).shape == (2, result.left.shape[1])
     assert np.array_equal(result.transform(one)[0], result.left[0])
+
+
+def test_rows_of_narrow_parts_get_the_widths_that_the_run_had(world, monkeypatch):
+    """Parts are narrow because of the size of the pair before; it grows past the next limit."""
+    task, whole, held = world
+    number = task.left.num_entities + task.right.num_entities
+    assert number < whole.left.num_entities + whole.right.num_entities
+    width = sum(Propagation().widths(build_incidence(task)).values())
+    monkeypatch.setattr("mmkg.models.propagation.MOST_VALUES", number * width // 2 + 4 * number)
+    monkeypatch.setattr("mmkg.models.refinement.MOST_VALUES", number * 1024)
+    result = mmkg.align(task, "propagation", settings=SETTINGS["refined"], device="cpu")
+    assert result.widths["structure"] == 512 + (512 if result.record.protocol["refined_by"]["round"] else 0)
+    extended = result.extend(whole.left, whole.right)
+    assert extended.left.shape == (MANY, result.left.shape[1])
+    assert len(labels_of(extended, extended.matching.pairs) & set(held)) > len(held) / 2
 
 
 def test_two_steps_give_what_one_step_gives(world, runs, tmp_path):
