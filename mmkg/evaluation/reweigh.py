@@ -70,7 +70,11 @@ def choose_weights(
 
 
 def best_weights(
-    directions: Sequence["LinkScores"], start: Mapping[str, float], *, rounds: int = ROUNDS
+    directions: Sequence["LinkScores"],
+    start: Mapping[str, float],
+    *,
+    rounds: int = ROUNDS,
+    factors: Sequence[float] = FACTORS,
 ) -> dict[str, float]:
     """``choose_weights`` from the scores of the links, once per direction.
 
@@ -78,18 +82,19 @@ def best_weights(
         directions: of the same links and parts.
         start: initial weights by name of the part, at least one above 0.
         rounds: largest number of passes over all weights.
+        factors: that a weight is multiplied by, in turn.
     """
     weights = dict(start)
     best = _mean([each.tried(weights, next(iter(weights)), (1.0,)) for each in directions])[0]
     for _ in range(rounds):
         moved = False
         for name in weights:
-            factors = [each for each in FACTORS if any({**weights, name: weights[name] * each}.values())]
-            scored = _mean([each.tried(weights, name, factors) for each in directions])
+            some = [each for each in factors if any({**weights, name: weights[name] * each}.values())]
+            scored = _mean([each.tried(weights, name, some) for each in directions])
             place = int(scored.mean(dim=1).argmax())
             if _above_chance(scored[place] - best):
                 best, moved = scored[place], True
-                weights[name] *= factors[place]
+                weights[name] *= some[place]
         if not moved:
             break
     return {name: weight / max(weights.values()) for name, weight in weights.items()}

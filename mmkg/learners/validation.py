@@ -16,7 +16,7 @@ from ..data.split import sample_links
 from ..data.task import AlignmentTask
 from ..data.tensors.inputs import EntityInputs
 from ..evaluation import choose_weights, evaluate_sample
-from ..evaluation.reweigh import LinkScores, best_weights
+from ..evaluation.reweigh import FACTORS, LinkScores, best_weights
 from ..models import AlignmentModel
 from ..training.bootstrap import Judge
 from ..typing import BoolArray, IntArray
@@ -143,10 +143,15 @@ class ValidationScores:
         return float(np.mean([float(each.reciprocal_ranks(weights).mean()) for each in self.directions]))
 
     def weights(self, start: Mapping[str, float]) -> dict[str, float]:
-        """Weights that rank the links best, as ``weights_of`` chooses them."""
+        """Weights that rank the links best, as ``weights_of`` chooses them, but none of them 0.
+
+        A refinement without its base fits the validation links better for a round, and gains nothing from then on.
+        """
         pools = (self.few[1], self.few[0])
         pairs = zip(self.directions, pools, strict=True)
-        return best_weights([each if few is None else each.among(few) for each, few in pairs], start)
+        return best_weights(
+            [each if few is None else each.among(few) for each, few in pairs], start, factors=FACTORS[1:]
+        )
 
 
 def weights_of(

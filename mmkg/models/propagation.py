@@ -23,7 +23,7 @@ from .own_part import own_part
 from .registry import ModelEntry
 from .walk import walk_to_labels
 
-MOST_VALUES = 1 << 30  # values of the joint embedding from which its parts are halved
+MOST_VALUES = 1 << 29  # values of the joint embedding from which its parts are halved
 HALVINGS = 2
 
 
