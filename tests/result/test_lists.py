@@ -1,6 +1,10 @@
 """The nearest neighbours of all entities are found once, and everything else of a run reads them."""
 
 import dataclasses
+import json
+import shutil
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +13,9 @@ from mmkg.matching import MATCHERS
 from mmkg.result.embeddings import Embeddings
 from mmkg.result.result import AlignmentResult
 from mmkg.search import INDEXES, both_ways
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "drills"))
+from damage import seal
 
 
 def fresh(result, *, csls_k=None, never=None, **search):
@@ -89,6 +96,20 @@ def test_a_loaded_run_scores_nothing_again(small_result, small_run, scored):
     assert loaded.linked() == small_result.linked() and loaded.judge_counterparts() == small_result.judge_counterparts()
     assert loaded.search(3, side="right") == small_result.search(3, side="right")
     assert not scored
+
+
+def test_a_run_of_a_version_without_lists_answers_the_same(small_result, small_run, tmp_path, scored):
+    folder = shutil.copytree(small_run, tmp_path / "old")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    del manifest["sha256"]["neighbors.safetensors"]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "neighbors.safetensors").unlink()
+    seal(folder)
+    loaded = AlignmentResult.load(folder)
+    assert not loaded.searcher.has_lists()
+    assert loaded.linked().pairs.tolist() == small_result.linked().pairs.tolist()
+    np.testing.assert_allclose(loaded.linked().confidence, small_result.linked().confidence, atol=1e-5)
+    assert scored == [90]  # the means are known, so that one pass is enough
 
 
 def test_the_lists_are_as_long_as_the_matcher_reads(small_result):

@@ -1,6 +1,7 @@
 """Measures exact evaluation with CSLS, both directions: CPU-seconds, peak memory, distance from the GEMM floor.
 
 The floor is one product of all left and right rows at the sgemm rate of the same process. Input: random unit vectors.
+The last rows rank the links of a run, whose CSLS means and lists of nearest neighbours are known already.
 Compare ratios within one run, not seconds across machines.
 Example: python tools/bench/bench_evaluate.py --size 10500 --width 600
 """
@@ -11,7 +12,10 @@ import numpy as np
 import torch
 from harness import measure, parser, report, row, sgemm_rate, start
 
-from mmkg.evaluation import evaluate
+from mmkg.evaluation import evaluate, evaluate_sample
+from mmkg.search.both_ways import nearest_both_ways
+
+LISTED = 10
 
 
 def main() -> None:
@@ -53,6 +57,13 @@ def main() -> None:
                 headline=csls_k == 3 and how == "scores kept",
             )
         )
+    both = nearest_both_ways(left, right, LISTED, csls_k=3, device="cpu")
+    known = {"csls_k": 3, "candidates": "all", "means": both.means, "device": "cpu"}
+    for lists, how in ((None, "means known"), ((both.left, both.right), "means and lists known")):
+        metrics, spent = measure(partial(evaluate_sample, left, right, links, links, lists=lists, **known))
+        note = f"CSLS k = 3, both directions, {how}"
+        more = {"csls_k": 3, "how": how, "note": note, "hits_at_1": metrics["left_to_right"]["hits@1"]}
+        rows.append(row("evaluation", f"{size:,} x {size:,}, d={width}", spent, floor_cpu_s=floor, **more))
     report("evaluate", rows, args)
 
 
