@@ -51,11 +51,12 @@ class Judge(Shown):
         if len(links) == 0:
             return {}
         hits = self.search.hits
-        own, device = device is None, device or self.searcher.device
+        device = device or self.searcher.device
         left, right = self.searcher.embeddings.left, self.searcher.embeddings.right
         known = self.known
         same = candidates == "all" and csls_k == self.searcher.csls_k
-        lists = self.searcher.lists() if same and own and self.searcher.scores_all_pairs else None
+        own = same and device == self.searcher.device and self.searcher.scores_all_pairs
+        lists = self.searcher.lists() if own else None
         means = self.searcher.means() if same and csls_k else None
         if candidates == "all" and (pools := self._pools(links)) is not None:
             left, right = left[pools[0]], right[pools[1]]

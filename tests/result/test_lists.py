@@ -37,6 +37,7 @@ def scored(monkeypatch):
         return tiles(queries, base, **options)
 
     monkeypatch.setattr(both_ways, "score_tiles", counted)
+    monkeypatch.setattr("mmkg.evaluation.ranks.score_tiles", counted)
     monkeypatch.setattr("mmkg.result.searcher.build_index", None)
     monkeypatch.setattr("mmkg.matching.candidates.build_index", None)
     return rows
@@ -58,8 +59,8 @@ def test_one_pass_gives_matches_confidences_searches_and_the_report(small_result
     result.neighbors(3), result.neighbors(3, side="right"), result.report(), list(result.export())
     result.search(0), result.explain((0, 0)), result.match("greedy"), result.match("sinkhorn", k=10)
     assert scored == [90]
-    result.evaluate(candidates="all")
-    assert scored == [90]
+    result.evaluate(candidates="all", device=result.device)
+    assert scored[0] == 90 and sum(scored[1:]) < len(result.links.test)  # right answers beyond the lists, both ways
 
 
 @pytest.mark.parametrize("csls_k", [0, 3])
