@@ -7,6 +7,7 @@ Example: python tools/bench/bench_evaluate.py --size 10500 --width 600
 """
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -58,7 +59,7 @@ def main() -> None:
             )
         )
     both = nearest_both_ways(left, right, LISTED, csls_k=3, device="cpu")
-    known = {"csls_k": 3, "candidates": "all", "means": both.means, "device": "cpu"}
+    known: dict[str, Any] = {"csls_k": 3, "candidates": "all", "means": both.means, "device": "cpu"}
     for lists, how in ((None, "means known"), ((both.left, both.right), "means and lists known")):
         metrics, spent = measure(partial(evaluate_sample, left, right, links, links, lists=lists, **known))
         note = f"CSLS k = 3, both directions, {how}"
