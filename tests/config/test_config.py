@@ -191,13 +191,7 @@ def test_every_field_is_documented(cls):
 
 
 def test_small_pairs_may_have_more_columns():
-    assert [SearchConfig().columns(number) for number in (0, 90, 20_000, 30_000, 39_063, 10**6)] == [
-        2048,
-        2048,
-        2000,
-        1333,
-        1024,
-        1024,
-    ]
+    sizes = (0, 90, 20_000, 30_000, 35_156, 38_960, 10**6)
+    assert [SearchConfig().columns(number) for number in sizes] == [2048, 2048, 1800, 1200, 1024, 1024, 1024]
     assert SearchConfig(width=300).columns(90) == SearchConfig(width=300).columns(10**6) == 300
     assert SearchConfig(width=0).columns(90) == 0

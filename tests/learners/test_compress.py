@@ -115,3 +115,19 @@ def test_swapping_the_sides_swaps_the_answer():
     there = compressed(given, 9)
     back = compressed(Learned(given.right, given.left, WIDTHS), 9)
     np.testing.assert_allclose(there.left @ there.right.T, (back.left @ back.right.T).T, atol=2e-3)
+
+
+@pytest.mark.parametrize(("lost", "columns"), [(0.02, 20), (0.005, 9), (-0.1, 9)])
+def test_columns_that_validation_links_need_stay_unless_a_width_is_set(monkeypatch, small_task, lost, columns):
+    from mmkg.config.experiment import Experiment
+    from mmkg.config.search import SearchConfig
+    from mmkg.learners import learn as module
+    from mmkg.learners.setting import Setting
+    from mmkg.report import Stopwatch
+
+    monkeypatch.setattr(module, "_learned", lambda setting, model: learned(rank=8))
+    monkeypatch.setattr(SearchConfig, "columns", lambda config, number: 9)
+    monkeypatch.setattr(Setting, "judge", lambda setting: lambda left, right: 0.5 - lost * (left.shape[1] == 9))
+    for values, width in (({}, columns), ({"search": {"width": 9}}, 9)):
+        setting = Setting(small_task, Experiment.of(values), torch.device("cpu"), Stopwatch())
+        assert module.learn(setting).left.shape[1] == width
