@@ -68,7 +68,7 @@ $(stamp): setup.cfg pyproject.toml constraints.txt
 	    rm -rf "$(VENV)"; \
 	    echo "$$found cannot create a virtual environment; on Debian or Ubuntu: apt install python3-venv" >&2; exit 1; }; \
 	fi
-	@echo "installing the pinned versions into $(VENV) (2.5 GB with the CPU build of torch, once)"
+	@echo "installing the pinned versions into $(VENV) (3 GB with the CPU build of torch, once)"
 	$(bin)/python -m pip install -q --disable-pip-version-check "$$(grep '^torch==' constraints.txt)"
 	$(bin)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $(stamp)

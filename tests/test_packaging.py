@@ -5,6 +5,7 @@ import configparser
 import importlib.metadata
 import re
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -137,3 +138,9 @@ def test_the_base_install_leaves_the_faiss_build_to_the_user(setup):
 def test_make_targets_of_the_documentation_exist():
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     assert {"demo", "test", "test-all", "lint", "bench"} <= targets
+
+
+def test_names_of_test_files_are_unique():
+    """pytest imports them by their names alone."""
+    names = sorted(path.name for path in (ROOT / "tests").rglob("*.py") if path.name != "conftest.py")
+    assert [name for name, after in pairwise(names) if name == after] == []
