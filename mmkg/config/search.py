@@ -10,6 +10,7 @@ from ..errors import UsageError, brief, nearest
 from ..evaluation.metrics import HITS
 from ..matching import MATCHERS
 from ..search import INDEXES
+from ..search.index import check_memory
 from ..settings import Bytes, Count, CountOrNone, Share, check_keys, configuration, merged, nested, parse
 
 LARGEST_UNSAMPLED = 100_000  # up to so many test links all are ranked; of more, a sample
@@ -112,6 +113,14 @@ class SearchConfig:
         if self.memory is not None and any(each.name == "memory" for each in fields(expected)):
             options = replace(options, memory=self.memory)
         return INDEXES[kind].over_parts(options, tuple(widths))
+
+    def check_memory(self, size: int, width: int) -> None:
+        """Refuse an index of so many embeddings of this width that does not fit into ``memory``.
+
+        Raises:
+            UsageError: the message states the estimate, and what would fit.
+        """
+        check_memory(self.index, size, width + bool(self.csls_k), self.index_options(self.index, (width,)))
 
     def matcher_settings(self, name: str) -> Any:
         """Settings of a matcher, an instance of its configuration class; ``None`` if it has no such class."""

@@ -41,6 +41,11 @@ class Combined:
         self.some_lack_image = IMAGE in useful and not bool(self.trained.inputs.observed(IMAGE).all())
         self._first: Learned | None = first
 
+    @property
+    def least_width(self) -> int:
+        """Least width of the embeddings, known before they are learnt: parts of label propagation may be left out."""
+        return self.trained.least_width
+
     def embed(self, links: IntArray) -> Learned:
         """Embed by both, choose the weights of the parts, and concatenate; on the CPU."""
         spread, self._first = self._first, None

@@ -44,10 +44,26 @@ def learn(setting: Setting, model: AlignmentModel | None = None) -> Learned:
         return replace(learned if lost > MOST_LOST else narrow, selected=True)
 
 
+def check_budget(setting: Setting, width: int) -> None:
+    """Refuse a run whose index cannot fit into ``search.memory``, before anything is learnt.
+
+    Args:
+        setting: the run.
+        width: least width of the embeddings that will be learnt.
+
+    Raises:
+        UsageError: the message states the estimate, and what would fit.
+    """
+    task, search = setting.task, setting.experiment.search
+    sizes = task.left.num_entities, task.right.num_entities
+    search.check_memory(max(sizes), min(width, search.columns(sum(sizes)) or width))
+
+
 def _learned(setting: Setting, model: AlignmentModel | None) -> Learned:
     experiment, links = setting.experiment, setting.task.links
     entry = MODELS.get(experiment.model)
     learner = LEARNERS["trained" if model is not None or entry is None else entry.learner](setting, model)
+    check_budget(setting, getattr(learner, "least_width", 1))
     if experiment.refinement.rounds:
         learner = Refined(setting, learner)
     config = experiment.bootstrap

@@ -26,6 +26,11 @@ class Propagated:
         assert entry.build is not None
         self.model = entry.build(entry.config() if name else experiment.options)
 
+    @property
+    def least_width(self) -> int:
+        """Least width of the embeddings, known before they are learnt."""
+        return sum(self.model.widths(self.inputs).values())
+
     def embed(self, links: IntArray) -> Learned:
         """Spread labels from the links."""
         with self.setting.watch.phase("embed"), torch.no_grad():

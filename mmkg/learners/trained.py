@@ -41,6 +41,11 @@ class Trained:
         self.judge = validator(setting.task, inputs, experiment.search, seed=experiment.seed) if len(links) else None
         self.calls = 0
 
+    @property
+    def least_width(self) -> int:
+        """Least width of the embeddings, known before they are learnt."""
+        return sum(self.model.widths.values())
+
     def embed(self, links: IntArray) -> Learned:
         """Train on the links, then embed all entities on the CPU, as ``search.store``."""
         setting, experiment = self.setting, self.setting.experiment
