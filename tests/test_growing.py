@@ -123,7 +123,8 @@ def test_rows_of_narrow_parts_get_the_widths_that_the_run_had(world, monkeypatch
     width = sum(Propagation().widths(build_incidence(task)).values())
     monkeypatch.setattr("mmkg.models.propagation.MOST_VALUES", number * width // 2 + 4 * number)
     monkeypatch.setattr("mmkg.models.refinement.MOST_VALUES", number * 1024)
-    result = mmkg.align(task, "propagation", settings=SETTINGS["refined"], device="cpu")
+    settings = SETTINGS["refined"] | {"search.width": 0}  # all columns are kept
+    result = mmkg.align(task, "propagation", settings=settings, device="cpu")
     assert result.widths["structure"] == 512 + (512 if result.record.protocol["refined_by"]["round"] else 0)
     extended = result.extend(whole.left, whole.right)
     assert extended.left.shape == (MANY, result.left.shape[1])

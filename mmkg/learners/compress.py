@@ -93,7 +93,7 @@ def _directions(moments: list[Tensor], width: int) -> list[Tensor]:
     Returns:
         Float16 ``[w, d]`` of each modality, the largest eigenvalue first.
     """
-    found = [torch.linalg.eigh(each.cpu() / each.trace().cpu().clamp(min=TINY)) for each in moments]
+    found = [_eigen(each.cpu() / each.trace().cpu().clamp(min=TINY)) for each in moments]
     rest = torch.cat([values[:-1] for values, _ in found])  # ascending: the last of each is kept in any case
     places = rest.topk(min(max(0, width - len(found)), int((rest > ROUNDING).sum()))).indices
     owner = torch.repeat_interleave(torch.tensor([len(values) - 1 for values, _ in found]))
@@ -103,3 +103,12 @@ def _directions(moments: list[Tensor], width: int) -> list[Tensor]:
         shares = (values[-number:] / values[-1].clamp(min=TINY)).clamp(min=SMALLEST)
         matrices.append((vectors[:, -number:] * shares ** ((POWER - 1) / 2)).flip(1).half())
     return matrices
+
+
+def _eigen(matrix: Tensor) -> tuple[Tensor, Tensor]:
+    """Eigenvalues ``[w]``, ascending, and eigenvectors ``[w, w]`` of a symmetric matrix."""
+    try:
+        values, vectors = torch.linalg.eigh(matrix)
+    except torch.linalg.LinAlgError:  # of very few entities most eigenvalues are 0, which float32 does not resolve
+        values, vectors = (each.float() for each in torch.linalg.eigh(matrix.double()))
+    return values, vectors

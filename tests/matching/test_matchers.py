@@ -50,7 +50,8 @@ def test_every_item_is_matched_to_itself(name, kind, csls_k):
     base = normal(0, 60, 8)
     got = MATCHERS[name](base, base, k=5, csls_k=csls_k, kind=kind, device="cpu")
     assert got.pairs.tolist() == [[i, i] for i in range(60)]
-    np.testing.assert_allclose(got.score, np.diag(naive_scores(base, base, csls_k)), atol=1e-5)
+    rounding = {"fp16": 1e-3, "sq8": 1e-2, "pq4": 1e-3}.get(kind, 1e-5)  # of kinds that keep rows in fewer bits
+    np.testing.assert_allclose(got.score, np.diag(naive_scores(base, base, csls_k)), atol=rounding)
 
 
 @pytest.mark.parametrize("name", NAMES)
