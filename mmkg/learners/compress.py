@@ -109,6 +109,6 @@ def _eigen(matrix: Tensor) -> tuple[Tensor, Tensor]:
     """Eigenvalues ``[w]``, ascending, and eigenvectors ``[w, w]`` of a symmetric matrix."""
     try:
         values, vectors = torch.linalg.eigh(matrix)
-    except torch.linalg.LinAlgError:  # of very few entities most eigenvalues are 0, which float32 does not resolve
+    except RuntimeError:  # of very few entities most eigenvalues are 0, which float32 does not resolve
         values, vectors = (each.float() for each in torch.linalg.eigh(matrix.double()))
     return values, vectors
