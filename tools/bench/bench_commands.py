@@ -53,12 +53,7 @@ def main() -> None:
 
 def measured(args: Any, names: list[str], folder: Path, environment: dict[str, str]) -> list[dict[str, Any]]:
     """The rows of the report."""
-    python = [sys.executable, "-c"]
-    rows = [
-        row("import mmkg.search", "", command([*python, "import mmkg.search"], environment)[1], headline=True),
-        row("import torch, for comparison", "", command([*python, "import torch"], environment)[1], headline=True),
-        row("mmkg describe", args.pair, mmkg(["describe", args.pair, "--json"], environment)[1], headline=True),
-    ]
+    rows: list[dict[str, Any]] = []
     flop_s = sgemm_rate()
     for name in names:
         run = folder / name
@@ -66,7 +61,7 @@ def measured(args: Any, names: list[str], folder: Path, environment: dict[str, s
         found, spent = mmkg([*words, args.modalities], environment)
         left, right, entity = sizes(run)
         product = 2.0 * left * right * WIDTH / flop_s
-        size = f"{left:,} x {right:,}"
+        size = f"{name}, {left:,} x {right:,}"
         test = json.loads(found)["test"]["left_to_right"]
         megabytes = sum(path.stat().st_size for path in run.rglob("*") if path.is_file()) / 1e6
         note = f"Hits@1 {test['hits@1']:.3f}, run folder {megabytes:,.0f} MB"
@@ -75,10 +70,10 @@ def measured(args: Any, names: list[str], folder: Path, environment: dict[str, s
             "search": ["--entity", entity, "--json"],
             "match": ["--json"],
         }
-        rows.append(line(f"align: {name}", size, spent, product, note, hits_at_1=test["hits@1"], folder_mb=megabytes))
+        rows.append(line("align", size, spent, product, note, hits_at_1=test["hits@1"], folder_mb=megabytes))
         for what, options in more.items():
             spent = mmkg([what.split()[0], str(run), *options], environment)[1]
-            rows.append(line(f"{what}: {name}", size, spent, product, ""))
+            rows.append(line(what, size, spent, product, ""))
     return rows
 
 
