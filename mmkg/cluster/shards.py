@@ -31,12 +31,13 @@ class Shard:
     Args:
         kind: index kind; empty = all pairs are scored.
         options: settings of the index.
-        threads: to compute with.
+        threads: to compute with, for the whole process; 0 = as it is.
     """
 
-    def __init__(self, kind: str = "", options: Any = None, threads: int = 1) -> None:
-        torch.set_num_threads(threads)
-        threadpool_limits(threads)
+    def __init__(self, kind: str = "", options: Any = None, threads: int = 0) -> None:
+        if threads:
+            torch.set_num_threads(threads)
+            threadpool_limits(threads)
         self.kind, self.options = kind, options
         self.index: tuple[bool, Index] | None = None
 

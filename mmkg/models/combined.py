@@ -33,6 +33,6 @@ class CombinedConfig:
 ENTRY = ModelEntry(
     CombinedConfig,
     learner="combined",
-    training={**TRAINING, "epochs": 150},
+    training={**TRAINING, "epochs": 100},
     refinement={"rounds": 4},
 )
