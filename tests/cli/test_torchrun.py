@@ -23,6 +23,7 @@ def pairs(folder):
     return [line.split("\t")[:2] for line in (folder / "alignment.tsv").read_text(encoding="utf-8").splitlines()]
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_run_of_one(tmp_path, run):
     done = launched(*COMMAND, "--out", tmp_path / "two")
     assert done.returncode == 0, done.stderr

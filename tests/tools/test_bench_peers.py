@@ -7,6 +7,7 @@ def bench_peers(load_tool):
     return load_tool("bench_peers")
 
 
+@pytest.mark.slow
 def test_every_library_finds_the_planted_counterparts(bench_peers):
     left, right = bench_peers.planted(1500, 16, clusters=0, noise=0.1)
     left, right = (side / np.linalg.norm(side, axis=1, keepdims=True) for side in (left, right))
@@ -18,6 +19,7 @@ def test_every_library_finds_the_planted_counterparts(bench_peers):
     assert rows["mmkg", "pq4"]["times_best_peer"] == pytest.approx(rows["mmkg", "pq4"]["cpu_s"] / best)
 
 
+@pytest.mark.slow
 def test_graphs_are_left_out_if_asked(bench_peers):
     left, right = bench_peers.planted(600, 8, clusters=0, noise=0.1)
     rows = bench_peers.compared(left, right, "600", 100, graphs=False)
