@@ -1,6 +1,6 @@
 """Search of a run by entity: the most likely counterparts, with confidence and the share of each modality."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from ..records import Record, Shown
 from ..report.frames import arrow_table, data_frame
 from ..search import Neighbors
 from ..search.given import check_count
-from ..typing import FloatArray, IntArray
+from ..typing import BoolArray, FloatArray, IntArray
 from .calibrate import Confidences
 from .embeddings import SIDES
 from .scale import scaled
@@ -196,17 +196,46 @@ class Hits(Shown):
         queries = np.full(len(ids), row)
         pairs = np.stack([queries, ids] if side == "left" else [ids, queries], axis=1)
         embeddings = self.confidences.searcher.embeddings
-        shares = embeddings.shares(pairs)
-        points, parts = scaled(shares, embeddings.is_exact(pairs))
         confidence = self.confidences.of_lists(np.array([row]), Neighbors(ids[None], scores[None]), side)
-        for place, answer in enumerate(ids.tolist()):
-            yield Hit(
-                answer,
-                table.labels[answer],
-                table.display[answer],
-                float(points[place]),
-                None if confidence is None else float(confidence[0, place]),
-                {name: float(part[place]) for name, part in parts.items()},
-                float(scores[place]),
-                {name: float(share[place]) for name, share in shares.items()},
-            )
+        return hits_of(
+            ids,
+            [table.labels[answer] for answer in ids.tolist()],
+            [table.display[answer] for answer in ids.tolist()],
+            scores,
+            embeddings.shares(pairs),
+            embeddings.is_exact(pairs),
+            None if confidence is None else confidence[0],
+        )
+
+
+def hits_of(
+    rows: IntArray,
+    labels: Sequence[str],
+    displays: Sequence[str],
+    scores: FloatArray,
+    shares: Mapping[str, FloatArray],
+    exact: BoolArray,
+    confidence: FloatArray | None,
+) -> Iterator[Hit]:
+    """The answers to one query, in the order of the arguments, K values each.
+
+    Args:
+        rows: rows in the answering graph.
+        labels, displays: their labels and texts to show.
+        scores: what the run ranks by.
+        shares: share of each modality in the cosine.
+        exact: whether an answer is an equal literal node.
+        confidence: probabilities; ``None`` without a calibration.
+    """
+    points, parts = scaled(shares, exact)
+    for place, row in enumerate(rows.tolist()):
+        yield Hit(
+            row,
+            labels[place],
+            displays[place],
+            float(points[place]),
+            None if confidence is None else float(confidence[place]),
+            {name: float(part[place]) for name, part in parts.items()},
+            float(scores[place]),
+            {name: float(share[place]) for name, share in shares.items()},
+        )

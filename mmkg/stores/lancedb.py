@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError, MissingPackageError
+from ..result.embeddings import SIDES
 from ..typing import FloatArray, IntArray
-from .store import SIDES, TYPES, Entities, Store
+from .store import TYPES, Entities, Store
 
 os.environ.setdefault("LANCEDB_LOG", "error")  # a new table is no news
 
@@ -58,7 +59,12 @@ class LanceStore(Store):
     def _open(self, what: str) -> Any:
         """A table; ``None`` if there is none."""
         name = self.table(what)
-        return self._base.open_table(name) if name in self._names() else None
+        try:
+            return self._base.open_table(name)
+        except ValueError:
+            if name in self._names():
+                raise
+            return None
 
     def _there(self, what: str) -> Any:
         """A table that must be there."""

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError, MissingPackageError, UsageError
+from ..result.embeddings import SIDES
 from ..typing import FloatArray, IntArray
-from .store import KEYS, SIDES, Entities, Store
+from .store import KEYS, Entities, Store
 
 LONGEST_TEXT = 65_535  # bytes of a string in Milvus
 PAGE = 10_000  # rows per query; a server returns at most 16,384
@@ -37,6 +38,7 @@ class MilvusStore(Store):
         except ImportError as error:
             raise MissingPackageError("stores in Milvus need pymilvus: pip install 'mmkg[milvus]'") from error
         self._library = pymilvus
+        self._ready: set[str] = set()  # tables that are loaded
         remote = "://" in place
         if not remote and not place.endswith(".db"):
             raise UsageError(f"{self.address}: expected a file that ends in .db, or http://HOST:PORT of a server")
@@ -59,9 +61,11 @@ class MilvusStore(Store):
     def _loaded(self, what: str) -> str | None:
         """Name of a table that is ready to be read; ``None`` if there is none."""
         table = self.table(what)
-        if not self._client.has_collection(table):
-            return None
-        self._client.load_collection(table)
+        if table not in self._ready:
+            if not self._client.has_collection(table):
+                return None
+            self._client.load_collection(table)
+            self._ready.add(table)
         return table
 
     def facts(self) -> dict[str, Any] | None:
@@ -113,6 +117,7 @@ class MilvusStore(Store):
         """See ``Store``."""
         with self._reported():
             for what in ("facts", *SIDES):
+                self._ready.discard(self.table(what))
                 if self._client.has_collection(self.table(what)):
                     self._client.drop_collection(self.table(what))
 

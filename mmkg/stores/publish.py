@@ -9,9 +9,10 @@ import numpy as np
 from ..errors import Advice, InputError
 from ..progress import progress_bar
 from ..records import Record
+from ..result.embeddings import SIDES
 from ..result.result import AlignmentResult
 from .rows import digest_of, entities_of
-from .store import SIDES, VERSION, Store
+from .store import VERSION, Store
 
 REPLACE = Advice(
     "publish under another name, as in milvus:FILE.db#NAME, or replace it with overwrite=True",
@@ -68,12 +69,12 @@ def publish(
         store.create(facts["dim"])
     elif before.get("complete"):
         store.write_facts({**before, "complete": False})
-    written = []
+    links, written = result.linked(), []
     shown = sys.stderr.isatty() if progress is None else progress
     with progress_bar("publish", sum(facts["sizes"]), enabled=shown) as done:
         for side in SIDES:
             states, number = store.states(side), 0
-            for block in entities_of(result, side):
+            for block in entities_of(result, links, side):
                 changed = [states.get(row) != state for row, state in zip(block.row.tolist(), block.state, strict=True)]
                 if any(changed):
                     store.upsert(side, block.some(np.flatnonzero(changed)))

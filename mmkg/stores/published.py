@@ -1,5 +1,6 @@
 """Search of a run that stands in a store; the answers are those of the run folder."""
 
+from collections.abc import Iterator
 from typing import Annotated
 
 import numpy as np
@@ -8,16 +9,16 @@ from typing_extensions import TypedDict
 
 from ..errors import Advice, InputError, Setting, UsageError, brief, nearest
 from ..matching import Calibration
-from ..matching.counterparts import LARGEST_MARGIN
+from ..matching.counterparts import LARGEST_MARGIN, rival_scores
 from ..records import Shown
-from ..result.hits import Hit, HitList
-from ..result.scale import scaled
+from ..result.embeddings import SIDES, Embeddings
+from ..result.hits import Hit, HitList, hits_of
+from ..result.searcher import EXACT
 from ..schema import checked
 from ..search.vectors import check_count
-from ..typing import FloatArray, IntArray
-from .store import KEYS, NO_SCORE, SIDES, VERSION, Entities, Store, key_of
+from ..typing import FloatArray
+from .store import KEYS, VERSION, Entities, Store, key_of
 
-EXACT = 1.0  # score of two equal literal nodes
 MOST = 10_000  # answers to one query
 
 
@@ -130,42 +131,20 @@ class PublishedRun(Shown):
         order = np.lexsort((found.row, -scores))[:k]
         return found.some(order), scores[order]
 
-    def _hits(self, query: Entities, found: Entities, scores: FloatArray) -> list[Hit]:
-        widths = self._known["widths"]
-        starts = np.cumsum([0, *widths.values()])[:-1]
-        columns = sum(widths.values())
-        products = query.vector[:, :columns] * found.vector[:, :columns]
-        sums = np.add.reduceat(products, starts, axis=1)
-        shares = {name: sums[:, place] for place, name in enumerate(widths)}
+    def _hits(self, query: Entities, found: Entities, scores: FloatArray) -> Iterator[Hit]:
+        columns = sum(self._known["widths"].values())  # without the mean
+        pair = Embeddings(query.vector[:, :columns], found.vector[:, :columns], self._known["widths"])
+        shares = pair.shares(np.stack([np.zeros(len(found), np.int64), np.arange(len(found))], axis=1))
         exact = np.full(len(found), query.equal[0] >= 0)
-        points, parts = scaled(shares, exact)
         confidence = None if self._calibration is None else self._confidence(query, found, scores)
-        return [
-            Hit(
-                int(found.row[place]),
-                found.label[place],
-                found.display[place],
-                float(points[place]),
-                None if confidence is None else float(confidence[place]),
-                {name: float(part[place]) for name, part in parts.items()},
-                float(scores[place]),
-                {name: float(share[place]) for name, share in shares.items()},
-            )
-            for place in range(len(found))
-        ]
+        return hits_of(found.row, found.label, found.display, scores, shares, exact, confidence)
 
     def _confidence(self, query: Entities, found: Entities, scores: FloatArray) -> FloatArray:
-        """See ``pair_margins``: the best rival of either entity was stored with it."""
+        """See ``pair_margins``: the best answers to either entity were stored with it."""
         assert self._calibration is not None
         if query.equal[0] >= 0:
             return np.full(len(found), EXACT, np.float32)
-        mine = _rival(query.best, query.best_score, query.second_score, found.row)
-        theirs = _rival(found.best, found.best_score, found.second_score, query.row)
+        mine = rival_scores(query.tops, np.zeros(len(found), np.int64), found.row)
+        theirs = rival_scores(found.tops, np.arange(len(found)), np.repeat(query.row, len(found)))
         margins = np.clip(scores - np.maximum(mine, theirs), -LARGEST_MARGIN, LARGEST_MARGIN).astype(np.float32)
         return self._calibration.predict(margins)
-
-
-def _rival(best: IntArray, first: FloatArray, second: FloatArray, partner: IntArray) -> FloatArray:
-    """Best score of an entity with another candidate than its partner; -inf without such a candidate."""
-    score: FloatArray = np.where(best == partner, second, first)
-    return np.where(score <= NO_SCORE, -np.inf, score)

@@ -6,15 +6,23 @@ from dataclasses import fields, replace
 
 import numpy as np
 
+from ..matching import Matching
+from ..result.embeddings import SIDES
 from ..result.result import AlignmentResult
 from ..typing import FloatArray, IntArray
-from .store import NO_SCORE, SIDES, Entities, key_of
+from .store import NO_SCORE, Entities, key_of
 
 BLOCK = 2000  # entities that are written at a time
 
 
-def entities_of(result: AlignmentResult, side: str) -> Iterator[Entities]:
-    """All entities of one graph of a run, a block at a time."""
+def entities_of(result: AlignmentResult, links: Matching, side: str) -> Iterator[Entities]:
+    """All entities of one graph of a run, a block at a time.
+
+    Args:
+        result: the run.
+        links: its links.
+        side: the graph.
+    """
     place = SIDES.index(side)
     rows, table = result.embeddings.sides(side)[0], result.entities[place]
     means = result.csls_means[place] if result.protocol.csls_k else None
@@ -24,7 +32,6 @@ def entities_of(result: AlignmentResult, side: str) -> Iterator[Entities]:
     equal[result.embeddings.exact[:, place]] = result.embeddings.exact[:, 1 - place]
     linked = np.zeros(len(rows), bool)
     linked[result.links.all()[:, place]] = True
-    links = result.linked()
     partner[links.pairs[:, place]] = links.pairs[:, 1 - place]
     if links.confidence is not None:
         confidence[links.pairs[:, place]] = links.confidence

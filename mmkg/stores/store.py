@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from ..search.neighbors import Neighbors
 from ..typing import BoolArray, FloatArray, IntArray
 
-SIDES = ("left", "right")
 VERSION = 1  # of what is in the tables
 NO_SCORE = -100.0  # stands for "no answer" in a column of scores, which are in [-4, 4]
 KEYS = ("label_key", "name_key", "folded_key")
@@ -59,6 +59,13 @@ class Entities:
 
     def __len__(self) -> int:
         return len(self.row)
+
+    @property
+    def tops(self) -> Neighbors:
+        """The two best answers to each entity; the row of the second is not stored."""
+        ids = np.stack([self.best, np.full(len(self), -1)], axis=1)
+        scores = np.stack([self.best_score, self.second_score], axis=1)
+        return Neighbors(ids, np.where(scores <= NO_SCORE, -np.inf, scores).astype(np.float32))
 
     def some(self, places: IntArray) -> "Entities":
         """The entities at some places."""

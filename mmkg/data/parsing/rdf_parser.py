@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -31,10 +31,6 @@ _REIFIES = "http://www.w3.org/1999/02/22-rdf-syntax-ns#reifies"
 _IMPLIES = "http://www.w3.org/2000/10/swap/log#implies"
 _NOT_REGULAR = "not allowed in regular RDF"  # what pyoxigraph says of N3 statements that RDF does not have
 _JSON_TEXT = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
-
-
-class _Source(Protocol):
-    def read(self, size: int = -1, /) -> bytes: ...
 
 
 class RdfParser:
