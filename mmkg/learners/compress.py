@@ -44,7 +44,7 @@ def compressed(learned: Learned, width: int, *, seed: int = 0) -> Learned:
     """
     if not width or width >= learned.left.shape[1]:
         return learned
-    matrices = _directions(_moments(learned, seed), width)
+    matrices = _directions(_spectra(learned, seed), width)
     projection = dict(zip(learned.widths, matrices, strict=True))
     left, right = (projected(side, projection) for side in (learned.left, learned.right))
     widths = {name: matrix.shape[1] for name, matrix in projection.items()}
@@ -70,45 +70,74 @@ def projected(rows: Tensor, projection: Mapping[str, Tensor]) -> Tensor:
     return found
 
 
-def _moments(learned: Learned, seed: int) -> list[Tensor]:
-    """Second moments ``[w, w]`` of each modality's part, of a sample of the rows of both sides."""
+def _samples(learned: Learned, seed: int) -> list[Tensor]:
+    """Sampled rows of either side, as the numbers of the rows in ascending order."""
+    return [
+        torch.from_numpy(np.sort(numpy_generator(seed, f"compressed {label}").permutation(len(side))[:SAMPLE]))
+        for label, side in (("left", learned.left), ("right", learned.right))
+    ]
+
+
+def _spectra(learned: Learned, seed: int) -> list[tuple[Tensor, Tensor]]:
+    """Eigenvalues and eigenvectors of the second moments of each modality's part, of a sample of both sides' rows.
+
+    Returns:
+        Of each modality of ``w`` columns the eigenvalues ``[r]``, ascending, as shares of their sum, and the
+        eigenvectors ``[w, r]``, where r is the smaller of ``w`` and the number of rows.
+    """
     widths = list(learned.widths.values())
-    sums = [learned.left.new_zeros(width, width, dtype=torch.float32) for width in widths]
-    for label, side in (("left", learned.left), ("right", learned.right)):
-        drawn = numpy_generator(seed, f"compressed {label}").permutation(len(side))[:SAMPLE]
-        for rows in torch.from_numpy(np.sort(drawn)).to(side.device).split(BLOCK_ROWS):
+    samples = _samples(learned, seed)
+    number = sum(len(sample) for sample in samples)
+    sums = [learned.left.new_zeros(w, w, dtype=torch.float32) if w <= number else None for w in widths]
+    few: list[list[Tensor]] = [[] for _ in widths]  # rows of the modalities that have more columns than there are rows
+    for sample, side in zip(samples, (learned.left, learned.right), strict=True):
+        for rows in sample.to(side.device).split(BLOCK_ROWS):
             block = side.index_select(0, rows).float()
-            for total, part in zip(sums, block.split(widths, dim=1), strict=True):
-                total.addmm_(part.T, part)
-    return sums
+            for total, kept, part in zip(sums, few, block.split(widths, dim=1), strict=True):
+                if total is None:
+                    kept.append(part)
+                else:
+                    total.addmm_(part.T, part)
+    return [
+        _eigen_of_rows(torch.cat(kept).cpu()) if total is None else _eigen(total.cpu())
+        for total, kept in zip(sums, few, strict=True)
+    ]
 
 
-def _directions(moments: list[Tensor], width: int) -> list[Tensor]:
+def _directions(spectra: list[tuple[Tensor, Tensor]], width: int) -> list[Tensor]:
     """Eigenvectors with the largest shares of the moments, divided by a power of these, at least one of each modality.
 
     Args:
-        moments: ``[w, w]`` of each modality.
+        spectra: of each modality the eigenvalues ``[r]``, ascending, and the eigenvectors ``[w, r]``.
         width: number of eigenvectors.
 
     Returns:
         Float16 ``[w, d]`` of each modality, the largest eigenvalue first.
     """
-    found = [_eigen(each.cpu() / each.trace().cpu().clamp(min=TINY)) for each in moments]
-    rest = torch.cat([values[:-1] for values, _ in found])  # ascending: the last of each is kept in any case
-    places = rest.topk(min(max(0, width - len(found)), int((rest > ROUNDING).sum()))).indices
-    owner = torch.repeat_interleave(torch.tensor([len(values) - 1 for values, _ in found]))
-    kept = 1 + torch.bincount(owner[places], minlength=len(found))
+    rest = torch.cat([values[:-1] for values, _ in spectra])  # ascending: the last of each is kept in any case
+    places = rest.topk(min(max(0, width - len(spectra)), int((rest > ROUNDING).sum()))).indices
+    owner = torch.repeat_interleave(torch.tensor([len(values) - 1 for values, _ in spectra]))
+    kept = 1 + torch.bincount(owner[places], minlength=len(spectra))
     matrices = []
-    for number, (values, vectors) in zip(kept.tolist(), found, strict=True):
+    for number, (values, vectors) in zip(kept.tolist(), spectra, strict=True):
         shares = (values[-number:] / values[-1].clamp(min=TINY)).clamp(min=SMALLEST)
         matrices.append((vectors[:, -number:] * shares ** ((POWER - 1) / 2)).flip(1).half())
     return matrices
 
 
-def _eigen(matrix: Tensor) -> tuple[Tensor, Tensor]:
-    """Eigenvalues ``[w]``, ascending, and eigenvectors ``[w, w]`` of a symmetric matrix."""
+def _eigen(moments: Tensor) -> tuple[Tensor, Tensor]:
+    """Eigenvalues, ascending, as shares of the trace, and eigenvectors, of a symmetric matrix ``[w, w]``."""
+    matrix = moments / moments.trace().clamp(min=TINY)
     try:
         values, vectors = torch.linalg.eigh(matrix)
-    except RuntimeError:  # of very few entities most eigenvalues are 0, which float32 does not resolve
-        values, vectors = (each.float() for each in torch.linalg.eigh(matrix.double()))
-    return values, vectors
+    except torch.linalg.LinAlgError:  # many eigenvalues are 0, which float32 does not always resolve
+        values, vectors = torch.linalg.eigh(matrix.double())
+    return values.float(), vectors.float()
+
+
+def _eigen_of_rows(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """What `_eigen` finds of ``rows.T @ rows``, by the smaller product of the rows ``[n, w]``, n < w."""
+    exact = rows.double()
+    products = exact @ exact.T
+    shares, turns = torch.linalg.eigh(products / products.trace().clamp(min=TINY))
+    return shares.float(), F.normalize(exact.T @ turns, dim=0).float()

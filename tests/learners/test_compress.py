@@ -54,12 +54,14 @@ def test_with_power_one_all_that_is_there_fits_into_as_many_columns_as_it_has_di
     assert found.history == given.history
 
 
+@pytest.mark.parametrize("rows", [60, 3, 1])  # 11 rows are fewer than the 12 columns of one part, 7 also than the 8 of the other
 @pytest.mark.parametrize("width", [2, 3, 5, 9])
-def test_the_cosines_are_those_of_a_naive_computation(width):
-    given = learned(rank=8)
+def test_the_cosines_are_those_of_a_naive_computation(width, rows):
+    given = learned(rows, rank=8)
     found = compressed(given, width)
     both = torch.cat([given.left, given.right]).double()
     naive.moments = [part.T.numpy() @ part.numpy() for part in both.split(list(WIDTHS.values()), dim=1)]
+    naive.moments = [each / np.trace(each) for each in naive.moments]
     order = sorted(
         ((value, m) for m, each in enumerate(naive.moments) for value in np.linalg.eigvalsh(each)), reverse=True
     )
@@ -99,6 +101,14 @@ def test_new_rows_come_out_as_those_that_were_learnt(monkeypatch):
         name: (WIDTHS[name], width) for name, width in found.widths.items()
     }
     assert all(matrix.dtype == torch.float16 for matrix in found.projection.values())
+
+
+def test_rows_that_are_alike_or_zero_have_the_directions_there_are():
+    few = learned(2, zeros=(0, 1))
+    few.left[1], few.right[:, 12:] = few.left[0], 0
+    found = compressed(few, 15)
+    assert found.widths["name"] == 1 and not found.left[:, -1:].any()
+    assert found.left.isfinite().all() and torch.equal(found.left[0], found.left[1])
 
 
 def test_a_sample_of_the_rows_shows_the_same_directions_by_its_seed(monkeypatch):

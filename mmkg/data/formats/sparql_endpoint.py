@@ -65,22 +65,17 @@ class Endpoint:
             InputError: it cannot be reached, refuses the query, or does not answer with results of SPARQL.
         """
         body, kind = self._body(query)
-        ox = oxigraph()
         form = next((form for key, form in FORMATS.items() if key in kind), None)
         if kind == "text/html" or body[:200].lstrip()[:14].lower().startswith((b"<!doctype html", b"<html")):
             raise self._not_an_endpoint(f"a web page ({kind})")
         if form is None:
             raise self._not_an_endpoint(f"an answer of the type {kind or 'unknown'}")
         try:
-            found = ox.parse_query_results(body, format=getattr(ox.QueryResultsFormat, form))
-            if not isinstance(found, ox.QuerySolutions):
-                raise ValueError("an answer of yes or no")
-            known = {variable.value for variable in found.variables}
-            if missing := [name for name in names if name not in known]:
-                raise ValueError(f"no variable {missing[0]}")
-            return [tuple(row[name] for name in names) for row in found]
+            return _terms(body, form, names)
         except (ValueError, SyntaxError) as error:
-            raise self._not_an_endpoint(f"a malformed one: {' '.join(str(error).split())[:200]}") from None
+            reason = " ".join(str(error).split())[:200]
+        # Raised here, so that no traceback holds the solutions, which only the thread that made them may delete.
+        raise self._not_an_endpoint(f"a malformed one: {reason}")
 
     def _not_an_endpoint(self, got: str) -> InputError:
         return InputError(
@@ -132,6 +127,18 @@ class Endpoint:
         if "S1TAT" in answer.headers.get("X-SQL-State", ""):  # Virtuoso: partial results after its time limit
             raise SlowEndpoint("the endpoint gave a part of the answer only, for want of time", self.name)
         return bytes(body)
+
+
+def _terms(body: bytes, form: str, names: tuple[str, ...]) -> list[tuple[Any, ...]]:
+    """The terms of some variables in each solution; ValueError or SyntaxError where there are none."""
+    ox = oxigraph()
+    found = ox.parse_query_results(body, format=getattr(ox.QueryResultsFormat, form))
+    if not isinstance(found, ox.QuerySolutions):
+        raise ValueError("an answer of yes or no")
+    known = {variable.value for variable in found.variables}
+    if missing := [name for name in names if name not in known]:
+        raise ValueError(f"no variable {missing[0]}")
+    return [tuple(row[name] for name in names) for row in found]
 
 
 def _wait(requested: str | None, attempt: int) -> float:

@@ -1,6 +1,7 @@
 """Graphs of SPARQL endpoints: the same as the file that the endpoint serves, however it cuts its answers."""
 
 import sys
+import traceback
 
 import pyoxigraph as ox
 import pytest
@@ -184,6 +185,18 @@ def test_what_is_no_answer_of_an_endpoint_is_refused_in_one_line(answer, message
     text = str(caught.value)
     assert message in text and "\n" not in text and text.startswith("127.0.0.1:"), text
     assert len(served.queries) < 30
+
+
+def test_an_error_holds_no_solutions_which_another_thread_could_not_delete():
+    body = b'{"head": {"vars": ["x"]}, "results": {"bindings": []}}'
+    with endpoint(answer=reply(body=body)) as served, pytest.raises(InputError) as caught:
+        read(served.url)
+    errors, held = [caught.value], []
+    while errors:
+        error = errors.pop()
+        errors += [each for each in (error.__cause__, error.__context__) if each is not None]
+        held += [value for frame, _ in traceback.walk_tb(error.__traceback__) for value in frame.f_locals.values()]
+    assert not any(isinstance(value, ox.QuerySolutions) for value in held) and served in held
 
 
 def test_a_busy_endpoint_is_asked_again_after_the_time_it_asks_for(path, paged, monkeypatch):
