@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from .compute.seeding import numpy_generator
 from .config.experiment import Experiment
@@ -15,7 +16,7 @@ from .data.task import LinkSplit
 from .learners import LIGHT
 from .learners.choice import ENOUGH_JUDGED, FOLDS
 from .learners.learn import learn
-from .learners.setting import Learned, Setting
+from .learners.setting import Chosen, Learned, Setting
 from .matching import is_in
 from .matching.counterparts import HeldOut
 from .models import MODELS, AlignmentModel
@@ -42,6 +43,7 @@ class Fitted:
         metrics: Hits@k, MRR and MR of these links among all entities, in both directions.
         folds: number of folds that were held out, one after the other.
         judged: number of links in them.
+        refit: number of validation links that were learnt from at the end.
     """
 
     setting: Setting
@@ -50,6 +52,7 @@ class Fitted:
     metrics: Metrics = field(default_factory=dict)
     folds: int = 0
     judged: int = 0
+    refit: int = 0
 
 
 def fit(setting: Setting, model: AlignmentModel | None, given: IntArray) -> Fitted:
@@ -112,6 +115,39 @@ def cross_fit(setting: Setting, given: IntArray) -> Fitted:
     learned = replace(learned, course=course, selected=bool(chosen))
     pooled = _pooled(samples) if samples else None
     return Fitted(setting, learned, pooled, _mean_metrics(metrics, sizes), len(folds), sum(sizes))
+
+
+def refit(fitted: Fitted, model: AlignmentModel | None, start: Mapping[str, Tensor], *, given: LinkSplit) -> Fitted:
+    """Learn once more, from training and validation links, with what the validation links chose.
+
+    Epoch, weights of the parts, rounds and width are those of the first fit. Confidences are calibrated on the
+    validation links by the first fit, which did not learn from them; without test links the metrics are about them.
+    Links that were found and not given neither calibrate nor judge.
+
+    Args:
+        fitted: the first fit; returned as it is if it has no validation links.
+        model: a model object that was trained, which is trained again from ``start``; ``None`` = no object.
+        start: its weights before it was trained.
+        given: the links that were given.
+    """
+    setting, first = fitted.setting, fitted.learned
+    links = setting.task.links
+    if not len(links.valid):
+        return fitted
+    own: dict[str, Any] = {}
+    if len(given.train):
+        entities = (EntityTable.of(setting.task.left), EntityTable.of(setting.task.right))
+        own["sample"], metrics = _judged(setting, first, entities, links)
+        if not len(given.test):
+            own |= {"metrics": metrics, "folds": 1, "judged": len(links.valid)}
+    if setting.progress:
+        show_step(f"learning from all {len(links.train) + len(links.valid):,} known links")
+    known = LinkSplit(np.concatenate([links.train, links.valid]), links.valid[:0], links.test)
+    again = replace(setting, task=replace(setting.task, links=known), chosen=Chosen.of(first))
+    if model is not None:
+        model.load_state_dict(start)
+    learned = replace(learn(again, model), selected=first.selected)
+    return Fitted(again, learned, refit=len(links.valid), **own)
 
 
 def folds_of(links: IntArray, *, seed: int) -> list[IntArray]:

@@ -10,7 +10,7 @@ import torch
 
 from .compute.ranks import ranks
 from .config.experiment import Experiment
-from .crossfit import Fitted, fit
+from .crossfit import Fitted, fit, refit
 from .data.describe import describe
 from .data.entities import EntityTable
 from .data.features.registry import use_names
@@ -96,10 +96,13 @@ def learn_run(
         if sys.stderr.isatty() if progress is None else progress:
             show_step(choice.text())
     setting = Setting(task, experiment, where, watch, progress, folder, fingerprint)
+    start = {} if model is None else {name: each.detach().clone() for name, each in model.state_dict().items()}
     if len(given.train) and not len(given.valid) and not len(test) and experiment.data.valid_ratio != 0:
         fitted = fit(setting, model, given.train)
     else:
         fitted = Fitted(setting, learn(setting, model))
+    if experiment.refit:
+        fitted = refit(fitted, model, start, given=given)
     return Learnt(fitted, given, test, graphs, choice)
 
 
@@ -189,9 +192,10 @@ def _seed_links(task: AlignmentTask, experiment: Experiment, device: torch.devic
 def _protocol(fitted: Fitted, given: LinkSplit, num_test: int) -> Protocol:
     """How the figures of the run are measured."""
     task, experiment, learned = fitted.setting.task, fitted.setting.experiment, fitted.learned
-    search, num_valid = experiment.search, len(task.links.valid)
+    search, num_valid = experiment.search, fitted.refit or len(task.links.valid)
+    num_train = len(task.links.train) - fitted.refit
     judged = _judged(fitted, given, num_test)
-    seeds = len(task.links.train) + num_valid - len(given.train) - len(given.valid)
+    seeds = num_train + num_valid - len(given.train) - len(given.valid)
     return Protocol(
         candidates=task.candidates if judged == "test" else "all",
         csls_k=search.csls_k,
@@ -205,9 +209,10 @@ def _protocol(fitted: Fitted, given: LinkSplit, num_test: int) -> Protocol:
         num_judged=num_valid if judged == "validation" else fitted.judged,
         folds=fitted.folds,
         num_seeds=seeds if experiment.data.seeds_from else None,
-        num_train=len(task.links.train),
+        num_train=num_train,
         num_valid=num_valid,
         num_test=num_test,
+        refit=fitted.refit > 0,
         num_valid_ranked=search.valid_queries if 0 < search.valid_queries < num_valid else None,
         valid_candidates=search.valid_candidates if capped(task, search) else None,
         seed=experiment.seed,

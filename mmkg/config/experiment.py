@@ -30,6 +30,7 @@ class Experiment:
     Args:
         model: name in ``mmkg.models.MODELS``; or ``auto``, in place of which ``align`` chooses one.
         seed: random seed.
+        refit: learn once more at the end from training and validation links, with what these chose before.
         data, features, bootstrap, search: configurations of the stages.
         options: configuration of the model, an instance of its configuration class; by default its defaults.
         training: schedule and optimiser; by default those of the model. Label propagation does not read it.
@@ -37,11 +38,13 @@ class Experiment:
             values that were given, which apply to the model that is chosen.
 
     Raises:
-        UsageError: ``bootstrap.matcher`` is not a matcher, or ``auto`` was given the options of one model.
+        UsageError: ``bootstrap.matcher`` is not a matcher, ``refit`` goes with ``bootstrap.precision``, or ``auto`` was
+            given the options of one model.
     """
 
     model: str = AUTO
     seed: int = 0
+    refit: bool = False
     data: DataConfig = field(default_factory=DataConfig)
     features: FeatureConfig = field(default_factory=FeatureConfig)
     options: Any = field(default=FROM_MODEL, hash=False)
@@ -54,6 +57,10 @@ class Experiment:
         if self.bootstrap.matcher not in MATCHERS:
             raise UsageError(f"unknown matcher {self.bootstrap.matcher!r}; {nearest(self.bootstrap.matcher, MATCHERS)}")
         object.__setattr__(self, "seed", check_seed(self.seed))
+        if not isinstance(self.refit, bool):
+            raise UsageError(f"refit must be true or false, got {brief(self.refit)}")
+        if self.refit and self.bootstrap.precision:
+            raise UsageError("bootstrap.precision is reached on validation links, refit learns from these; choose one")
         for name, value in defaults_of(self.model).items():
             if getattr(self, name) is FROM_MODEL:
                 object.__setattr__(self, name, value)
@@ -71,7 +78,8 @@ class Experiment:
             "refinement": _values(self.refinement),
             "search": self.search.to_dict(self.bootstrap.matcher),
         }
-        return {"model": self.model, "seed": self.seed, **{name: plain(part) for name, part in sections.items()}}
+        scalars = {"model": self.model, "seed": self.seed, **({"refit": True} if self.refit else {})}
+        return {**scalars, **{name: plain(part) for name, part in sections.items()}}
 
     def to_toml(self) -> str:
         """The whole experiment as TOML."""
@@ -101,7 +109,8 @@ class Experiment:
         }
         sections |= {name: values.get(name, {}) for name in defaults if name not in sections}
         search = SearchConfig.of(values.get("search", {}))
-        return Experiment(model=model, seed=values.get("seed", 0), search=search, **sections)
+        scalars = {name: values[name] for name in ("seed", "refit") if name in values}
+        return Experiment(model=model, search=search, **scalars, **sections)
 
 
 def defaults_of(model: str) -> dict[str, Any]:

@@ -38,6 +38,7 @@ class Protocol:
         num_seeds: number of training and validation links that were derived from ``seeds_from``; ``None`` = all, if
             there is ``seeds_from``.
         num_train, num_valid, num_test: number of links of each part.
+        refit: whether the model learnt once more, from training and validation links, with what the latter chose.
         num_valid_ranked, num_test_ranked: number of them that were ranked, a seeded sample; ``None`` = all.
         valid_candidates: number of entities of each side among which a validation link was ranked; ``None`` = all
             outside the training links.
@@ -74,6 +75,7 @@ class Protocol:
     num_judged: int = 0
     folds: int = 0
     num_seeds: int | None = None
+    refit: bool = False
     seed: int | None = None
     directions: tuple[str, ...] = (LEFT_TO_RIGHT, RIGHT_TO_LEFT)
     ties: str = "mean"
@@ -89,6 +91,11 @@ class Protocol:
                 raise UsageError(f"unknown {what} {brief(value)}; {nearest(str(value), known)}")
         if self.csls_k < 0:
             raise UsageError(f"csls_k must be >= 0, got {self.csls_k}")
+
+    @property
+    def calibrated_before(self) -> bool:
+        """Whether confidences come from links that an earlier fit held out, and the last one learnt from."""
+        return self.judged == OUT_OF_FOLD or self.refit
 
     @property
     def num_ranked(self) -> int:
@@ -109,7 +116,7 @@ class Protocol:
             "iterative" if self.iterative else "not iterative",
             *([f"refined by soft matches, {self.refined} rounds"] if self.refined else []),
             "with names" if self.surface_names else "without names",
-            "selected on " + self._selected_on(),
+            "selected on " + self._selected_on() + (", then learnt from these, too" if self.refit else ""),
             f"links {self.num_train} train / {self.num_valid} valid / {self.num_test} test",
             "ties at their mean rank",
         ]
@@ -140,7 +147,8 @@ class Protocol:
             return f"judged on the {self.num_judged:,} validation links, which also selected"
         whole = self.num_judged >= self.num_train - (self.num_seeds or 0)
         how = "each held out in turn" if whole else "held out once"
-        return f"judged on {self.num_judged:,} of the known links, {how} ({self.folds} folds); learnt from all"
+        folds = "1 fold" if self.folds == 1 else f"{self.folds} folds"
+        return f"judged on {self.num_judged:,} of the known links, {how} ({folds}); learnt from all"
 
     def _selected_on(self) -> str:
         if self.selection == OUT_OF_FOLD:

@@ -32,14 +32,19 @@ class Combined:
         self.setting, experiment = setting, setting.experiment
         self.propagated = Propagated(setting, name=PROPAGATION)
         first = self.propagated.embed(setting.task.links.train)
-        weights = self._weights(*first.parts())
-        useful = tuple(name for name, weight in weights.items() if weight >= LEAST_WEIGHT)
-        self.left_out = tuple(name for name in weights if name not in useful)
+        names = tuple(first.widths)
+        if setting.chosen:
+            self.left_out = tuple(setting.earlier(0).get("left_out", ()))
+        else:
+            weights = self._weights(*first.parts())
+            self.left_out = tuple(name for name in names if weights[name] < LEAST_WEIGHT)
+        useful = tuple(name for name in names if name not in self.left_out)
         features = replace(experiment.features, modalities=useful)
         member = replace(experiment, model=experiment.options.trained, options=None, features=features)
         self.trained = Trained(replace(setting, experiment=member))
         self.some_lack_image = IMAGE in useful and not bool(self.trained.inputs.observed(IMAGE).all())
         self._first: Learned | None = first
+        self.calls = 0
 
     @property
     def least_width(self) -> int:
@@ -66,7 +71,8 @@ class Combined:
             (name for name in sides[0] if _modality(name) in trained.widths),
             key=lambda name: order.index(_modality(name)),
         )
-        weights = self._weights(*({name: side[name] for name in names} for side in sides))
+        earlier, self.calls = self.setting.earlier(self.calls), self.calls + 1
+        weights = earlier.get("weights") or self._weights(*({name: side[name] for name in names} for side in sides))
         course: dict[str, Any] = {**trained.course, "weights": {name: round(weights[name], 3) for name in names}}
         if self.left_out:
             course["left_out"] = list(self.left_out)

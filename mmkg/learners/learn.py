@@ -1,6 +1,8 @@
 """Learns the embeddings of a run: picks the learner, and repeats it in rounds with pseudo-links."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -35,6 +37,8 @@ def learn(setting: Setting, model: AlignmentModel | None = None) -> Learned:
     width = setting.experiment.search.columns(len(learned.left) + len(learned.right))
     if not width or learned.left.shape[1] <= width:
         return learned
+    if setting.chosen is not None and not setting.chosen.narrow:
+        return learned
     with setting.watch.phase("compress"):
         narrow = compressed(learned, width, seed=setting.experiment.seed)
         judge = setting.judge() if setting.experiment.search.width is None else None
@@ -67,8 +71,16 @@ def _learned(setting: Setting, model: AlignmentModel | None) -> Learned:
     if experiment.refinement.rounds:
         learner = Refined(setting, learner)
     config = experiment.bootstrap
+    if setting.chosen is not None:
+        config = replace(config, rounds=len(setting.chosen.calls) - 1)
     if not config.rounds:
         return learner.embed(links.train)
+    courses: list[Mapping[str, Any]] = []
+
+    def embed(links: IntArray) -> Learned:
+        found = learner.embed(links)
+        courses.append(found.course)
+        return found
 
     free = [np.flatnonzero(rows) for rows in free_entities(setting.task)]
     never = among(setting.task.never, *free)
@@ -93,7 +105,7 @@ def _learned(setting: Setting, model: AlignmentModel | None) -> Learned:
             )
 
     result = bootstrap(
-        learner.embed,
+        embed,
         links.train,
         config,
         propose=pseudo_links,
@@ -106,4 +118,5 @@ def _learned(setting: Setting, model: AlignmentModel | None) -> Learned:
         history=[*result.training, *result.history],
         course={**result.kept.course, "rounds": config.rounds, "best_round": result.best_round},
         selected=True,
+        calls=courses[: result.best_round + 1],
     )

@@ -37,13 +37,15 @@ class Refined:
         self.setting, self.base = setting, base
         self.config = setting.experiment.refinement
         self._inputs: Incidence | None = None
+        self.calls = 0
 
     def embed(self, links: IntArray) -> Learned:
         """Refine the embeddings that the base learns from the links.
 
         The result is that of the last round that improved validation; without validation links, of the last round.
         """
-        setting = self.setting
+        setting, call = self.setting, self.calls
+        earlier, self.calls = setting.earlier(call).get("refined_by"), call + 1
         base = self.base.embed(links)
         sides = base.left.to(setting.device).float(), base.right.to(setting.device).float()
         base = replace(base, left=sides[0].cpu(), right=sides[1].cpu(), selected=True)
@@ -61,12 +63,14 @@ class Refined:
             with setting.watch.phase("weigh"):
                 known.add(BASE, *sides)
                 valid.append(known.mrr(found.weights))
-        for number in range(1, self.config.rounds + 1):
+        for number in range(1, (self.config.rounds if earlier is None else earlier["round"]) + 1):
             matches = self._soft_matches(found, sketches)
             if setting.experiment.search.store == "float16":
                 found = found.halved()  # what is left of them to do is to store them
             parts = self._evidence(inputs, matches)
             weights = {BASE: 1.0} | {name: self.config.weight(name) for name in parts[0]}
+            if earlier is not None:
+                weights = earlier["weights"]
             if known is not None:
                 with setting.watch.phase("weigh"):
                     for name in parts[0]:

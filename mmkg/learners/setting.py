@@ -35,6 +35,7 @@ class Learned:
         weights: state of the trained model, empty if there is none.
         selected: whether validation links chose anything.
         projection: matrices by modality that made the parts narrower, see ``compressed``; empty if they were not.
+        calls: the course of each round up to this one, if there were rounds with pseudo-links.
     """
 
     left: Tensor
@@ -45,6 +46,7 @@ class Learned:
     weights: Mapping[str, Tensor] = field(default_factory=dict)
     selected: bool = True
     projection: Mapping[str, Tensor] = field(default_factory=dict)
+    calls: Sequence[Mapping[str, Any]] = ()
 
     def parts(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Columns of each modality's part of the left and of the right rows, on the CPU; not copied, of any length."""
@@ -52,6 +54,24 @@ class Learned:
 
     def _parts_of(self, side: Tensor) -> dict[str, Tensor]:
         return dict(zip(self.widths, side.cpu().split(list(self.widths.values()), dim=1), strict=True))
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """What validation links chose in a run, for one that learns from them, too.
+
+    Args:
+        calls: the course of each round, as ``Learned.course``: epoch, weights, rounds of refinement.
+        narrow: whether the embeddings were made narrower.
+    """
+
+    calls: Sequence[Mapping[str, Any]]
+    narrow: bool
+
+    @staticmethod
+    def of(learned: Learned) -> "Chosen":
+        """The choices of a run."""
+        return Chosen(learned.calls or [learned.course], bool(learned.projection))
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +86,7 @@ class Setting:
         progress: show bars and rounds on stderr; ``None`` = if stderr is a terminal.
         out: run folder for checkpoints, ``None`` for none.
         fingerprint: fingerprint of the task.
+        chosen: what was chosen before, in place of validation links, of which there are none then.
     """
 
     task: AlignmentTask
@@ -75,6 +96,11 @@ class Setting:
     progress: bool | None = None
     out: Path | None = None
     fingerprint: str = ""
+    chosen: Chosen | None = None
+
+    def earlier(self, call: int) -> Mapping[str, Any]:
+        """What was chosen before in a round, by its number; empty if nothing was."""
+        return {} if self.chosen is None else self.chosen.calls[call]
 
     def judge(self) -> Judge | None:
         """A function that scores embeddings of all entities on the validation links; ``None`` without such links."""

@@ -53,7 +53,8 @@ class Trained:
         schedule = experiment.training
         if call:
             schedule = replace(schedule, epochs=min(schedule.epochs, experiment.bootstrap.epochs))
-        checkpoint = setting.out and setting.out / CHECKPOINT.format(f"-{call}" if call else "")
+        label = ("-again" if setting.chosen else "") + (f"-{call}" if call else "")
+        checkpoint = setting.out and setting.out / CHECKPOINT.format(label)
         with (
             setting.watch.phase("train"),
             TrainingProgress(schedule.epochs, enabled=setting.progress) as bar,
@@ -68,6 +69,7 @@ class Trained:
                 on_epoch=bar.on_epoch,
                 checkpoint=checkpoint,
                 identity=identity(setting.fingerprint, experiment, links),
+                until=setting.earlier(call).get("best_epoch"),
             )
         with setting.watch.phase("embed"):
             shape = (self.inputs.num_entities, sum(self.model.widths.values()))

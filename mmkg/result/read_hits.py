@@ -9,7 +9,7 @@ from ..data.entities import EntityTable
 from ..data.literals import pool_of
 from ..data.task import LinkSplit
 from ..errors import InputError
-from ..evaluation.protocol import OUT_OF_FOLD, Protocol
+from ..evaluation.protocol import Protocol
 from ..folders import MANIFEST, read_manifest, settle
 from ..matching.counterparts import Counterparts
 from ..schema import checked
@@ -86,7 +86,7 @@ def _read_hits(folder: Path) -> Hits:
     searcher = EmbeddingSearch(found.embeddings, protocol.csls_k, search, "cpu")
     found.keep_in(searcher)
     learnt = read_counterparts(folder, manifest)
-    sample = learnt.sample if learnt is not None and protocol.judged == OUT_OF_FOLD else None
+    sample = learnt.sample if learnt is not None and protocol.calibrated_before else None
     confidences = Confidences(searcher, found.links, search, seed, sample, are_guesses(found.links, protocol))
     if learnt is not None:
         confidences.keep(learnt)

@@ -15,7 +15,7 @@ from ..data.entities import EntityTable
 from ..data.relations import RelationPair
 from ..data.task import LinkSplit
 from ..errors import InputError
-from ..evaluation import OUT_OF_FOLD, Protocol
+from ..evaluation import Protocol
 from ..files import atomic_path, write_text
 from ..folders import MANIFEST, read_manifest, replaced
 from ..matching.counterparts import HeldOut
@@ -207,7 +207,7 @@ def _read(folder: Path, fingerprint: str | None, device: str | None) -> RunConte
         confidences.searcher.keep_index("left", stored.index)
     found.keep_in(confidences.searcher)
     counterparts = read_counterparts(folder, manifest)
-    if counterparts is not None and protocol.judged == OUT_OF_FOLD:
+    if counterparts is not None and protocol.calibrated_before:
         run = replace(run, held_out=counterparts.sample)
     if counterparts is not None:
         run.confidences.keep(counterparts)

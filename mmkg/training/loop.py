@@ -47,6 +47,7 @@ def fit(
     on_epoch: OnEpoch | None = None,
     checkpoint: str | Path | None = None,
     identity: str = "",
+    until: int | None = None,
 ) -> FitResult:
     """Train an aligner on links and keep the weights with the best validation score; see ``optimise``.
 
@@ -62,6 +63,7 @@ def fit(
         on_epoch: called with each row of the history.
         checkpoint: file to write to, and to resume from if it exists.
         identity: hash of data and configuration; a checkpoint with another one is refused.
+        until: epochs after which training ends, however many the schedule has; ``None`` = all.
 
     Raises:
         InputError: no links, or the checkpoint is damaged or belongs to another run.
@@ -87,6 +89,7 @@ def fit(
         on_epoch=on_epoch,
         checkpoint=checkpoint,
         identity=identity,
+        until=until,
     )
 
 
@@ -102,6 +105,7 @@ def optimise(
     on_epoch: OnEpoch | None = None,
     checkpoint: str | Path | None = None,
     identity: str = "",
+    until: int | None = None,
 ) -> FitResult:
     """Train any model on ``count`` items, one step per batch; keep the weights with the best validation score.
 
@@ -117,6 +121,7 @@ def optimise(
         on_epoch: called with each row of the history.
         checkpoint: file to write to, and to resume from if it exists.
         identity: hash of data and configuration; a checkpoint with another one is refused.
+        until: epochs after which training ends, however many the schedule has; ``None`` = all.
 
     Raises:
         InputError: the checkpoint is damaged or belongs to another run.
@@ -134,12 +139,13 @@ def optimise(
                 on_epoch(row)
     saved, save_took = time.monotonic(), 0.0
     device = next(model.parameters()).device
-    for epoch in range(start, config.epochs):
+    epochs = config.epochs if until is None else min(until, config.epochs)
+    for epoch in range(start, epochs):
         if stop.stop:
             break
         with deterministic(device), drawing(model, derive_seed(seed, f"dropout {epoch}"), device):
             row = train_epoch(model, count, terms, optimizers, config, epoch=epoch, seed=seed, result=result)
-        last = epoch + 1 == config.epochs
+        last = epoch + 1 == epochs
         if validate is not None and ((epoch + 1) % config.eval_every == 0 or last):
             row["valid"] = own.agreed(float(validate()))
             stop.update(row["valid"], epoch, model)
