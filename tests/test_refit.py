@@ -33,7 +33,7 @@ def noisy():
 
 
 REFINED = {"refinement.rounds": 3, "search.width": 0}
-CONSTANT = {**SETTINGS, "training.schedule": "constant", "training.epochs": 6, "training.eval_every": 2}
+CONSTANT = {**SETTINGS, "training.schedule": "constant", "training.epochs": 4, "training.eval_every": 2}
 
 
 def test_a_refinement_is_learnt_from_all_links_with_the_rounds_and_weights_that_were_chosen(noisy):

@@ -31,6 +31,7 @@ def alone():
     return mmkg.align(mmkg.load("emoji-fr-en"), experiment=Experiment.of(SETTINGS))
 
 
+@pytest.mark.slow
 def test_machines_that_die_in_training_and_in_search_change_no_link(tmp_path, alone):
     found = scenario(tmp_path, "--kill")
     assert found["killed"] == 2

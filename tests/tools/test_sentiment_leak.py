@@ -58,9 +58,9 @@ def test_ridge_for_each_set_and_one_with_terms_left_out_are_the_same_where_modal
     load_tool, capsys
 ):
     tool = load_tool("sentiment_leak")
-    tool.main(["--ridge", "--leaks", "none", "--rates", "0,0.5", "--seeds", "2", "--samples", "20000", "--json"])
+    tool.main(["--ridge", "--leaks", "none", "--rates", "0,0.5", "--seeds", "2", "--samples", "8000", "--json"])
     found = json.loads(capsys.readouterr().out)["ridge"]
     each, complete = (found["curves"][way]["figures"]["corr"]["mean"] for way in ("each", "complete"))
     assert each[0] == complete[0] > each[1] > 0.4
-    assert each[1] == pytest.approx(complete[1], abs=0.01)
+    assert each[1] == pytest.approx(complete[1], abs=0.015)
     assert found["ahead"]["0.5"]["corr"][0] == pytest.approx(each[1] - complete[1])

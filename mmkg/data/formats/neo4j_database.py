@@ -59,6 +59,7 @@ def read_database(url: Url, faults: Faults) -> KnowledgeGraph:
     graph = PropertyGraph(place, faults)
     try:
         with neo4j.GraphDatabase.driver(server, auth=_auth(url)) as driver:
+            driver.verify_connectivity()  # a query would try a server that is not there for 30 s
             for page in _pages(driver, _NODES, ("n",), database, labels):
                 nodes = [(row["labels"], row["properties"]) for row in page]
                 graph.add_nodes([row["id"] for row in page], properties_of(nodes), place)

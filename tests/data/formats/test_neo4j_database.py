@@ -40,6 +40,9 @@ class Driver:
     def __exit__(self, *_):
         self.closed = True
 
+    def verify_connectivity(self):
+        self.verified = True
+
     def execute_query(self, query, values, database_=None, routing_=None):
         self.calls.append((query, values, database_, routing_))
         if self.error is not None:
@@ -118,7 +121,7 @@ def test_user_password_and_database_come_from_address_and_environment(
         monkeypatch.setenv(variable, value)
     driver = server()
     mmkg.read_graph(address)
-    assert driver.opened == opened and {call[2] for call in driver.calls} == {name}
+    assert driver.opened == opened and driver.verified and {call[2] for call in driver.calls} == {name}
 
 
 def refusal(code, message):
