@@ -79,6 +79,10 @@ def align(
     iterative: Annotated[
         bool, typer.Option("--iterative", help=f"{ROUNDS} rounds of pseudo-links (bootstrap.rounds={ROUNDS}).")
     ] = False,
+    refit: Annotated[
+        bool,
+        typer.Option("--refit", help="At the end learn once more, from validation links too; takes twice as long."),
+    ] = False,
     seeds_from: Annotated[
         str,
         typer.Option(
@@ -108,7 +112,7 @@ def align(
     from ..loading import load
     from ..pipeline import align as run
 
-    short = [f"bootstrap.rounds={ROUNDS}"] if iterative else []
+    short = ([f"bootstrap.rounds={ROUNDS}"] if iterative else []) + (["refit=true"] if refit else [])
     short += [setting("features.text_encoder", text_encoder)] if text_encoder else []
     short += [setting("data.seeds_from", seeds_from.split(","))] if seeds_from else []
     short += hits_setting(hits)
