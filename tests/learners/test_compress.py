@@ -54,7 +54,7 @@ def test_with_power_one_all_that_is_there_fits_into_as_many_columns_as_it_has_di
     assert found.history == given.history
 
 
-@pytest.mark.parametrize("rows", [60, 3, 1])  # 11 rows are fewer than the 12 columns of one part, 7 also than the 8 of the other
+@pytest.mark.parametrize("rows", [60, 3, 1])  # 11 rows in all are fewer than the columns of one part, 7 of both
 @pytest.mark.parametrize("width", [2, 3, 5, 9])
 def test_the_cosines_are_those_of_a_naive_computation(width, rows):
     given = learned(rows, rank=8)
