@@ -130,7 +130,7 @@ def _eigen(moments: Tensor) -> tuple[Tensor, Tensor]:
     matrix = moments / moments.trace().clamp(min=TINY)
     try:
         values, vectors = torch.linalg.eigh(matrix)
-    except torch.linalg.LinAlgError:  # many eigenvalues are 0, which float32 does not always resolve
+    except RuntimeError:  # torch.linalg.LinAlgError: many eigenvalues are 0, which float32 does not always resolve
         values, vectors = torch.linalg.eigh(matrix.double())
     return values.float(), vectors.float()
 
