@@ -70,6 +70,14 @@ def test_each_link_asks_with_and_without_its_counterpart(csls_k):
     assert sample.right.tolist() == [*right, False, False, False]
 
 
+def test_without_its_counterpart_an_entity_has_the_csls_mean_of_the_candidates_that_are_left():
+    scores, means = csls_matrix(np.array([[0.9, 0.5], [0.2, 0.6]]), 1)
+    np.testing.assert_allclose(scores, [[0, -0.5], [-1.1, 0]], atol=1e-9)  # means: .9, .6 of either side
+    sample = hold_out(np.array([[0, 0]]), searcher(scores), csls_k=1, means=means)
+    # with it: 0 against -.5 and -1.1. Without: the mean is .5, so the score 1 - .5 - .6, against 0 in the column
+    assert sample.margins == pytest.approx([0.5, -0.1], abs=1e-6)
+
+
 def test_where_the_counterpart_is_the_only_candidate_only_one_question_is_left():
     sample = hold_out(np.array([[0, 0], [1, 0]]), searcher(np.array([[0.5], [0.4]])))
     assert sample.present.tolist() == [True, True] and sample.right.tolist() == [True, True]
