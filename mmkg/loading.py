@@ -27,6 +27,7 @@ from .data.split import SplitConfig
 from .data.task import READERS, AlignmentTask
 from .errors import InputError, UsageError, brief, nearest
 from .settings import check_seed, parse
+from .sources.characters import CHARACTERS_PAIR, read_characters
 from .sources.emoji import EMOJI_PAIRS, read_emoji
 
 # settings of DataConfig that have an effect on every source; the others depend on the source
@@ -49,7 +50,8 @@ class EmbeddedPair(NamedTuple):
 
 
 EMBEDDED: dict[str, EmbeddedPair] = {
-    f"emoji-{pair}": EmbeddedPair(partial(read_emoji, pair), takes=("neutral", "image_ratio")) for pair in EMOJI_PAIRS
+    **{f"emoji-{pair}": EmbeddedPair(partial(read_emoji, pair), ("neutral", "image_ratio")) for pair in EMOJI_PAIRS},
+    CHARACTERS_PAIR: EmbeddedPair(read_characters, ("image_ratio",)),
 }
 
 
@@ -75,10 +77,10 @@ def load(
     """Load a pair of graphs: an embedded one by name, a folder of any known layout, or two graphs.
 
     Args:
-        source: ``emoji-fr-en``, ``emoji-zh-en``, ``emoji-ja-en``; a folder in the layout of DBP15K, OpenEA or MMKB, or
-            one with ``left``, ``right`` and ``links`` in any format; or two graphs (left, right), each a file or a
-            folder of RDF, TSV, CSV or Parquet, or an object that ``as_graph`` takes. See ``PAIR_FORMATS``,
-            ``read_pair`` and ``AlignmentTask.of``.
+        source: ``emoji-fr-en``, ``emoji-zh-en``, ``emoji-ja-en``, ``characters-zh-ja``; a folder in the layout of
+            DBP15K, OpenEA or MMKB, or one with ``left``, ``right`` and ``links`` in any format; or two graphs (left,
+            right), each a file or a folder of RDF, TSV, CSV or Parquet, or an object that ``as_graph`` takes. See
+            ``PAIR_FORMATS``, ``read_pair`` and ``AlignmentTask.of``.
         config: how to read and split; or give its fields as keywords, e.g. ``train_ratio=0.2``.
         links: of two graphs: a file, or what ``AlignmentTask.of`` takes.
         never: pairs of labels that are not the same, as for ``links``; or give their file as ``config.never``.

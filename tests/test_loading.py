@@ -62,6 +62,7 @@ VALUES = {  # a value other than the default of every setting that depends on th
 ANY_FILES, GRAPHS = {"one_to_one", "format"}, {"one_to_one", "format", "links"}
 TAKEN = {  # source -> a fitting format, and the settings that have an effect on it
     "emoji-fr-en": ("tsv", {"neutral", "image_ratio"}),
+    "characters-zh-ja": ("tsv", {"image_ratio"}),
     "dbp15k": ("dbp15k", {*ANY_FILES, "names"}),
     "openea": ("openea", {*ANY_FILES, "fold"}),
     "mmkb": ("mmkb", {*ANY_FILES, "graphs"}),

@@ -47,7 +47,7 @@ def test_every_folder_of_the_library_is_found(setup):
     found = set(find_namespace_packages(str(ROOT), include=lines(setup["options.packages.find"]["include"])))
     folders = {".".join(path.parent.relative_to(ROOT).parts) for path in (ROOT / "mmkg").rglob("*.py")}
     assert found >= folders
-    assert found - folders == {"mmkg.datasets", "mmkg.datasets.emoji"}
+    assert found - folders == {"mmkg.datasets", "mmkg.datasets.characters", "mmkg.datasets.emoji"}
 
 
 def test_every_folder_with_python_files_has_an_init():

@@ -63,9 +63,9 @@ Pair = Annotated[
     str,
     typer.Argument(
         metavar="PAIR",
-        help="emoji-fr-en, emoji-zh-en, emoji-ja-en; a folder in the layout of DBP15K, OpenEA or MMKB, or with left, "
-        "right and links; or the left graph: RDF, TSV, CSV, Parquet, GraphML, JSON, GraphRAG or an export of Neo4j, a "
-        "file or a folder, or the address of a SPARQL endpoint or Neo4j database.",
+        help="emoji-fr-en, emoji-zh-en, emoji-ja-en, characters-zh-ja; a folder in the layout of DBP15K, OpenEA or "
+        "MMKB, or with left, right and links; or the left graph: RDF, TSV, CSV, Parquet, GraphML, JSON, GraphRAG or an "
+        "export of Neo4j, a file or a folder, or the address of a SPARQL endpoint or Neo4j database.",
     ),
 ]
 Right = Annotated[

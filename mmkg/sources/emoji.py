@@ -1,27 +1,24 @@
 """The embedded pairs: emoji with descriptions in two languages and pictures by two vendors (datasets/README.md)."""
 
-import hashlib
-import io
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..compute.seeding import numpy_generator
-from ..data.kg import AttributeTriples, ImageTable, KnowledgeGraph
+from ..data.kg import AttributeTriples, KnowledgeGraph
 from ..data.links.checked import LabelLinks
 from ..data.links.pairs import PairData, make_task
 from ..data.split import SplitConfig
 from ..data.task import AlignmentTask
-from ..errors import InputError, UsageError, nearest
+from ..errors import UsageError, nearest
 from ..typing import IntArray
+from .embedded import EmbeddedFiles, embedded_folder, kept_images
 
 EMOJI_PAIRS = ("fr-en", "zh-en", "ja-en")
-_PACKAGE = Path(__file__).parents[1]
 _RESERVED = {ord(character): f"%{ord(character):02X}" for character in '<>"{}|^`\\%#?'} | {ord(" "): "_"}
 
 Node = tuple[str, str]  # (kind, code)
@@ -75,7 +72,7 @@ def read_emoji(
         raise UsageError(f"unknown emoji pair {pair!r}; {nearest(pair, EMOJI_PAIRS)}")
     if not 0 <= image_ratio <= 1:
         raise UsageError(f"image_ratio must be in [0, 1], got {image_ratio}")
-    files = _Files(emoji_folder() if folder is None else Path(folder))
+    files = EmbeddedFiles(embedded_folder("emoji") if folder is None else Path(folder))
     generator = numpy_generator(seed, "images")
     sides = (
         _Side(pair.split("-")[0], "emojibase", "twitter", "currency", shuffled=False),
@@ -96,22 +93,6 @@ def read_emoji(
     )
 
 
-def emoji_folder(package: Path = _PACKAGE) -> Path:
-    """Folder of the data: inside the installed package, or next to it in a checkout.
-
-    Raises:
-        InputError: neither folder exists.
-    """
-    places = (package / "datasets" / "emoji", package.parent / "datasets" / "emoji")
-    for place in places:
-        if (place / "SHA256SUMS").is_file():
-            return place
-    raise InputError(
-        f"expected the embedded emoji data in {places[0]} or {places[1]}, found neither; "
-        "install mmkg again, or run tools/emoji/build_emoji_pair.py in a checkout"
-    )
-
-
 @dataclass(frozen=True)
 class _Side:
     """One graph of a pair: its language, the source of its attributes, its pictures, its own relation of flags."""
@@ -128,38 +109,9 @@ class _Read(NamedTuple):
     emoji_rows: IntArray  # row of each emoji, in the order of emoji.tsv
 
 
-class _Files:
-    """The shipped files; each is checked against SHA256SUMS when it is read."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        sums = folder / "SHA256SUMS"
-        if not sums.is_file():
-            raise InputError("expected a folder with the embedded emoji data, found no SHA256SUMS", path=folder)
-        lines = (line.split() for line in sums.read_text(encoding="utf-8").splitlines())
-        self.sums = {name: digest for digest, name in lines}
-
-    def read(self, name: str) -> bytes:
-        path = self.folder / name
-        if name not in self.sums or not path.is_file():
-            raise InputError("expected this file of the embedded data, found none; install mmkg again", path=path)
-        content = path.read_bytes()
-        if hashlib.sha256(content).hexdigest() != self.sums[name]:
-            raise InputError(
-                "the file differs from SHA256SUMS: it was damaged or edited; install mmkg again", path=path
-            )
-        return content
-
-    def table(self, name: str) -> list[dict[str, str]]:
-        header, *lines = (line.split("\t") for line in self.read(name).decode().split("\n")[:-1])
-        return [dict(zip(header, line, strict=True)) for line in lines]
-
-    def arrays(self, name: str) -> dict[str, NDArray[Any]]:
-        with np.load(io.BytesIO(self.read(name)), allow_pickle=False) as arrays:
-            return dict(arrays)
-
-
-def _read_graph(files: _Files, side: _Side, neutral: bool, image_ratio: float, generator: np.random.Generator) -> _Read:
+def _read_graph(
+    files: EmbeddedFiles, side: _Side, neutral: bool, image_ratio: float, generator: np.random.Generator
+) -> _Read:
     emoji = files.table("emoji.tsv")
     labels, facts = _read_facts(files, side, emoji, neutral)
     order = _shuffle(labels, side.language) if side.shuffled else list(labels)
@@ -171,20 +123,21 @@ def _read_graph(files: _Files, side: _Side, neutral: bool, image_ratio: float, g
     display = list(names)
     for row, item in zip(emoji_rows, emoji, strict=True):
         display[row] = f"{item['emoji']} {names[row]}"
+    pictures = files.arrays(f"image_{side.vendor}.npz")
     graph = KnowledgeGraph(
         entities=_unique_uris(order, names, side.language),
         relations=tuple(relations),
         triples=np.unique(np.array(triples, dtype=np.int64), axis=0),
         attributes=_attributes(files.table(f"attributes_{side.source}.tsv"), emoji_rows),
         names=names,
-        images=_images(files.arrays(f"image_{side.vendor}.npz"), emoji_rows, image_ratio, generator),
+        images=kept_images(emoji_rows[pictures["rows"]], pictures["codes"], pictures["scale"], image_ratio, generator),
         display=tuple(display),
     )
     return _Read(graph, emoji_rows)
 
 
 def _read_facts(
-    files: _Files, side: _Side, emoji: Sequence[Mapping[str, str]], neutral: bool
+    files: EmbeddedFiles, side: _Side, emoji: Sequence[Mapping[str, str]], neutral: bool
 ) -> tuple[dict[Node, str], list[tuple[Node, str, Node]]]:
     """Label of every entity, kind by kind, and every fact; the same fact may occur twice."""
     text = files.table(f"text_{side.language}.tsv")
@@ -208,7 +161,9 @@ def _read_facts(
     return labels, facts
 
 
-def _flag_facts(files: _Files, side: _Side, emoji: Sequence[Mapping[str, str]]) -> Iterator[tuple[Node, str, Node]]:
+def _flag_facts(
+    files: EmbeddedFiles, side: _Side, emoji: Sequence[Mapping[str, str]]
+) -> Iterator[tuple[Node, str, Node]]:
     """Regions of flags and of regions; currencies or languages of flags."""
     flags = {item["territory"]: str(number) for number, item in enumerate(emoji) if item["territory"]}
     places = files.table("territories.tsv")
@@ -260,16 +215,3 @@ def _attributes(table: Sequence[Mapping[str, str]], emoji_rows: IntArray) -> Att
     )
     entity, attribute, values = zip(*facts, strict=True)
     return AttributeTriples(np.array(entity, np.int64), np.array(attribute, np.int64), names, values)
-
-
-def _images(
-    arrays: Mapping[str, NDArray[Any]], emoji_rows: IntArray, ratio: float, generator: np.random.Generator
-) -> ImageTable | None:
-    """``codes * scale`` of the pictures kept, by entity row; ``None`` without pictures."""
-    rows = emoji_rows[arrays["rows"]]
-    kept = generator.permutation(len(rows))[: round(len(rows) * ratio)]
-    if len(kept) == 0:
-        return None
-    kept = kept[np.argsort(rows[kept])]
-    features = arrays["codes"][kept].astype(np.float32) * arrays["scale"]
-    return ImageTable(rows[kept], features)

@@ -1,23 +1,18 @@
 """The embedded pairs: counts as measured when the data were built, no leaks, difficulty as known from outside."""
 
-import importlib.util
 import re
-import shutil
-import sys
 import unicodedata
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
-import scipy.sparse as sp
+from difficulty import anchor_scores, hits_at_1, image_scores, name_scores, values_unique_on_both_sides
 
 from mmkg.data.kg import KnowledgeGraph
 from mmkg.data.task import AlignmentTask
-from mmkg.errors import InputError, UsageError
-from mmkg.sources.emoji import EMOJI_PAIRS, emoji_folder, load_emoji
-
-TOOLS = Path(__file__).parents[2] / "tools" / "emoji"
+from mmkg.errors import UsageError
+from mmkg.sources.embedded import embedded_folder
+from mmkg.sources.emoji import EMOJI_PAIRS, load_emoji
 
 
 @pytest.fixture(scope="module")
@@ -35,17 +30,6 @@ def triples_by_label(graph: KnowledgeGraph) -> Counter:
 
 def relation_counts(graph: KnowledgeGraph) -> dict[str, int]:
     return {graph.relations[r]: n for r, n in Counter(graph.triples[:, 1].tolist()).items()}
-
-
-def hits_at_1(scores: np.ndarray) -> float:
-    """Share of rows whose diagonal is best; a tie of n counts as 1/n."""
-    gold = scores.diagonal()[:, None]
-    better, equal = (scores > gold).sum(axis=1), (scores == gold).sum(axis=1)
-    return float(np.where(better == 0, 1 / equal, 0).mean())
-
-
-def unit(rows: np.ndarray) -> np.ndarray:
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
 
 
 # --- counts ---------------------------------------------------------------------------------------------------
@@ -172,16 +156,8 @@ def test_flags_do_not_show_their_iso_code(tasks):
 
 def test_attribute_values_single_out_few_emoji_on_both_sides(tasks):
     """Only emoticons are as fine as one emoji; four are the same and unique on both sides."""
-    task = tasks["fr-en"]
-    pairs = dict(task.links.all().tolist())
-    facts = []
-    for graph in (task.left, task.right):
-        a = graph.attributes
-        facts.append([(int(e), (a.names[n], v)) for e, n, v in zip(a.entity, a.attribute, a.values, strict=True)])
-    uses = [Counter(fact for _, fact in side) for side in facts]
-    unique = [{fact: e for e, fact in side if use[fact] == 1} for side, use in zip(facts, uses, strict=True)]
-    shared = [fact for fact in unique[0] if fact in unique[1] and pairs[unique[0][fact]] == unique[1][fact]]
-    assert sorted(shared) == [("emoticon", value) for value in (":p", ";)", ";p", "</3")]
+    shared = values_unique_on_both_sides(tasks["fr-en"])
+    assert shared == sorted(("emoticon", value) for value in (":p", ";)", ";p", "</3"))
 
 
 def test_wrong_seeds_align_nothing_by_structure(tasks):
@@ -192,53 +168,20 @@ def test_wrong_seeds_align_nothing_by_structure(tasks):
     assert hits_at_1(anchor_scores(task, wrong, test)) < 0.01
 
 
-def anchor_scores(task: AlignmentTask, seeds: np.ndarray, test: np.ndarray) -> np.ndarray:
-    """Cosine of two damped random walks (4 steps, 1/2) that start at the seeds; no learning, no other modality."""
-    sides = []
-    for side, graph in enumerate((task.left, task.right)):
-        h, t = graph.triples[:, 0], graph.triples[:, 2]
-        n = graph.num_entities
-        adjacency = sp.coo_array((np.ones(2 * len(h)), (np.r_[h, t], np.r_[t, h])), shape=(n, n)).tocsr()
-        walk = sp.diags_array(1 / adjacency.sum(axis=1)) @ adjacency
-        start = np.zeros((n, len(seeds)))
-        start[seeds[:, side], np.arange(len(seeds))] = 1
-        state, total = start, start
-        for step in range(1, 5):
-            state = walk @ state
-            total = total + 0.5**step * state
-        sides.append(unit(np.sqrt(total[test[:, side]])))
-    return sides[0] @ sides[1].T
-
-
 # --- difficulty, measured by other means ----------------------------------------------------------------------
 
 
 def test_pictures_alone_find_two_emoji_in_five(tasks):
     """About .38 of the test links by cosine of the 128 numbers."""
     task = tasks["fr-en"]
-    have = [dict(zip(g.images.rows.tolist(), g.images.features, strict=True)) for g in (task.left, task.right)]
-    test = [pair for pair in task.links.test.tolist() if pair[0] in have[0] and pair[1] in have[1]]
-    left, right = (unit(np.stack([have[side][pair[side]] for pair in test])) for side in (0, 1))
-    assert 0.36 < hits_at_1(left @ right.T) < 0.42
+    assert 0.36 < hits_at_1(image_scores(task, task.links.test)) < 0.42
 
 
 @pytest.mark.parametrize(("pair", "low", "high"), [("fr-en", 0.28, 0.38), ("zh-en", 0, 0.04), ("ja-en", 0, 0.04)])
 def test_names_help_in_french_only(tasks, pair, low, high):
     """Character 1- to 3-grams, weighted by rarity: about .33 in French, .015 elsewhere."""
     task = tasks[pair]
-    sides = [[graph.names[row] for row in task.links.test[:, s]] for s, graph in enumerate((task.left, task.right))]
-    grams = [[Counter(f" {n} "[i : i + k] for k in (1, 2, 3) for i in range(len(n) + 3 - k)) for n in s] for s in sides]
-    documents = Counter(gram for side in grams for counts in side for gram in counts)
-    column = {gram: position for position, gram in enumerate(documents)}
-    rarity = np.log(2 * len(sides[0]) / np.array([documents[g] for g in column])) + 1
-    tables = []
-    for side in grams:
-        cells = [(row, column[g], c) for row, counts in enumerate(side) for g, c in counts.items()]
-        rows, columns, counts = (np.array(part) for part in zip(*cells, strict=True))
-        cell = (counts * rarity[columns], (rows, columns))
-        table = sp.coo_array(cell, shape=(len(side), len(column))).tocsr()
-        tables.append(sp.diags_array(1 / np.sqrt((table**2).sum(axis=1))) @ table)
-    assert low <= hits_at_1((tables[0] @ tables[1].T).toarray()) < high
+    assert low <= hits_at_1(name_scores(task, task.links.test)) < high
 
 
 # --- options --------------------------------------------------------------------------------------------------
@@ -281,38 +224,8 @@ def test_the_same_call_gives_the_same_task_and_the_seed_only_moves_the_split(tas
 # --- files ----------------------------------------------------------------------------------------------------
 
 
-def test_data_are_found_in_a_wheel_and_in_a_checkout(tmp_path):
-    package = tmp_path / "site" / "mmkg"
-    for folder in (package.parent / "datasets" / "emoji", package / "datasets" / "emoji"):
-        folder.mkdir(parents=True)
-        (folder / "SHA256SUMS").touch()
-        assert emoji_folder(package) == folder  # the one inside the package comes first
-
-
-def test_absent_data_are_an_error_that_names_both_places(tmp_path):
-    with pytest.raises(InputError, match="found neither") as caught:
-        emoji_folder(tmp_path / "site" / "mmkg")
-    assert str(tmp_path / "site" / "datasets" / "emoji") in str(caught.value)
-    with pytest.raises(InputError, match="SHA256SUMS"):
-        load_emoji(folder=tmp_path)
-
-
-def test_damaged_and_lost_files_are_refused(tmp_path):
-    copy = tmp_path / "emoji"
-    shutil.copytree(emoji_folder(), copy)
-    assert load_emoji(folder=copy).fingerprint() == load_emoji().fingerprint()
-    content = (copy / "text_fr.tsv").read_bytes()
-    (copy / "text_fr.tsv").write_bytes(content.replace(b"chat", b"chien", 1))
-    with pytest.raises(InputError, match="differs from SHA256SUMS") as caught:
-        load_emoji(folder=copy)
-    assert caught.value.path == copy / "text_fr.tsv"
-    (copy / "text_fr.tsv").unlink()
-    with pytest.raises(InputError, match="found none"):
-        load_emoji(folder=copy)
-
-
 def test_every_data_file_is_listed_and_small():
-    folder = emoji_folder()
+    folder = embedded_folder("emoji")
     listed = {line.split()[1] for line in (folder / "SHA256SUMS").read_text().splitlines()}
     assert listed == {path.name for path in folder.iterdir() if path.suffix in (".tsv", ".npz")}
     assert sum(path.stat().st_size for path in folder.iterdir()) < 1_200_000
@@ -328,43 +241,16 @@ def test_unknown_pair_names_the_nearest_one():
 # --- the tool -------------------------------------------------------------------------------------------------
 
 
-def load_tool(name: str):
-    spec = importlib.util.spec_from_file_location(name, TOOLS / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_codes_give_values_back_within_half_a_step():
+def test_codes_give_values_back_within_half_a_step(pairs_tool):
     values = np.random.default_rng(0).normal(size=(200, 5)) * (1, 10, 0.01, 3, 100)
     scale = np.abs(values).max(axis=0) / 127
-    codes = load_tool("emoji_images").quantise(values, scale)
+    codes = pairs_tool("emoji_images").quantise(values, scale)
     assert codes.dtype == np.int8
     assert (np.abs(codes * scale - values) <= scale / 2 + 1e-12).all()
 
 
-def test_a_package_that_is_not_the_pinned_one_is_refused(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(str(TOOLS))
-    tool = load_tool("build_emoji_pair")
-    path = tmp_path / "cldr-core-48.0.0.tgz"
-    path.write_bytes(b"something else")
-    with pytest.raises(InputError, match="expected SHA-256 3b739a17") as caught:
-        tool.fetch("cldr-core", tmp_path)
-    assert caught.value.path == path
-
-
-def test_equal_arrays_give_equal_npz_bytes(tmp_path):
-    tool = load_tool("emoji_images")
-    for name in ("a.npz", "b.npz"):
-        tool.write_npz(tmp_path / name, {"codes": np.arange(12, dtype=np.int8).reshape(3, 4)})
-    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
-    with np.load(tmp_path / "a.npz", allow_pickle=False) as arrays:
-        assert arrays["codes"].tolist() == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]
-
-
-def test_keywords_lose_iso_codes_symbols_and_what_one_emoji_has():
-    facts = load_tool("emoji_facts")
+def test_keywords_lose_iso_codes_symbols_and_what_one_emoji_has(pairs_tool):
+    facts = pairs_tool("emoji_facts")
     emoji = [
         {"hexcode": "1F1EB-1F1F7", "tags": ["FR", "flag", "country"]},
         {"hexcode": "1F1E9-1F1EA", "tags": ["DE", "flag", "country", "✓", "beer"]},

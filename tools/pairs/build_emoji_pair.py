@@ -3,13 +3,11 @@
 Reads npm packages (fetched with `npm pack` when absent) and writes the same bytes on every run on one machine.
 Needs npm and, from a checkout, pip install -e '.[dev,emoji]' (Pillow, scikit-image). Half a minute.
 
-    python tools/emoji/build_emoji_pair.py --packages ~/.cache/mmkg/npm --out datasets/emoji
+    python tools/pairs/build_emoji_pair.py --packages ~/.cache/mmkg/npm --out datasets/emoji
 """
 
 import argparse
 import json
-import subprocess
-import tarfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,63 +15,30 @@ from typing import Any
 import emoji_facts as facts
 import emoji_images as images
 import numpy as np
+from data_files import write_npz, write_sums, write_tsv
+from pinned_packages import fetch, npm, read_members
 from threadpoolctl import threadpool_limits
 
-from mmkg.errors import InputError, MissingPackageError
-from mmkg.files import sha256_file, write_text
+from mmkg.errors import InputError
 
 PACKAGES = {
-    "emojibase-data": ("17.0.0", "d01d0e2ca4e22cb402679532155342c71e2e871f25c32223c013b8b166ebdf5a"),
-    "emoji-datasource-twitter": ("16.0.0", "f64a530c63bca463bd8317fdc4615ce63a53a0c65018e4ce2d848aaba7a28877"),
-    "emoji-datasource-google": ("16.0.0", "fb5fd131b362aab7a55542d2a147a79708cce0a8b1c1bbacd470172708b5c438"),
-    "cldr-core": ("48.0.0", "3b739a175e47e50905050a34612584fd5590c9352b11f36e3498eacff1c9aa94"),
-    "cldr-localenames-full": ("48.0.0", "b79db910fe2ba45ef20ca2f34ee5c269920a232a43e9af47676b79dfa6c03ac7"),
-    "cldr-numbers-full": ("48.0.0", "d3d12515b0f6f7c4b5f82586b52b16164a0cffbf4d45a9f2bd894380a96b1cb3"),
+    package.name: package
+    for package in (
+        npm("emojibase-data", "17.0.0", "d01d0e2ca4e22cb402679532155342c71e2e871f25c32223c013b8b166ebdf5a"),
+        npm("emoji-datasource-twitter", "16.0.0", "f64a530c63bca463bd8317fdc4615ce63a53a0c65018e4ce2d848aaba7a28877"),
+        npm("emoji-datasource-google", "16.0.0", "fb5fd131b362aab7a55542d2a147a79708cce0a8b1c1bbacd470172708b5c438"),
+        npm("cldr-core", "48.0.0", "3b739a175e47e50905050a34612584fd5590c9352b11f36e3498eacff1c9aa94"),
+        npm("cldr-localenames-full", "48.0.0", "b79db910fe2ba45ef20ca2f34ee5c269920a232a43e9af47676b79dfa6c03ac7"),
+        npm("cldr-numbers-full", "48.0.0", "d3d12515b0f6f7c4b5f82586b52b16164a0cffbf4d45a9f2bd894380a96b1cb3"),
+    )
 }
 LANGUAGES = ("en", "fr", "zh", "ja")
 VENDORS = ("twitter", "google")
 COMPONENT_GROUP = 2  # skin tones and hair: not entities
 
 
-def fetch(name: str, folder: Path) -> Path:
-    """Path of a package's tarball in ``folder``; packs it with npm when absent and checks its SHA-256."""
-    version, expected = PACKAGES[name]
-    path = folder / f"{name}-{version}.tgz"
-    if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        command = ["npm", "pack", "--silent", f"{name}@{version}"]
-        try:
-            subprocess.run(command, cwd=folder, check=True, stdout=subprocess.PIPE)
-        except FileNotFoundError as error:
-            raise MissingPackageError(f"expected npm, found none; install Node.js or fetch {path} yourself") from error
-    if (got := sha256_file(path)) != expected:
-        raise InputError(f"expected SHA-256 {expected}, got {got}; remove the file to fetch it again", path=path)
-    return path
-
-
-def read_members(tarball: Path, wanted: Iterable[str]) -> dict[str, bytes]:
-    """Contents of members, which are named relative to the package folder."""
-    names, found = set(wanted), {}
-    with tarfile.open(tarball) as archive:
-        for member in archive:
-            name = member.name.removeprefix("package/")
-            if name in names and (file := archive.extractfile(member)) is not None:
-                found[name] = file.read()
-    if missing := sorted(names - set(found)):
-        raise InputError(f"expected {len(names)} members, {len(missing)} are absent, first {missing[0]}", path=tarball)
-    return found
-
-
 def read_json(tarball: Path, wanted: Iterable[str]) -> dict[str, Any]:
     return {name: json.loads(text) for name, text in read_members(tarball, wanted).items()}
-
-
-def write_tsv(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    lines = [tuple(header), *(tuple(row) for row in rows)]
-    for line in lines:
-        if len(line) != len(header) or any(character in cell for cell in line for character in "\t\r\n"):
-            raise InputError(f"expected {len(header)} cells without tab or newline, got {line!r}", path=path)
-    write_text(path, "".join("\t".join(line) + "\n" for line in lines))
 
 
 def emoji_columns(items: Sequence[Mapping[str, Any]], meta: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -151,18 +116,17 @@ def write_images(tarballs: Mapping[str, Path], items: Sequence[Any], out: Path, 
     scale = (np.abs(np.concatenate(reduced)).max(axis=0) / 127).astype(np.float32)
     for vendor, values in zip(VENDORS, reduced, strict=True):
         arrays = {"rows": rows, "codes": images.quantise(values, scale), "scale": scale}
-        images.write_npz(out / f"image_{vendor}.npz", arrays)
+        write_npz(out / f"image_{vendor}.npz", arrays)
 
 
 def build(packages: Path, out: Path, dim: int = 128) -> None:
     """Write every data file and SHA256SUMS to ``out``."""
-    tarballs = {name: fetch(name, packages) for name in PACKAGES}
+    tarballs = {name: fetch(package, packages) for name, package in PACKAGES.items()}
     source = read_json(tarballs["emoji-datasource-twitter"], ["emoji.json"])["emoji.json"]
     by_code = {facts.plain(item["unified"]): item for item in source}
     codes = write_facts(tarballs, by_code, out)
     write_images(tarballs, [by_code.get(code) for code in codes], out, dim)
-    files = sorted([*out.glob("*.tsv"), *out.glob("*.npz")])
-    write_text(out / "SHA256SUMS", "".join(f"{sha256_file(path)}  {path.name}\n" for path in files))
+    write_sums(out)
 
 
 def main() -> None:

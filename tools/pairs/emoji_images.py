@@ -4,14 +4,11 @@ Needs Pillow and scikit-image: pip install 'mmkg[emoji]'.
 """
 
 import io
-import zipfile
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 
 from mmkg.errors import MissingPackageError
-from mmkg.files import atomic_path
 
 
 def describe(pngs: Sequence[bytes]) -> np.ndarray:
@@ -61,16 +58,3 @@ def quantise(values: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """int8 codes with ``values ~ codes * scale``; the error is at most half a scale."""
     codes: np.ndarray = np.rint(values / scale).clip(-127, 127).astype(np.int8)
     return codes
-
-
-def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Compressed npz with a fixed time stamp, so that equal arrays give equal bytes."""
-    with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        for name, array in arrays.items():
-            content = io.BytesIO()
-            np.save(content, array, allow_pickle=False)
-            entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
-            entry.create_system = 3
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            entry.external_attr = 0o644 << 16
-            archive.writestr(entry, content.getvalue(), compresslevel=9)
