@@ -1,7 +1,7 @@
 """What records look like and when they are equal: one line of counts, a small table, equality by value."""
 
 import html
-from collections.abc import Iterable, Mapping, Sized
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from typing import Any
 
 import numpy as np
@@ -96,7 +96,8 @@ def _sketch(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         first = value.flat[:FIRST].tolist() if value.dtype.kind in "iub" else None
         return (value.shape, None if first is None else tuple(first))
-    if isinstance(value, Mapping) or (isinstance(value, (list, tuple)) and len(value) > FIRST):
+    long = isinstance(value, Sequence) and not isinstance(value, str) and len(value) > FIRST
+    if long or isinstance(value, Mapping):
         return len(value)
     try:
         return hash(value)

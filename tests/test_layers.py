@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1] / "mmkg"
 # folder or module inside. "" is mmkg/__init__.py. "data" stands for every room of data/.
 OPEN_TO_ALL = ("version", "errors", "typing", "records", "modalities", "printing", "progress", "settings", "files")
 OPEN_TO_ALL += ("schema", "folders", "compute", "registry")
-GRAPHS = ("data.kg", "data.task", "data.split", "data.entities")
+GRAPHS = ("data.texts", "data.kg", "data.task", "data.split", "data.entities")
 ROOMS: dict[str, tuple[str, ...]] = {
     "version": (),
     "errors": (),
@@ -29,20 +29,21 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "registry": ("compute",),
     "settings": ("errors",),
     # records of graphs, and what models read of them
-    "data.kg": (),
+    "data.texts": (),
+    "data.kg": ("data.texts",),
     "data.task": ("data.kg",),
     "data.split": ("data.task",),
-    "data.entities": ("data.kg",),
-    "data.growth": ("data.kg",),
+    "data.entities": ("data.texts", "data.kg"),
+    "data.growth": ("data.texts", "data.kg"),
     "data.tensors": ("data.kg",),
     # files
     "data.parsing": GRAPHS,
-    "data.unify": ("data.kg",),
+    "data.unify": ("data.texts", "data.kg"),
     "data.arrays": (*GRAPHS, "data.parsing"),
     "data.features": (*GRAPHS, "data.parsing", "data.arrays", "data.tensors"),
     "data.relations": ("data.kg", "data.features"),
-    "data.merge": ("data.kg", "data.parsing", "data.relations"),
-    "data.conflicts": ("data.kg", "data.features", "data.relations", "data.merge"),
+    "data.merge": ("data.texts", "data.kg", "data.parsing", "data.relations"),
+    "data.conflicts": ("data.texts", "data.kg", "data.features", "data.relations", "data.merge"),
     "data.links": (*GRAPHS, "data.parsing"),
     "data.formats": (*GRAPHS, "data.parsing", "data.arrays", "data.links", "data.merge", "data.unify"),
     "data.pictures": (*GRAPHS, "data.parsing", "data.arrays", "data.formats"),

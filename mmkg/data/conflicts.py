@@ -12,6 +12,7 @@ from .features.values import read_values
 from .kg import AttributeTriples, KnowledgeGraph
 from .merge import MergedGraph, joined_facts
 from .relations import value_codes
+from .texts.packed import Texts
 
 POLICIES = ("keep", "left", "newest", "most-frequent")
 FUNCTIONAL = 0.9  # least share of entities per value for an attribute to have one value
@@ -134,7 +135,7 @@ def _newest(facts: AttributeTriples, side: IntArray, attribute: str, size: int) 
     if attribute not in facts.names:
         raise UsageError(f"no attribute is called {attribute!r}; {nearest(attribute, facts.names)}")
     about = np.flatnonzero(facts.attribute == facts.names.index(attribute))
-    years: NDArray[np.float64] = read_values([facts.values[k] for k in about.tolist()]).number
+    years: NDArray[np.float64] = read_values(Texts.of(facts.values).take(about)).number
     latest = np.full((2, size), -np.inf)
     known = ~np.isnan(years)
     np.maximum.at(latest, (side[about[known]], facts.entity[about[known]]), years[known])
@@ -146,10 +147,6 @@ def _without(merged: MergedGraph, dropped: BoolArray, num_left: int) -> MergedGr
     """The merged graph without some facts."""
     parts: list[KnowledgeGraph] = []
     for part, out in zip(merged.parts, (dropped[:num_left], dropped[num_left:]), strict=True):
-        kept, facts = np.flatnonzero(~out), part.attributes
-        values = tuple(facts.values[k] for k in kept.tolist())
-        types = None if facts.types is None else tuple(facts.types[k] for k in kept.tolist())
-        own = AttributeTriples(facts.entity[kept], facts.attribute[kept], facts.names, values, types)
-        parts.append(replace(part, attributes=own))
+        parts.append(replace(part, attributes=part.attributes.take(~out)))
     graph = replace(merged.graph, attributes=joined_facts(parts[0].attributes, parts[1].attributes))
     return replace(merged, graph=graph, parts=(parts[0], parts[1]))

@@ -1,6 +1,6 @@
 """Labels, names and display texts of the entities of a graph, without the graph itself."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,6 +10,8 @@ from ..errors import UsageError
 from ..records import Record
 from ..typing import BoolArray, IntArray
 from .kg import KnowledgeGraph, is_context
+from .texts.labels import Labels
+from .texts.packed import Texts
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -22,24 +24,23 @@ class EntityTable(Record):
         display: texts that reports and tables show.
     """
 
-    labels: tuple[str, ...]
-    names: tuple[str, ...]
-    display: tuple[str, ...]
+    labels: Sequence[str]
+    names: Sequence[str]
+    display: Sequence[str]
+
+    def __post_init__(self) -> None:
+        held = Labels.of(self.labels)
+        for what in ("labels", "names", "display"):
+            texts = Labels.of(getattr(self, what))
+            held = held if texts == held else texts  # equal columns are kept once
+            object.__setattr__(self, what, held)
 
     @staticmethod
     def of(graph: KnowledgeGraph) -> "EntityTable":
         """The table of a graph."""
-        names = graph.entities
-        if graph.names is not None:
-            names = tuple(name or label for name, label in zip(graph.names, graph.entities, strict=True))
+        labels = Labels.of(graph.entities)
+        names = labels if graph.names is None else Texts.of(graph.names).or_else(labels)
         return EntityTable(graph.entities, names, names if graph.display is None else graph.display)
-
-    @staticmethod
-    def of_columns(labels: Sequence[str], names: Sequence[str], display: Sequence[str]) -> "EntityTable":
-        """The table from columns of a file; equal texts of one row share one string in memory."""
-        unique_names = tuple(label if name == label else name for label, name in zip(labels, names, strict=True))
-        unique_display = tuple(name if text == name else text for name, text in zip(unique_names, display, strict=True))
-        return EntityTable(tuple(labels), unique_names, unique_display)
 
     @cached_property
     def context(self) -> BoolArray:
@@ -58,29 +59,13 @@ class EntityTable(Record):
 
     def rows_of(self, text: str) -> list[int]:
         """As ``find``; empty if there is no such entity."""
-        if text in self._rows:
-            return [self._rows[text]]
-        return list(self._named.get(text) or self._folded.get(text.casefold(), []))
+        names = Labels.of(self.names)
+        return Labels.of(self.labels).rows_of(text) or names.rows_of(text) or self._folded.rows_of(text.casefold())
 
     @cached_property
-    def _rows(self) -> dict[str, int]:
-        return {label: row for row, label in enumerate(self.labels)}
-
-    @cached_property
-    def _named(self) -> dict[str, list[int]]:
-        return _grouped(self.names)
-
-    @cached_property
-    def _folded(self) -> dict[str, list[int]]:
-        return _grouped(map(str.casefold, self.names))
-
-
-def _grouped(texts: Iterable[str]) -> dict[str, list[int]]:
-    """The rows of each text, ascending."""
-    found: dict[str, list[int]] = {}
-    for row, text in enumerate(texts):
-        found.setdefault(text, []).append(row)
-    return found
+    def _folded(self) -> Labels:
+        """The names without differences of letter case."""
+        return Labels.of(map(str.casefold, self.names))
 
 
 def matched_rows(context: BoolArray, linked: IntArray) -> IntArray | None:

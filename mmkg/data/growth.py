@@ -9,6 +9,8 @@ import numpy as np
 from ..errors import InputError
 from ..typing import BoolArray, IntArray
 from .kg import AttributeTriples, ImageTable, KnowledgeGraph
+from .texts.labels import Labels
+from .texts.packed import Texts
 
 BLANK = "_:"
 AGAIN = ".new"  # suffix of a blank node that has the label of a known one
@@ -95,7 +97,7 @@ def grown(graph: KnowledgeGraph, new: KnowledgeGraph, *, related: bool = True) -
     head, kind, tail = rows[new.triples[:, 0]], kinds[new.triples[:, 1]], rows[new.triples[:, 2]]
     triples = np.stack([head, kind, tail], axis=1)
     triples = np.concatenate([graph.triples, triples[~_among(triples, graph.triples)]])
-    added = np.flatnonzero(rows >= graph.num_entities).tolist()
+    added = np.flatnonzero(rows >= graph.num_entities)
     whole = KnowledgeGraph(
         tuple(labels),
         tuple(relations),
@@ -135,11 +137,8 @@ def _attributes(graph: KnowledgeGraph, new: KnowledgeGraph, rows: IntArray) -> A
     """The facts of the graph, and those of ``new`` that it does not have."""
     own, more = graph.attributes, new.attributes
     names, kinds = _rows(own.names, more.names)
-    code: dict[str | None, int] = {}
-    codes = [
-        np.array([code.setdefault(text, len(code)) for text in facts.values], np.int64).reshape(-1)
-        for facts in (own, more)
-    ]
+    values = Texts.chained([Texts.of(own.values), Texts.of(more.values)])
+    codes = np.split(values.distinct()[1], [len(own)])
     entity, attribute = rows[more.entity], kinds[more.attribute]
     known = np.stack([own.entity, own.attribute, codes[0]], axis=1)
     kept = ~_among(np.stack([entity, attribute, codes[1]], axis=1), known)
@@ -150,24 +149,25 @@ def _attributes(graph: KnowledgeGraph, new: KnowledgeGraph, rows: IntArray) -> A
         np.concatenate([own.entity, entity[kept]]),
         np.concatenate([own.attribute, attribute[kept]]),
         tuple(names),
-        (*own.values, *compress(more.values, kept)),
+        values.take(np.concatenate([np.ones(len(own), bool), kept])),
         types,
     )
 
 
 def _column(
-    known: tuple[str | None, ...] | None, new: tuple[str | None, ...] | None, size: int, added: Sequence[int]
-) -> tuple[str | None, ...] | None:
+    known: Sequence[str | None] | None, new: Sequence[str | None] | None, size: int, added: IntArray
+) -> Texts | None:
     """A column of the known entities, and that of the new ones."""
     if known is None and new is None:
         return None
-    return (*(known or (None,) * size), *((new[row] if new else None) for row in added))
+    both = (known, size), (None if new is None else Texts.of(new).take(added), len(added))
+    return Texts.chained(Texts.nothing(number) if texts is None else Texts.of(texts) for texts, number in both)
 
 
-def _display(graph: KnowledgeGraph, new: KnowledgeGraph, added: Sequence[int]) -> tuple[str, ...] | None:
+def _display(graph: KnowledgeGraph, new: KnowledgeGraph, added: IntArray) -> Labels | None:
     if graph.display is None and new.display is None:
         return None
-    return (*map(graph.label, range(graph.num_entities)), *map(new.label, added))
+    return Labels.chained([graph.shown(), new.shown().take(added)])
 
 
 def _images(graph: KnowledgeGraph, new: ImageTable | None, rows: IntArray) -> ImageTable | None:

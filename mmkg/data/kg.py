@@ -1,15 +1,19 @@
 """One knowledge graph: entities, relation triples, attribute triples, names, images."""
 
 import hashlib
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import numpy as np
 
 from ..errors import InputError
 from ..records import Record
 from ..typing import BoolArray, FloatArray, IntArray
+from .texts.labels import Labels
+from .texts.packed import Packed, Texts
+
+P = TypeVar("P", bound=Packed[Any])
 
 BLOCK_ROWS = 1 << 14
 VOCABULARIES = (
@@ -29,7 +33,7 @@ class AttributeTriples(Record):
         entity: entity row of each fact, int64 ``[A]``.
         attribute: position in ``names`` of each fact, int64 ``[A]``.
         names: attribute names (URIs or strings), unique.
-        values: text of each value, ``None`` if the source has none; length A.
+        values: text of each value, ``None`` if the source has none; length A. Any sequence; kept as ``Texts``.
         types: RDF type of each value: the IRI of its datatype, or ``@`` and its language, or ``None`` for plain text;
             ``None`` if all values are plain. Models do not read it.
     """
@@ -37,8 +41,11 @@ class AttributeTriples(Record):
     entity: IntArray
     attribute: IntArray
     names: tuple[str, ...]
-    values: tuple[str | None, ...]
+    values: Sequence[str | None]
     types: tuple[str | None, ...] | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", _held(Texts, self.values, "attribute values"))
 
     @staticmethod
     def empty() -> "AttributeTriples":
@@ -47,6 +54,14 @@ class AttributeTriples(Record):
 
     def __len__(self) -> int:
         return len(self.entity)
+
+    def take(self, rows: IntArray | BoolArray) -> "AttributeTriples":
+        """Some of the facts, or those that a mask selects."""
+        types = None
+        if self.types is not None:
+            types = tuple(self.types[row] for row in np.arange(len(self))[rows].tolist())
+        values = Texts.of(self.values).take(rows)
+        return AttributeTriples(self.entity[rows], self.attribute[rows], self.names, values, types)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -66,6 +81,8 @@ class ImageTable(Record):
 class KnowledgeGraph(Record):
     """A knowledge graph whose entities are the rows 0..n-1.
 
+    Texts of entities may be given as any sequence; they are kept as ``Labels`` and ``Texts``, which hold bytes.
+
     Args:
         entities: entity labels (URIs or strings), unique; the position is the row.
         relations: relation labels, unique. Equal labels in two graphs mean the same relation.
@@ -83,23 +100,31 @@ class KnowledgeGraph(Record):
             a wrong type or shape, or a feature is not finite.
     """
 
-    entities: tuple[str, ...]
+    entities: Sequence[str]
     relations: tuple[str, ...]
     triples: IntArray
     attributes: AttributeTriples = field(default_factory=AttributeTriples.empty)
-    names: tuple[str | None, ...] | None = None
+    names: Sequence[str | None] | None = None
     images: ImageTable | None = None
-    display: tuple[str, ...] | None = None
+    display: Sequence[str] | None = None
     source_ids: IntArray | None = None
-    pictures: tuple[str | None, ...] | None = None
+    pictures: Sequence[str | None] | None = None
 
     def __post_init__(self) -> None:
+        kinds: dict[str, type[Packed[Any]]] = {
+            "entities": Labels,
+            "names": Texts,
+            "display": Labels,
+            "pictures": Texts,
+        }
+        for what, kind in kinds.items():
+            if (texts := getattr(self, what)) is not None:
+                object.__setattr__(self, what, _held(kind, texts, what))
         n = len(self.entities)
         if n == 0:
             raise InputError("a graph needs at least one entity, got none")
         for what, labels in (("entity", self.entities), ("relation", self.relations)):
-            if len(set(labels)) != len(labels):
-                again = next(label for label, count in Counter(labels).items() if count > 1)
+            if (again := Labels.of(labels).repeated()) is not None:
                 raise InputError(f"{what} labels must be unique, {again!r} comes more than once")
         if self.triples.ndim != 2 or self.triples.shape[1] != 3 or self.triples.dtype != np.int64:
             raise InputError(f"expected int64 triples [T, 3], got {self.triples.dtype} {self.triples.shape}")
@@ -131,7 +156,7 @@ class KnowledgeGraph(Record):
             "relations": len(self.relations),
             "triples": len(self.triples),
             "attribute_facts": len(self.attributes),
-            "names": 0 if self.names is None else sum(map(bool, self.names)),
+            "names": 0 if self.names is None else int(Texts.of(self.names).given.sum()),
             "images": 0 if self.images is None else len(self.images.rows),
         }
 
@@ -164,14 +189,18 @@ class KnowledgeGraph(Record):
         name = None if self.names is None else self.names[row]
         return name or self.entities[row]
 
+    def shown(self) -> Labels:
+        """The text of ``label`` for every entity."""
+        labels = Labels.of(self.entities)
+        if self.display is not None:
+            return Labels.of(self.display)
+        return labels if self.names is None else Texts.of(self.names).or_else(labels)
+
     def fingerprint(self) -> str:
         """SHA-256 of all data that a model or a search reads; it changes when the data change."""
         digest = hashlib.sha256()
         for texts in (self.entities, self.relations, self.attributes.names, self.attributes.values, self.names or ()):
-            for start in range(0, len(texts), BLOCK_ROWS):
-                separator = "\x1f" if start else ""
-                block = texts[start : start + BLOCK_ROWS]
-                digest.update((separator + "\x1f".join(text or "" for text in block)).encode())
+            digest.update((texts if isinstance(texts, Packed) else Texts.of(texts)).raw())
             digest.update(b"\x1e")
         arrays: list[FloatArray | IntArray] = [self.triples, self.attributes.entity, self.attributes.attribute]
         if self.images is not None:
@@ -183,7 +212,7 @@ class KnowledgeGraph(Record):
 
 def is_context(labels: Sequence[str]) -> BoolArray:
     """Which labels are blank nodes or terms of ``VOCABULARIES``, bool ``[n]``."""
-    return np.array([label.startswith(("_:", *VOCABULARIES)) for label in labels], bool)
+    return Labels.of(labels).beginning_with("_:", *VOCABULARIES)
 
 
 def rows_not_finite(vectors: FloatArray) -> IntArray:
@@ -193,6 +222,19 @@ def rows_not_finite(vectors: FloatArray) -> IntArray:
         finite = np.isfinite(vectors[start : start + BLOCK_ROWS]).all(axis=1)
         bad.append(np.flatnonzero(~finite) + start)
     return np.concatenate(bad) if bad else np.empty(0, np.int64)
+
+
+def _held(kind: type[P], texts: Iterable[Any], what: str) -> P:
+    """Texts as a graph keeps them.
+
+    Raises:
+        InputError: an item is no text.
+    """
+    try:
+        return kind.of(texts)
+    except TypeError:
+        bad = next((text for text in texts if not isinstance(text, str)), None)
+        raise InputError(f"expected texts as {what}, got {bad!r}") from None
 
 
 def _check_range(what: str, values: IntArray, size: int) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from ..typing import BoolArray, IntArray
 from .entities import EntityTable, matched_rows
 from .features.values import read_value
+from .texts.labels import Labels
 
 MOST_LITERALS = 0.5  # share of an entity table above which numbers are ids, not literals
 _NUMBER = re.compile(r"[-+]?(?:0|[1-9][0-9]*|[1-9][0-9]{0,2}(?:,[0-9]{3})+)(?:\.[0-9]+)?")
@@ -53,10 +54,13 @@ def literal_keys(table: EntityTable) -> dict[int, Hashable]:
     Where most labels are literals, they are ids, and none counts.
     """
     found = {}
-    for row, label in enumerate(table.labels):
-        if label[:1] in "+-0123456789" and (key := literal_key(label)) is not None:
+    labels = Labels.of(table.labels)
+    begin = labels.store[labels.offsets[:-1]]
+    for row in np.flatnonzero(np.isin(begin, np.frombuffer(b"+-0123456789", np.uint8))).tolist():
+        label = labels[row]
+        if (key := literal_key(label)) is not None:
             name = table.names[row]
-            if name is label or _MARKS.sub("", name) == _MARKS.sub("", label) or literal_key(name) == key:
+            if name == label or _MARKS.sub("", name) == _MARKS.sub("", label) or literal_key(name) == key:
                 found[row] = key
     return {} if len(found) > MOST_LITERALS * len(table.labels) else found
 

@@ -11,6 +11,7 @@ from ..typing import IntArray
 from .kg import AttributeTriples, ImageTable, KnowledgeGraph
 from .parsing.iris import is_iri
 from .relations import RelationPair
+from .texts.packed import Texts
 
 SIDES = ("left", "right")
 APART = ".right"  # suffix of a right label that equals the label of a left entity it is kept apart from
@@ -148,7 +149,7 @@ def joined_facts(first: AttributeTriples, second: AttributeTriples) -> Attribute
         np.concatenate([first.entity, second.entity]),
         np.concatenate([first.attribute, second.attribute]),
         first.names,
-        first.values + second.values,
+        Texts.chained([Texts.of(first.values), Texts.of(second.values)]),
         types,
     )
 
@@ -164,23 +165,20 @@ def _unify(left: Sequence[str], right: Sequence[str], rows: IntArray, never: set
             rows[row] = free[label]
 
 
-def _moved(column: Sequence[str | None] | None, rows: IntArray, size: int) -> tuple[str | None, ...] | None:
+def _moved(column: Sequence[str | None] | None, rows: IntArray, size: int) -> Texts | None:
     """The texts of a column at the rows of the merged graph."""
     if column is None:
         return None
-    texts: list[str | None] = [None] * size
-    for row, text in zip(rows.tolist(), column, strict=True):
-        texts[row] = text
-    return tuple(texts)
+    place = np.full(size, -1)
+    place[rows] = np.arange(len(column))
+    return Texts.of(column).take_or_none(place)
 
 
-def _first_of(
-    left: tuple[str | None, ...] | None, right: tuple[str | None, ...] | None
-) -> tuple[str | None, ...] | None:
+def _first_of(left: Sequence[str | None] | None, right: Sequence[str | None] | None) -> Sequence[str | None] | None:
     """The left text of each entity, or the right one if the left one is missing."""
     if left is None or right is None:
-        return left or right
-    return tuple(mine or other for mine, other in zip(left, right, strict=True))
+        return right if left is None else left
+    return Texts.of(left).or_else(Texts.of(right))
 
 
 def _images(left: ImageTable | None, right: ImageTable | None, rows: IntArray) -> ImageTable | None:

@@ -11,6 +11,7 @@ from ..errors import InputError
 from ..records import Record
 from ..typing import FloatArray, IntArray
 from .kg import AttributeTriples, ImageTable, KnowledgeGraph
+from .texts.labels import Labels
 
 Triple = tuple[str, str, str]
 Fact = tuple[str, str, str | None, str | None]
@@ -100,10 +101,10 @@ def unify(graph: KnowledgeGraph, clusters: Sequence[IntArray]) -> tuple[Knowledg
     codes = {value: code for code, value in enumerate(dict.fromkeys(zip(facts.values, _types(facts), strict=True)))}
     keys = np.array([codes[value] for value in zip(facts.values, _types(facts), strict=True)], np.int64)
     again = own & _repeated(np.stack([new[facts.entity], facts.attribute, keys], axis=1))
-    fresh = _chosen(replace(facts, entity=new[facts.entity]), ~again)
+    fresh = replace(facts, entity=new[facts.entity]).take(~again)
     first = {name: _first(getattr(graph, name), ordered, kept) for name in ("names", "pictures", "display")}
     unified = KnowledgeGraph(
-        tuple(graph.entities[row] for row in kept.tolist()),
+        Labels.of(graph.entities).take(kept),
         graph.relations,
         triples[~drop],
         fresh,
@@ -152,7 +153,7 @@ def separate(graph: KnowledgeGraph, origin: Origin) -> KnowledgeGraph:
     gone = {(rows[heads[e]], names[a], value, kind) for e, a, value, kind in origin.facts}
     columns = zip(facts.entity.tolist(), facts.attribute.tolist(), facts.values, _types(facts), strict=True)
     fine = np.array([fact not in gone for fact in columns], bool)
-    rest = _chosen(facts, fine)
+    rest = facts.take(fine)
     types = (*_types(rest), *(kind for *_, kind in back))
     attributes = AttributeTriples(
         np.concatenate([rest.entity, np.array([row for row, *_ in back], np.int64)]),
@@ -180,13 +181,6 @@ def separate(graph: KnowledgeGraph, origin: Origin) -> KnowledgeGraph:
 
 def _types(facts: AttributeTriples) -> tuple[str | None, ...]:
     return (None,) * len(facts) if facts.types is None else facts.types
-
-
-def _chosen(facts: AttributeTriples, kept: np.ndarray) -> AttributeTriples:
-    places = np.flatnonzero(kept).tolist()
-    types = None if facts.types is None else tuple(facts.types[k] for k in places)
-    values = tuple(facts.values[k] for k in places)
-    return AttributeTriples(facts.entity[kept], facts.attribute[kept], facts.names, values, types)
 
 
 def _repeated(rows: IntArray) -> np.ndarray:

@@ -10,7 +10,7 @@ from scipy.sparse.csgraph import connected_components
 from ..data.formats.frames import links_of_object
 from ..data.kg import KnowledgeGraph
 from ..data.links.formats import read_links
-from ..data.parsing.coded import Numbers
+from ..data.texts.labels import Labels
 from ..errors import InputError
 from ..typing import IntArray
 
@@ -30,8 +30,8 @@ def label_pairs(pairs: Any, graph: KnowledgeGraph, what: str) -> IntArray:
         return np.empty((0, 2), np.int64)
     file = isinstance(pairs, str | Path)
     found = read_links(pairs) if file else links_of_object(pairs, Path(what))
-    numbers = Numbers(zip(graph.entities, range(graph.num_entities), strict=True))
-    rows = np.stack([numbers.known(found.left), numbers.known(found.right)], axis=1)
+    known = Labels.of(graph.entities)
+    rows = np.stack([known.rows(found.left), known.rows(found.right)], axis=1)
     for place in np.flatnonzero((rows < 0).any(axis=1) | (rows[:, 0] == rows[:, 1])).tolist():
         line = int(found.lines[place])
         if rows[place, 0] == rows[place, 1] >= 0:

@@ -5,11 +5,10 @@ from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from ..data.links.delimited import to_tsv
 from ..data.links.export import Link
 from ..data.links.ntriples import to_ntriples
+from ..data.texts.labels import Labels
 from ..files import write_lines
 
 if TYPE_CHECKING:
@@ -21,9 +20,10 @@ if TYPE_CHECKING:
 def links_of(left: "EntityTable", right: "EntityTable", matching: "Matching") -> Iterator[Link]:
     """The pairs of a matching with the labels of their entities, in its order."""
     confidences = repeat(None) if matching.confidence is None else matching.confidence.tolist()
-    columns = (matching.left.tolist(), matching.right.tolist(), matching.score.tolist())
-    for i, j, score, confidence in zip(*columns, confidences, strict=False):
-        yield Link(left.labels[i], right.labels[j], score, confidence, left.display[i], right.display[j])
+    sides = ((left, matching.left), (right, matching.right))
+    labels = (Labels.of(table.labels).take(rows) for table, rows in sides)
+    display = (Labels.of(table.display).take(rows) for table, rows in sides)
+    yield from map(Link, *labels, matching.score.tolist(), confidences, *display)
 
 
 def rejected_of(left: "EntityTable", right: "EntityTable", never: "IntArray") -> list[Link]:
@@ -40,7 +40,7 @@ def unmatched_of(
     for table, rows in ((left, matching.left), (right, matching.right)):
         alone = ~table.context
         alone[rows] = False
-        sides.append([(table.labels[k], table.display[k]) for k in np.flatnonzero(alone).tolist()])
+        sides.append(list(zip(Labels.of(table.labels).take(alone), Labels.of(table.display).take(alone), strict=True)))
     return sides[0], sides[1]
 
 

@@ -15,6 +15,7 @@ from typing_extensions import TypedDict
 from ..data.entities import EntityTable
 from ..data.growth import Extent, former
 from ..data.kg import AttributeTriples, ImageTable, KnowledgeGraph
+from ..data.texts.packed import Texts
 from ..errors import InputError
 from ..files import atomic_path, sha256_file, write_text
 from ..records import Shown
@@ -109,7 +110,7 @@ def write_graphs(graphs: RunGraphs, folder: Path) -> None:
             _Texts(
                 relations=list(graph.relations),
                 attributes=list(facts.names),
-                values=None if all(value is None for value in facts.values) else list(facts.values),
+                values=None if Texts.of(facts.values).is_nothing else list(facts.values),
                 types=None if facts.types is None else list(facts.types),
                 names=None if graph.names is None else list(graph.names),
                 pictures=None if graph.pictures is None else list(graph.pictures),
@@ -161,7 +162,7 @@ def _graph(
         return found.long().numpy()
 
     entity, attribute = integers("entity"), integers("attribute")
-    values = [None] * len(entity) if texts["values"] is None else texts["values"]
+    values = Texts.nothing(len(entity)) if texts["values"] is None else Texts.of(texts["values"])
     types = texts["types"]
     sizes = (len(table.labels), len(texts["relations"]), -1, len(values), len(texts["attributes"]))
     if any(then > now >= 0 for then, now in zip(texts["fitted"], sizes, strict=True)) or not texts["fitted"][0]:
@@ -175,7 +176,7 @@ def _graph(
         images = ImageTable(integers("image_rows"), tensors[f"{side}.images"].float().numpy())
     names, pictures = texts["names"], texts["pictures"]
     facts = AttributeTriples(
-        entity, attribute, tuple(texts["attributes"]), tuple(values), None if types is None else tuple(types)
+        entity, attribute, tuple(texts["attributes"]), values, None if types is None else tuple(types)
     )
     try:
         return KnowledgeGraph(
@@ -183,10 +184,10 @@ def _graph(
             tuple(texts["relations"]),
             integers("triples", 3),
             facts,
-            names=None if names is None else tuple(names),
+            names=names,
             images=images,
             display=table.display if texts["has_display"] else None,
-            pictures=None if pictures is None else tuple(pictures),
+            pictures=pictures,
         )
     except InputError as error:
         raise InputError(error.reason, paths[1]) from None

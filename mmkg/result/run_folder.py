@@ -124,7 +124,7 @@ def write_run(
 def _write_files(run: RunContent, folder: Path, index: Index | None, matches: Iterable[Link], report: str) -> None:
     searcher = run.confidences.searcher
     write_text(folder / "config.toml", run.experiment.to_toml())
-    tables = [{"labels": t.labels, "names": t.names, "display": t.display} for t in run.entities]
+    tables = [{"labels": list(t.labels), "names": list(t.names), "display": list(t.display)} for t in run.entities]
     write_text(folder / "entities.json", json.dumps(tables, ensure_ascii=False))
     parts = {name: getattr(run.links, name).tolist() for name in ("train", "valid", "test")}
     more = {"never": run.embeddings.never, "kept": run.kept}

@@ -104,7 +104,7 @@ def read_tables(path: Path) -> tuple[EntityTable, EntityTable]:
         sizes = {len(table["labels"]), len(table["names"]), len(table["display"])}
         if len(sizes) != 1 or len(set(table["labels"])) != len(table["labels"]):
             raise InputError(f"expected unique labels of the {side} graph, and as many names and display texts", path)
-        tables.append(EntityTable.of_columns(table["labels"], table["names"], table["display"]))
+        tables.append(EntityTable(table["labels"], table["names"], table["display"]))
     return tables[0], tables[1]
 
 

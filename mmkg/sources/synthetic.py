@@ -10,6 +10,7 @@ from ..compute.seeding import derive_seed, numpy_generator
 from ..data.kg import AttributeTriples, ImageTable, KnowledgeGraph
 from ..data.split import split_links
 from ..data.task import AlignmentTask
+from ..data.texts.packed import Texts
 from ..errors import UsageError
 from ..modalities import IMAGE
 from ..typing import FloatArray, IntArray
@@ -106,7 +107,7 @@ def twin_graphs(
         row_of.append(rows)
         graphs.append(
             KnowledgeGraph(
-                entities=tuple(f"{side}/{row}" for row in range(num_entities)),
+                entities=[f"{side}/{row}" for row in range(num_entities)],
                 relations=tuple(f"relation {number}" for number in range(num_relations)),
                 triples=_noisy(rng, _inside(triples, rows), noise, (num_entities, num_relations, num_entities)),
                 attributes=_attributes(rng, facts, rows, noise, num_entities, attribute_names),
@@ -175,7 +176,7 @@ def _attributes(
     own = np.stack([rows[facts[:, 0]], facts[:, 1]], axis=1)[rows[facts[:, 0]] >= 0]
     own = _noisy(rng, own, noise, (num_entities, max(attribute_names, 1)))
     labels = tuple(f"attribute {number}" for number in range(attribute_names))
-    return AttributeTriples(own[:, 0].copy(), own[:, 1].copy(), labels, (None,) * len(own))
+    return AttributeTriples(own[:, 0].copy(), own[:, 1].copy(), labels, Texts.nothing(len(own)))
 
 
 def _images(rng: np.random.Generator, features: FloatArray, noise: float) -> ImageTable:
@@ -184,7 +185,7 @@ def _images(rng: np.random.Generator, features: FloatArray, noise: float) -> Ima
     return ImageTable(np.arange(len(features), dtype=np.int64), features)
 
 
-def _names(rng: np.random.Generator, base: IntArray, base_size: int, noise: float) -> tuple[str, ...]:
+def _names(rng: np.random.Generator, base: IntArray, base_size: int, noise: float) -> list[str]:
     """One word per base entity: its number, scrambled and spelled in syllables. A wrong name is a random word."""
     count, length = len(_SYLLABLES), 3
     while count**length < 4 * base_size:
@@ -197,4 +198,5 @@ def _names(rng: np.random.Generator, base: IntArray, base_size: int, noise: floa
     for _ in range(length - 1):
         numbers //= count
         words = np.strings.add(words, _SYLLABLES[numbers % count])
-    return tuple(words.tolist())
+    found: list[str] = words.tolist()
+    return found

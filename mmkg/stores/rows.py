@@ -46,13 +46,14 @@ def entities_of(result: AlignmentResult, links: Matching, side: str) -> Iterator
         vector = rows[some].astype(np.float32)
         if means is not None:
             vector = np.concatenate([vector, -mean[:, None]], axis=1)
+        labels, names = (list(texts[start : start + BLOCK]) for texts in (table.labels, table.names))
         block = Entities(
             row=some,
-            label=[table.labels[row] for row in some.tolist()],
-            display=[table.display[row] for row in some.tolist()],
-            label_key=[key_of(table.labels[row]) for row in some.tolist()],
-            name_key=[key_of(table.names[row]) for row in some.tolist()],
-            folded_key=[key_of(table.names[row].casefold()) for row in some.tolist()],
+            label=labels,
+            display=list(table.display[start : start + BLOCK]),
+            label_key=list(map(key_of, labels)),
+            name_key=list(map(key_of, names)),
+            folded_key=[key_of(name.casefold()) for name in names],
             best=ids[:, 0],
             best_score=scores[:, 0],
             second_score=scores[:, 1],

@@ -1,10 +1,10 @@
 import hashlib
+import pickle
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from mmkg.data import kg
 from mmkg.data.kg import AttributeTriples, ImageTable, KnowledgeGraph
 from mmkg.errors import InputError
 
@@ -82,11 +82,36 @@ def test_the_fingerprint_changes_with_the_data_and_not_with_the_display():
     assert graph(display=("1", "2", "3", "4")).fingerprint() == base.fingerprint() == graph().fingerprint()
 
 
-@pytest.mark.parametrize("block", [1, 3, 4, 100])
-def test_the_fingerprint_is_that_of_all_texts_joined(monkeypatch, block):
-    monkeypatch.setattr(kg, "BLOCK_ROWS", block)
+def test_the_fingerprint_is_that_of_all_texts_joined():
     named = graph(names=("Ann", None, "", "Dän"), attributes=facts([1, 0], [0, 0]))
     texts = ["a\x1fb\x1fc\x1fd", "r\x1fs", "p", "\x1f", "Ann\x1f\x1f\x1fDän"]
     numbers = np.array([0, 0, 1, 2, 1, 2, 1, 0, 0, 0], "<i8")  # triples, entities and attributes of the facts
     joined = "".join(text + "\x1e" for text in texts).encode() + numbers.tobytes()
     assert named.fingerprint() == hashlib.sha256(joined).hexdigest()
+
+
+@pytest.mark.parametrize("kind", [tuple, list, np.array, iter])
+def test_texts_may_be_given_as_any_sequence(kind):
+    labels, names = ("a", "b", "c", "d"), ("Ann", "", "Cy", "Dan")
+    given = graph(entities=kind(labels), names=kind(names))
+    assert given == graph(names=names)
+    assert hash(given) == hash(graph(names=names))
+    assert given.entities == labels
+    assert tuple(given.names) == names
+    assert given.entities[2] == "c"
+    assert pickle.loads(pickle.dumps(given)) == given
+
+
+@pytest.mark.parametrize(("what", "texts"), [("entities", ("a", 7, "c", "d")), ("display", ("a", None, "c", "d"))])
+def test_what_is_no_text_is_refused(what, texts):
+    bad = next(text for text in texts if not isinstance(text, str))
+    with pytest.raises(InputError, match=f"expected texts as {what}, got {bad}"):
+        graph(**{what: texts})
+    with pytest.raises(InputError, match="expected texts as attribute values, got 3"):
+        AttributeTriples(np.array([0, 1]), np.array([0, 0]), ("p",), ("x", 3))
+
+
+def test_some_facts_are_taken_with_their_values_and_types():
+    four = AttributeTriples(np.arange(4), np.zeros(4, int), ("p",), ("a", None, "", "d"), ("@en", None, "t", None))
+    expected = AttributeTriples(np.array([0, 2]), np.zeros(2, int), ("p",), ("a", ""), ("@en", "t"))
+    assert four.take(np.array([0, 2])) == four.take(np.array([True, False, True, False])) == expected

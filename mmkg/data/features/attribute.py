@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import compress
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...modalities import ATTRIBUTE
 from ...typing import BoolArray, IntArray
-from ..kg import AttributeTriples, KnowledgeGraph
+from ..kg import KnowledgeGraph
 from ..task import AlignmentTask
+from ..texts.packed import Texts
 from .config import FeatureConfig
 from .modality import Modality
 
@@ -51,7 +51,7 @@ def attribute_bag(
     rows = np.concatenate([facts.entity + shift for facts, _, shift in sides])
     kinds = np.concatenate([column[facts.attribute] for facts, column, _ in sides])
     if values:
-        texts = (*left.values, *right.values)
+        texts = Texts.chained([Texts.of(left.values), Texts.of(right.values)])
         value_labels, value_rows, value_kinds = _shared_values(rows, kinds, task.left.num_entities, texts, labels)
         rows = np.concatenate([rows, value_rows])
         kinds = np.concatenate([kinds, value_kinds + len(labels)])
@@ -62,17 +62,16 @@ def attribute_bag(
 
 
 def _shared_values(
-    rows: IntArray, kinds: IntArray, num_left: int, texts: Sequence[str | None], labels: Sequence[str]
+    rows: IntArray, kinds: IntArray, num_left: int, texts: Texts, labels: Sequence[str]
 ) -> tuple[list[str], IntArray, IntArray]:
     """Labels, entity rows and columns of the name=value pairs that at least two entities of each graph share.
 
     Labels are in order of first appearance.
     """
-    distinct = {text: number for number, text in enumerate(dict.fromkeys(texts))}
-    if not distinct.keys() - {None}:
+    with_value = np.arange(len(texts)) if texts.missing is None else np.flatnonzero(~texts.missing)
+    if not len(with_value):
         return [], np.empty(0, np.int64), np.empty(0, np.int64)
-    codes = np.fromiter(map(distinct.__getitem__, texts), np.int64, len(texts))
-    with_value = np.flatnonzero(codes != distinct[None]) if None in distinct else np.arange(len(texts))
+    distinct, codes = texts.distinct()
     pairs, first, tokens = np.unique(
         kinds[with_value] * len(distinct) + codes[with_value], return_index=True, return_inverse=True
     )
@@ -116,11 +115,7 @@ def _matrices(task: AlignmentTask, config: FeatureConfig, before: AlignmentTask 
 
 def _without(graph: KnowledgeGraph, hidden: BoolArray) -> KnowledgeGraph:
     facts = graph.attributes
-    kept = ~hidden[facts.entity]
-    values = tuple(compress(facts.values, kept))
-    types = None if facts.types is None else tuple(compress(facts.types, kept))
-    attributes = AttributeTriples(facts.entity[kept], facts.attribute[kept], facts.names, values, types)
-    return replace(graph, attributes=attributes)
+    return replace(graph, attributes=facts.take(~hidden[facts.entity]))
 
 
 MODALITY = Modality(

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from ...typing import BoolArray, IntArray
 from ..task import AlignmentTask
+from ..texts.packed import Texts
 from .values import Values, read_values
 
 FACTS_PER_ENTITY = 64  # largest number of facts of an entity that are compared with those of its counterpart
@@ -44,7 +45,7 @@ class ValueFacts:
         left, right = task.left.attributes, task.right.attributes
         entity = np.concatenate([left.entity, right.entity + task.left.num_entities])
         attribute = np.concatenate([left.attribute, right.attribute + len(left.names)])
-        values = read_values((*left.values, *right.values))
+        values = read_values(Texts.chained([Texts.of(left.values), Texts.of(right.values)]))
         order = np.argsort(entity, kind="stable")
         order = order[values.kind[order] >= 0]
         size = task.left.num_entities + task.right.num_entities

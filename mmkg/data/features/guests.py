@@ -8,6 +8,7 @@ import numpy as np
 from ...typing import IntArray
 from ..kg import KnowledgeGraph
 from ..task import AlignmentTask
+from ..texts.packed import Texts
 from .facts import Numbers, ValueFacts
 from .values import read_values
 
@@ -85,11 +86,11 @@ class Guests(NamedTuple):
                 yield entity[equal], order[place][equal], own[equal]
 
 
-def _new_facts(now: KnowledgeGraph, then: KnowledgeGraph) -> tuple[IntArray, IntArray, list[str | None]]:
+def _new_facts(now: KnowledgeGraph, then: KnowledgeGraph) -> tuple[IntArray, IntArray, Texts]:
     """Facts of the new entities of one graph: the entity, counted from the first new one, the attribute, the text."""
     column = {name: number for number, name in enumerate(then.attributes.names)}
     kinds = np.array([column.get(name, -1) for name in now.attributes.names], np.int64)
     facts = now.attributes
     attribute = kinds[facts.attribute] if len(facts) else facts.attribute
     chosen = np.flatnonzero((facts.entity >= then.num_entities) & (attribute >= 0))
-    return facts.entity[chosen] - then.num_entities, attribute[chosen], [facts.values[each] for each in chosen.tolist()]
+    return facts.entity[chosen] - then.num_entities, attribute[chosen], Texts.of(facts.values).take(chosen)

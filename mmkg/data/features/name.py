@@ -10,6 +10,7 @@ from ...modalities import NAME
 from ...typing import BoolArray
 from ..kg import KnowledgeGraph
 from ..task import AlignmentTask
+from ..texts.packed import Texts
 from .config import FeatureConfig
 from .modality import Modality
 from .text_encoder import TextForm, normalized
@@ -57,7 +58,7 @@ def has_name(graph: KnowledgeGraph) -> BoolArray:
     """Whether each entity has a name that is not empty, bool ``[n]``."""
     if graph.names is None:
         return np.zeros(graph.num_entities, dtype=bool)
-    return np.fromiter((bool(name) for name in graph.names), bool, graph.num_entities)
+    return Texts.of(graph.names).given
 
 
 def _build(task: AlignmentTask, config: FeatureConfig, seed: int, before: AlignmentTask | None = None) -> "SparseTable":
@@ -68,8 +69,7 @@ def _build(task: AlignmentTask, config: FeatureConfig, seed: int, before: Alignm
 def _without(graph: KnowledgeGraph, hidden: BoolArray) -> KnowledgeGraph:
     if graph.names is None:
         return graph
-    names = tuple(None if gone else name for name, gone in zip(graph.names, hidden.tolist(), strict=True))
-    return replace(graph, names=names)
+    return replace(graph, names=Texts.of(graph.names).take_or_none(np.where(hidden, -1, np.arange(len(hidden)))))
 
 
 MODALITY = Modality(

@@ -8,6 +8,7 @@ from ...modalities import VALUE
 from ...typing import BoolArray
 from ..kg import KnowledgeGraph
 from ..task import AlignmentTask
+from ..texts.packed import Texts
 from .config import FeatureConfig
 from .modality import Modality
 from .values import is_empty
@@ -40,7 +41,9 @@ def value_table(task: AlignmentTask, *, top: int = 20_000, before: AlignmentTask
 
 def _present(graph: KnowledgeGraph) -> BoolArray:
     facts = graph.attributes
-    with_value = np.fromiter((not is_empty(value) for value in facts.values), bool, len(facts))
+    values = Texts.of(facts.values)
+    given = np.flatnonzero(values.given)
+    with_value = given[np.array([not is_empty(value) for value in values.take(given)], bool)]
     found = np.zeros(graph.num_entities, dtype=bool)
     found[facts.entity[with_value]] = True
     return found

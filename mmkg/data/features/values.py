@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ...typing import IntArray
 from ..parsing.terms import literal_of
+from ..texts.packed import Texts
 
 Kind = Literal["number", "date", "text"]
 KINDS: tuple[Kind, ...] = ("number", "date", "text")
@@ -81,11 +82,10 @@ def is_empty(text: str | None) -> bool:
 
 def read_values(texts: Sequence[str | None]) -> Values:
     """Read the values of A facts; equal texts are read once, and empty ones are no value."""
-    distinct = {text: number for number, text in enumerate(dict.fromkeys(texts))}
+    distinct, number_of = Texts.of(texts).distinct()
     read = [None if is_empty(text) else read_value(text or "") for text in distinct]
     codes = {text: number for number, text in enumerate(dict.fromkeys(value.text for value in read if value))}
     kinds = np.array([-1 if value is None else KINDS.index(value.kind) for value in read], np.int64)
     numbers = np.array([math.nan if value is None else value.number for value in read], np.float64)
     positions = np.array([-1 if value is None else codes[value.text] for value in read], np.int64)
-    number_of = np.fromiter(map(distinct.__getitem__, texts), np.int64, len(texts))
     return Values(kinds[number_of], numbers[number_of], positions[number_of], tuple(codes))

@@ -22,6 +22,7 @@ from ..parsing.integers import parse_id, read_integers
 from ..parsing.names import read_names
 from ..split import SplitConfig, SplitSettings
 from ..task import AlignmentTask
+from ..texts.packed import Texts
 from .tab_lines import write_tab_lines
 
 
@@ -116,7 +117,7 @@ def write_dbp15k(task: AlignmentTask, folder: str | Path) -> Path:
     numbers = Numbers()
     names: list[tuple[int, str]] = []
     for k, (graph, own) in enumerate(zip(graphs, ids, strict=True), start=1):
-        labels, facts = graph.entities, graph.attributes
+        labels, facts = list(graph.entities), graph.attributes
         write_tab_lines(folder / f"ent_ids_{k}", zip(map(str, own.tolist()), labels, strict=True))
         kinds = numbers.of(graph.relations)
         write_tab_lines(folder / f"rel_ids_{k}", zip(map(str, kinds.tolist()), graph.relations, strict=True))
@@ -260,9 +261,11 @@ def _read_attributes(folder: Path, k: int, entities: _Entities, faults: Faults) 
         for name in attributes:
             entity.append(row)
             attribute.append(names.setdefault(name, len(names)))
-            values.append((found[1] or None) if with_values else None)
+            if with_values:
+                values.append(found[1] or None)
     faults.count(f"{path.name}: lines of unknown entities", unknown)
-    return AttributeTriples(np.array(entity, np.int64), np.array(attribute, np.int64), tuple(names), tuple(values))
+    texts = Texts.of(values) if with_values else Texts.nothing(len(entity))
+    return AttributeTriples(np.array(entity, np.int64), np.array(attribute, np.int64), tuple(names), texts)
 
 
 def _read_links(folder: Path, sides: tuple[_Entities, _Entities], faults: Faults) -> list[LabelLinks]:

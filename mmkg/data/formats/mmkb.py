@@ -105,7 +105,7 @@ def write_mmkb(task: AlignmentTask, folder: str | Path) -> Path:
     for name, graph in zip(names, (task.left, task.right), strict=True):
         _check_writable(graph, folder / (name + TRIPLES))
     for name, graph in zip(names, (task.left, task.right), strict=True):
-        labels, relations, facts = graph.entities, graph.relations, graph.attributes
+        labels, relations, facts = list(graph.entities), graph.relations, graph.attributes
         write_tab_lines(
             folder / (name + TRIPLES),
             ((labels[h], relations[r], labels[t], ".") for h, r, t in graph.triples.tolist()),

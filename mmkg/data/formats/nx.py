@@ -114,7 +114,7 @@ def to_networkx(graph: KnowledgeGraph) -> Any:
         if row in rows and graph.images is not None:
             data[FEATURES] = np.array(graph.images.features[rows[row]])
         made.add_node(label, **data)
-    labels, relations = graph.entities, graph.relations
+    labels, relations = list(graph.entities), graph.relations
     made.add_edges_from(
         (labels[head], labels[tail], {"relation": relations[kind], "order": order})
         for order, (head, kind, tail) in enumerate(graph.triples.tolist())

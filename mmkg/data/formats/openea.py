@@ -90,7 +90,7 @@ def write_openea(task: AlignmentTask, folder: str | Path, *, fold: str | None = 
                 folder,
             )
     for k, graph in enumerate((task.left, task.right), start=1):
-        labels, relations, facts = graph.entities, graph.relations, graph.attributes
+        labels, relations, facts = list(graph.entities), graph.relations, graph.attributes
         triples = ((labels[h], relations[r], labels[t]) for h, r, t in graph.triples.tolist())
         write_tab_lines(folder / f"rel_triples_{k}", triples)
         types = facts.types or (None,) * len(facts)

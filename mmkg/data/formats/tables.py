@@ -103,7 +103,7 @@ def _more_columns(header: Sequence[str]) -> str | None:
 
 def graph_tables(graph: KnowledgeGraph) -> dict[str, tuple[tuple[str, ...], Iterable[tuple[str | None, ...]]]]:
     """The tables of a graph: columns and rows of each, by name; no ``attributes`` for a graph without any."""
-    labels, relations, facts = graph.entities, graph.relations, graph.attributes
+    labels, relations, facts = list(graph.entities), graph.relations, graph.attributes
     columns: list[str] = ["entity"]
     rows: list[Sequence[str | None]] = [labels]
     for name, values in (("name", graph.names), ("picture", graph.pictures)):

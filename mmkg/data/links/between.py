@@ -8,13 +8,13 @@ import numpy as np
 
 from ...errors import InputError
 from ...typing import IntArray
-from ..parsing.coded import Numbers
 from ..parsing.columns import Faults
+from ..texts.labels import Labels
 from .checked import LabelLinks
 from .formats import link_format_of, read_links
 from .pairs import same_as_links
 
-Labels = tuple[Sequence[str], Sequence[str]]
+BothLabels = tuple[Sequence[str], Sequence[str]]
 
 
 class LinkRows(NamedTuple):
@@ -31,7 +31,7 @@ class LinkRows(NamedTuple):
     repeated: int
 
 
-def links_between(links: str | Path | LabelLinks | IntArray, labels: Labels) -> LinkRows:
+def links_between(links: str | Path | LabelLinks | IntArray, labels: BothLabels) -> LinkRows:
     """Links between two graphs; what names no entity of them is returned and not refused.
 
     Args:
@@ -45,13 +45,13 @@ def links_between(links: str | Path | LabelLinks | IntArray, labels: Labels) -> 
         return _of_rows(links, labels)
     found = links if isinstance(links, LabelLinks) else read_links_between(Path(links), labels, Faults())
     pairs = list(zip(found.left, found.right, strict=True))
-    numbered = [Numbers(zip(side, range(len(side)), strict=True)) for side in labels]
-    rows = np.stack([numbered[0].known(found.left), numbered[1].known(found.right)], axis=1)
+    known = [Labels.of(side) for side in labels]
+    rows = np.stack([known[0].rows(found.left), known[1].rows(found.right)], axis=1)
     inside = (rows >= 0).all(axis=1)
     unknown = [pairs[k] for k in np.flatnonzero(~inside).tolist()]
     if pairs and len(unknown) == len(pairs):
         left, right = pairs[0]
-        turned = left in numbered[1] and right in numbered[0]
+        turned = left in known[1] and right in known[0]
         hint = "its columns are right, left; turn them round" if turned else "left and right are labels of entities"
         raise InputError(
             f"expected links between the two graphs, got {left!r} = {right!r} and the like; {hint}", found.path
@@ -60,7 +60,7 @@ def links_between(links: str | Path | LabelLinks | IntArray, labels: Labels) -> 
     return LinkRows(distinct, unknown, int(inside.sum()) - len(distinct))
 
 
-def read_links_between(path: Path, labels: Labels, faults: Faults) -> LabelLinks:
+def read_links_between(path: Path, labels: BothLabels, faults: Faults) -> LabelLinks:
     """The links of a file; of a format that may state them in both directions, from left to right.
 
     Raises:
@@ -72,7 +72,7 @@ def read_links_between(path: Path, labels: Labels, faults: Faults) -> LabelLinks
     return found
 
 
-def _of_rows(links: IntArray, labels: Labels) -> LinkRows:
+def _of_rows(links: IntArray, labels: BothLabels) -> LinkRows:
     if links.ndim != 2 or links.shape[1] != 2 or links.dtype.kind not in "iu":
         raise InputError(f"expected rows of links, whole numbers [L, 2], got {links.dtype} {list(links.shape)}")
     for side, column in enumerate(links.T):
@@ -90,9 +90,9 @@ def _distinct(rows: IntArray) -> IntArray:
     return rows[np.sort(np.unique(rows, axis=0, return_index=True)[1])]
 
 
-def _some_reversed(links: LabelLinks, labels: Labels) -> bool:
+def _some_reversed(links: LabelLinks, labels: BothLabels) -> bool:
     """Whether any link leads from the right to the left graph, as ``owl:sameAs`` may."""
-    left, right = (set(side) for side in labels)
-    reverse = (b in left and a in right for a, b in zip(links.left, links.right, strict=True))
-    forward = (a in left and b in right for a, b in zip(links.left, links.right, strict=True))
-    return any(backward and not onward for backward, onward in zip(reverse, forward, strict=True))
+    left, right = (
+        [Labels.of(side).rows(ends) >= 0 for ends in (links.left, links.right)] for side in labels
+    )  # which first and which second labels the graph has
+    return bool((right[0] & left[1] & ~(left[0] & right[1])).any())

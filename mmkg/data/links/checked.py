@@ -8,8 +8,8 @@ import numpy as np
 
 from ...errors import MANY, SKIP, Advice
 from ...typing import IntArray
-from ..parsing.coded import Numbers
 from ..parsing.columns import Faults
+from ..texts.labels import Labels
 
 PARTS = ("train", "valid", "test")
 SEEDS = "seeds"  # part of links that are divided into train and valid
@@ -60,12 +60,12 @@ def label_link_rows(
         InputError: file and line of a link that names an unknown entity, occurs twice, or contradicts an earlier one,
             unless ``faults`` skips.
     """
-    numbers = [Numbers(zip(side, range(len(side)), strict=True)) for side in labels]
-    rows = np.stack([numbers[0].known(links.left), numbers[1].known(links.right)], axis=1)
+    known = [Labels.of(side) for side in labels]
+    rows = np.stack([known[0].rows(links.left), known[1].rows(links.right)], axis=1)
 
     def unknown(index: int, side: int) -> str:
         label = (links.left, links.right)[side][index]
-        hint = "; it is one of the other graph: columns are left, right" if label in numbers[1 - side] else ""
+        hint = "; it is one of the other graph: columns are left, right" if label in known[1 - side] else ""
         return f"expected an entity of the {('left', 'right')[side]} graph, got the unknown {label!r}{hint}"
 
     seen: dict[tuple[int, int], int] = {}

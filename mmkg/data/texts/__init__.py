@@ -1,0 +1,1 @@
+"""Sequences of texts that are held as bytes."""
