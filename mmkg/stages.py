@@ -13,7 +13,7 @@ from .config.experiment import Experiment
 from .crossfit import Fitted, fit, refit
 from .data.describe import describe
 from .data.entities import EntityTable
-from .data.features.registry import use_names
+from .data.features.registry import surface_values, use_names
 from .data.task import AlignmentTask, LinkSplit
 from .errors import Advice, InputError
 from .errors import Setting as Option
@@ -195,15 +195,18 @@ def _protocol(fitted: Fitted, given: LinkSplit, num_test: int) -> Protocol:
     search, num_valid = experiment.search, fitted.refit or len(task.links.valid)
     num_train = len(task.links.train) - fitted.refit
     judged = _judged(fitted, given, num_test)
+    surface = surface_values(task, experiment.features, learned.widths)
     seeds = num_train + num_valid - len(given.train) - len(given.valid)
     return Protocol(
         candidates=task.candidates if judged == "test" else "all",
         csls_k=search.csls_k,
         modalities=tuple(learned.widths),
         iterative=experiment.bootstrap.rounds > 0,
-        refined=learned.course.get("cross_fit", {}).get("refinement_rounds", experiment.refinement.rounds),
+        pseudo_rounds=learned.course.get("best_round", 0) if experiment.bootstrap.rounds else None,
+        refined=learned.course.get("refined_by", {}).get("round", 0),
         seeds_from=experiment.data.seeds_from,
-        surface_names=use_names(learned.widths),
+        surface_names=bool(surface) or use_names((*learned.widths, *experiment.data.seeds_from)),
+        surface_values=surface,
         selection=(judged if fitted.folds else "validation" if num_valid else "none") if learned.selected else "none",
         judged=judged,
         num_judged=num_valid if judged == "validation" else fitted.judged,

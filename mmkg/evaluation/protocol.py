@@ -1,6 +1,7 @@
 """The evaluation protocol, which is reported with every metric, so that only comparable figures are compared."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ..errors import UsageError, brief, nearest
@@ -12,6 +13,7 @@ SELECTIONS = ("validation", "out-of-fold", "none", "test")
 OUT_OF_FOLD = "out-of-fold"
 JUDGED = ("test", "validation", OUT_OF_FOLD)
 RESCORINGS = ("none", "sinkhorn")
+MOST_NAMED = 3  # attributes that are named in a line
 
 
 @dataclass(frozen=True)
@@ -24,10 +26,13 @@ class Protocol:
         csls_k: neighbourhood size of CSLS; 0 = plain cosine. Published code uses 3.
         modalities: names of the modalities used.
         iterative: whether pseudo-links were added while training.
-        refined: rounds in which embeddings were refined by their own soft matches, without training; test entities
-            are among those matched, but their links are not used.
+        pseudo_rounds: rounds of pseudo-links that were kept, 0 if the seed links alone were better; ``None`` in records
+            of older versions.
+        refined: rounds that were kept in which embeddings were refined by their own soft matches, without training.
         seeds_from: modalities from which training links were derived, beside known links or without any.
-        surface_names: whether a model used entity names ("w/ SF" in published tables).
+        surface_names: whether a model used entity names ("w/ SF" in published tables), as names, as seeds, or as values
+            of attributes.
+        surface_values: the attributes whose values are names, by modality.
         selection: links on which the model was selected: ``validation``, ``out-of-fold`` (links held out in folds),
             ``none`` (last weights), or ``test``, as in the official code of several papers.
         judged: links that the metrics are about: ``test``; ``validation``, where all links are learnt from or chosen
@@ -59,9 +64,11 @@ class Protocol:
     csls_k: int = 3
     modalities: tuple[str, ...] = ()
     iterative: bool = False
+    pseudo_rounds: int | None = None
     refined: int = 0
     seeds_from: tuple[str, ...] = ()
     surface_names: bool = False
+    surface_values: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
     selection: str = "validation"
     num_train: int = 0
     num_valid: int = 0
@@ -98,6 +105,11 @@ class Protocol:
         return self.judged == OUT_OF_FOLD or self.refit
 
     @property
+    def transductive(self) -> bool:
+        """Whether test entities took part in learning, by pseudo-links or in a refinement; their links did not."""
+        return self.refined > 0 or (self.iterative and self.pseudo_rounds != 0)
+
+    @property
     def num_ranked(self) -> int:
         """Number of links that were ranked: of test links, or of those that the metrics are about instead."""
         if self.judged != "test":
@@ -106,16 +118,18 @@ class Protocol:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON, tuples as lists."""
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        values = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        return values | {"surface_values": {name: list(each) for name, each in self.surface_values.items()}}
 
     def describe(self) -> str:
         """The protocol in one line of text."""
         parts = [
             "candidates: " + ("entities of the test links" if self.candidates == "test" else "all entities"),
             f"CSLS k={self.csls_k}" if self.csls_k > 0 else "no CSLS",
-            "iterative" if self.iterative else "not iterative",
-            *([f"refined by soft matches, {self.refined} rounds"] if self.refined else []),
-            "with names" if self.surface_names else "without names",
+            self._iterated(),
+            *([f"refined by soft matches, {_counted(self.refined, 'round')}"] if self.refined else []),
+            *(["transductive: test entities took part, their links did not"] if self.transductive else []),
+            self._named(),
             "selected on " + self._selected_on() + (", then learnt from these, too" if self.refit else ""),
             f"links {self.num_train} train / {self.num_valid} valid / {self.num_test} test",
             "ties at their mean rank",
@@ -136,6 +150,19 @@ class Protocol:
             parts.append(f"seed {self.seed}")
         return "; ".join(parts)
 
+    def _iterated(self) -> str:
+        if not self.iterative or self.pseudo_rounds is None:
+            return "iterative" if self.iterative else "not iterative"
+        kept = _counted(self.pseudo_rounds, "round") if self.pseudo_rounds else "no round"
+        return f"iterative, {kept} of pseudo-links kept"
+
+    def _named(self) -> str:
+        if not self.surface_names:
+            return "without names"
+        names = list(dict.fromkeys(name for some in self.surface_values.values() for name in some))
+        more = f" and {_counted(len(names) - MOST_NAMED, 'other')}" if len(names) > MOST_NAMED else ""
+        return "with names" + (f", by values of {', '.join(names[:MOST_NAMED])}{more}" if names else "")
+
     def _seeded(self) -> str:
         derived = f"derived from {' and '.join(self.seeds_from)}"
         if self.num_seeds is None or self.num_seeds == self.num_train + self.num_valid:
@@ -147,7 +174,7 @@ class Protocol:
             return f"judged on the {self.num_judged:,} validation links, which also selected"
         whole = self.num_judged >= self.num_train - (self.num_seeds or 0)
         how = "each held out in turn" if whole else "held out once"
-        folds = "1 fold" if self.folds == 1 else f"{self.folds} folds"
+        folds = _counted(self.folds, "fold")
         return f"judged on {self.num_judged:,} of the known links, {how} ({folds}); learnt from all"
 
     def _selected_on(self) -> str:
@@ -159,6 +186,10 @@ class Protocol:
         if self.num_valid_ranked is not None:
             text = _sampled(self.num_valid_ranked, self.num_valid, text, self.seed)
         return text if self.valid_candidates is None else f"{text} among {self.valid_candidates:,} entities a side"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _sampled(number: int, total: int, what: str, seed: int | None) -> str:

@@ -262,7 +262,9 @@ class AlignmentResult(Answers):
         """
         embeddings = self.embeddings.restrict(modalities)
         names = tuple(embeddings.widths)
-        protocol = replace(self.protocol, modalities=names, surface_names=use_names(names))
+        values = {name: each for name, each in self.protocol.surface_values.items() if name in names}
+        surface = bool(values) or use_names((*names, *self.protocol.seeds_from))
+        protocol = replace(self.protocol, modalities=names, surface_names=surface, surface_values=values)
         changes: dict[str, Any] = {"embeddings": embeddings, "protocol": protocol, "metrics": {}}
         changes["projection"] = {name: matrix for name, matrix in self.projection.items() if name in names}
         restricted = replace(self, **changes, aligned_relations=None, held_out=None)

@@ -28,6 +28,23 @@ def test_an_assignment_is_named_before_all_else():
     assert "RE-SCORED" not in Protocol().describe()
 
 
+def test_rounds_are_those_that_were_kept_and_make_test_entities_take_part():
+    part = "; transductive: test entities took part, their links did not; without names"
+    assert "; refined by soft matches, 1 round" + part in Protocol(refined=1).describe()
+    assert "iterative, 2 rounds of pseudo-links kept" + part in Protocol(iterative=True, pseudo_rounds=2).describe()
+    none = Protocol(iterative=True, pseudo_rounds=0)
+    assert "iterative, no round of pseudo-links kept; without" in none.describe() and not none.transductive
+    assert "; iterative; transductive" in Protocol(iterative=True).describe()  # of older versions
+    assert "not iterative; without names" in Protocol().describe()
+
+
+def test_names_that_enter_as_values_are_told():
+    some = {"attribute": ("foaf:name",), "value": ("a", "b", "foaf:name", "rdfs:label")}
+    text = Protocol(surface_names=True, surface_values=some).describe()
+    assert "with names, by values of foaf:name, a, b and 1 other;" in text
+    assert "with names;" in Protocol(surface_names=True).describe()
+
+
 @pytest.mark.parametrize(
     "options", [{"candidates": "tests"}, {"selection": "valid"}, {"csls_k": -1}, {"rescoring": "yes"}]
 )

@@ -13,6 +13,7 @@ from ..task import AlignmentTask
 from ..texts.packed import Texts
 from .config import FeatureConfig
 from .modality import Modality
+from .surface import label_places, label_values
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -113,6 +114,26 @@ def _matrices(task: AlignmentTask, config: FeatureConfig, before: AlignmentTask 
     return {"attributes": whole_table(attribute_bag(task, top=top, values=config.attribute_values, before=before))}
 
 
+def _surface(task: AlignmentTask, config: FeatureConfig) -> tuple[str, ...]:
+    """Attributes that are names, and of which some values are attributes of their own, see ``attribute_bag``."""
+    from .bags import merged_labels
+
+    graphs = (task.left, task.right)
+    if not config.attribute_values or not label_values(*graphs):
+        return ()
+    labels, columns = merged_labels(*(graph.attributes.names for graph in graphs))
+    rows, kinds, texts = [], [], []
+    for side, (graph, shift) in enumerate(((task.left, 0), (task.right, task.left.num_entities))):
+        facts = graph.attributes
+        some = np.flatnonzero(np.isin(facts.attribute, label_places(facts)))
+        rows.append(facts.entity[some] + shift)
+        kinds.append(columns[side][facts.attribute[some]])
+        texts.append(Texts.of(facts.values).take(some))
+    places = np.concatenate(rows), np.concatenate(kinds)
+    found, _, _ = _shared_values(*places, task.left.num_entities, Texts.chained(texts), labels)
+    return tuple(sorted(label for label in labels if any(name.startswith(f"{label}=") for name in found)))
+
+
 def _without(graph: KnowledgeGraph, hidden: BoolArray) -> KnowledgeGraph:
     facts = graph.attributes
     return replace(graph, attributes=facts.take(~hidden[facts.entity]))
@@ -124,5 +145,6 @@ MODALITY = Modality(
     _build,
     matrices=_matrices,
     without=_without,
+    surface=_surface,
     hint="add literals (RDF), more columns (tables) or a file attr_triples_{k} (DBP15K, OpenEA)",
 )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ...typing import BoolArray
 from ..kg import KnowledgeGraph
+from ..task import AlignmentTask
 from .config import FeatureConfig
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ class Modality:
         gives_seeds: whether the vectors of both graphs are comparable, so that the most similar pairs can serve as
             seed links (``data.seeds_from``).
         reads_names: whether the features are computed from entity names; results then count as using surface names.
+        surface: attributes of a task whose values enter the features and are names of entities, from the task and the
+            settings; results then count as using surface names, too. ``None`` = no values enter.
         setting: field of ``FeatureConfig`` without which the modality is not built; empty = it needs none.
         hint: how to add the modality to a pair; ``{k}`` stands for 1 (left graph) or 2 (right graph).
     """
@@ -47,6 +50,7 @@ class Modality:
     without: Callable[[KnowledgeGraph, BoolArray], KnowledgeGraph] | None = None
     gives_seeds: bool = False
     reads_names: bool = False
+    surface: Callable[[AlignmentTask, FeatureConfig], tuple[str, ...]] | None = None
     setting: str = ""
     hint: str = ""
 

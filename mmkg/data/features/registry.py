@@ -73,3 +73,10 @@ def chosen_modalities(task: AlignmentTask, config: FeatureConfig) -> tuple[str, 
 def use_names(modalities: Iterable[str]) -> bool:
     """Whether any of the modalities is computed from entity names."""
     return any(FEATURES[each].reads_names for each in modalities if each in FEATURES)
+
+
+def surface_values(task: AlignmentTask, config: FeatureConfig, modalities: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Attributes whose values enter as names of entities, by modality; modalities without such values are left out."""
+    known = [FEATURES[each] for each in modalities if each in FEATURES]
+    found = {each.name: each.surface(task, config) for each in known if each.surface is not None}
+    return {name: attributes for name, attributes in found.items() if attributes}

@@ -11,6 +11,7 @@ from ..task import AlignmentTask
 from ..texts.packed import Texts
 from .config import FeatureConfig
 from .modality import Modality
+from .surface import label_values
 from .values import is_empty
 
 if TYPE_CHECKING:
@@ -53,4 +54,8 @@ def _build(task: AlignmentTask, config: FeatureConfig, seed: int, before: Alignm
     return value_table(task, top=config.top_values, before=before)
 
 
-MODALITY = Modality(VALUE, _present, _build)
+def _surface(task: AlignmentTask, config: FeatureConfig) -> tuple[str, ...]:
+    return label_values(task.left, task.right)
+
+
+MODALITY = Modality(VALUE, _present, _build, surface=_surface)
