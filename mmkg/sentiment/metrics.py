@@ -97,11 +97,10 @@ def pearson(true: Doubles, predicted: Doubles) -> float:
 
 
 def mean_and_std(runs: list[Mapping[str, float]]) -> dict[str, tuple[float, float]]:
-    """Mean and population standard deviation over runs, by metric."""
-    return {
-        name: (float(np.mean([run[name] for run in runs])), float(np.std([run[name] for run in runs])))
-        for name in runs[0]
-    }
+    """Mean and standard deviation of a sample of runs (n - 1 in the divisor; 0 of a single run), by metric."""
+    values = {name: np.array([run[name] for run in runs]) for name in runs[0]}
+    few = len(runs) < 2
+    return {name: (float(each.mean()), 0.0 if few else float(each.std(ddof=1))) for name, each in values.items()}
 
 
 def _rounded(y: Doubles, p: Doubles, limit: int) -> tuple[IntArray, IntArray]:

@@ -9,7 +9,7 @@ python tools/studies/missing_curves.py emoji-fr-en --models mclea,meaformer --se
 import argparse
 import json
 from collections.abc import Sequence
-from statistics import mean, pstdev
+from statistics import mean
 
 import sweep
 
@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(f"| {args.pair} | model | " + " | ".join(f"{ratio:g}" for ratio in ratios) + " | AUILC |")
     print("|---" * (len(ratios) + 3) + "|")
     for row in rows:
-        cells = [f"{mean(each):.3f} ± {pstdev(each):.3f}" for each in [*row["hits@1"], row["auilc"]]]
+        cells = [sweep.cell(mean(each), sweep.spread(each)) for each in [*row["hits@1"], row["auilc"]]]
         print(f"| {row['variant']} | {row['model']} | " + " | ".join(cells) + " |")
     print(f"\nlast run's protocol: {args.protocol}")
 

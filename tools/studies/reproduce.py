@@ -17,8 +17,10 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from statistics import mean, pstdev
+from statistics import mean
 from typing import Any
+
+from sweep import cell, spread
 
 from mmkg.config.experiment import Experiment
 from mmkg.loading import EMBEDDED, load
@@ -74,7 +76,7 @@ def table(values: Mapping[str, Any], found: Mapping[str, Any]) -> str:
         cells = []
         for column in COLUMNS:
             figures = [each["metrics"][direction][column] for each in found["runs"]]
-            cells.append(f"{mean(figures):.3f} ± {pstdev(figures):.3f}")
+            cells.append(cell(mean(figures), spread(figures)))
         about = f"mmkg, seeds {', '.join(map(str, found['seeds']))}; {seconds:,.0f} s of training each"
         lines.append(f"| **ours** | {short} | {' | '.join(cells)} | {about} |")
     for beside in values["beside"]:

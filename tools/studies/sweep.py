@@ -11,7 +11,7 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from statistics import mean, pstdev
+from statistics import mean, stdev
 from typing import Any
 
 import numpy as np
@@ -78,6 +78,16 @@ def runs(args: argparse.Namespace, model: str, change: Change) -> list[dict[str,
     return found
 
 
+def spread(values: Sequence[float]) -> float | None:
+    """Standard deviation of a sample of runs, with n - 1 in the divisor; ``None`` of a single run."""
+    return stdev(values) if len(values) > 1 else None
+
+
+def cell(centre: float, deviation: float | None) -> str:
+    """A mean with its deviation, if it has one."""
+    return f"{centre:.3f}" + ("" if deviation is None else f" ± {deviation:.3f}")
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pair", nargs="?", default="emoji-fr-en")
@@ -110,7 +120,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             for direction in ("left_to_right", "right_to_left"):
                 for column in COLUMNS:
                     values = [run["metrics"][direction][column] for run in found]
-                    row[f"{direction}.{column}"] = (mean(values), pstdev(values))
+                    row[f"{direction}.{column}"] = (mean(values), spread(values))
             rows.append(row)
     if args.json:
         print(json.dumps({"pair": args.pair, "rows": rows}))
@@ -119,7 +129,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(f"| {args.pair} | model | " + " | ".join(names) + " | training s |")
     print("|---" * (len(names) + 3) + "|")
     for row in rows:
-        cells = [f"{m:.3f} ± {s:.3f}" for key, (m, s) in ((k, v) for k, v in row.items() if "." in k)]
+        cells = [cell(*row[key]) for key in row if "." in key]
         print(f"| {row['what']} | {row['model']} | " + " | ".join(cells) + f" | {row['train_s']:.0f} |")
     print(f"\nlast run's protocol: {args.protocol}")
 
