@@ -7,6 +7,7 @@ def test_a_constant_over_half_the_range_has_half_of_it():
     rates = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5]
     assert auilc(rates, [0.8] * 6) == pytest.approx(0.4)
     assert auilc(rates, [0.8] * 6, normalised=True) == pytest.approx(0.8)
+    assert auilc([0.2, 0.6], [0.8, 0.4], normalised=True) == pytest.approx(0.6)  # the mean, wherever the range starts
 
 
 def test_trapezoids_between_uneven_rates():
