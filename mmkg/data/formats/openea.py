@@ -19,6 +19,8 @@ from ..parsing.terms import literal_of, plain_or_literal
 from ..parsing.words import Words
 from ..split import SplitConfig, SplitSettings
 from ..task import AlignmentTask
+from ..texts.labels import Labels
+from ..texts.packed import Texts
 from .tab_lines import write_tab_lines
 
 FOLD_FILES = {"train": "train_links", "valid": "valid_links", "test": "test_links"}
@@ -114,9 +116,12 @@ def _read_graph(folder: Path, k: int, faults: Faults) -> KnowledgeGraph:
     path = member(folder, f"attr_triples_{k}")
     if path.exists():
         for lines, entities, attributes, values in _attribute_blocks(path, faults):
-            found = [literal_of(value) for value in values]
-            types = [kind for _, kind in found]
-            builder.add_facts(entities, attributes, [value or None for value, _ in found], types, path, lines)
+            texts = Labels.of(values)
+            types: list[str | None] | None = None
+            if texts.beginning_with('"').any():
+                found = [literal_of(value) for value in texts]
+                texts, types = Labels.of([value for value, _ in found]), [kind for _, kind in found]
+            builder.add_facts(entities, attributes, Texts.filled(texts), types, path, lines)
     return builder.build()
 
 

@@ -1,7 +1,7 @@
 """Reader of RDF (N-Triples, N-Quads, Turtle, TriG, N3, RDF/XML and JSON-LD), writer of N-Triples."""
 
 from collections.abc import Iterator, Sequence
-from itertools import chain, compress, islice
+from itertools import chain, compress
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,8 @@ from ..parsing.iris import is_iri, oxigraph
 from ..parsing.rdf_statements import Statements
 from ..parsing.rdf_syntax import SUFFIXES as RDF_SUFFIXES
 from ..parsing.statements import read_statements
-from ..parsing.terms import RDF, SAME_AS, escape, label_of, literal_text, term_of, type_of
+from ..parsing.terms import RDF, SAME_AS, escape, label_of, labels_of, literal_text, term_of, type_of
+from ..texts.packed import Texts
 from .registry import GraphData
 
 TYPE, INDIVIDUAL = f"<{RDF}type>", "<http://www.w3.org/2002/07/owl#NamedIndividual>"
@@ -199,25 +200,20 @@ class RdfReader:
             columns = (rows.predicates, rows.values, rows.languages, rows.datatypes)
             names, values, languages, datatypes = (picked(column, facts) for column in columns)
             types = list(map(type_of, languages, datatypes)) if any(languages) or any(datatypes) else None
-            builder.add_facts(ends[facts, 0], names, [value or None for value in values], types, path)
+            builder.add_facts(ends[facts, 0], names, Texts.filled(values), types, path)
 
     def finish(self) -> GraphData:
         """The graph of all statements taken so far."""
         builder = self.builder
-        graph = builder.build(
-            once=True,
-            entities=map(label_of, builder.entities),
-            relations=map(label_of, builder.relations),
-            attributes=map(label_of, builder.attributes),
-        )
-        return GraphData(graph, self.same_as)
+        return GraphData(builder.build(once=True, named=labels_of), self.same_as)
 
     def _specials(self, predicates: Sequence[str]) -> BoolArray:
         """Which statements have a predicate of ``SPECIAL``."""
         numbers = self._predicates.of(predicates)
-        if new := len(self._predicates) - len(self._is_special):
-            latest = [predicate in SPECIAL for predicate in islice(reversed(self._predicates), new)]
-            self._is_special = np.concatenate([self._is_special, np.array(latest[::-1], bool)])
+        if len(self._predicates) > len(self._is_special):
+            latest = self._predicates.labels()[len(self._is_special) :]
+            new = np.array([predicate in SPECIAL for predicate in latest], bool)
+            self._is_special = np.concatenate([self._is_special, new])
         return self._is_special[numbers]
 
     def _take_special(self, rows: Statements, index: int, entity: int, path: Path) -> None:

@@ -1,6 +1,6 @@
 """Builds a graph from labels, a block of triples at a time."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import compress, repeat
 from pathlib import Path
 from typing import TypeVar, cast
@@ -10,6 +10,8 @@ import numpy as np
 from ...errors import InputError
 from ...typing import IntArray
 from ..kg import AttributeTriples, ImageTable, KnowledgeGraph
+from ..texts.labels import Labels
+from ..texts.packed import Packed, Texts
 from .coded import Coded, Numbers
 from .columns import Faults
 
@@ -35,7 +37,7 @@ class GraphBuilder:
         self.declared: str | None = None  # the file that lists all entities, if any
         self._triples: list[np.ndarray] = []
         self._facts: list[np.ndarray] = []
-        self._values: list[str | None] = []
+        self._values: list[Texts] = []
         self._types: list[str | None] = []
 
     def close(self, by: str) -> None:
@@ -74,22 +76,22 @@ class GraphBuilder:
         good = self._good(rows < 0, rows[:, None], labels, path, lines)
         kinds = self.attributes.of(picked(attributes, good))
         self._facts.append(np.stack([rows[good], kinds], axis=1).astype(np.int32))
-        self._values += picked(values, good)
+        self._values.append(Texts.of(picked(values, good)))
         self._types += repeat(None, len(kinds)) if types is None else picked(types, good)
 
     def build(
         self,
         *,
         entities: Iterable[str] | None = None,
-        relations: Iterable[str] | None = None,
-        attributes: Iterable[str] | None = None,
+        named: Callable[[Labels], Sequence[str]] | None = None,
         images: ImageTable | None = None,
         once: bool = False,
     ) -> KnowledgeGraph:
-        """The graph; pass labels if they differ from the numbered strings.
+        """The graph of all that was added; the builder is empty then.
 
         Args:
-            entities, relations, attributes: labels.
+            entities: labels of the entities, if they differ from the numbered strings.
+            named: the labels that some of the numbered strings stand for; ``None`` = they are the labels.
             images: image features.
             once: whether repeated triples and facts are left out; else they are kept. Either way they are counted.
 
@@ -99,31 +101,35 @@ class GraphBuilder:
         size = len(self.entities)
         if size == 0:
             raise InputError("expected at least one triple, got none", self.path)
-        for numbers in (self.entities, self.relations, self.attributes):
-            numbers.settle()
+        numbered = (self.entities.labels(), self.relations.labels(), self.attributes.labels())
+        self.entities, self.relations, self.attributes = Numbers(), Numbers(), Numbers()
+        labels, relations, attributes = map(named, numbered) if named is not None else numbered
         triples = _stacked(self._triples, 3)
         self._triples.clear()
-        facts = _stacked(self._facts, 2)
-        repeated = repeated_triples(triples, size, len(self.relations))
+        facts, values = _stacked(self._facts, 2), Texts.chained(self._values)
+        self._values.clear()
+        repeated = repeated_triples(triples, size, len(relations))
         if once:
             triples = triples[_first_of_each(triples)] if repeated else triples
-            number = len(facts)
-            facts = self._facts_once(facts)
-            what, repeated = "repeated statements, counted once", repeated + number - len(facts)
+            kept = _first_of_each(np.column_stack([facts, values.distinct()[1], self._type_codes()]))
+            what, repeated = "repeated statements, counted once", repeated + len(facts) - len(kept)
+            if len(kept) < len(facts):
+                facts, values = facts[kept], values.take(kept)
+                self._types = [self._types[place] for place in kept.tolist()]
         else:
             what = "repeated triples"
         self.faults.count(f"{self.path.name}: {what}", repeated)
-        names = None if not self.names else tuple(self.names.get(row) for row in range(size))
-        pictures = None if not self.pictures else tuple(self.pictures.get(row) for row in range(size))
+        names = None if not self.names else Texts.of(map(self.names.get, range(size)))
+        pictures = None if not self.pictures else Texts.of(map(self.pictures.get, range(size)))
         return KnowledgeGraph(
-            tuple(self.entities if entities is None else entities),
-            tuple(self.relations if relations is None else relations),
+            labels if entities is None else Labels.of(entities),
+            tuple(relations),
             triples,
             AttributeTriples(
                 facts[:, 0].copy(),
                 facts[:, 1].copy(),
-                tuple(self.attributes if attributes is None else attributes),
-                tuple(self._values),
+                tuple(attributes),
+                values,
                 tuple(self._types) if any(self._types) else None,
             ),
             names,
@@ -131,24 +137,10 @@ class GraphBuilder:
             pictures=pictures,
         )
 
-    def _facts_once(self, facts: IntArray) -> IntArray:
-        """The facts without repetitions; values and types are changed alike."""
-        texts = zip(self._values, self._types, strict=True)
-        hashes = np.fromiter(map(hash, texts), np.int64, len(facts))
-        keys = np.column_stack([facts, hashes])
-        again = np.ones(len(facts), bool)
-        again[_first_of_each(keys)] = False
-        if not again.any():
-            return facts
-        alike = np.isin(hashes, hashes[again])  # equal hashes need not mean equal texts
-        seen: set[tuple[int, int, str | None, str | None]] = set()
-        kept = np.ones(len(facts), bool)
-        for place in np.flatnonzero(alike).tolist():
-            key = (int(facts[place, 0]), int(facts[place, 1]), self._values[place], self._types[place])
-            kept[place] = key not in seen
-            seen.add(key)
-        self._values, self._types = list(compress(self._values, kept)), list(compress(self._types, kept))
-        return facts[kept]
+    def _type_codes(self) -> IntArray:
+        """A number for each type of a fact."""
+        codes = {kind: code for code, kind in enumerate(dict.fromkeys(self._types))}
+        return np.fromiter(map(codes.__getitem__, self._types), np.int64, len(self._types))
 
     def _rows(self, terms: Sequence[str] | IntArray) -> tuple[IntArray, Sequence[str]]:
         """Numbers of entities, and their labels unless they are numbers already."""
@@ -191,7 +183,9 @@ def picked(items: Sequence[T], good: np.ndarray) -> Sequence[T]:
     """The items selected by a mask; ``items`` itself if the mask is true everywhere."""
     if good.all():
         return items
-    return cast(Sequence[T], items.at(good)) if isinstance(items, Coded) else list(compress(items, good))
+    if isinstance(items, Coded):
+        return cast(Sequence[T], items.at(good))
+    return cast(Sequence[T], items.take(good)) if isinstance(items, Packed) else list(compress(items, good))
 
 
 def _stacked(blocks: Sequence[np.ndarray], width: int) -> IntArray:

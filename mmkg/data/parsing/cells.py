@@ -6,8 +6,10 @@ from typing import NamedTuple
 import numpy as np
 
 from ...typing import IntArray
+from ..texts.labels import Labels
+from ..texts.pieces import LONGEST, PADDING, Bytes
 from .limits import MAX_LINE
-from .words import LONGEST, NEWLINE, PADDING, Bytes, Words, texts_of
+from .words import NEWLINE, Words
 
 
 class Cells(NamedTuple):
@@ -23,9 +25,9 @@ class Cells(NamedTuple):
     starts: IntArray
     ends: IntArray
 
-    def texts(self, column: int) -> list[str]:
+    def texts(self, column: int) -> Labels:
         """The fields of a column."""
-        return texts_of(self.text, self.starts[:, column], self.ends[:, column])
+        return Labels.cut(self.text, self.starts[:, column], self.ends[:, column])
 
     def codes(self, columns: Sequence[int], words: Words) -> IntArray | None:
         """Number of each field of some columns in ``words``, ``[L, columns]``.

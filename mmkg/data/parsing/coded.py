@@ -1,6 +1,6 @@
 """Columns that store each different text once, and numbers of texts."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import ItemsView, Iterator, Sequence
 from itertools import repeat
 from typing import Any
 
@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...typing import BoolArray, IntArray
-from .words import Words, room
+from ..texts.labels import Labels
+from ..texts.pieces import room
+from .words import Words
 
 
 class Coded(Sequence[str]):
@@ -29,7 +31,11 @@ class Coded(Sequence[str]):
         return self.words[self.codes[index]]
 
     def __iter__(self) -> Iterator[str]:
-        return map(self.words.__getitem__, self.codes.tolist())
+        words, codes = self.words, self.codes
+        if isinstance(words, Words):  # which hold bytes: a string is made of each word once
+            used, codes = np.unique(codes, return_inverse=True)
+            words = words.labels(used).to_list()
+        return map(words.__getitem__, codes.tolist())
 
     def at(self, rows: IntArray | BoolArray) -> "Coded":
         """The items at some positions, or those that a mask selects."""
@@ -50,47 +56,104 @@ class Coded(Sequence[str]):
         return Coded([words[k] for k in order.tolist()], rank[codes])
 
 
-class Numbers(dict[str, int]):
-    """Numbers strings 0, 1, ... in the order of their first lookup."""
+class Numbers:
+    """Numbers strings 0, 1, ... in the order of their first lookup.
 
-    _words: Words | None = None  # the words that were looked up last, and the number of each, -1 where it is not known
-    _ranks: NDArray[np.int32] = np.empty(0, np.int32)
+    As long as all of them are words of one ``Words``, as in a file of well-formed lines, no string is made. The first
+    lookup of a string makes a dict of them.
+    """
 
-    def __missing__(self, key: str) -> int:
-        number = self[key] = len(self)
-        return number
+    def __init__(self) -> None:
+        self._dict: _Dict | None = None
+        self._words: Words | None = None  # those that were looked up last
+        self._ranks: NDArray[np.int32] = np.empty(0, np.int32)  # the number of each of these, -1 where it is not known
+        self._order: list[IntArray] = []  # the word of each number, while there is no dict
+        self._size = 0  # while there is no dict
+
+    def __len__(self) -> int:
+        return self._size if self._dict is None else len(self._dict)
+
+    def __getitem__(self, key: str) -> int:
+        return self._by_key()[key]
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._by_key()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.labels() if self._dict is None else self._dict)
+
+    def get(self, key: str) -> int | None:
+        """The number of a string, ``None`` if it has none."""
+        return self._by_key().get(key)
+
+    def items(self) -> ItemsView[str, int]:
+        """Strings and their numbers."""
+        return self._by_key().items()
+
+    def labels(self) -> Labels:
+        """The string of each number."""
+        if self._dict is not None or self._words is None:
+            return Labels.of(self._dict or ())
+        return self._words.labels(np.concatenate([np.empty(0, np.int64), *self._order]))
 
     def of(self, keys: Sequence[str]) -> IntArray:
         """Number of each string; a new one gets the next number."""
         if isinstance(keys, Coded) and isinstance(keys.words, Words):
-            return self._ranked(keys.words, keys.codes, self.__getitem__)
+            return self._ranked(keys.words, keys.codes, new=True)
         if isinstance(keys, Coded):
             return self.of(keys.words)[keys.codes]
-        return np.array(list(map(self.__getitem__, keys)), np.int64)  # faster than np.fromiter
+        return np.array(list(map(self._by_key().__getitem__, keys)), np.int64)  # faster than np.fromiter
 
     def known(self, keys: Sequence[str]) -> IntArray:
         """Number of each string, -1 for unknown strings."""
         if isinstance(keys, Coded) and isinstance(keys.words, Words):
-            return self._ranked(keys.words, keys.codes, lambda key: self.get(key, -1))
+            return self._ranked(keys.words, keys.codes, new=False)
         if isinstance(keys, Coded):
             return self.known(keys.words)[keys.codes]
-        return np.array(list(map(self.get, keys, repeat(-1))), np.int64)
+        return np.array(list(map(self._by_key().get, keys, repeat(-1))), np.int64)
 
-    def _ranked(self, words: Words, codes: IntArray, number: Callable[[str], int]) -> IntArray:
+    def settle(self) -> None:
+        """Let go of the words that were looked up; their numbers stay."""
+        self._by_key()
+        self._words = None
+
+    def _by_key(self) -> "_Dict":
+        """The numbers by their strings."""
+        if self._dict is None:
+            self._dict = _Dict(zip(self.labels(), range(self._size), strict=True))
+            self._order.clear()
+        return self._dict
+
+    def _ranked(self, words: Words, codes: IntArray, *, new: bool) -> IntArray:
         """The number of each item; each word is looked up once, in the order of the items."""
         if words is not self._words:
+            if self._size:  # words of another file
+                self._by_key()
             self._words, self._ranks = words, np.empty(0, np.int32)
         if len(words) > len(self._ranks):
             self._ranks = room(self._ranks, len(words), -1)
         found = self._ranks[codes]
-        new = codes[found < 0]
-        if len(new):
-            different, first = np.unique(new, return_index=True)
+        lacking = codes[found < 0]
+        if len(lacking) and (new or self._dict is not None):
+            different, first = np.unique(lacking, return_index=True)
             different = different[np.argsort(first)]
-            self._ranks[different] = list(map(number, map(words.texts.__getitem__, different.tolist())))
+            self._ranks[different] = self._numbered(words, different, new=new)
             found = self._ranks[codes]
         return found.astype(np.int64)
 
-    def settle(self) -> None:
-        """Let go of the words that were looked up; their numbers stay."""
-        self._words = None
+    def _numbered(self, words: Words, different: IntArray, *, new: bool) -> IntArray:
+        """The numbers of words that have no rank; new ones get the next."""
+        if self._dict is not None:
+            labels = words.labels(different)
+            return self.of(labels) if new else self.known(labels)
+        self._order.append(different)
+        self._size += len(different)
+        return np.arange(self._size - len(different), self._size)
+
+
+class _Dict(dict[str, int]):
+    """Gives a new string the next number."""
+
+    def __missing__(self, key: str) -> int:
+        number = self[key] = len(self)
+        return number

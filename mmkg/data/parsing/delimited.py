@@ -9,6 +9,7 @@ import numpy as np
 
 from ...errors import InputError, UsageError
 from ...files import write_lines
+from ..texts.packed import Texts
 from .cells import cells_of
 from .coded import Coded
 from .columns import SEPARATORS, Faults, FieldBlock, cut_fields, read_blocks, stem
@@ -136,7 +137,7 @@ class _CodedRows:
             elif column in _LABELS:
                 found.append(Coded(self.words, codes[:, labels.index(place)]))
             else:
-                found.append([text or None for text in cells.texts(place)])
+                found.append(Texts.filled(cells.texts(place)))
         return TableBlock(found, np.arange(first, first + len(codes), dtype=np.int64))
 
 

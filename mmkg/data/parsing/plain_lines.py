@@ -6,17 +6,18 @@ parses all other lines.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...typing import BoolArray, IntArray
+from ..texts.labels import Labels
+from ..texts.pieces import LONGEST, PADDING, Bytes, room
 from .cells import is_utf8
 from .coded import Coded
 from .iris import oxigraph
 from .rdf_statements import Statements
-from .words import LONGEST, NEWLINE, PADDING, Bytes, Words, room, texts_of
+from .words import NEWLINE, Words
 
 _SPACE, _QUOTE, _DOT, _LESS, _UNDERSCORE, _BACKSLASH = (ord(sign) for sign in ' ".<_\\')
 _LITERAL_OF = b'<a:b> <a:b> ""%b .\n'  # a statement whose object has a given suffix
@@ -110,22 +111,21 @@ class PlainLines:
         more = np.array([self._kinds.setdefault(pair, len(self._kinds)) for pair in pairs], np.int64)
         places = places[np.asarray(numbers, np.int64)]
         order = np.argsort(np.concatenate([lines.number, places]), kind="stable")
-        values = np.concatenate([self._values(lines), _texts(rows.values)])[order]
         return self._by_column(
             np.concatenate([terms, found])[order],
-            values,
+            Labels.chained([self._values(lines), Labels.of(rows.values)]).take(order),
             np.concatenate([kinds, more])[order],
             (first + np.concatenate([lines.number, places])[order]).tolist(),
         )
 
-    def _by_column(self, terms: IntArray, values: NDArray[Any], kinds: IntArray, lines: Sequence[int]) -> Statements:
+    def _by_column(self, terms: IntArray, values: Labels, kinds: IntArray, lines: Sequence[int]) -> Statements:
         languages, datatypes = zip(*self._kinds, strict=True)
         subjects, predicates, objects = (Coded(self._terms, terms[:, k]) for k in range(3))
         return Statements(
             subjects,
             predicates,
             objects,
-            values.tolist(),
+            values,
             Coded(languages, kinds),
             Coded(datatypes, kinds),
             lines,
@@ -138,7 +138,7 @@ class PlainLines:
         starts = np.stack([lines.begin, lines.first + 1, objects], axis=1)
         ends = np.stack([lines.first, lines.second, np.where(lines.literal, objects, lines.end)], axis=1)
         terms = self._terms.numbers(lines.text, starts.ravel(), ends.ravel()).reshape(starts.shape)
-        new = self._terms.texts[self._checked :]
+        new = self._terms[self._checked :]
         self._sound = room(self._sound, len(self._terms))
         self._sound[self._checked : len(self._terms)] = _are_terms(map(self._written, new))
         self._checked = len(self._terms)
@@ -151,7 +151,7 @@ class PlainLines:
         """The kind of the literal of each line, -1 if it is none that pyoxigraph accepts."""
         numbers = self._suffixes.numbers(lines.text, lines.quote + 1, lines.end)
         if len(self._suffixes) > len(self._kind_of):
-            new = self._suffixes.texts[len(self._kind_of) :]
+            new = self._suffixes[len(self._kind_of) :]
             self._kind_of = np.concatenate([self._kind_of, np.array(list(map(self._kind, new)), np.int64)])
         return self._kind_of[numbers]
 
@@ -168,14 +168,10 @@ class PlainLines:
         language, datatype = found[0].object.language or "", found[0].object.datatype.value
         return self._kinds.setdefault((language, "" if language else datatype), len(self._kinds))
 
-    def _values(self, lines: _Lines) -> NDArray[Any]:
+    def _values(self, lines: _Lines) -> Labels:
         """The text of each literal, "" for other objects."""
-        if not lines.literal.any():
-            return np.full(len(lines.number), "", object)
-        values = np.full(len(lines.number), "", object)
-        some = lines.keep(lines.literal)
-        values[lines.literal] = _texts(texts_of(some.text, some.second + 2, some.quote))
-        return values
+        places = [np.where(lines.literal, where, lines.begin) for where in (lines.second + 2, lines.quote)]
+        return Labels.cut(lines.text, *places)
 
     def _numbered(self, terms: Sequence[str]) -> IntArray:
         """The number of each term."""
@@ -230,13 +226,6 @@ def _within(places: IntArray, begin: IntArray, stop: IntArray) -> tuple[IntArray
     """The index of the first of some ascending places in each line, and the number of those in the line."""
     first = np.searchsorted(places, begin)
     return first, np.append(first[1:], len(places)) - first
-
-
-def _texts(texts: Sequence[str]) -> NDArray[Any]:
-    """Texts as an array of objects."""
-    array = np.empty(len(texts), object)
-    array[:] = texts
-    return array
 
 
 def _are_terms(terms: Iterable[str]) -> list[bool]:

@@ -3,7 +3,10 @@
 import re
 from functools import lru_cache
 
-from .iris import label_of_iri, to_iri
+import numpy as np
+
+from ..texts.labels import Labels
+from .iris import OURS, label_of_iri, to_iri
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 XSD_STRING = "http://www.w3.org/2001/XMLSchema#string"
@@ -80,6 +83,19 @@ def term_of(label: str) -> str:
 def label_of(term: str) -> str:
     """The label of ``<IRI>`` or ``_:name``."""
     return label_of_iri(term[1:-1]) if term[0] == "<" else term
+
+
+def labels_of(terms: Labels) -> Labels:
+    """The label of each term, see ``label_of``."""
+    named = terms.store[terms.offsets[:-1]] == ord("<")
+    found = Labels.cut(terms.store, terms.offsets[:-1] + named, terms.offsets[1:] - 1 - named)
+    ours = np.flatnonzero(found.beginning_with(OURS) & named)
+    if not len(ours):
+        return found
+    labels = found.to_list()
+    for row in ours.tolist():
+        labels[row] = label_of_iri(labels[row])
+    return Labels.of(labels)
 
 
 def _unescaped(found: re.Match[str]) -> str:

@@ -4,55 +4,36 @@ A hash of eight bytes at a time picks the number of a known string from an open-
 then compared with the known one, so that equal hashes of different strings do no harm.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...typing import IntArray
-
-Bytes = NDArray[np.uint8]
-Longs = NDArray[np.uint64]
-T = TypeVar("T", bound=np.generic)
+from ..texts.labels import Labels
+from ..texts.pieces import LONGEST, PADDING, Bytes, Longs, Pieces, hashes_of, pieces_of, room
 
 NEWLINE = 10
-LONGEST = 512  # bytes; longer strings are not worth this way of hashing
-PADDING = 8  # bytes behind the last string of a block, so that the last eight bytes can be read at once
-
-_MASKS = np.array([(1 << 8 * size) - 1 for size in range(9)], np.uint64)  # the first bytes of eight, little-endian
-_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
-_HALF = np.uint64(32)
 _LEAST = 1 << 12  # slots of an empty table
-
-
-class Pieces(NamedTuple):
-    """Strings of a block, eight bytes at a time, in the order of their lengths.
-
-    Args:
-        order: the string at each place of this order, ``[S]``.
-        parts: for each k, the first place of the strings longer than 8 k bytes, and bytes 8 k to 8 k + 7 of these, with
-            zeros behind their end.
-    """
-
-    order: IntArray
-    parts: list[tuple[int, Longs]]
+_BITS = LONGEST.bit_length()  # of the length of a word
+_LENGTH = (1 << _BITS) - 1
 
 
 class Words(Sequence[str]):
     """Different texts, numbered 0, 1, ... as they come up.
 
-    ``numbers`` adds the new ones of a block. Used as a sequence, it gives the text of each number.
+    ``numbers`` adds the new ones of a block, as bytes. Used as a sequence, it gives the text of each number.
 
     Args:
-        change: what is made of a new text; ``None`` = it stays as it is.
+        change: what is made of a text; ``None`` = it stays as it is. Different texts must stay different.
     """
 
     def __init__(self, change: Callable[[str], str] | None = None) -> None:
-        self.texts: list[str] = []
         self._change = change
-        self._places = np.zeros(_LEAST, np.uint32)  # of each word in ``_store``
-        self._lengths = np.zeros(_LEAST, np.int32)
+        self._size = 0
+        self._spans = np.zeros(
+            _LEAST, np.int64
+        )  # of each word: its place in ``_store``, and in the last bits its length
         self._hashes: Longs = np.zeros(_LEAST, np.uint64)
         self._store: Longs = np.zeros(_LEAST, np.uint64)  # all words, each padded to a multiple of eight bytes
         self._end = 0  # of the last word in the store
@@ -60,10 +41,22 @@ class Words(Sequence[str]):
         self._alike: dict[bytes, int] = {}  # words with the hash of another word
 
     def __len__(self) -> int:
-        return len(self.texts)
+        return self._size
 
     def __getitem__(self, index: Any) -> Any:
-        return self.texts[index]
+        if isinstance(index, slice):
+            return self.labels(np.arange(self._size)[index]).to_list()
+        return self.labels(np.array([range(self._size)[index]]))[0]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.labels(np.arange(self._size)))
+
+    def labels(self, numbers: IntArray) -> Labels:
+        """The texts of some numbers."""
+        spans = self._spans[numbers]
+        starts = 8 * (spans >> _BITS)
+        found = Labels.cut(self._store.view(np.uint8), starts, starts + (spans & _LENGTH))
+        return found if self._change is None else Labels.of(map(self._change, found))
 
     def numbers(self, text: Bytes, starts: IntArray, ends: IntArray) -> IntArray:
         """The number of each string; new strings get the next numbers.
@@ -78,7 +71,7 @@ class Words(Sequence[str]):
         """
         lengths = ends - starts
         pieces = pieces_of(text, starts, lengths)
-        hashes = _hashes(pieces, lengths)
+        hashes = hashes_of(pieces, lengths)
         found = self._find(hashes)
         new = np.flatnonzero(found < 0)
         if len(new):
@@ -109,15 +102,15 @@ class Words(Sequence[str]):
         order = np.argsort(first)  # by first appearance
         rank = np.empty(len(order), np.int64)
         rank[order] = np.arange(len(order))
-        size = len(self.texts)
+        size = self._size
         kept = new[first[order]]
         self._keep(text, starts[kept], ends[kept], different[order])
-        if 2 * len(self.texts) > len(self._slots):
-            self._slots = np.full(4 * (1 << len(self.texts).bit_length()), -1, np.int32)
+        if 2 * self._size > len(self._slots):
+            self._slots = np.full(4 * (1 << self._size.bit_length()), -1, np.int32)
             # words with the hash of an earlier one have no slot
-            numbers = np.setdiff1d(np.arange(len(self.texts)), list(self._alike.values()), assume_unique=True)
+            numbers = np.setdiff1d(np.arange(self._size), list(self._alike.values()), assume_unique=True)
         else:
-            numbers = np.arange(size, len(self.texts))
+            numbers = np.arange(size, self._size)
         self._place(numbers)
         return size + rank[inverse]
 
@@ -133,28 +126,27 @@ class Words(Sequence[str]):
 
     def _keep(self, text: Bytes, starts: IntArray, ends: IntArray, hashes: Longs) -> None:
         """Store new words: their bytes, hashes and texts."""
-        size, lengths = len(self.texts), ends - starts
+        size, lengths = self._size, ends - starts
         long = (lengths + 7) // 8
         places = self._end + np.cumsum(long) - long
         self._end += int(long.sum())
-        self._store = room(self._store, self._end)
-        self._places, self._lengths = room(self._places, size + len(starts)), room(self._lengths, size + len(starts))
-        self._hashes = room(self._hashes, size + len(starts))
+        self._store = room(self._store, self._end + 1)
+        self._spans, self._hashes = room(self._spans, size + len(starts)), room(self._hashes, size + len(starts))
         order, parts = pieces_of(text, starts, lengths)
         ordered = places[order]
         for k, (begin, part) in enumerate(parts):
             self._store[ordered[begin:] + k] = part
         kept = slice(size, size + len(starts))
-        self._places[kept], self._lengths[kept], self._hashes[kept] = places, lengths, hashes
-        texts = texts_of(text, starts, ends)
-        self.texts += texts if self._change is None else map(self._change, texts)
+        self._spans[kept], self._hashes[kept] = places << _BITS | lengths, hashes
+        self._size += len(starts)
 
     def _unequal(self, pieces: Pieces, lengths: IntArray, found: IntArray) -> IntArray:
         """The strings that differ from the word of their number, ascending."""
         order, parts = pieces
         ordered = found[order]
-        differs = self._lengths[ordered] != lengths[order]
-        places = self._places[ordered].astype(np.int64)
+        spans = self._spans[ordered]
+        differs = spans & _LENGTH != lengths[order]
+        places = spans >> _BITS
         for k, (begin, part) in enumerate(parts):
             # behind the end of a shorter word stand others: its length differs, whatever they are
             differs[begin:] |= self._store.take(places[begin:] + k, mode="clip") != part
@@ -163,61 +155,8 @@ class Words(Sequence[str]):
     def _one(self, word: bytes) -> int:
         """The number of a word whose hash is that of another word."""
         if word not in self._alike:
-            self._alike[word] = len(self.texts)
+            self._alike[word] = self._size
             text = np.frombuffer(word + bytes(PADDING), np.uint8)
             ends = np.array([len(word)])
             self._keep(text, np.zeros(1, np.int64), ends, np.zeros(1, np.uint64))
         return self._alike[word]
-
-
-def pieces_of(text: Bytes, starts: IntArray, lengths: IntArray) -> Pieces:
-    """The strings of a block, eight bytes at a time, see ``Words.numbers`` and ``Pieces``."""
-    count = (lengths + 7) // 8
-    if int(count.max(initial=0)) < 1 << 16:
-        count = count.astype(np.uint16)  # of small integers: a radix sort
-    order = np.argsort(count, kind="stable")
-    ordered_starts, ordered_lengths = starts[order], lengths[order]
-    most = int(count.max(initial=0))
-    first = np.searchsorted(count[order], np.arange(1, most + 1))
-    eight = np.lib.stride_tricks.as_strided(text[:8].view("<u8"), (max(len(text) - 7, 0),), (1,))
-    parts = []
-    for k, begin in enumerate(first.tolist()):
-        left = np.minimum(ordered_lengths[begin:] - 8 * k, 8)
-        parts.append((begin, eight[ordered_starts[begin:] + 8 * k] & _MASKS[left]))
-    return Pieces(order, parts)
-
-
-def texts_of(text: Bytes, starts: IntArray, ends: IntArray) -> list[str]:
-    """The strings of a block as texts; none of them holds a newline, and each has a byte behind it."""
-    if not len(starts):
-        return []
-    sizes = ends - starts + 1  # with that byte, which becomes a newline
-    stops = np.cumsum(sizes)
-    lines = text[np.arange(int(stops[-1])) + np.repeat(starts - stops + sizes, sizes)]
-    lines[stops - 1] = NEWLINE
-    found: list[str] = lines.tobytes().decode().split("\n")
-    found.pop()
-    return found
-
-
-def _hashes(pieces: Pieces, lengths: IntArray) -> Longs:
-    """A hash of each string, uint64 ``[S]``."""
-    order, parts = pieces
-    mixed = lengths[order].astype(np.uint64) * _MULTIPLIER
-    for begin, part in parts:
-        some = mixed[begin:]
-        some ^= part
-        some *= _MULTIPLIER
-        some ^= some >> _HALF
-    hashes = np.empty_like(mixed)
-    hashes[order] = mixed * _MULTIPLIER  # the highest bits depend on all others
-    return hashes
-
-
-def room(array: NDArray[T], size: int, fill: int = 0) -> NDArray[T]:
-    """The array, with room for a quarter more entries than ``size`` if it has less than ``size``."""
-    if size <= len(array):
-        return array
-    more = np.full(size + size // 4, fill, array.dtype)
-    more[: len(array)] = array
-    return more

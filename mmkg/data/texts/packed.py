@@ -78,15 +78,22 @@ class Packed(Sequence[T], Generic[T]):
         chosen = type(self).chained([self, others]).take(np.where(self.lengths > 0, rows, rows + len(self)))
         return type(others)(chosen.store, chosen.offsets, _some(chosen.missing))
 
+    @classmethod
+    def cut(cls, text: Bytes, starts: IntArray, ends: IntArray) -> Self:
+        """Texts out of bytes in UTF-8, by where each begins and ends, int64 ``[n]``; each has a byte behind its end."""
+        sizes = ends - starts + 1
+        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
+        blocks = (slice(start, start + _BLOCK) for start in range(0, len(starts), _BLOCK))
+        parts = [gathered(text, starts[block], sizes[block]) for block in blocks]
+        store = np.concatenate([*parts, np.zeros(PADDING, np.uint8)])
+        store[offsets[1:] - 1] = _END
+        return cls(store, offsets)
+
     def take(self, rows: IntArray | BoolArray) -> Self:
         """The texts at some rows, or those that a mask selects."""
-        starts = self.offsets[:-1][rows]
-        sizes = self.offsets[1:][rows] - starts
-        blocks = (slice(start, start + _BLOCK) for start in range(0, len(starts), _BLOCK))
-        parts = [gathered(self.store, starts[block], sizes[block]) for block in blocks]
-        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
-        store = np.concatenate([*parts, np.zeros(PADDING, np.uint8)])
-        return type(self)(store, offsets, None if self.missing is None else _some(self.missing[rows]))
+        found = self.cut(self.store, self.offsets[:-1][rows], self.offsets[1:][rows] - 1)
+        found.missing = None if self.missing is None else _some(self.missing[rows])
+        return found
 
     def distinct(self) -> tuple[Self, IntArray]:
         """Each different text once, in the order of their first appearance, and the number of each text in these."""
@@ -260,6 +267,12 @@ class Texts(Packed["str | None"]):
     def take_or_none(self, rows: IntArray) -> "Texts":
         """The texts at some rows, and a missing one for each row -1."""
         return Texts.chained([self, Texts.nothing(1)]).take(rows)
+
+    @classmethod
+    def filled(cls, texts: Iterable[str]) -> "Texts":
+        """Texts of which the empty ones are missing."""
+        held: Packed[Any] = texts if isinstance(texts, Packed) else Texts.of(texts)
+        return cls(held.store, held.offsets, _some(held.lengths == 0))
 
     @property
     def is_nothing(self) -> bool:

@@ -43,12 +43,13 @@ def pieces_of(text: Bytes, starts: IntArray, lengths: IntArray) -> Pieces:
     count = np.minimum((lengths + 7) // 8, LONGEST // 8).astype(np.uint16)  # of small integers: a radix sort
     order = np.argsort(count, kind="stable")
     ordered_starts, ordered_lengths = starts[order], lengths[order]
-    first = np.searchsorted(count[order], np.arange(1, int(count.max(initial=0)) + 1))
+    first = np.searchsorted(count[order], np.arange(1, int(count.max(initial=0)) + 2)).tolist()
     eight = eight_of(text)
     parts = []
-    for k, begin in enumerate(first.tolist()):
-        left = np.minimum(ordered_lengths[begin:] - 8 * k, 8)
-        parts.append((begin, eight[ordered_starts[begin:] + 8 * k] & _MASKS[left]))
+    for k, (begin, longer) in enumerate(zip(first[:-1], first[1:], strict=True)):
+        part = eight[ordered_starts[begin:] + 8 * k]
+        part[: longer - begin] &= _MASKS[np.minimum(ordered_lengths[begin:longer] - 8 * k, 8)]  # these end here
+        parts.append((begin, part))
     return Pieces(order, parts)
 
 
@@ -91,10 +92,15 @@ def gathered(text: Bytes, starts: IntArray, sizes: IntArray) -> Bytes:
     return text[np.arange(total) + np.repeat(starts - stops + sizes, sizes)]
 
 
-def room(array: NDArray[T], size: int, fill: int = 0) -> NDArray[T]:
-    """The array, with room for a quarter more entries than ``size`` if it has less than ``size``."""
+def room(array: NDArray[T], size: int, fill: int | None = None) -> NDArray[T]:
+    """The array, with room for half as many entries again as ``size`` if it has less than ``size``.
+
+    New entries are ``fill``, or anything for ``None``.
+    """
     if size <= len(array):
         return array
-    more = np.full(size + size // 4, fill, array.dtype)
+    more = np.empty(size + size // 2, array.dtype)
     more[: len(array)] = array
+    if fill is not None:
+        more[len(array) :] = fill
     return more

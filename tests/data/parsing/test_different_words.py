@@ -6,7 +6,8 @@ import pytest
 from mmkg.data.parsing import words as words_module
 from mmkg.data.parsing.cells import cells_of
 from mmkg.data.parsing.coded import Coded, Numbers
-from mmkg.data.parsing.words import PADDING, Words, texts_of
+from mmkg.data.parsing.words import PADDING, Words
+from mmkg.data.texts.labels import Labels
 
 LETTERS = "ab/:é漢🙂"
 
@@ -45,9 +46,9 @@ def test_texts_that_differ_by_zero_bytes_or_by_their_end_are_different():
 
 @pytest.mark.parametrize("bits", [0, 1, 4])
 def test_equal_hashes_of_different_texts_do_no_harm(monkeypatch, bits):
-    plain = words_module._hashes
+    plain = words_module.hashes_of
     some = np.uint64((1 << bits) - 1)
-    monkeypatch.setattr(words_module, "_hashes", lambda pieces, lengths: plain(pieces, lengths) & some)
+    monkeypatch.setattr(words_module, "hashes_of", lambda pieces, lengths: plain(pieces, lengths) & some)
     words, known = Words(), {}
     for seed in range(3):
         texts = texts_at_random(seed, 1500, 8)
@@ -59,8 +60,8 @@ def test_equal_hashes_of_different_texts_do_no_harm(monkeypatch, bits):
 
 def test_texts_are_cut_out_of_a_block_in_any_order():
     text, starts, ends = block_of(["one", "", "drei", "quatre"])
-    assert texts_of(text, starts[[3, 1, 0]], ends[[3, 1, 0]]) == ["quatre", "", "one"]
-    assert texts_of(text, starts[:0], ends[:0]) == []
+    assert Labels.cut(text, starts[[3, 1, 0]], ends[[3, 1, 0]]) == ["quatre", "", "one"]
+    assert Labels.cut(text, starts[:0], ends[:0]) == []
 
 
 def test_columns_of_words_are_numbered_as_their_texts_are():
@@ -75,7 +76,8 @@ def test_columns_of_words_are_numbered_as_their_texts_are():
 
 
 def test_unknown_words_stay_unknown_until_they_get_a_number():
-    words, numbers = Words(), Numbers({"b": 0})
+    words, numbers = Words(), Numbers()
+    assert numbers["b"] == 0
     column = Coded(words, words.numbers(*block_of(["a", "b"])))
     assert numbers.known(column).tolist() == [-1, 0]
     assert numbers.of(column).tolist() == [1, 0]
