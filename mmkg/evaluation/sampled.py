@@ -31,6 +31,7 @@ def evaluate_sample(
     kind: str = "auto",
     means: tuple[FloatArray, FloatArray] | None = None,
     lists: tuple[Neighbors, Neighbors] | None = None,
+    complete: bool = True,
     device: str | torch.device = "auto",
     known: IntArray | None = None,
     hits: Sequence[int] = HITS,
@@ -49,8 +50,10 @@ def evaluate_sample(
         csls_k: neighbourhood size of CSLS, 0 = off.
         kind: index kind for the neighbourhoods, see ``build_index``.
         means: CSLS means of all left rows and all right rows, if they are known already; for candidates ``all`` only.
-        lists: exact nearest candidates of all left rows and all right rows by the same measure, with these means, if
-            they are known already; for candidates ``all`` only. Scores are computed for links that they do not rank.
+        lists: nearest candidates of all left rows and all right rows by the same measure, with these means, if they are
+            known already; for candidates ``all`` only. Scores are computed for links that they do not rank.
+        complete: whether lists hold the nearest of all candidates. If they are approximate, a right answer that its
+            list lacks ranks behind all candidates of the list, even if few have a higher score.
         device: ``auto``, ``cpu`` or ``cuda``.
         known: further true pairs, as for ``evaluate``.
         hits: each k of Hits@k, besides 1.
@@ -69,6 +72,7 @@ def evaluate_sample(
         kind=kind,
         means=means,
         lists=lists,
+        complete=complete,
         device=device,
         known=known,
     )
@@ -87,6 +91,7 @@ def sampled_ranks(
     kind: str = "auto",
     means: tuple[FloatArray, FloatArray] | None = None,
     lists: tuple[Neighbors, Neighbors] | None = None,
+    complete: bool = True,
     device: str | torch.device = "auto",
     known: IntArray | None = None,
 ) -> tuple[Ranks, Ranks]:
@@ -130,7 +135,11 @@ def sampled_ranks(
         if len(some):
             kept = ~known[others[0]]
             counted = count(some, (np.searchsorted(some, others[0][kept]), others[1][kept]))
-            found.better[some], found.equal[some] = counted.better, counted.equal
+            better = counted.better
+            if not complete:
+                lacking = ~(own.ids[rows[some]] == gold[some, None]).any(axis=1)
+                better = np.where(lacking, np.maximum(better, own.present[rows[some]].sum(axis=1)), better)
+            found.better[some], found.equal[some] = better, counted.equal
         return found
 
     return direction(lefts, rights, 0, right_means), direction(rights, lefts, 1, left_means)

@@ -68,8 +68,8 @@ def greedy(
     )
     rows, cols, scores = candidate_pairs(scorer, k, kind=kind)
     order = np.lexsort((cols, rows, -scores))
-    left_free = np.ones(len(scorer.left), dtype=bool)
-    right_free = np.ones(len(scorer.right), dtype=bool)
+    left_free = np.ones(scorer.shape[0], dtype=bool)
+    right_free = np.ones(scorer.shape[1], dtype=bool)
     taken = []
     for place, row, col in zip(order.tolist(), rows[order].tolist(), cols[order].tolist(), strict=True):
         if left_free[row] and right_free[col]:

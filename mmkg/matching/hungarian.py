@@ -75,7 +75,7 @@ def hungarian(
             never=never,
         )
         rows, cols, scores = candidate_pairs(scorer, k, kind=kind)
-        chosen = _best_total(rows, cols, scores, len(scorer.left), len(scorer.right), lowest=-4 if csls_k else -1)
+        chosen = _best_total(rows, cols, scores, *scorer.shape, lowest=-4 if csls_k else -1)
         return matching_of(rows[chosen], cols[chosen], scores[chosen])
     num_left, num_right = len(left), len(right)
     if 8 * num_left * num_right > memory_bytes:
@@ -96,7 +96,7 @@ def hungarian(
 def _best_dense(scorer: Scorer) -> tuple[IntArray, IntArray]:
     from scipy.optimize import linear_sum_assignment
 
-    scores = np.empty((len(scorer.left), len(scorer.right)), dtype=np.float64)
+    scores = np.empty(scorer.shape, dtype=np.float64)
     for start, tile in score_tiles(scorer.left, scorer.right):
         scores[start : start + len(tile)] = tile.cpu().numpy()
     if scorer.left_mean is not None and scorer.right_mean is not None:

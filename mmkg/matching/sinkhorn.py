@@ -12,11 +12,11 @@ from ..compute.devices import resolve_device
 from ..compute.host import isolated
 from ..errors import InputError
 from ..search.index import LARGEST_FLAT
+from ..search.listed import listed_by_index
 from ..search.vectors import Vectors, check_count
 from ..settings import configuration
 from ..typing import FloatArray, IntArray
 from .candidates import Indexes, Lists, Means, Scorer, listed_both_ways
-from .listed import listed_by_index
 from .matcher import Matcher
 from .matching import Matching, matching_of
 
@@ -111,7 +111,7 @@ def sinkhorn(
         never=never,
     )
     rows, cols = listed_both_ways(scorer, k, kind=kind)
-    shape = (len(scorer.left), len(scorer.right))
+    shape = scorer.shape
     cosines = scorer.cosines(rows, cols)
     weights = transport(rows, cols, cosines, shape, temperature=temperature, iterations=iterations, device=device)
     chosen = _mutual_best(rows, cols, weights, shape)
@@ -197,7 +197,7 @@ def transported_pairs(
     )
     rows, cols = listed_both_ways(scorer, config.k, kind="auto")
     scores = (scorer.cosines if cosines is None else cosines)(rows, cols)
-    shape = (len(scorer.left), len(scorer.right))
+    shape = scorer.shape
     del scorer
     weights = transport(
         rows, cols, scores, shape, temperature=config.temperature, iterations=config.iterations, device=device

@@ -80,10 +80,6 @@ class Embeddings(Shown):
         """A kept value; ``None`` if there is none."""
         return self._kept.get(key)
 
-    def taken(self, key: Hashable) -> Any:
-        """A kept value, which is kept no longer; ``None`` if there is none."""
-        return self._kept.pop(key, None)
-
     def sides(self, side: str) -> tuple[FloatArray, FloatArray]:
         """Rows of the querying graph and of the answering graph.
 

@@ -40,7 +40,9 @@ class Judge(Shown):
     def ranks(self, links: IntArray, *, candidates: str, csls_k: int, device: str | None = None) -> Metrics:
         """Hits@k for each k of ``search.hits``, MRR and MR in both directions. Empty without links.
 
-        Of more links than ``search.test_queries`` a sample is ranked, among the candidates of all links.
+        Of more links than ``search.test_queries`` a sample is ranked, among the candidates of all links. Among all
+        entities of graphs so large that an index finds the neighbours, a link has the rank that the run answers with:
+        the place of the right answer on the list of its query, and where the list lacks it, a place behind the list.
 
         Args:
             links: int64 ``[L, 2]``.
@@ -55,7 +57,8 @@ class Judge(Shown):
         left, right = self.searcher.embeddings.left, self.searcher.embeddings.right
         known = self.known
         same = candidates == "all" and csls_k == self.searcher.csls_k
-        own = same and device == self.searcher.device and self.searcher.scores_all_pairs
+        inner = self.searcher.without_context
+        own = same and device == self.searcher.device and (inner.scores_all_pairs or inner.approximates)
         lists = self.searcher.lists() if own else None
         means = self.searcher.means() if same and csls_k else None
         if candidates == "all" and (pools := self._pools(links)) is not None:
@@ -78,6 +81,7 @@ class Judge(Shown):
             csls_k=csls_k,
             means=means,
             lists=lists,
+            complete=inner.scores_all_pairs,
             device=device,
             known=known,
             hits=hits,

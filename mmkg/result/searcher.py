@@ -12,7 +12,7 @@ from ..config.search import SearchConfig
 from ..matching.matcher import Matcher
 from ..records import Shown
 from ..search import INDEXES, Index, Neighbors, build_index
-from ..search.given import check_count
+from ..search.given import Vectors, check_count
 from ..search.index import LARGEST_FLAT, LONGEST, scores_all_pairs
 from ..search.neighbors import csls_neighbors, pad_neighbors, sort_neighbors
 from ..search.never import allowed
@@ -63,8 +63,7 @@ class EmbeddingSearch(Shown):
         """CSLS means: mean cosine of each left row to its nearest right rows, and of each right row to left rows."""
         if (inner := self.without_context) is not self:
             return self.embeddings.kept(("all means", self.csls_k), lambda: self._spread(inner.means()))
-        key = ("means", self.csls_k, *(self._index_key() if self._means_by_lists() else ()))
-        return self.embeddings.kept(key, self._means)
+        return self.embeddings.kept(self._means_key, self._means)
 
     def keep_means(self, means: tuple[FloatArray, FloatArray]) -> None:
         """Keep CSLS means that were computed before."""
@@ -72,7 +71,7 @@ class EmbeddingSearch(Shown):
             left, right = (mean[self.embeddings.rows(side)] for side, mean in zip(SIDES, means, strict=True))
             inner.keep_means((left, right))
             return
-        self.embeddings.keep(("means", self.csls_k, *(self._index_key() if self._means_by_lists() else ())), means)
+        self.embeddings.keep(self._means_key, means)
 
     def index(self, side: str = "left") -> Index:
         """Index of the graph that answers queries of ``side``.
@@ -102,7 +101,7 @@ class EmbeddingSearch(Shown):
         """The index that a run folder has to hold; ``None`` where the embeddings and CSLS means say it all."""
         if (inner := self.without_context) is not self:
             return inner.stored_index
-        if self.scores_all_pairs or (index := self.index()).plain:
+        if INDEXES[self.search.index].exact or (index := self.index()).plain:
             return None
         return index
 
@@ -148,8 +147,8 @@ class EmbeddingSearch(Shown):
             known["lists"] = self.lists(k)
         if self.csls_k:
             known["means"] = self.means()
-            if max(len(self.embeddings.left), len(self.embeddings.right)) > LARGEST_FLAT:
-                known["indexes"] = (self.index("left"), self.index("right"))
+        if self.approximates:
+            known["indexes"] = tuple(_Answers(self, side) for side in SIDES)
         return known
 
     def nearest(self, rows: IntArray, k: int, side: str) -> Neighbors:
@@ -184,7 +183,7 @@ class EmbeddingSearch(Shown):
         if not self.has_index(side) and can_scan(len(rows), size) and device_type(self.device) == "cpu":
             found = pad_neighbors(self._scanned(rows, min(k, size), side), k)
         elif not self.has_index(side) and size > LARGEST_FLAT and len(rows) <= FEW_ROWS:
-            found = pad_neighbors(self._nearest_without_index(rows, min(k, size), side), k)
+            found = pad_neighbors(self._nearest_without_index(self.queries(rows, side), min(k, size), side), k)
         else:
             blocks = np.split(rows, range(BLOCK_ROWS, len(rows), BLOCK_ROWS))
             parts = [self.index(side).search(self.queries(block, side), k) for block in blocks]
@@ -220,8 +219,8 @@ class EmbeddingSearch(Shown):
         if (found := self._kept_list(side, k)) is not None:
             return found
         width = max(k, self.width)
-        if self.scores_all_pairs:
-            self._pass(width)
+        if self.scores_all_pairs or (self.approximates and width <= LONGEST):
+            self._both_ways(width)
         else:
             querying, answering = self.embeddings.sides(side)
             rows = np.arange(len(querying))
@@ -236,14 +235,21 @@ class EmbeddingSearch(Shown):
         k = self.search.matcher_options(self.search.matcher).get("k")
         return max(LISTED, k) if isinstance(k, int) and k <= LONGEST else LISTED
 
-    def _pass(self, k: int) -> None:
-        """Score all pairs, and keep the k nearest neighbours of both sides and the CSLS means."""
-        from ..search.both_ways import nearest_both_ways
-
-        key = ("means", self.csls_k)
+    def _both_ways(self, k: int) -> None:
+        """Keep the k nearest neighbours of both sides and the CSLS means: from the scores of all pairs, or by index."""
+        key = self._means_key
         means = self.embeddings.known(key)
         left, right = self.embeddings.left, self.embeddings.right
-        found = nearest_both_ways(left, right, k, csls_k=self.csls_k, means=means, device=self._where)
+        if self.scores_all_pairs:
+            from ..search.both_ways import nearest_both_ways
+
+            found = nearest_both_ways(left, right, k, csls_k=self.csls_k, means=means, device=self._where)
+        else:
+            from ..search.listed import listed_by_index
+
+            options, kind = self._options(self.search.index), self.search.index
+            settings = {"device": self._where, "kind": kind, "config": options}
+            found = listed_by_index(left, right, k, csls_k=self.csls_k, means=means, **settings)
         self.keep_lists((found.left, found.right))
         if self.csls_k and means is None:
             self.embeddings.keep(key, found.means)
@@ -253,6 +259,14 @@ class EmbeddingSearch(Shown):
         """Whether the neighbours of ``lists`` come from the scores of all pairs, and not from an approximate index."""
         largest = max(len(self.embeddings.left), len(self.embeddings.right))
         return scores_all_pairs(self.search.index, largest, device_type(self.device))
+
+    @property
+    def approximates(self) -> bool:
+        """Whether neighbours and CSLS means come from one approximate search for both sides, on the CPU."""
+        largest = max(len(self.embeddings.left), len(self.embeddings.right))
+        if largest <= LARGEST_FLAT or self.scores_all_pairs:
+            return False
+        return device_type(self.device) == "cpu" or INDEXES[self.search.index].fitting(self._where).type == "cpu"
 
     @property
     def _where(self) -> "torch.device":
@@ -298,39 +312,19 @@ class EmbeddingSearch(Shown):
     def _options(self, kind: str) -> Any:
         return self.search.index_options(kind, tuple(self.embeddings.widths.values()))
 
-    def _means_by_lists(self) -> str | None:
-        """The index kind that CSLS means of graphs so large come from; ``None`` where they are small enough."""
-        kind = INDEXES[self.search.index]
-        largest = max(len(self.embeddings.left), len(self.embeddings.right))
-        if largest <= LARGEST_FLAT or kind.extendable is None or kind.fitting(self._where).type != "cpu":
-            return None
-        if self.search.memory is not None:  # two indexes with float32 rows may not fit
-            return None
-        return kind.extendable
+    @property
+    def _means_key(self) -> tuple[Hashable, ...]:
+        return ("means", self.csls_k, *(self._index_key() if self.approximates else ()))
 
     def _means(self) -> tuple[FloatArray, FloatArray]:
-        if self.scores_all_pairs:
-            self._pass(self.width)
-            found: tuple[FloatArray, FloatArray] = self.embeddings.known(("means", self.csls_k))
+        if self.scores_all_pairs or self.approximates:
+            self._both_ways(self.width)
+            found: tuple[FloatArray, FloatArray] = self.embeddings.known(self._means_key)
             return found
-        from ..search.means import csls_pair_means, mean_scores
+        from ..search.means import csls_pair_means
 
-        kind = self._means_by_lists()
-        if kind is None:
-            options = self._options("auto")
-            left, right = self.embeddings.left, self.embeddings.right
-            return csls_pair_means(left, right, self.csls_k, device=self._where, config=options)
-        means = []
-        for side in SIDES:
-            querying, answering = self.embeddings.sides(side)
-            index = build_index(answering, kind=kind, device="cpu", config=self._options(kind))
-            means.append(mean_scores(index.search(querying, min(self.csls_k, len(answering)))))
-            self.embeddings.keep(self._lists_key(side), index)
-        return means[0], means[1]
-
-    def _lists_key(self, side: str) -> Hashable:
-        """Key of an index without the CSLS column, from which the one with that column is made."""
-        return ("lists", side, self.csls_k, *self._index_key())
+        left, right = self.embeddings.left, self.embeddings.right
+        return csls_pair_means(left, right, self.csls_k, device=self._where, config=self._options("auto"))
 
     def _tuned(self, side: str) -> Index:
         index = self._built(side)
@@ -345,18 +339,15 @@ class EmbeddingSearch(Shown):
         if not self.csls_k:
             return build_index(answering, kind=kind, device=device, config=self._options(kind))
         column = -self.means()[1 - SIDES.index(side)]
-        lists: Index | None = self.embeddings.taken(self._lists_key(side))
-        if lists is not None:
-            return lists.extended(column)
         base = np.concatenate([answering, column[:, None]], axis=1, dtype=np.float32)
         return build_index(base, kind=kind, metric="ip", device=device, config=self._options(kind))
 
-    def _nearest_without_index(self, rows: IntArray, k: int, side: str) -> Neighbors:
+    def _nearest_without_index(self, queries: FloatArray, k: int, side: str) -> Neighbors:
         """As ``nearest`` before CSLS, by scoring all entities of the answering graph, a block at a time."""
         from ..search.exact import ExactIndex
 
-        answering, queries = self.embeddings.sides(side)[1], self.queries(rows, side)
-        ids, scores = np.empty((len(rows), 0), np.int64), np.empty((len(rows), 0), np.float32)
+        answering = self.embeddings.sides(side)[1]
+        ids, scores = np.empty((len(queries), 0), np.int64), np.empty((len(queries), 0), np.float32)
         step = min(BLOCK_ROWS, max(1, BLOCK_BYTES // (4 * answering.shape[1])))
         for start in range(0, len(answering), step):
             block = answering[start : start + step].astype(np.float32, copy=False)
@@ -368,3 +359,24 @@ class EmbeddingSearch(Shown):
             found = sort_neighbors(ids, np.concatenate([scores, part.scores], axis=1))
             ids, scores = found.ids[:, :k], found.scores[:, :k]
         return Neighbors(ids, scores)
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """Finds what the lists of a search lack, by an index that is built when many entities ask for more.
+
+    Args:
+        searcher: of matched rows only.
+        side: the querying graph.
+    """
+
+    searcher: EmbeddingSearch
+    side: str
+
+    def search(self, queries: Vectors, k: int) -> Neighbors:
+        """The k best for each query, a row as ``EmbeddingSearch.queries`` gives, ``[Q, k]``."""
+        if len(queries) > FEW_ROWS or self.searcher.has_index(self.side):
+            return self.searcher.index(self.side).search(queries, k)
+        size = len(self.searcher.embeddings.sides(self.side)[1])
+        found = self.searcher._nearest_without_index(np.asarray(queries, np.float32), min(k, size), self.side)
+        return pad_neighbors(found, k)

@@ -60,12 +60,12 @@ def search_lists(
                 for some in torch.split(rows[start:stop], max(1, BLOCK_BYTES // (4 * len(names)))):
                     scores = torch.empty(len(some), len(padded))
                     add_product(scores, queries.index_select(0, some), padded.t(), beta=0)
-                    _merge(best, ids, some, scores[:, : len(names)], names, repeated)
+                    merge_best(best, ids, some, scores[:, : len(names)], names, repeated)
     back = np.argsort(places)
     return ids.numpy()[back], best.numpy()[back]
 
 
-def _merge(best: Tensor, ids: Tensor, rows: Tensor, scores: Tensor, names: Tensor, repeated: bool) -> None:
+def merge_best(best: Tensor, ids: Tensor, rows: Tensor, scores: Tensor, names: Tensor, repeated: bool) -> None:
     """Merge scores ``[R, n]`` into the k best of some rows; writes to ``best`` and ``ids``."""
     k = best.shape[1]
     least = best.index_select(0, rows)[:, -1]

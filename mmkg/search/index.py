@@ -95,7 +95,7 @@ def _too_little(what: str, size: int, dim: int, memory: int | None, needed: floa
     )
 
 
-AUTO = IndexKind(_auto, extendable="parts", exact=True, on_gpu=lambda: True)
+AUTO = IndexKind(_auto, exact=True, limited=True, on_gpu=lambda: True)
 INDEXES: Registry[IndexKind] = Registry(
     {
         "auto": ".index:AUTO",
@@ -122,7 +122,7 @@ def scores_all_pairs(kind: str, size: int, device: str) -> bool:
     """
     if kind not in INDEXES or not INDEXES[kind].exact:
         return False
-    return INDEXES[kind].extendable is None or size <= LARGEST_FLAT or device != "cpu"
+    return not INDEXES[kind].limited or size <= LARGEST_FLAT or device != "cpu"
 
 
 @overload

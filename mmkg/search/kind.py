@@ -11,7 +11,7 @@ import numpy as np
 from ..compute.devices import torch_device
 from ..errors import UsageError
 from ..records import Shown
-from ..typing import FloatArray, IntArray
+from ..typing import IntArray
 from .config import IndexConfig
 from .given import Vectors
 from .neighbors import Neighbors
@@ -86,14 +86,6 @@ class Index(Searcher, Protocol):
         """
         raise UsageError(f"an index of kind {self.kind!r} has nothing to tune")
 
-    def extended(self, column: FloatArray) -> "Index":
-        """The same index over vectors with one more column ``[N]``, by inner product; for CSLS, see ``csls_augment``.
-
-        Raises:
-            UsageError: this kind has to be built anew.
-        """
-        raise UsageError(f"an index of kind {self.kind!r} cannot be extended by a column; build another one")
-
 
 class ShownIndex(Shown):
     """Base of indexes beside ``Index``: shows kind, metric and size."""
@@ -121,10 +113,8 @@ class IndexKind:
             kind whose indexes are of another kind.
         config: dataclass of the settings, which a run reads from ``search.options``. A field ``parts`` receives the
             width of each modality's part of the vectors.
-        extendable: kind of which one index per side serves CSLS means and search alike, by ``Index.extended``, where
-            a side is larger than ``LARGEST_FLAT``; ``None`` = each is built separately.
-        exact: whether its searches find the best by the scores of all pairs, so that these may be computed without it;
-            of ``auto``, up to ``LARGEST_FLAT`` rows on a CPU.
+        exact: whether its searches find the best by the scores of all pairs, so that these may be computed without it.
+        limited: whether it is exact up to ``LARGEST_FLAT`` rows only, on a CPU.
         on_gpu: whether ``build`` and ``load`` take a GPU with the packages that are installed.
         needs: estimated bytes of a built index, from the number and the width of its vectors and the settings.
     """
@@ -132,8 +122,8 @@ class IndexKind:
     build: Build
     load: Load | None = None
     config: type[Any] = IndexConfig
-    extendable: str | None = None
     exact: bool = False
+    limited: bool = False
     on_gpu: Callable[[], bool] = lambda: False
     needs: Callable[[int, int, Any], float] = lambda size, dim, config: 4 * size * dim
 

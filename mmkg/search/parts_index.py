@@ -1,6 +1,5 @@
 """IVF lists for each modality's part of the vectors, so that one similar modality is enough to find an entity."""
 
-import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -63,12 +62,12 @@ class PartsIndex(ShownIndex, Index):
         few = torch.from_numpy(learning_rows(size, nlist, seed=config.seed))
         centroids, cells = [], np.full((len(config.parts), size), NO_LIST, dtype=np.int32)
         with progress_bar("indexing", size * len(config.parts), enabled=progress) as advance:
-            for part, columns in enumerate(_columns(config.parts)):
+            for part, columns in enumerate(columns_of(config.parts)):
                 known = base[few][:, columns]
                 centroids.append(learn_centroids(known[known.any(dim=1)].numpy(), nlist, seed=config.seed))
                 coarse = build_faiss(centroids[-1], kind="flat")
                 for start, block in _blocks(base):
-                    cells[part, start : start + len(block)] = _nearest_lists(coarse, block[:, columns], 1)[:, 0]
+                    cells[part, start : start + len(block)] = nearest_lists(coarse, block[:, columns], 1)[:, 0]
                     advance(len(block))
         cells[0, (cells == NO_LIST).all(axis=0)] = 0  # a row of zeros needs a list too
         self._set(base, metric, config, centroids, cells)
@@ -121,13 +120,6 @@ class PartsIndex(ShownIndex, Index):
         """
         return self._tune(self._queries(queries))
 
-    def extended(self, column: FloatArray) -> "PartsIndex":
-        """The same lists, searched by the inner product of vectors with one more column; see ``csls_augment``."""
-        index = copy.copy(self)
-        index._base = torch.cat([self._base, torch.from_numpy(column)[:, None]], dim=1)
-        index.metric, index.dim, index.config = "ip", self.dim + 1, replace(self.config, nprobe=None)
-        return index
-
     def _queries(self, queries: Vectors) -> Rows:
         return Rows(queries, "queries", normalise=self.metric == "cosine", dim=self.dim)
 
@@ -154,7 +146,7 @@ class PartsIndex(ShownIndex, Index):
     def _lists_of(self, part: int, rows: Tensor, number: int) -> IntArray:
         """The nearest lists of one part, counted from its first, ``[Q, number]``; -1 where a query lacks the part."""
         number = min(number, len(self._centroids[part]))
-        return _nearest_lists(self._coarse[part], rows[:, _columns(self.config.parts)[part]], number)
+        return nearest_lists(self._coarse[part], rows[:, columns_of(self.config.parts)[part]], number)
 
     def _probes(self, rows: Tensor, number: int) -> IntArray:
         """Lists to read, the nearest of every part first, ``[Q, number * parts]``; -1 where a query lacks the part."""
@@ -243,10 +235,11 @@ def parts_bytes(size: int, dim: int, config: IndexConfig) -> float:
     return size * (4 * dim + 12 * max(1, len(config.parts))) + 4 * dim * list_count(size, config)
 
 
-PARTS = IndexKind(build_parts, load_parts, extendable="parts", needs=parts_bytes)
+PARTS = IndexKind(build_parts, load_parts, needs=parts_bytes)
 
 
-def _columns(parts: tuple[int, ...]) -> list[slice]:
+def columns_of(parts: tuple[int, ...]) -> list[slice]:
+    """The columns of each part, from the widths of the parts."""
     ends = np.cumsum(parts).tolist()
     return [slice(end - width, end) for end, width in zip(ends, parts, strict=True)]
 
@@ -255,7 +248,7 @@ def _blocks(base: Tensor, step: int = 1 << 16) -> list[tuple[int, Tensor]]:
     return [(start, base[start : start + step]) for start in range(0, len(base), step)]
 
 
-def _nearest_lists(coarse: FaissIndex, rows: Tensor, number: int) -> IntArray:
+def nearest_lists(coarse: FaissIndex, rows: Tensor, number: int) -> IntArray:
     """The nearest centroids of each row by cosine, ``[R, number]``; -1 for rows of zeros."""
     rows = rows.contiguous()
     lists = coarse.search(rows, number).ids

@@ -43,6 +43,7 @@ class Rows:
         self._vectors = _checked_matrix(vectors, what, dim)
         self.normalise, self.device = normalise, torch.device(device)
         self.dim = int(self._vectors.shape[1])
+        self._whole: Tensor | None = None
         bad, first = 0, -1
         for start, block in self._read():
             low, high = block.aminmax()  # NaN goes through to both
@@ -74,6 +75,8 @@ class Rows:
 
     def take(self, rows: IntArray) -> Tensor:
         """Some rows, in the given order, as a new tensor."""
+        if self._whole is not None:
+            return self._whole.index_select(0, torch.from_numpy(rows).to(self.device))
         found = torch.empty(len(rows), self.dim, device=self.device)
         step = self.step(BLOCK_BYTES)
         for start in range(0, len(rows), step):
@@ -83,13 +86,14 @@ class Rows:
         return found
 
     def whole(self) -> Tensor:
-        """All rows; without ``normalise`` they may share memory with the vectors."""
-        if not self.normalise:
-            return _float_rows(self._vectors, self.device)
-        found = torch.empty(len(self), self.dim, device=self.device)
-        for start, block in self.blocks():
-            found[start : start + len(block)] = block
-        return found
+        """All rows, the same tensor each time; without ``normalise`` they may share memory with the vectors."""
+        if self._whole is None:
+            if not self.normalise:
+                return _float_rows(self._vectors, self.device)
+            self._whole = torch.empty(len(self), self.dim, device=self.device)
+            for start, block in self.blocks():
+                self._whole[start : start + len(block)] = block
+        return self._whole
 
 
 def _checked_matrix(vectors: Vectors, what: str, dim: int | None) -> Vectors:

@@ -113,3 +113,24 @@ def test_only_what_lists_do_not_determine_is_scored():
     assert found.equal[known].tolist() == [0, 0]
     found, known = ranks_on_lists(lists, queries, gold, num_candidates=3)  # the lists hold all
     assert known.tolist() == [True, True, False, True, True, False]
+
+
+def test_a_right_answer_that_an_approximate_list_lacks_ranks_behind_the_list():
+    left, right, links = pair(6)
+    full = nearest_both_ways(left, right, 4, csls_k=3, device="cpu")
+    ids, scores = full.left.ids.copy(), full.left.scores.copy()
+    first = np.flatnonzero(ids[links[:, 0], 0] == links[:, 1])
+    lost = links[first[:5], 0]
+    ids[lost, :3], scores[lost, :3] = ids[lost, 1:], scores[lost, 1:]  # the search missed the nearest
+    ids[lost, 3], scores[lost, 3] = -1, -np.inf
+    lists = Neighbors(ids, scores), full.right
+    options = {"candidates": "all", "means": full.means, "device": "cpu"}
+    exact, _ = sampled_ranks(left, right, links, links, lists=(full.left, full.right), **options)
+    trusted, _ = sampled_ranks(left, right, links, links, lists=lists, **options)
+    found, _ = sampled_ranks(left, right, links, links, lists=lists, complete=False, **options)
+    assert (exact.better[first] == 0).all() and (trusted.better == exact.better).all()
+    assert (found.better[first[:5]] == 3).all()  # behind the three that the list has
+    others = np.setdiff1d(np.arange(len(links)), first[:5])
+    listed = (ids[links[others, 0]] == links[others, 1][:, None]).any(axis=1)
+    assert (found.better[others[listed]] == exact.better[others[listed]]).all()
+    assert (found.better[others[~listed]] == np.maximum(exact.better[others[~listed]], 4)).all()

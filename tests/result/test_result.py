@@ -17,7 +17,8 @@ from mmkg.models import EVA, EVAConfig
 from mmkg.result.embeddings import Embeddings
 from mmkg.result.result import AlignmentResult
 from mmkg.result.searcher import EmbeddingSearch
-from mmkg.search import IndexConfig
+from mmkg.search import IndexConfig, build_index, listed, shared_lists
+from mmkg.search.shared_lists import neighbors_by_shared_lists
 
 RUN_FILES = {
     "config.toml",
@@ -637,6 +638,50 @@ def test_a_matcher_takes_the_number_of_candidates(small_result):
     best_left = small_result.neighbors(1, side="right")[0].ids[:, 0]
     for left, right in one.pairs.tolist():
         assert best_right[left] == right or best_left[right] == left
+
+
+@pytest.mark.parametrize("kind", ["auto", "ivf"])
+def test_a_large_run_searches_once_for_all_that_it_tells(small_result, tmp_path, monkeypatch, kind):
+    """Means, neighbours, matches, margins, figures and links come from one search of each side."""
+    exact_means, exact = small_result.csls_means, small_result.neighbors(1)[0].ids[:, 0]
+    exact_pairs = {name: {*map(tuple, small_result.match(name).pairs.tolist())} for name in ("mutual", "greedy")}
+    exact_hits = small_result.evaluate(candidates="all")["left_to_right"]["hits@1"]
+    for module in ("mmkg.result.searcher", "mmkg.search.index"):
+        monkeypatch.setattr(f"{module}.LARGEST_FLAT", 50)
+    counts = {"shared": 0, "index": 0}
+
+    def counted(name, plain):
+        def run(*args, **options):
+            counts[name] += 1
+            return plain(*args, **options)
+
+        return run
+
+    monkeypatch.setattr(shared_lists, "neighbors_by_shared_lists", counted("shared", neighbors_by_shared_lists))
+    monkeypatch.setattr(listed, "build_index", counted("index", build_index))
+    monkeypatch.setattr("mmkg.result.searcher.build_index", counted("index", build_index))
+    search = dataclasses.replace(small_result.experiment.search, index=kind, options=None)
+    experiment = dataclasses.replace(small_result.experiment, search=search)
+    large = dataclasses.replace(without_indexes(small_result), experiment=experiment)
+    means, (found, _) = large.csls_means, large.neighbors(3)
+    assert counts == ({"shared": 1, "index": 0} if kind == "auto" else {"shared": 0, "index": 2})
+    for mean, expected in zip(means, exact_means, strict=True):
+        np.testing.assert_allclose(mean, expected, atol=0.01)
+    assert (found.ids[:, 0] == exact).mean() >= 0.99
+    for name, expected in exact_pairs.items():
+        assert len({*map(tuple, large.match(name).pairs.tolist())} & expected) >= 0.99 * len(expected)
+    found_hits = large.evaluate(candidates="all")["left_to_right"]["hits@1"]
+    assert found_hits == pytest.approx(exact_hits, abs=0.01)
+    assert len(large.believed()) and len(list(large.export()))
+    wrong = large.matching.pairs[:3]
+    told = dataclasses.replace(large, embeddings=large.embeddings.excluding(wrong))
+    assert not {*map(tuple, told.match("mutual").pairs.tolist())} & {*map(tuple, wrong.tolist())}
+    assert counts == ({"shared": 1, "index": 0} if kind == "auto" else {"shared": 0, "index": 2})
+    if kind == "auto":
+        large.save(tmp_path / "run")
+        assert not list((tmp_path / "run").glob("index*"))
+        loaded = AlignmentResult.load(tmp_path / "run")
+        assert (loaded.neighbors(3)[0].ids == found.ids).all() and counts["shared"] == 1
 
 
 def test_a_large_run_goes_through_lists_of_each_modality(small_result, tmp_path, monkeypatch):

@@ -80,8 +80,6 @@ def test_what_a_kind_cannot_do_is_refused():
     assert index.tuning_rows(100).tolist() == []
     with pytest.raises(UsageError, match="kind 'toy' has nothing to tune"):
         index.tune(np.eye(3))
-    with pytest.raises(UsageError, match="kind 'toy' cannot be extended"):
-        index.extended(np.zeros(3, np.float32))
 
 
 @pytest.mark.parametrize("csls_k", [0, 3])

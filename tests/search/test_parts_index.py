@@ -91,9 +91,12 @@ def test_one_more_column_counts_in_the_score_alone():
     base, queries = joint(400)
     column = np.linspace(-0.5, 0.5, 400, dtype=np.float32)
     plain = build_index(base, kind="parts", parts=PARTS, nlist=8, nprobe=2, device="cpu")
-    wide, asked = plain.extended(column), np.concatenate([queries, np.ones((400, 1), np.float32)], axis=1)
-    wide.config = plain.config
-    best = exact(np.concatenate([base, column[:, None]], axis=1), asked, 1)[:, 0]
+    longer, asked = (
+        np.concatenate([base, column[:, None]], axis=1),
+        np.concatenate([queries, np.ones((400, 1))], axis=1),
+    )
+    wide = build_index(longer, kind="parts", parts=PARTS, nlist=8, nprobe=2, metric="ip", device="cpu")
+    best = exact(longer, asked, 1)[:, 0]
     both = wide.search(asked, 1).ids[:, 0]
     assert (both == best).mean() > 0.9
     candidates = plain.search(queries, 400).ids  # the same lists are read
