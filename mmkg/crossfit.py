@@ -18,10 +18,10 @@ from .learners.choice import ENOUGH_JUDGED, FOLDS
 from .learners.learn import learn
 from .learners.setting import Chosen, Learned, Setting
 from .matching import is_in
-from .matching.counterparts import HeldOut
+from .matching.held_out import HeldOut
 from .models import MODELS, AlignmentModel
 from .progress import show_step
-from .result.calibrate import Confidences
+from .result.calibrate import UNLABELLED, Confidences
 from .result.embeddings import embeddings_of
 from .result.judge import Judge, Metrics
 from .result.searcher import EmbeddingSearch
@@ -101,7 +101,7 @@ def cross_fit(setting: Setting, given: IntArray) -> Fitted:
         held = given[fold]
         links = LinkSplit(train[~is_in(train, held)], held, held[:0])
         learned = learn(replace(setting, task=replace(setting.task, links=links), out=None))
-        sample, figures = _judged(setting, learned, entities, links)
+        sample, figures = _judged(setting, learned, entities, links, most=UNLABELLED // len(folds))
         if sample is not None:
             samples.append(sample)
         metrics.append(figures)
@@ -173,15 +173,24 @@ def folds_of(links: IntArray, *, seed: int) -> list[IntArray]:
 
 
 def _judged(
-    setting: Setting, learned: Learned, entities: tuple[EntityTable, EntityTable], links: LinkSplit
+    setting: Setting,
+    learned: Learned,
+    entities: tuple[EntityTable, EntityTable],
+    links: LinkSplit,
+    *,
+    most: int = UNLABELLED,
 ) -> tuple[HeldOut | None, Metrics]:
-    """The held-out sample and the metrics of one fold, which is ``links.valid``."""
+    """The held-out sample, with at most ``most`` entities in question, and the metrics of the fold ``links.valid``."""
     experiment, sides = setting.experiment, (learned.left, learned.right)
     embeddings = embeddings_of(*sides, learned.widths, entities, links, experiment.search.store, setting.task.never)
     searcher = EmbeddingSearch(embeddings, experiment.search.csls_k, experiment.search, str(setting.device))
     confidences = Confidences(searcher, links, experiment.search, experiment.seed)
     compared = confidences.compared(links.valid)
-    sample = confidences.sample_of(compared) if len(compared) else None
+    sample = (
+        replace(confidences.sample_of(compared), others=confidences.margins_in_question(most))
+        if len(compared)
+        else None
+    )
     judge = Judge(searcher, experiment.search, experiment.seed, links.valid)
     with setting.watch.phase("evaluate"):
         return sample, judge.ranks(links.valid, candidates="all", csls_k=experiment.search.csls_k)
@@ -214,7 +223,7 @@ def _mean_weights(refined: Sequence[Mapping[str, Any]]) -> dict[str, float]:
 
 
 def _pooled(samples: Sequence[HeldOut]) -> HeldOut:
-    columns = ("margins", "right", "present")
+    columns = ("margins", "right", "present", "others")
     return HeldOut(*(np.concatenate([getattr(each, name) for each in samples]) for name in columns))
 
 

@@ -29,7 +29,7 @@ from .options import (
 )
 from .publish import At, check_alone, search_store
 from .relations import write_relations
-from .shown import print_json, print_result, show_confidence
+from .shown import print_json, print_result, promise_of, show_confidence
 
 if TYPE_CHECKING:
     from ..result.hits import Hit
@@ -47,7 +47,7 @@ LeastPrecision = Annotated[
     float | None,
     typer.Option(
         "--min-precision",
-        help="Use the threshold with this expected precision.",
+        help="Use the threshold at which known links promise this precision; what they cannot promise is said.",
         show_default="best F1 instead",
     ),
 ]
@@ -243,6 +243,7 @@ def match(
     everything = threshold == 0
     threshold = result.threshold(min_precision) if threshold is None else threshold
     believed = result.believed(result.match(method, k=k, device=options.device), threshold)
+    promise = promise_of(result, min_precision, len(believed))
     matching = result.linked(believed, 0)
     if same_as is not None:
         check_threshold(same_as)
@@ -264,6 +265,7 @@ def match(
             "threshold": threshold,
             "same_as": same_as,
             "confidence": result.calibration.text(),
+            **({} if promise is None else {"precision": promise}),
             "unmatched": {"left": left, "right": right},
             "figures": result.figures(believed),
         }
@@ -274,7 +276,11 @@ def match(
             f"{left} left and {right} right entities have none"
         )
         show_confidence(result, all_links=everything, unsure=unsure)
+        if promise is not None:
+            show(promise["text"])
     elif lines is not None:
+        if promise is not None:
+            show(promise["text"], file=sys.stderr)
         if result.counterparts is None:
             show_confidence(result, all_links=everything, unsure=unsure, file=sys.stderr)
         for each in lines(export):
@@ -332,6 +338,7 @@ def merge(
     everything = threshold == 0
     threshold = result.threshold(min_precision) if threshold is None else threshold
     matching = result.believed(result.match(method, device=options.device), threshold)
+    promise = promise_of(result, min_precision, len(matching))
     if result.counterparts is None and not everything:
         matching = matching.keep(np.zeros(len(matching), bool))
     pairs = result.aligned_pairs(task, matching)
@@ -347,6 +354,7 @@ def merge(
         "renamed": len(merged.apart),
         "threshold": threshold,
         "confidence": result.calibration.text(),
+        **({} if promise is None else {"precision": promise}),
         "conflicts": found._asdict(),
         "same_relations": [pair.as_dict() for pair in merged.same_relations],
     }
@@ -358,6 +366,8 @@ def merge(
         f"{threshold:.3f} or more), {counts['triples']:,} triples, {counts['attributes']:,} attribute facts: {out}"
     )
     show_confidence(result, all_links=everything, unsure="only known links are merged")
+    if promise is not None:
+        show(promise["text"])
     if merged.same_relations:
         show(f"right relations and attributes with the name of a left one: {len(merged.same_relations):,}")
     if found.number:

@@ -86,6 +86,26 @@ def show_confidence(
     show(f"{result.calibration.text()} (--links FILE){effect}", file=file)
 
 
+def promise_of(result: "AlignmentResult", min_precision: float | None, kept: int) -> dict[str, Any] | None:
+    """What is promised of the links above a least precision, as plain values, with a ``text`` of one line.
+
+    Args:
+        result: the run.
+        min_precision: the precision that is wanted; ``None`` = none.
+        kept: number of links that are kept.
+    """
+    if min_precision is None or result.counterparts is None:
+        return None
+    chosen = result.counterparts.threshold(min_precision)
+    return {
+        "wanted": min_precision,
+        "promised": chosen.bound >= min_precision,
+        "lower_bound": chosen.bound,
+        "expected": chosen.precision,
+        "text": result.counterparts.promise(min_precision, kept),
+    }
+
+
 def print_found(result: "AlignmentResult", out: Path | None) -> None:
     """Print how many links a run has found, how sure they are, where they are, and what can be done with them.
 

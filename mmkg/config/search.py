@@ -58,7 +58,7 @@ class SearchConfig:
             by less than 0.001.
         hits: each k of the figures Hits@k; Hits@1 is always among them.
         matchable: share in [0, 1] of the left entities outside the training links that have a counterpart, on which
-            confidences depend; ``None`` = estimated as the mean confidence of their best answers.
+            confidences depend; ``None`` = estimated, see ``mmkg.matching.share``.
 
     Raises:
         UsageError: an unknown index or matcher, or a value out of range.

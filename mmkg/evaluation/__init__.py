@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from .interval import FEW, clopper_pearson, count_text, counted_matching, counted_metrics
     from .listed import listed_ranks, matching_figures
     from .metrics import all_metrics, hits_at_k, mean_rank, mrr
-    from .no_counterpart import answers_to, calibration_error, counterpart_figures, reliability
+    from .no_counterpart import answers_to, calibration_error, counterpart_figures, reliability, roc_area
     from .protocol import OUT_OF_FOLD, Protocol
     from .ranking import evaluate, link_ranks
     from .ranks import Ranks, both_directions, score_ranks
@@ -44,6 +44,7 @@ _HOME = {
     "mrr": ".metrics",
     "other_answers": ".filtered",
     "reliability": ".no_counterpart",
+    "roc_area": ".no_counterpart",
     "sampled_ranks": ".sampled",
     "score_ranks": ".ranks",
     "several_answers": ".filtered",
@@ -76,6 +77,7 @@ __all__ = [
     "mrr",
     "other_answers",
     "reliability",
+    "roc_area",
     "sampled_ranks",
     "score_ranks",
     "several_answers",

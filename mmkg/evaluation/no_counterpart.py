@@ -69,6 +69,33 @@ def answers_to(pairs: IntArray, links: IntArray, rows: IntArray) -> tuple[BoolAr
     return answer[rows] >= 0, right[rows], present[rows]
 
 
+@isolated
+def roc_area(confidence: FloatArray, present: BoolArray) -> float:
+    """Area under the ROC curve: how well confidences separate entities with a counterpart from others.
+
+    It is the probability that an entity with a counterpart has a higher confidence than one without; equal ones count
+    one half. One kind of entities alone gives 0.5.
+
+    Args:
+        confidence: of the best answer of each entity, ``[A]``; a score does as well.
+        present: whether the entity has a counterpart, bool ``[A]``.
+
+    Raises:
+        InputError: columns of different lengths.
+
+    Source:
+        Hanley and McNeil, Radiology 143(1), 1982.
+    """
+    if confidence.shape != present.shape:
+        raise InputError(f"expected columns of one length, got {confidence.shape} and {present.shape}")
+    without = np.sort(confidence[~present])
+    with_one = confidence[present]
+    if len(without) == 0 or len(with_one) == 0:
+        return 0.5
+    places = [np.searchsorted(without, with_one, side=side) for side in ("left", "right")]
+    return float(np.mean(places) / len(without))
+
+
 class Bin(NamedTuple):
     """Answers with similar confidence: their mean confidence, the share that is right, their share of the weight."""
 

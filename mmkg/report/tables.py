@@ -118,12 +118,16 @@ def counterparts_text(judged: Mapping[str, Any], *, matcher: str) -> str:
     """The result of `AlignmentResult.judge_counterparts` for people, with its protocol."""
     share, chosen = judged["share"], judged["threshold"]
     how = "estimated" if judged["estimated"] else "as given"
-    names = ("precision", "recall", "f1", "none_precision", "none_recall", "none_f1", "calibration_error")
+    if judged.get("interval") is not None:
+        how += " in {:.3f} to {:.3f}".format(*judged["interval"])
+    names = ("precision", "recall", "f1", "none_precision", "none_recall", "none_f1", "auc", "calibration_error")
+    parts = [("known", "known"), ("graph, left", "graph"), ("graph, right", "graph_right")]
     rows = [
         [what, *(format_metric(name, judged[part].get(name)) for name in names)]
-        for what, part in (("known", "known"), ("graph", "graph"))
+        for what, part in parts
+        if part in judged
     ]
-    header = ["", "precision", "recall", "F1", "none: precision", "recall", "F1", "ECE"]
+    header = ["", "precision", "recall", "F1", "none: precision", "recall", "F1", "AUC", "ECE"]
     curve = [
         [format_metric("", each[name]) for each in judged["known"]["reliability"]]
         for name in ("confidence", "right", "weight")
@@ -140,8 +144,9 @@ def counterparts_text(judged: Mapping[str, Any], *, matcher: str) -> str:
             text_table(header, rows, left=[0]),
             f"known: best answers to {judged['num_known']:,} test links{few}, with and without their counterpart among "
             "the candidates, weighted by that share\n",
-            f"graph: matches ({matcher}) of all {judged['num_unseen']:,} left entities outside the learnt links; "
-            f"{judged['graph']['linked']:.3f} have a known link, the others count as having no counterpart\n",
+            f"graph: matches ({matcher}) of all entities outside the learnt links; of {judged['num_unseen']:,} left "
+            f"ones {judged['graph']['linked']:.3f} have a known link, the others count as having no counterpart\n",
+            "AUC: how often the best answer of an entity with a counterpart has a higher confidence than one without\n",
             text_table(["known", *numbers], [[name, *values] for name, values in named], left=[0]),
         ]
     )

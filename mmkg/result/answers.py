@@ -22,7 +22,7 @@ from ..data.task import AlignmentTask, LinkSplit
 from ..errors import Advice, UsageError, brief, nearest
 from ..evaluation import FEW, Protocol, count_text
 from ..matching import MATCHERS, Counterparts, Matching, is_in
-from ..matching.counterparts import HeldOut
+from ..matching.held_out import HeldOut
 from ..matching.matching import matching_of
 from ..records import Shown
 from ..report import RunRecord

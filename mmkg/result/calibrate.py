@@ -12,13 +12,15 @@ from ..config.search import SearchConfig
 from ..data.split import sample_links
 from ..data.task import LinkSplit
 from ..errors import Advice, Setting, UsageError
-from ..evaluation import answers_to, calibration_error, counterpart_figures, reliability
+from ..evaluation import answers_to, calibration_error, counterpart_figures, reliability, roc_area
 from ..matching import Counterparts, Matching
-from ..matching.counterparts import ENOUGH, HeldOut, best_margins, hold_out, pair_margins
+from ..matching.counterparts import ENOUGH
+from ..matching.held_out import HeldOut, best_margins, hold_out, pair_margins
 from ..matching.rough import LEAST_MATCHES, rough_curve
 from ..records import Shown
 from ..search import Neighbors
 from ..typing import BoolArray, FloatArray, IntArray
+from .embeddings import SIDES
 from .rough import agreement
 from .searcher import EXACT, EmbeddingSearch
 
@@ -159,9 +161,11 @@ class Confidences(Shown):
               among the candidates, weighted by ``share``. Here the truth is known.
             - ``graph``: figures of the matching on all ``num_unseen`` left entities outside the training and validation
               links. Entities without a known link count as having no counterpart, so these figures are too low where
-              the known links are incomplete; ``linked`` is the share with a link.
+              the known links are incomplete; ``linked`` is the share with a link. ``graph_right``: the same of right
+              entities.
 
-            Both are ``counterpart_figures`` with ``calibration_error`` and the ``reliability`` curve.
+            All are ``counterpart_figures`` with ``auc``, the ``roc_area`` of best answers; the first two also have
+            ``calibration_error`` and the ``reliability`` curve. ``interval`` is that of an estimated share.
 
         Raises:
             UsageError: no test links, no confidences, or a threshold out of range.
@@ -178,16 +182,16 @@ class Confidences(Shown):
         confidence, weights = learnt.calibration.predict(sample.margins), sample.weights(learnt.share)
         found = confidence >= least
         known = counterpart_figures(found, sample.right & found, sample.present, weights)
-        rows = self._unseen()
-        answers = answers_to(self.sure(matching, least).pairs, test, rows)
-        several = np.bincount(test[:, 0], minlength=int(rows.max()) + 1)[rows]
+        known["auc"] = roc_area(confidence, sample.present)
+        pairs, rows = self.sure(matching, least).pairs, self._unseen()
+        graph: dict[str, Any] = self._graph_figures(pairs, test, "left")
         about = matching if matching.confidence is None else matching.keep(np.isin(matching.left, rows))
-        graph: dict[str, Any] = counterpart_figures(*answers, links=several) | {"linked": float(answers[2].mean())}
         if about.confidence is not None:
             graph |= _reliability(about.confidence, answers_to(about.pairs, test, about.left)[1], None)
         return {
             "share": learnt.share,
             "estimated": learnt.estimated,
+            "interval": learnt.interval,
             "num_valid": learnt.num_links,
             "source": learnt.text(),
             "threshold": chosen._asdict(),
@@ -196,7 +200,28 @@ class Confidences(Shown):
             "known": known | _reliability(confidence, sample.right, weights),
             "num_unseen": len(rows),
             "graph": graph,
+            "graph_right": self._graph_figures(pairs, test, "right"),
         }
+
+    def best_confidences(self, rows: IntArray, side: str) -> FloatArray:
+        """Confidence of the best answer of each of some entities of a side, float32 ``[Q]``; 0 without any answer.
+
+        Raises:
+            UsageError: there are no confidences.
+        """
+        found = self.of_lists(rows, self.searcher.nearest(rows, 1, side), side)
+        if found is None:
+            raise UsageError(f"this needs confidences, {NO_CONFIDENCES}", advice=MORE_LINKS)
+        return found[:, 0] if found.shape[1] else np.zeros(len(rows), np.float32)
+
+    def _graph_figures(self, pairs: IntArray, links: IntArray, side: str) -> dict[str, float]:
+        """Figures of pairs found, of all entities of a side outside the training and validation links."""
+        rows, ends = self._unseen(side), slice(None) if side == "left" else slice(None, None, -1)
+        answers = answers_to(pairs[:, ends], links[:, ends], rows)
+        several = np.bincount(links[:, ends][:, 0], minlength=int(rows.max(initial=0)) + 1)[rows]
+        figures = counterpart_figures(*answers, links=several)
+        linked = float(answers[2].mean()) if len(rows) else 0.0
+        return figures | {"linked": linked, "auc": roc_area(self.best_confidences(rows, side), answers[2])}
 
     @property
     def key(self) -> tuple[Any, ...]:
@@ -221,7 +246,7 @@ class Confidences(Shown):
         removed = self.sample_of(pairs)
         agreed = agreement(self.searcher.embeddings, pairs, seed=self.seed)
         prior = rough_curve(answers[matched], removed.margins[~removed.present], agreed)
-        return Counterparts.of(sample, prior, answers, share=matchable, source=self._source)
+        return Counterparts.of(sample, prior, answers, share=matchable, source=self._source, seed=self.seed)
 
     @property
     def _source(self) -> str:
@@ -237,14 +262,19 @@ class Confidences(Shown):
         queries = sample_links(valid, self.search.valid_queries, seed=self.seed, label="validation links")
         return self.sample_of(queries)
 
-    def _in_question(self) -> IntArray:
-        """At most 2,000 left entities outside the links; of all, if hardly any are outside."""
+    def margins_in_question(self, most: int) -> FloatArray:
+        """Margins of the best candidates of at most ``most`` entities in question, float32 ``[U]``."""
+        rows, nearest = self._in_question(most), self.searcher.nearest
+        return best_margins(rows, nearest(rows, 2, "left"), nearest) if len(rows) else np.empty(0, np.float32)
+
+    def _in_question(self, most: int = UNLABELLED) -> IntArray:
+        """At most ``most`` left entities outside the links; of all, if hardly any are outside."""
         rows = self._unseen()
         if len(rows) < LEAST_MATCHES:
             rows = self.searcher.embeddings.rows("left")
-        if len(rows) > UNLABELLED:
+        if len(rows) > most:
             generator = numpy_generator(self.seed, "share with a counterpart")
-            rows = rows[np.sort(generator.choice(len(rows), UNLABELLED, replace=False))]
+            rows = rows[np.sort(generator.choice(len(rows), most, replace=False))]
         return rows
 
     def sample_of(self, links: IntArray) -> HeldOut:
@@ -256,10 +286,11 @@ class Confidences(Shown):
         """The links without those between equal literal nodes, which tell nothing of scores."""
         return links[~self.searcher.embeddings.is_exact(links)]
 
-    def _unseen(self) -> IntArray:
-        """Left entities outside the training and validation links, without context."""
-        seen = np.concatenate([self.links.train[:, 0], self.links.valid[:, 0]])
-        return np.setdiff1d(self.searcher.embeddings.rows("left"), seen)
+    def _unseen(self, side: str = "left") -> IntArray:
+        """Entities of a side outside the training and validation links, without context."""
+        place = SIDES.index(side)
+        seen = np.concatenate([self.links.train[:, place], self.links.valid[:, place]])
+        return np.setdiff1d(self.searcher.embeddings.rows(side), seen)
 
 
 def check_threshold(threshold: float) -> float:

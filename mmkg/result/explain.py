@@ -10,7 +10,7 @@ from ..data.entities import EntityTable
 from ..data.kg import KnowledgeGraph
 from ..data.parsing.id_names import names_of_ids
 from ..matching import Matching
-from ..matching.counterparts import LARGEST_MARGIN, pair_margins
+from ..matching.held_out import LARGEST_MARGIN, pair_margins
 from ..records import Record
 from ..report import whole_parts
 from ..typing import IntArray

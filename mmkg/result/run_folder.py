@@ -18,7 +18,7 @@ from ..errors import InputError
 from ..evaluation import Protocol
 from ..files import atomic_path, write_text
 from ..folders import MANIFEST, read_manifest, replaced
-from ..matching.counterparts import HeldOut
+from ..matching.held_out import HeldOut
 from ..report import Link, RunRecord, write_tsv
 from ..schema import checked
 from ..search import Index, load_index, save_index

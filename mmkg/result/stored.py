@@ -95,6 +95,8 @@ class HeldOutValues(TypedDict):
     curve: NotRequired[_Curve]
     answers: NotRequired[list[FiniteFloat]]
     source: NotRequired[str]
+    others: NotRequired[list[FiniteFloat]]
+    interval: NotRequired[tuple[Annotated[float, Field(ge=0, le=1)], Annotated[float, Field(ge=0, le=1)]]]
 
 
 def read_tables(path: Path) -> tuple[EntityTable, EntityTable]:

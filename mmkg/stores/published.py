@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 
 from ..errors import Advice, InputError, Setting, UsageError, brief, nearest
 from ..matching import Calibration
-from ..matching.counterparts import LARGEST_MARGIN, rival_scores
+from ..matching.held_out import LARGEST_MARGIN, rival_scores
 from ..records import Shown
 from ..result.embeddings import SIDES, Embeddings
 from ..result.hits import Hit, HitList, hits_of

@@ -79,6 +79,7 @@ def test_entities_without_a_counterpart_are_judged_when_asked(run, small_run, sm
     assert 0 <= known["calibration_error"] < 0.3 and len(known["reliability"]) == 10
     shown = run("evaluate", small_run, "--counterparts").out
     assert f"{known['f1']:.3f}" in shown and f"{graph['none_f1']:.3f}" in shown
+    assert all(f"{each['auc']:.3f}" in shown for each in (known, graph, values["counterparts"]["graph_right"]))
     assert "candidates: all entities" in shown and f"{small_result.counterparts.share:.3f}" in shown
     assert "counterparts" not in json.loads(run("evaluate", small_run, "--json").out)
 
@@ -203,6 +204,10 @@ def test_a_threshold_keeps_the_sure_links(run, small_run, small_result):
     values = json.loads(run("match", small_run, "--min-precision", 0.9, "--json").out)
     assert values["threshold"] == small_result.threshold(0.9)
     assert len(values["links"]) == len(as_sure(values["threshold"]))
+    promise, held = values["precision"], len(small_result.links.valid)
+    assert promise["wanted"] == 0.9 and not promise["promised"] and promise["lower_bound"] < 0.9 <= promise["expected"]
+    assert f"0.9 cannot be promised with 95% certainty: {held} validation links promise at most 0." in promise["text"]
+    assert promise["text"] in run("match", small_run, "--min-precision", 0.9).err
 
 
 @pytest.mark.parametrize("threshold", ["-0.5", "1.5", "nan"])

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mmkg.errors import InputError
-from mmkg.evaluation import answers_to, calibration_error, counterpart_figures, reliability
+from mmkg.evaluation import answers_to, calibration_error, counterpart_figures, reliability, roc_area
 
 
 def test_links_and_entities_without_one_are_counted_by_hand():
@@ -24,6 +24,17 @@ def test_links_and_entities_without_one_are_counted_by_hand():
             "found": 3,
         }
     )
+
+
+def test_the_roc_area_is_the_share_of_pairs_in_the_right_order():
+    confidence = np.array([0.9, 0.4, 0.4, 0.1, 0.6])
+    present = np.array([True, True, False, False, False])
+    # 0.9 beats all three; 0.4 equals one, beats one, loses to one
+    assert roc_area(confidence, present) == pytest.approx((3 + 0.5 + 1) / 6)
+    assert roc_area(-confidence, present) == pytest.approx(1 - 4.5 / 6) == roc_area(confidence, ~present)
+    assert roc_area(confidence, np.ones(5, bool)) == 0.5 == roc_area(np.empty(0), np.empty(0, bool))
+    with pytest.raises(InputError, match="one length"):
+        roc_area(confidence, present[:4])
 
 
 def test_weights_count_as_so_many_entities():

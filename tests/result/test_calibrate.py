@@ -32,6 +32,18 @@ def test_known_truth_and_the_graph_are_judged_apart(small_result):
         "linked": len(gold) / judged["num_unseen"],
     }
     assert {name: judged["graph"][name] for name in expected} == pytest.approx(expected)
+    # the same of right entities
+    back = {j: i for i, j in small_result.believed().pairs.tolist()}
+    asked = sorted(set(range(90)) - {*links.train[:, 1].tolist(), *links.valid[:, 1].tolist()})
+    true = {j: i for i, j in gold.items()}
+    alone = [j for j in asked if j not in back]
+    assert judged["graph_right"]["none_precision"] == pytest.approx(sum(j not in true for j in alone) / len(alone))
+    # pairs of an entity with and one without a counterpart, the surer of which has one
+    nearest, sure = small_result.neighbors(1)[0], small_result.calibration
+    best = dict(enumerate(sure.of_lists(np.arange(90), nearest, "left")[:, 0].tolist()))
+    pairs = [(best[i], best[j]) for i in gold for j in range(90) if j not in seen and j not in gold]
+    area = np.mean([(a > b) + (a == b) / 2 for a, b in pairs])
+    assert judged["graph"]["auc"] == pytest.approx(area)
     # an answer that must be wrong is worth nothing, so that recall is that of plain best answers at threshold 0
     everything = small_result.judge_counterparts(threshold=0.0)["known"]
     nearest, _ = small_result.neighbors(1)

@@ -11,7 +11,7 @@ import mmkg
 from mmkg.data.kg import KnowledgeGraph
 from mmkg.data.task import AlignmentTask, LinkSplit
 from mmkg.learners.validation import judge_of
-from mmkg.matching.counterparts import hold_out
+from mmkg.matching.held_out import hold_out
 from mmkg.result.embeddings import Embeddings
 from mmkg.search import Neighbors
 

@@ -15,7 +15,7 @@ from bench_search import planted
 from harness import measure, parser, report, row, sgemm_rate, start
 
 from mmkg.matching import MATCHERS, Matching
-from mmkg.matching.counterparts import pair_margins
+from mmkg.matching.held_out import pair_margins
 from mmkg.search import Index, Neighbors, build_index, csls_neighbors
 from mmkg.search.both_ways import nearest_both_ways
 from mmkg.search.means import csls_pair_means
