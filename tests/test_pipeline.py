@@ -787,7 +787,7 @@ def test_what_refinement_does_not_help_stays_as_it_was(small_task, tmp_path, mon
         }
 
     monkeypatch.setattr("mmkg.learners.refined.spread_matches", noise)
-    monkeypatch.setattr("mmkg.learners.validation.best_weights", lambda _, start, factors: dict.fromkeys(start, 1.0))
+    monkeypatch.setattr("mmkg.learners.validation.best_weights", lambda _, start, grid: dict.fromkeys(start, 1.0))
     settings = merged(REFINED, {"bootstrap": {"rounds": 1}})
     result = propagated(small_task, settings=settings, out=tmp_path / "run")
     plain = propagated(small_task, settings=merged(settings, {"refinement": {"rounds": 0}}))

@@ -14,7 +14,7 @@ from ..search.tiles import pad_rows, slice_rows
 from ..typing import IntArray
 from .filtered import known_pairs, other_answers
 
-FACTORS = (0.0, 0.5, 0.7, 0.85, 1.2, 1.4, 2.0)
+GRID = (0.0, 0.15, 0.25, 0.35, 0.5, 0.7, 0.85, 1.0, 1.2, 1.4, 2.0)  # that are tried; 1 = the largest other weight
 LEAST_GAIN = 1e-4  # smallest gain in MRR for which a weight is changed
 ROUNDS = 3
 BLOCK_ROWS = 4096
@@ -32,17 +32,20 @@ def choose_weights(
 ) -> dict[str, float]:
     """One weight >= 0 per part, such that the weighted concatenation ranks held-out links best.
 
-    Every weight starts at 1 or at its value in ``start``. In turn, each is multiplied by the factor in 0 to 2 with the
-    largest mean MRR over both directions, by cosine. The weight changes only if the mean gain per link is above its
-    standard error, so that a few links alone do not change it. A part without information ends at or near 0. A row of
-    zeros in a part means that the part is missing; it is scored by the other parts.
+    In turn, each weight takes the value of a grid, from 0 to 2 times the largest other one, that gives the largest mean
+    MRR over both directions, by cosine. The weight changes only if the mean gain per link is above its standard error,
+    so that a few links alone do not change it. This is done from the weights in ``start``, from equal weights, and from
+    weights that are the MRR of each part alone; of the three ends, that with the largest mean MRR is taken if it is
+    above that of ``start`` by more than its standard error. So a weight of 0 can come back, and where the links tell,
+    it does not matter where the search starts. A part without information ends at or near 0. A row of zeros in a part
+    means that the part is missing; it is scored by the other parts.
 
     Args:
         left: unit rows or zeros by name of the part, ``[n1, d_m]``: queries and candidates of the left graph.
         right: the same for the right graph, with the same names.
         pairs: held-out links as positions in these, int64 ``[L, 2]``, L >= 1.
-        start: initial weights by name, at least one above 0.
-        rounds: largest number of passes over all weights; a pass without a change is the last.
+        start: weights by name that are kept if no others are better, at least one above 0; by default all are 1.
+        rounds: largest number of passes over all weights from each start; a pass without a change is the last.
         known: further true pairs as such positions, int64 ``[K, 2]``; other right answers to a query are no candidates.
 
     Returns:
@@ -74,30 +77,67 @@ def best_weights(
     start: Mapping[str, float],
     *,
     rounds: int = ROUNDS,
-    factors: Sequence[float] = FACTORS,
+    grid: Sequence[float] = GRID,
 ) -> dict[str, float]:
     """``choose_weights`` from the scores of the links, once per direction.
 
     Args:
         directions: of the same links and parts.
-        start: initial weights by name of the part, at least one above 0.
-        rounds: largest number of passes over all weights.
-        factors: that a weight is multiplied by, in turn.
+        start: weights by name of the part that are kept if no others are better, at least one above 0.
+        rounds: largest number of passes over all weights from each start.
+        grid: weights that are tried, relative to the largest weight of the other parts.
     """
+    even = dict.fromkeys(start, 1.0)
+    alone = {name: float(_reciprocal_ranks(directions, {name: 1.0}).mean()) for name in start}
+    before = _reciprocal_ranks(directions, start)
+    found, gained = dict(start), before
+    for begin in _distinct([even, alone, start]):
+        weights, reached = _climbed(directions, begin, rounds=rounds, grid=grid)
+        if reached.mean() > gained.mean():
+            found, gained = weights, reached
+    found = found if _above_chance(gained - before) else dict(start)
+    return _scaled(found)
+
+
+def _climbed(
+    directions: Sequence["LinkScores"], start: Mapping[str, float], *, rounds: int, grid: Sequence[float]
+) -> tuple[dict[str, float], Tensor]:
+    """Weights after some passes from ``start``, and the reciprocal ranks of the links with them, ``[L]``."""
     weights = dict(start)
-    best = _mean([each.tried(weights, next(iter(weights)), (1.0,)) for each in directions])[0]
+    best = _reciprocal_ranks(directions, weights)
     for _ in range(rounds):
         moved = False
         for name in weights:
-            some = [each for each in factors if any({**weights, name: weights[name] * each}.values())]
+            largest = max((weight for other, weight in weights.items() if other != name), default=0.0)
+            if largest == 0:
+                continue  # the only part: its weight has no effect
+            some = [largest * each for each in grid]
             scored = _mean([each.tried(weights, name, some) for each in directions])
             place = int(scored.mean(dim=1).argmax())
             if _above_chance(scored[place] - best):
                 best, moved = scored[place], True
-                weights[name] *= some[place]
+                weights[name] = some[place]
         if not moved:
             break
+    return weights, best
+
+
+def _reciprocal_ranks(directions: Sequence["LinkScores"], weights: Mapping[str, float]) -> Tensor:
+    return _mean([each.reciprocal_ranks(weights) for each in directions])
+
+
+def _scaled(weights: Mapping[str, float]) -> dict[str, float]:
+    """The weights, the largest of which is 1."""
     return {name: weight / max(weights.values()) for name, weight in weights.items()}
+
+
+def _distinct(starts: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:
+    """The starts as scaled weights, each of them once."""
+    found: list[dict[str, float]] = []
+    for start in map(_scaled, starts):
+        if start not in found:
+            found.append(start)
+    return found
 
 
 def _mean(found: Sequence[Tensor]) -> Tensor:
@@ -159,18 +199,19 @@ class LinkScores:
 
     def reciprocal_ranks(self, weights: Mapping[str, float]) -> Tensor:
         """Reciprocal ranks of the links by the cosine of the weighted concatenations, ``[L]``, ties at their mean."""
-        return self.tried(weights, next(iter(weights)), (1.0,))[0]
+        name = next(iter(weights))
+        return self.tried(weights, name, (weights[name],))[0]
 
-    def tried(self, weights: Mapping[str, float], name: str, factors: Sequence[float]) -> Tensor:
-        """``reciprocal_ranks`` with the weight of one part multiplied by each factor, ``[F, L]``."""
+    def tried(self, weights: Mapping[str, float], name: str, values: Sequence[float]) -> Tensor:
+        """``reciprocal_ranks`` with each of some weights of one part, ``[F, L]``."""
         own, present = self.scores[name], self.present
         rest = {other: weight**2 for other, weight in weights.items() if other != name}
-        squares = [(weights[name] * factor) ** 2 for factor in factors]
+        squares = [value**2 for value in values]
         without = torch.zeros_like(present[name])
         for other, square in rest.items():
             without += square * present[other]
         lengths = [(without + square * present[name]).sqrt().clamp(min=1e-12) for square in squares]
-        found = own.new_empty(len(factors), len(own))
+        found = own.new_empty(len(values), len(own))
         gold = self.gold.to(own.device)[:, None]
         step = slice_rows(own)
         sums, scores, compared = (own.new_empty(min(step, len(own)), own.shape[1]) for _ in range(3))

@@ -16,7 +16,7 @@ from ..data.split import sample_links
 from ..data.task import AlignmentTask
 from ..data.tensors.inputs import EntityInputs
 from ..evaluation import choose_weights, evaluate_sample
-from ..evaluation.reweigh import FACTORS, LinkScores, best_weights
+from ..evaluation.reweigh import GRID, LinkScores, best_weights
 from ..models import AlignmentModel
 from ..training.bootstrap import Judge
 from ..typing import BoolArray, IntArray
@@ -149,9 +149,7 @@ class ValidationScores:
         """
         pools = (self.few[1], self.few[0])
         pairs = zip(self.directions, pools, strict=True)
-        return best_weights(
-            [each if few is None else each.among(few) for each, few in pairs], start, factors=FACTORS[1:]
-        )
+        return best_weights([each if few is None else each.among(few) for each, few in pairs], start, grid=GRID[1:])
 
 
 def weights_of(
@@ -170,7 +168,7 @@ def weights_of(
         config: number of links and candidates.
         left: parts by name, ``[n1, d]``, zeros for an entity without the part; rows are scaled to unit length.
         right: the same for the right graph.
-        start: weights at which the search starts.
+        start: weights that are kept if no others are better.
         seed: random seed of the samples.
     """
     chosen, pairs = validation(task, replace(config, valid_candidates=MOST_WEIGHED), seed=seed)

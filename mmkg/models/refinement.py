@@ -46,7 +46,7 @@ class RefinementConfig:
         hub_damping: as for ``PropagationConfig``.
         structure_dim, relation_dim, attribute_dim: width of each part.
         structure_weight, relation_weight, attribute_weight: weight of each part, relative to the embeddings; with
-            validation links, the search for weights starts here.
+            validation links, they stay if no others are better.
 
     Raises:
         UsageError: a value out of range.

@@ -58,6 +58,23 @@ def test_a_weight_moves_only_for_more_than_one_standard_error():
     assert weights["first"] < weights["second"] == 1
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_it_does_not_matter_where_the_search_starts(seed):
+    left, right, pairs = planted(noise=1.7 + 0.1 * seed)
+    starts = [(1, 1, 1), (1, 0, 0), (0, 1, 0), (0, 0, 1), (0.2, 1, 0.9)]
+    found = [
+        choose_weights(left, right, pairs, start=dict(zip(left, map(float, each), strict=True))) for each in starts
+    ]
+    assert all(each == found[0] for each in found)
+    assert found[0]["structure"] > 0.3 and found[0]["attribute"] > 0.3 and found[0]["noise"] < 0.4
+
+
+def test_the_weights_at_hand_stay_if_none_are_better_than_by_chance():
+    # as above, 2 and 2: every weight between is within a standard error
+    left, right, pairs = misled(2, 2)
+    assert choose_weights(left, right, pairs, start={"first": 0.5, "second": 0.4}) == {"first": 1, "second": 0.8}
+
+
 def test_one_link_says_nothing():
     left, right, pairs = misled(4, 0)
     assert choose_weights(left, right, pairs[:1]) == {"first": 1, "second": 1}

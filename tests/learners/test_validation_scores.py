@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from mmkg.config.search import SearchConfig
-from mmkg.evaluation.reweigh import FACTORS, LinkScores, best_weights
+from mmkg.evaluation.reweigh import GRID, LinkScores, best_weights
 from mmkg.learners.setting import concatenated
 from mmkg.learners.validation import ValidationScores, judge_of, weights_of
 from mmkg.sources.synthetic import twin_graphs
@@ -52,7 +52,7 @@ def test_scores_of_parts_judge_as_the_concatenation_does(task, parts, config, mo
     even = dict.fromkeys(parts[0], 1.0)
     chosen = scores.weights(even)
     if config == SearchConfig():  # fewer candidates than that are all that is scored
-        monkeypatch.setattr("mmkg.evaluation.reweigh.best_weights", partial(best_weights, factors=FACTORS[1:]))
+        monkeypatch.setattr("mmkg.evaluation.reweigh.best_weights", partial(best_weights, grid=GRID[1:]))
         assert chosen == weights_of(task, config, *parts, start=even, seed=3)
     assert 0 < chosen["noise"] <= 0.5 and scores.mrr(chosen) >= scores.mrr(even)
 
@@ -64,11 +64,11 @@ def test_weights_are_chosen_among_a_sample_of_the_candidates(task, parts, monkey
         scores.add(name, parts[0][name], parts[1][name])
     assert [len(few) for few in scores.few] == [70, 70]
     even = dict.fromkeys(parts[0], 1.0)
-    monkeypatch.setattr("mmkg.evaluation.reweigh.best_weights", partial(best_weights, factors=FACTORS[1:]))
+    monkeypatch.setattr("mmkg.evaluation.reweigh.best_weights", partial(best_weights, grid=GRID[1:]))
     assert scores.weights(even) == weights_of(task, SearchConfig(valid_queries=25), *parts, start=even, seed=0)
 
 
-def test_every_factor_gives_the_ranks_of_a_loop_over_links_and_candidates():
+def test_every_weight_gives_the_ranks_of_a_loop_over_links_and_candidates():
     left, right = [{"a": drawn(side, 9, 4), "b": drawn(5 + side, 9, 3)} for side in (0, 1)]
     for side in (left, right):
         side["a"][2] = 0
@@ -77,15 +77,15 @@ def test_every_factor_gives_the_ranks_of_a_loop_over_links_and_candidates():
     scores = LinkScores(torch.from_numpy(links), known)
     for name in left:
         scores.add(name, left[name][links[:, 0]], right[name])
-    weights, factors = {"a": 0.7, "b": 0.4}, (0.5, 2.0)
-    found = scores.tried(weights, "b", factors)
-    few = scores.among(np.array([1, 3, 4, 5, 7])).tried(weights, "b", factors)
-    for row, factor in enumerate(factors):
+    weights, values = {"a": 0.7, "b": 0.4}, (0.2, 0.8)
+    found = scores.tried(weights, "b", values)
+    few = scores.among(np.array([1, 3, 4, 5, 7])).tried(weights, "b", values)
+    for row, value in enumerate(values):
         for place, (query, gold) in enumerate(links):
             for ranks, pool in ((found, range(9)), (few, (1, 3, 4, 5, 7))):
                 cosines = {}
                 for each in pool:
-                    squares = {"a": 0.49, "b": (0.4 * factor) ** 2}
+                    squares = {"a": 0.49, "b": value**2}
                     total = sum(squares[name] * float(left[name][query] @ right[name][each]) for name in squares)
                     length = sum(squares[name] * bool(right[name][each].any()) for name in squares) ** 0.5
                     cosines[each] = total / length
