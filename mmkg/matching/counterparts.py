@@ -17,6 +17,7 @@ from .promise import CERTAINTY, bounds, links_for
 from .share import SHARE_RANGE, estimate_share
 
 ENOUGH = 50  # held-out links from which on confidences are not rough
+NEAR_MOST = 0.03  # below the largest bound of all thresholds, where a bound counts as about as large
 TYPICAL = np.linspace(0.05, 0.95, 10)  # quantiles of matches at which a rough curve is held
 SOURCES = {"validation": "validation links", "folds": "links held out in folds"}
 
@@ -151,8 +152,8 @@ class Counterparts(Record):
 
         Precision and recall are expected values: confidences of the ``answers`` count as their share of right ones.
         Without a ``prior`` they are those of the held-out links. A precision that the held-out links cannot promise is
-        expected only: the threshold is then the lowest one that is expected to reach it, and not below the one at
-        which the links promise most. ``promise`` says so.
+        expected only: the threshold is then the lowest one that is expected to reach it, and not below those at which
+        the links promise about the most they can. ``promise`` says so.
 
         Args:
             min_precision: precision in [0, 1] over all candidates at or above the threshold.
@@ -175,7 +176,7 @@ class Counterparts(Record):
                 f"no confidence reaches a precision of {min_precision}; the highest is {best.precision:.3f}, from "
                 f"confidence {best.value:.3f} ({self.text()})"
             )
-        most = np.flatnonzero(found.bound == found.bound.max())  # without links all of them
+        most = np.flatnonzero(found.bound >= found.bound.max() - NEAR_MOST)  # without links all of them
         return found.at(int(min(reached[-1], most[-1])))
 
     @cached_property
@@ -193,12 +194,13 @@ class Counterparts(Record):
         ends = np.flatnonzero(np.diff(confidence[order], append=-1.0))  # equal confidences are accepted together
         kept, right = (np.cumsum(each[order])[ends] for each in (weights, expected))
         values = confidence[order][ends]
+        least = self.share if self.interval is None else self.interval[0]
         return _Thresholds(
             values,
             precision=np.divide(right, kept, out=np.zeros_like(right), where=kept > 0),
             recall=right / max(share, 1e-12),
             f1=2 * right / (kept + share),
-            bound=bounds(self.sample, self.share, self.calibration.predict(self.sample.margins), values),
+            bound=bounds(self.sample, least, self.calibration.predict(self.sample.margins), values),
         )
 
     def promise(self, min_precision: float, kept: int) -> str:

@@ -19,11 +19,11 @@ def bounds(sample: HeldOut, share: float, confidence: FloatArray, thresholds: Fl
     end of a one-sided exact interval at 95 %. The lowest threshold whose bound reaches a wanted precision breaks its
     promise in fewer than 5 % of draws (``tests/matching/test_promise.py``): below the true threshold precision falls,
     so that only its neighbours can pass by chance. What it rests on: held-out entities answer like entities in
-    question, and ``share`` is right.
+    question, and no less than ``share`` of these have a counterpart.
 
     Args:
         sample: held-out entities.
-        share: share of entities with a counterpart.
+        share: share of entities with a counterpart; of an estimated one, the lower end of its interval.
         confidence: confidence of each held-out entity, ``[S]``.
         thresholds: confidences, ``[T]``.
 
