@@ -768,7 +768,7 @@ def test_a_refined_model_keeps_the_best_round_and_its_shares(small_task, tmp_pat
     facts = result.record.protocol["refined_by"]
     assert facts["round"] == int(np.argmax(facts["valid"])) > 0  # the embeddings as they were come first
     assert len(facts["valid"]) == 1 + min(facts["round"] + 1, 3)
-    assert set(facts["weights"]) == {"base", "structure", "relation", "attribute"}
+    assert set(facts["weights"]) == {"base", "structure", "relation", "attribute", "rules"}
     assert sum(result.widths.values()) == result.left.shape[1]
     pairs = small_task.links.test[:20]
     cosines = (result.left[pairs[:, 0]].astype(np.float64) * result.right[pairs[:, 1]]).sum(axis=1)
@@ -788,7 +788,7 @@ def test_what_refinement_does_not_help_stays_as_it_was(small_task, tmp_path, mon
 
     monkeypatch.setattr("mmkg.learners.refined.spread_matches", noise)
     monkeypatch.setattr("mmkg.learners.validation.best_weights", lambda _, start, grid: dict.fromkeys(start, 1.0))
-    settings = merged(REFINED, {"bootstrap": {"rounds": 1}})
+    settings = merged(REFINED, {"bootstrap": {"rounds": 1}, "refinement": {"rules_weight": 0.0}})
     result = propagated(small_task, settings=settings, out=tmp_path / "run")
     plain = propagated(small_task, settings=merged(settings, {"refinement": {"rounds": 0}}))
     facts = result.record.protocol["refined_by"]
@@ -805,7 +805,10 @@ def test_refinement_without_validation_links_ends_with_its_last_round(small_task
     config = RefinementConfig()
     assert result.record.protocol["refined_by"] == {
         "round": 3,
-        "weights": {"base": 1.0, **{name: config.weight(name) for name in ("structure", "relation", "attribute")}},
+        "weights": {
+            "base": 1.0,
+            **{name: config.weight(name) for name in ("structure", "relation", "attribute", "rules")},
+        },
     }
 
 

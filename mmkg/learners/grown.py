@@ -17,10 +17,11 @@ from ..data.features.incidence import build_incidence
 from ..data.features.registry import FEATURES, has_modality
 from ..data.task import AlignmentTask
 from ..errors import UsageError
-from ..modalities import IMAGE
+from ..modalities import IMAGE, RELATION
 from ..models import MODELS, spread_matches
 from ..models.neutral import COLUMNS, neutral
 from ..models.refinement import REFINED
+from ..models.registry import RULES
 from ..typing import FloatArray, IntArray
 from .combined import PROPAGATION
 from .compress import projected
@@ -130,6 +131,8 @@ def _refined(before: Before, task: AlignmentTask, rows: IntArray, device: torch.
     config = config.narrowed(before.task.left.num_entities + before.task.right.num_entities)
     names = tuple(name for name in REFINED if name in before.widths)
     widths = {name: width - (config.dim(name) if name in names else 0) for name, width in before.widths.items()}
+    if RULES in facts["weights"]:
+        widths[RELATION] -= config.dim(RULES)
     block = base(replace(before, widths=widths, course={**before.course, "refined_by": {}}), task, rows, device)
     features = replace(before.experiment.features, modalities=names)
     inputs = build_incidence(task, features, before=before.task).to(device)
@@ -141,6 +144,8 @@ def _refined(before: Before, task: AlignmentTask, rows: IntArray, device: torch.
         columns[f"{name} of {BASE}"] = weights[BASE], part
         if name in parts:
             columns[name] = weights[name], parts[name][torch.from_numpy(rows).to(device)]
+        if name == RELATION and RULES in weights:  # evidence joins pairs, so that new entities have none
+            columns[RULES] = weights[RULES], torch.zeros(len(rows), config.dim(RULES), device=device)
     return concatenated(columns)
 
 

@@ -14,13 +14,17 @@ from ..data.tensors.incidence import Incidence
 from ..data.tensors.sparse import random_projection
 from ..matching import SinkhornConfig, among
 from ..matching.sinkhorn import LARGEST_EXACT, transported_pairs
+from ..modalities import RELATION
 from ..models import spread_matches
 from ..models.refinement import REFINED
+from ..models.registry import RULES
+from ..models.rule_part import Matched, rule_part
 from ..typing import FloatArray, IntArray
 from .setting import BLOCK_ROWS, Learned, Learner, Setting, concatenated
 from .validation import free_entities
 
 BASE = "base"
+MODALITY = {RULES: RELATION}  # of a part that is not named after its modality
 SKETCH = 768  # width of the projected vectors that the candidates of a refinement are searched with
 NARROW_SKETCH = 256  # the same of more free entities than are searched exactly
 
@@ -64,10 +68,10 @@ class Refined:
                 known.add(BASE, *sides)
                 valid.append(known.mrr(found.weights))
         for number in range(1, (self.config.rounds if earlier is None else earlier["round"]) + 1):
-            matches = self._soft_matches(found, sketches)
+            matches, candidates = self._soft_matches(found, sketches)
             if setting.experiment.search.store == "float16":
                 found = found.halved()  # what is left of them to do is to store them
-            parts = self._evidence(inputs, matches)
+            parts = self._evidence(inputs, matches, candidates)
             weights = {BASE: 1.0} | {name: self.config.weight(name) for name in parts[0]}
             if earlier is not None:
                 weights = earlier["weights"]
@@ -87,8 +91,10 @@ class Refined:
         course = {**base.course, "refined_by": facts}
         if not facts["round"]:
             return replace(base, course=course)
-        added = {name: part.shape[1] for name, part in found.sides[0].items() if name != BASE}
-        widths = {name: width + added.get(name, 0) for name, width in base.widths.items()}
+        widths = dict(base.widths)
+        for name, part in found.sides[0].items():
+            if name != BASE:
+                widths[MODALITY.get(name, name)] += part.shape[1]
         left, right = (
             _joined(base.widths, side, found.weights, setting.experiment.search.store).cpu() for side in found.sides
         )
@@ -103,32 +109,37 @@ class Refined:
         return self._inputs
 
     def _evidence(
-        self, inputs: Incidence, matches: tuple[IntArray, IntArray, FloatArray]
+        self, inputs: Incidence, matches: Matched, candidates: tuple[IntArray, IntArray]
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Evidence parts of all entities, from the training links and the soft matches of the other entities."""
         setting = self.setting
         with setting.watch.phase("refine"), torch.no_grad():
             known = setting.task.links.train
-            rows, cols, likely = matches
-            parts = spread_matches(
-                inputs,
-                np.concatenate([known[:, 0], rows]),
-                np.concatenate([known[:, 1], cols]),
+            left, right, likely = matches
+            both = (
+                np.concatenate([known[:, 0], left]),
+                np.concatenate([known[:, 1], right]),
                 np.concatenate([np.ones(len(known), np.float32), likely]),
-                self.config,
-                seed=setting.experiment.seed,
             )
+            parts = spread_matches(inputs, *both, self.config, seed=setting.experiment.seed)
+            if inputs.triples is not None and self.config.rules_weight:
+                pairs = (
+                    np.concatenate([known[:, 0], candidates[0]]),
+                    np.concatenate([known[:, 1], candidates[1]]),
+                )
+                parts[RULES] = rule_part(inputs, both, pairs, dim=self.config.rules_dim, seed=setting.experiment.seed)
         count = inputs.num_left
         return (
             {name: part[:count] for name, part in parts.items()},
             {name: part[count:] for name, part in parts.items()},
         )
 
-    def _soft_matches(self, found: "_Vectors", sketches: "_Sketches") -> tuple[IntArray, IntArray, FloatArray]:
-        """Rows and probabilities of the probable matches of free entities; none if a side has no free entity."""
+    def _soft_matches(self, found: "_Vectors", sketches: "_Sketches") -> tuple[Matched, tuple[IntArray, IntArray]]:
+        """The probable matches of free entities, and all their candidates; none if a side has no free entity."""
         setting, config, free = self.setting, self.config, sketches.free
         if min(map(len, free)) == 0:
-            return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32)
+            none = np.empty(0, np.int64)
+            return (none, none, np.empty(0, np.float32)), (none, none)
         with setting.watch.phase("refine"), torch.no_grad():
             left, right = sketches.of(found)
             rows, cols, logs = transported_pairs(
@@ -142,7 +153,8 @@ class Refined:
             )
         likely = np.minimum(np.exp(logs), 1).astype(np.float32)
         kept = likely >= config.least
-        return free[0][rows[kept]], free[1][cols[kept]], likely[kept]
+        left, right = free[0][rows], free[1][cols]
+        return (left[kept], right[kept], likely[kept]), (left, right)
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,6 +242,5 @@ def _joined(widths: Mapping[str, int], side: Mapping[str, Tensor], weights: Mapp
     columns: dict[str, tuple[float, Tensor]] = {}
     for name, block in zip(widths, side[BASE].split(list(widths.values()), dim=1), strict=True):
         columns[f"{name} of {BASE}"] = weights[BASE], block
-        if name in side:
-            columns[name] = weights[name], side[name]
+        columns |= {part: (weights[part], side[part]) for part in side if MODALITY.get(part, part) == name}
     return concatenated(columns, store=store)

@@ -23,6 +23,7 @@ from ..settings import Count, CountOrNone, Positive, Share, Weight, configuratio
 from ..typing import FloatArray, IntArray
 from .label_parts import row_blocks
 from .registry import REFINED as REFINED
+from .registry import RULES
 
 MOST_VALUES, HALVINGS = 3 << 28, 2
 BLOCK_VALUES, GPU_VALUES = 1 << 20, 1 << 26  # values that are passed along the triples at a time
@@ -44,9 +45,11 @@ class RefinementConfig:
         hops: number of steps over which the structure part collects the matches of other entities, all with equal
             weight.
         hub_damping: as for ``PropagationConfig``.
-        structure_dim, relation_dim, attribute_dim: width of each part.
-        structure_weight, relation_weight, attribute_weight: weight of each part, relative to the embeddings; with
-            validation links, they stay if no others are better.
+        structure_dim, relation_dim, attribute_dim, rules_dim: width of each part; the columns of rule evidence, see
+            ``rule_part``, belong to the modality ``relation``.
+        structure_weight, relation_weight, attribute_weight, rules_weight: weight of each part, relative to the
+            embeddings; with validation links, they stay if no others are better. Without ``rules_weight`` there is no
+            rule evidence.
 
     Raises:
         UsageError: a value out of range.
@@ -62,9 +65,11 @@ class RefinementConfig:
     structure_dim: Count = 1024
     relation_dim: Count = 512
     attribute_dim: Count = 512
+    rules_dim: Count = 512
     structure_weight: Weight = 0.8
     relation_weight: Weight = 0.3
     attribute_weight: Weight = 0.5
+    rules_weight: Weight = 0.5
 
     def dim(self, modality: str) -> int:
         """Width of a modality's part by its name."""
@@ -74,7 +79,7 @@ class RefinementConfig:
         """With parts of half the width while they hold more than ``MOST_VALUES`` values, at most twice."""
         found = self
         for _ in range(HALVINGS):
-            dims = {f"{name}_dim": found.dim(name) for name in REFINED}
+            dims = {f"{name}_dim": found.dim(name) for name in (*REFINED, RULES)}
             if num_entities * sum(dims.values()) <= MOST_VALUES:
                 break
             found = replace(found, **{key: max(1, dim // 2) for key, dim in dims.items()})

@@ -43,6 +43,7 @@ MODELS: Registry[ModelEntry] = Registry(
     __name__,
 )
 REFINED = (STRUCTURE, RELATION, ATTRIBUTE)  # modalities that a refinement adds to
+RULES = "rules"  # its further part, see ``mmkg.models.rule_part``
 AUTO = "auto"  # no model: a run chooses one, see ``mmkg.learners.choice``
 
 

@@ -71,10 +71,15 @@ def test_sketches_of_the_free_entities_keep_their_cosines(task, vectors, monkeyp
 
 def test_evidence_of_many_entities_is_half_as_wide():
     config = RefinementConfig()
-    assert config.narrowed(390_000) is config
-    assert config.narrowed(395_000) == RefinementConfig(structure_dim=512, relation_dim=256, attribute_dim=256)
-    million = config.narrowed(2_000_000)
-    assert million == RefinementConfig(structure_dim=256, relation_dim=128, attribute_dim=128) == config.narrowed(10**9)
+    assert config.narrowed(314_000) is config
+    half, quarter = (
+        RefinementConfig(
+            structure_dim=1024 // part, relation_dim=512 // part, attribute_dim=512 // part, rules_dim=512 // part
+        )
+        for part in (2, 4)
+    )
+    assert config.narrowed(315_000) == half
+    assert config.narrowed(2_000_000) == quarter == config.narrowed(10**9)
 
 
 def test_a_run_of_narrow_evidence_has_its_widths(monkeypatch, task):
@@ -83,7 +88,7 @@ def test_a_run_of_narrow_evidence_has_its_widths(monkeypatch, task):
     task = replace(task, links=replace(task.links, valid=task.links.valid[:0]))
     settings = {"refinement": {"rounds": 2}, "search": {"csls_k": 0}}
     result = mmkg.align(task, "propagation", modalities=("structure", "relation"), settings=settings, device="cpu")
-    assert result.widths == {"structure": 256 + 256, "relation": 192 + 128}
+    assert result.widths == {"structure": 256 + 256, "relation": 192 + 128 + 128}
     assert result.metrics["left_to_right"]["hits@1"] > 0.5
 
 

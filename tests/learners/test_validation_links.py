@@ -89,7 +89,7 @@ def propagated(task):
 
 def test_refined_embeddings_are_their_parts_at_the_recorded_weights(monkeypatch):
     task = twin_graphs(90, noise=0.2, train_ratio=0.6, valid_ratio=0.5, seed=2)
-    weights = {"base": 0.7, "structure": 1.0, "relation": 0.3, "attribute": 0.5}
+    weights = {"base": 0.7, "structure": 1.0, "relation": 0.3, "attribute": 0.5, "rules": 0.4}
     monkeypatch.setattr("mmkg.learners.validation.ValidationScores.weights", lambda self, start: weights)
     settings = {"refinement": {"rounds": 1}, "search": {"width": 0, "store": "float32"}}
     result = mmkg.align(task, "propagation", modalities=NAMES, settings=settings, device="cpu", seed=0)
@@ -103,6 +103,7 @@ def test_refined_embeddings_are_their_parts_at_the_recorded_weights(monkeypatch)
         inside = np.concatenate(list(inner.values()), axis=1)
         lengths = np.linalg.norm(inside, axis=1, keepdims=True)
         np.testing.assert_allclose(inside, own.numpy() * lengths, atol=1e-6)
+        outer["relation"], outer["rules"] = np.split(outer["relation"], 2, axis=1)
         for name, part in outer.items():
             length = np.linalg.norm(part, axis=1)
             there = length > 0
