@@ -15,6 +15,7 @@ COMMANDS = (
     "align",
     "evaluate",
     "search",
+    "explain",
     "match",
     "merge",
     "dedupe",

@@ -66,7 +66,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     # both halves
     "config": ("data.features", "search", "matching", "evaluation", "models", "training"),
     "learners": ("config", "data", "models", "training", "matching", "evaluation", "report"),
-    "result": ("config", "data", "fusion", "search", "matching", "evaluation", "report", "learners"),
+    "result": ("config", "data", "fusion", "models", "search", "matching", "evaluation", "report", "learners"),
     "loading": ("config", "data", "sources"),
     "crossfit": ("config", "data", "models", "matching", "learners", "result"),
     "stages": ("crossfit", "config", "data", "models", "evaluation", "report", "learners", "result"),

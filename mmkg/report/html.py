@@ -47,7 +47,7 @@ def render_report(
         history: rows of ``metrics.jsonl``, each with ``epoch`` (or ``step``) and the values measured at this point.
             ``loss``, ``valid`` (MRR on the validation links) and any key that ends in ``mrr`` get one chart each.
         description: result of `mmkg.data.describe.describe`.
-        matches: matches as in `tables.matches_table`.
+        matches: matches as in `tables.matches_table`, perhaps with ``rules``: facts that agree, in words.
         record: content of ``record.json``; its protocol and metrics are not repeated.
         summary: what was found, in one line.
         relations: aligned relations, see `mmkg.data.relations.RelationPair.as_dict`.
@@ -115,7 +115,14 @@ def _page(template: str, **values: Any) -> str:
 def _shown(match: Mapping[str, Any]) -> dict[str, Any]:
     """A match with its score and parts as whole numbers."""
     score, parts = whole_parts(match.get("parts") or {"": match["score"]})
-    return {"correct": None, "gold": None, **match, "score": score, "parts": parts if match.get("parts") else {}}
+    return {
+        "correct": None,
+        "gold": None,
+        "rules": "",
+        **match,
+        "score": score,
+        "parts": parts if match.get("parts") else {},
+    }
 
 
 def _markup(svg: str) -> Any:

@@ -1,4 +1,4 @@
-"""Why two entities are, or are not, the same: parts of the modalities, rivals, and neighbours that are matched."""
+"""Why two entities are, or are not, the same: parts of the modalities, rivals, matched neighbours, rules."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from ..report import whole_parts
 from ..typing import IntArray
 from .calibrate import Confidences
 from .linked import pair_scores
+from .rules import PairRules, RunRules
 from .scale import scaled
 
 SHOWN = 3  # neighbours in the sentence
@@ -53,6 +54,7 @@ class Explanation(Record):
         runner_up: name of the best other right entity, ``None`` if there is none.
         runner_up_score: its score with the left entity.
         neighbors: neighbours that are matched to each other; ``None`` without the graphs.
+        rules: what the facts that agree say of the pair; ``None`` without the graphs.
     """
 
     left: str
@@ -68,10 +70,22 @@ class Explanation(Record):
     runner_up: str | None
     runner_up_score: float | None
     neighbors: tuple[NeighborPair, ...] | None
+    rules: PairRules | None = None
 
     def __str__(self) -> str:
         """The explanation in sentences."""
         return "\n".join(self._sentences())
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        values["parts"] = dict(self.parts)
+        if self.neighbors is not None:
+            values["neighbors"] = [each._asdict() for each in self.neighbors]
+        if self.rules is not None:
+            pieces = [each._asdict() | {"text": each.text()} for each in self.rules.pieces]
+            values["rules"] = {"probability": self.rules.probability, "pieces": pieces}
+        return values
 
     def _facts(self) -> dict[str, Any]:
         named = {f"part of {name}": round(part, 1) for name, part in self.parts.items()}
@@ -107,6 +121,8 @@ class Explanation(Record):
             )
             more = f"; {len(self.neighbors) - SHOWN} more" if len(self.neighbors) > SHOWN else ""
             yield f"Neighbours matched to each other: {shown}{more}."
+        if self.rules is not None and self.rules.pieces:
+            yield f"Rules: {self.rules.text()}. Together {self.rules.probability:.2f}."
 
 
 def explain_pair(
@@ -116,7 +132,7 @@ def explain_pair(
     matching: Matching,
     graphs: tuple[KnowledgeGraph, KnowledgeGraph] | None,
 ) -> Explanation:
-    """The explanation of a pair of rows, int64 ``[2]``; neighbours need the graphs."""
+    """The explanation of a pair of rows, int64 ``[2]``; neighbours and rules need the graphs."""
     searcher = confidences.searcher
     left, right = pair.tolist()
     pairs = pair[None]
@@ -141,6 +157,7 @@ def explain_pair(
         runner_up=None if best is None else entities[1].display[best],
         runner_up_score=None if best is None else float(points[1]),
         neighbors=None if graphs is None else tuple(_neighbors(pair, graphs, confidences, matching)),
+        rules=None if graphs is None else RunRules.of(graphs, confidences.links, matching).of_pairs(pairs)[0],
     )
 
 

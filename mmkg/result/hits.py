@@ -173,6 +173,7 @@ class Hits(Shown):
                 continue
             chosen.append(
                 {
+                    "rows": (left, hit.row),
                     "left": self.entities[0].display[left],
                     "right": hit.display,
                     "gold": self.entities[1].display[gold],

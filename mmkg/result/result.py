@@ -30,6 +30,7 @@ from .gold import Gold, gold_links
 from .growth import Growth, added_links, grow
 from .judge import Judge, Metrics
 from .linked import one_to_one
+from .rules import with_rules
 from .run_folder import RunContent, read_run, write_run
 
 
@@ -312,7 +313,7 @@ class AlignmentResult(Answers):
             links=self.protocol.num_ranked,
             history=self.history,
             description=self.description or None,
-            matches=self.sample(20),
+            matches=with_rules(self.sample(20), self.run_graphs, self.links, self.matching),
             record=json.loads(self.record.to_json()),
             summary=self.summary().text(),
             relations=[pair.as_dict() for pair in (self.aligned_relations or ())[:20]],
