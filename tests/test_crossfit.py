@@ -89,6 +89,10 @@ def test_confidences_come_from_the_held_out_links_and_survive_saving(fitted, own
     loaded = mmkg.AlignmentResult.load(fitted.save(tmp_path / "run"))
     assert loaded.metrics == fitted.metrics == loaded.evaluated().metrics
     assert np.array_equal(loaded.held_out.margins, fitted.held_out.margins)
+    # 20 left entities are in no known link; in each of five folds they answer by its embeddings
+    assert np.array_equal(loaded.held_out.others, fitted.held_out.others) and len(fitted.held_out.others) == 100
+    low, high = loaded.counterparts.interval
+    assert low <= loaded.counterparts.share == fitted.counterparts.share <= high
     np.testing.assert_allclose(loaded.matching.confidence, fitted.matching.confidence, atol=1e-6)
     believed = pairs(fitted.believed().pairs)
     assert len(pairs(own[1]) & believed) >= 15  # of 20 links that the run does not know

@@ -199,7 +199,7 @@ def match(
         float | None,
         typer.Option(
             help="Lowest confidence of owl:sameAs in nt and sssom; links below it are skos:closeMatch.",
-            show_default="expected precision 0.95",
+            show_default="that of precision 0.95",
         ),
     ] = None,
     never: Never = None,

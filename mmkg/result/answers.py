@@ -307,13 +307,15 @@ class Answers(Shown):
     def threshold(self, min_precision: float | None = None) -> float:
         """The least confidence with the best expected F1, or with a given precision; 0 without confidences.
 
+        Known links promise that precision, or it is expected where they cannot: ``Counterparts.promise`` says which.
+
         Raises:
             UsageError: no confidence reaches that precision, or there are none.
         """
         return self.calibration.threshold(min_precision)
 
     def same_as_threshold(self, threshold: float = 0.0) -> float:
-        """The least confidence of links exported as ``owl:sameAs``: expected precision 0.95, at most 1.
+        """The least confidence of links exported as ``owl:sameAs``: that of precision 0.95, at most 1.
 
         Args:
             threshold: least confidence of all exported links; the result is not below it.
