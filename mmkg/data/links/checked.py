@@ -63,6 +63,9 @@ def label_link_rows(
     known = [Labels.of(side) for side in labels]
     rows = np.stack([known[0].rows(links.left), known[1].rows(links.right)], axis=1)
 
+    if _are_clear(rows, one_to_one):
+        return rows, np.arange(len(rows))
+
     def unknown(index: int, side: int) -> str:
         label = (links.left, links.right)[side][index]
         hint = "; it is one of the other graph: columns are left, right" if label in known[1 - side] else ""
@@ -100,3 +103,11 @@ def label_link_rows(
         kept.append(index)
     places = np.array(kept, np.int64)
     return rows[places], places
+
+
+def _are_clear(rows: IntArray, one_to_one: bool) -> bool:
+    """Whether all links are between known entities, and none repeats or contradicts another."""
+    if not len(rows) or int(rows.min()) < 0:
+        return False
+    keys = [rows[:, 0], rows[:, 1]] if one_to_one else [rows[:, 0] * (int(rows[:, 1].max()) + 1) + rows[:, 1]]
+    return all(len(np.unique(key)) == len(key) for key in keys)

@@ -4,18 +4,24 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import numpy as np
+
+from ...errors import InputError
 from ...printing import guarded, is_formula, unguarded
-from ..parsing.columns import Faults
+from ..parsing.cells import cells_of
+from ..parsing.columns import Faults, read_blocks
 from ..parsing.delimited import row_lines
+from ..texts.labels import Labels
 from .checked import LabelLinks
 from .export import Export, Link
-from .layout import check_unnamed, layout_of, rows_of
+from .layout import Layout, check_unnamed, layout_of, rows_of
 from .rows import LinkRows
 from .tables import OPTIONAL, checked_links, link_table, number_text
 
 _ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 _UNESCAPES = {escaped: plain for plain, escaped in _ESCAPES.items()}
 _SPECIAL = re.compile(r"[\\\t\n\r]")
+_BLANK = np.array([0xC2, 0xE1, 0xE2, 0xE3], np.uint8)  # first bytes in UTF-8 of white space beyond ASCII
 _ESCAPED = re.compile(r"\\[\\tnr]")  # at its beginning, a field may also be guarded
 
 
@@ -32,6 +38,8 @@ def read_delimited_links(path: str | Path, faults: Faults, *, header: bool | Non
     path = Path(path)
     layout = layout_of(path, header)
     columns = layout.columns
+    if layout.width == 2 and (plain := _plain_links(path, layout, faults)) is not None:
+        return plain
     rows = rows_of(path, layout, faults)
     if not layout.names and layout.width > 2:
         rows = check_unnamed(list(rows), path, faults)
@@ -49,6 +57,39 @@ def read_delimited_links(path: str | Path, faults: Faults, *, header: bool | Non
         name = repr(layout.names[k][:40]) if layout.names else f"{k + 1}"
         faults.count(f"{path.name}: rows with a column {name}, which links do not use", found.read)
     return links
+
+
+def _plain_links(path: Path, layout: Layout, faults: Faults) -> LabelLinks | None:
+    """The links of a file of two columns, without a loop over lines; ``None`` if any line needs a closer look."""
+    sides: tuple[list[Labels], list[Labels]] = ([], [])
+    lines = [np.empty(0, np.int64)]
+    try:
+        for first, block in read_blocks(path, Faults(max_bytes=faults.max_bytes)):
+            while first <= layout.skipped and block:
+                block, first = block[block.index(b"\n") + 1 :], first + 1
+            cells = None if b'"' in block else cells_of(block, 2, layout.separator)
+            if cells is None and block:
+                return None
+            if cells is None:
+                continue
+            for side, texts in enumerate(map(cells.texts, (layout.columns.left, layout.columns.right))):
+                if _may_be_blank(texts):
+                    return None
+                sides[side].append(texts)
+            lines.append(np.arange(first, first + len(cells.starts)))
+    except InputError:
+        return None
+    faults.count(f"{path.name}: comment lines", layout.comments)
+    numbers = np.concatenate(lines)
+    left, right = map(Labels.chained, sides)
+    return LabelLinks(path, left, right, numbers, None, f"{len(numbers)} rows")
+
+
+def _may_be_blank(texts: Labels) -> bool:
+    """Whether any text consists of white space alone; only those are read that begin with a byte of white space."""
+    begin = texts.store[texts.offsets[:-1]]
+    some = np.flatnonzero((begin <= ord(" ")) | np.isin(begin, _BLANK))
+    return not all(map(str.strip, texts.take(some)))
 
 
 def to_tsv(links: Iterable[Link]) -> Iterator[str]:

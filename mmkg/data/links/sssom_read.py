@@ -146,7 +146,10 @@ def _separator(names: str) -> str:
 
 def _names(line: str) -> list[str]:
     """The names of the columns."""
-    fields = next(csv.reader([line], delimiter=_separator(line)), [""])
+    try:
+        fields = next(csv.reader([line], delimiter=_separator(line)), [""])
+    except csv.Error:  # no header, e.g. a line that is too long for one
+        return []
     while fields and not fields[-1].strip():
         fields.pop()
     return [name.strip() for name in fields]

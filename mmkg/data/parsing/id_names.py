@@ -1,14 +1,17 @@
 """Names of entities that have none: from the text of a node, or from the end of an IRI."""
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal, NamedTuple, get_args
 from urllib.parse import unquote
 
+import numpy as np
+
 from ...errors import UsageError, nearest
 from ..kg import KnowledgeGraph
+from ..texts.labels import Labels
+from ..texts.packed import Texts
 from .columns import Faults
 
 NamesFrom = Literal["labels", "ids"]
@@ -44,16 +47,18 @@ def names_of_ids(labels: Sequence[str]) -> list[str | None]:
     ``/m/0abc``, ENSG00000139618), and ids of which many differ in their digits alone (``person1-Person10``). If fewer
     than 5 % of the labels have words, none gets a name.
     """
-    ends = [_end_of(label) for label in labels]
-    names = [None if end is None or _is_code(end.text) else _spaced(end) for end in ends]
-    shapes = [
-        _DIGITS.sub("#", end.text) if name and end and any(map(str.isdigit, end.text)) and " " not in end.text else None
-        for name, end in zip(names, ends, strict=True)
-    ]
-    counts = Counter(shape for shape in shapes if shape)
+    shapes: dict[str, list[int]] = {}  # rows of the names that differ in their digits alone
+    names: list[str | None] = []
+    for row, end in enumerate(map(_end_of, labels)):
+        name = None if end is None or _is_code(end.text) else _spaced(end)
+        if name and end and " " not in end.text and _has_digit(end.text):
+            shapes.setdefault(_DIGITS.sub("#", end.text), []).append(row)
+        names.append(name)
     many = max(_FEW, _SHARE * len(labels))
-    numbered = {shape for shape, count in counts.items() if count >= min(many, max(3, len(labels) / 2))}
-    names = [None if shape in numbered else name for name, shape in zip(names, shapes, strict=True)]
+    for rows in shapes.values():
+        if len(rows) >= min(many, max(3, len(labels) / 2)):
+            for row in rows:
+                names[row] = None
     return names if sum(map(bool, names)) >= _LEAST * len(labels) else [None] * len(names)
 
 
@@ -74,26 +79,20 @@ def named_by_ids(
     """
     if names_from not in (None, *get_args(NamesFrom)):
         raise UsageError(f"unknown names_from {names_from!r}; {nearest(str(names_from), get_args(NamesFrom))}")
-    stated = any(graph.names or ())
-    if names_from == "labels" or (names_from is None and stated):
+    own = Texts.nothing(graph.num_entities) if graph.names is None else Texts.of(graph.names)
+    if names_from == "labels" or (names_from is None and own.given.any()):
         return graph
-    found = names_of_ids(graph.entities)
-    own = graph.names or (None,) * graph.num_entities
-    matched = (~graph.context).tolist()
-    given = [name if here and not mine else None for name, mine, here in zip(found, own, matched, strict=True)]
-    faults.count(f"{side} names, taken from {_origin(graph.entities, given)}", sum(map(bool, given)))
-    lacking = zip(found, own, matched, strict=True)
-    without = sum(here and not (name or mine) for name, mine, here in lacking)
-    faults.count(f"{side} ids without words, which give no name", without)
-    if not any(given):
+    found = Texts.of(names_of_ids(graph.entities))
+    lacking = ~graph.context & ~own.given
+    given = found.given & lacking
+    named = Labels.of(graph.entities).take(given)
+    iris = sum(_SCHEME.match(label) is not None for label in named)
+    origin = "the ends of IRIs" if 2 * iris >= len(named) else "the texts of nodes"
+    faults.count(f"{side} names, taken from {origin}", len(named))
+    faults.count(f"{side} ids without words, which give no name", int((lacking & ~found.given).sum()))
+    if not len(named):
         return graph
-    return replace(graph, names=tuple(mine or name for mine, name in zip(own, given, strict=True)))
-
-
-def _origin(labels: Sequence[str], names: Sequence[str | None]) -> str:
-    """What most names were taken from, for a note."""
-    iris = sum(_SCHEME.match(label) is not None for label, name in zip(labels, names, strict=True) if name)
-    return "the ends of IRIs" if 2 * iris >= sum(map(bool, names)) else "the texts of nodes"
+    return replace(graph, names=own.or_else(found.take_or_none(np.where(given, np.arange(len(given)), -1))))
 
 
 def _end_of(label: str) -> _End | None:
@@ -128,11 +127,15 @@ def _is_code(text: str) -> bool:
     """Whether a text has no words: no letters, a letter or prefix with a number, a hash, or letters among digits."""
     if not _LETTER.search(text):
         return True
-    if not any(map(str.isdigit, text)) or " " in text:
+    if not _has_digit(text) or " " in text:
         return False
     if _NUMBERED.fullmatch(text) or _HEX.fullmatch(text):
         return True
     return len(text) >= 6 and text.isalnum() and len(_CHANGE.findall(text)) >= 3
+
+
+def _has_digit(text: str) -> bool:
+    return _DIGITS.search(text) is not None or (not text.isascii() and any(map(str.isdigit, text)))
 
 
 def _spaced(end: _End) -> str | None:
