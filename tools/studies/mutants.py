@@ -1,8 +1,8 @@
 """Faults that the tests find: applies each fault of ``mutants.toml`` to a copy of mmkg and runs the tests of its room.
 
 ``python tools/studies/mutants.py`` prints each fault that survives, and the share of them. Without a fault the tests
-have to pass. Those of the changed file run first, in a process that has imported torch, PyG and FAISS before. A fault
-whose text is not found exactly once is stale and has to be renewed.
+have to pass. Those nearest to the changed file run first, in a process that has imported torch, PyG and FAISS before.
+A fault whose text is not found exactly once is stale and has to be renewed.
 """
 
 import argparse
@@ -24,7 +24,6 @@ from mmkg.printing import show
 
 ROOT = Path(__file__).parents[2]
 FAULTS = Path(__file__).with_suffix(".toml")
-BESIDE = {"learners": ("training",)}  # further rooms whose tests belong to a room
 SMALL = ("losses/weighting.py", "evaluation/curves.py")
 BEFORE = ("faiss", "scipy.stats", "torch_geometric.nn", "hypothesis", "pydantic")  # slow to import, once for all tests
 OPTIONS = ("-q", "-x", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")
@@ -63,11 +62,19 @@ def read_faults(path: Path = FAULTS) -> list[Fault]:
 
 
 def tests_of(fault: Fault, *, own: bool = False, root: Path = ROOT) -> list[str]:
-    """Paths of the tests of its room, those named after the changed file first; only these if ``own``."""
-    rooms = (fault.room, *BESIDE.get(fault.room, ()))
-    files = [path.relative_to(root) for room in rooms for path in sorted((root / "tests" / room).glob("test_*.py"))]
-    named = [path.as_posix() for path in files if Path(fault.file).stem in path.stem]
-    return named if own else [*named, *(path.as_posix() for path in files if path.as_posix() not in named)]
+    """Paths of the tests of its room: those named after the changed file, those that import it, and all others.
+
+    Args:
+        fault: the fault.
+        own: only the first of the three.
+        root: folder with ``tests``.
+    """
+    module = fault.file.removesuffix(".py").replace("/", ".")
+    stem = module.rpartition(".")[2]
+    files = sorted((root / "tests" / fault.room).glob("test_*.py"))
+    ranks = [0 if stem in path.stem else 1 if module in path.read_text(encoding="utf-8") else 2 for path in files]
+    chosen = sorted((rank, path.relative_to(root).as_posix()) for rank, path in zip(ranks, files, strict=True))
+    return [path for rank, path in chosen if not own or rank == 0]
 
 
 def judged(fault: Fault, copy: Path, tests: list[str]) -> str:

@@ -1,0 +1,91 @@
+"""Rounds of a refinement end where validation no longer gains, and match only what may match."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+import mmkg
+from mmkg.learners.propagated import Propagated
+from mmkg.learners.refined import BASE, Refined, _Sketches, _Vectors
+from mmkg.learners.setting import Setting
+from mmkg.report import Stopwatch
+from mmkg.sources.synthetic import twin_graphs
+
+WIDTHS = {f"{name}_dim": 32 for name in ("structure", "relation", "attribute")}
+
+
+class Planned:
+    """Validation scores that are known before: of the base, then of each round."""
+
+    def __init__(self, *scores):
+        self.scores = list(scores)
+
+    def add(self, name, left, right):
+        pass
+
+    def weights(self, start):
+        return start
+
+    def mrr(self, weights):
+        return self.scores.pop(0)
+
+
+@pytest.fixture(scope="module")
+def task():
+    return twin_graphs(60, noise=0.2, train_ratio=0.3, valid_ratio=0.3, seed=1)
+
+
+def setting_of(task, **refinement):
+    values = {"model": "propagation", "features": {"modalities": ["structure", "relation"]}}
+    experiment = mmkg.Experiment.of(values | {"refinement": {"rounds": 4, **WIDTHS, **refinement}, "options": WIDTHS})
+    return Setting(task, experiment, torch.device("cpu"), Stopwatch(), progress=False)
+
+
+@pytest.mark.parametrize(
+    ("scores", "kept"),
+    [
+        ((0.5, 0.5), 0),
+        ((0.5, 0.4), 0),
+        ((0.5, 0.6, 0.55), 1),  # better than the base, but not than the round before
+        ((0.5, 0.6, 0.7, 0.7), 2),
+        ((0.1, 0.2, 0.3, 0.4, 0.5), 4),
+    ],
+)
+def test_the_round_before_the_first_without_a_gain_is_kept(task, monkeypatch, scores, kept):
+    planned = Planned(*scores)
+    monkeypatch.setattr(Setting, "validation_scores", lambda self: planned)
+    setting = setting_of(task)
+    found = Refined(setting, Propagated(setting)).embed(task.links.train)
+    assert found.course["refined_by"]["round"] == kept and planned.scores == []
+    assert found.course["refined_by"]["valid"] == list(scores)
+    assert (found.left.shape[1] == 2 * 32) == (kept == 0)  # nothing is appended to what stays as it was
+
+
+def matches(task, **refinement):
+    setting = setting_of(task, **refinement)
+    base = Propagated(setting).embed(task.links.train)
+    refined = Refined(setting, None)
+    vectors = _Vectors(({BASE: base.left}, {BASE: base.right}), {BASE: 1.0})
+    return refined._soft_matches(vectors, _Sketches(setting))[0]
+
+
+def test_improbable_matches_are_dropped_and_probabilities_stay(task):
+    rows, cols, likely = matches(task, least=0.0)
+    assert 0 <= likely.min() < 0.2 and likely.max() <= 1
+    kept = likely >= 0.2
+    for every, few in zip((rows[kept], cols[kept], likely[kept]), matches(task, least=0.2), strict=True):
+        np.testing.assert_array_equal(every, few)
+
+
+def test_entities_of_training_links_and_pairs_that_never_match_are_no_matches(task):
+    rows, cols, likely = matches(task)
+    assert not np.isin(rows, task.links.train[:, 0]).any() and not np.isin(cols, task.links.train[:, 1]).any()
+    assert np.isin(task.links.valid[:, 0], rows).any()
+    links = set(map(tuple, task.links.all().tolist()))
+    wrong = [place for place, pair in enumerate(zip(rows.tolist(), cols.tolist(), strict=True)) if pair not in links]
+    best = wrong[likely[wrong].argmax()]
+    without = replace(task, never=np.array([[rows[best], cols[best]]]))
+    found = matches(without)
+    assert not ((found[0] == rows[best]) & (found[1] == cols[best])).any()
