@@ -1,6 +1,6 @@
 """The learner that refines the embeddings of another learner by soft matches."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -60,7 +60,7 @@ class Refined:
         self.config = self.config.narrowed(inputs.num_entities)
         known = setting.validation_scores()
         found = _Vectors(({BASE: sides[0]}, {BASE: sides[1]}), {BASE: 1.0})
-        sketches = _Sketches(setting)
+        sketches = _Sketches(setting, base.widths)
         valid: list[float] = []
         facts: dict[str, Any] = {"round": 0}
         if known is not None:
@@ -149,6 +149,7 @@ class Refined:
                 csls_k=setting.experiment.search.csls_k,
                 device=setting.device,
                 cosines=lambda rows, cols: found.cosines(free[0][rows], free[1][cols]),
+                parts=sketches.parts if left.shape[1] == sketches.width else (),
                 never=among(setting.task.never, *free),
             )
         likely = np.minimum(np.exp(logs), 1).astype(np.float32)
@@ -195,14 +196,21 @@ class _Vectors:
 class _Sketches:
     """Random projections of the free entities' vectors; that of a part that stays is computed once.
 
+    Those of more entities than are searched exactly have columns of their own for each modality, the same number of
+    each, so that candidates are found by one modality alone. ``parts`` are then their numbers.
+
     Args:
         setting: the run.
+        widths: columns of each modality in the base.
     """
 
-    def __init__(self, setting: Setting) -> None:
+    def __init__(self, setting: Setting, widths: Mapping[str, int]) -> None:
         self.free = [np.flatnonzero(mask) for mask in free_entities(setting.task)]
-        self.seed = setting.experiment.seed
-        self.width = SKETCH if max(map(len, self.free)) <= LARGEST_EXACT else NARROW_SKETCH
+        self.seed, self.widths = setting.experiment.seed, widths
+        self.width, self.parts = SKETCH, tuple[int, ...]()
+        if max(map(len, self.free)) > LARGEST_EXACT:
+            self.parts = (NARROW_SKETCH // len(widths),) * len(widths)
+            self.width = sum(self.parts)
         self._base: list[Tensor] = []
 
     def of(self, found: _Vectors) -> tuple[Tensor, Tensor]:
@@ -229,12 +237,24 @@ class _Sketches:
     def _sketch(self, side: Mapping[str, Tensor], weights: Mapping[str, float], rows: Tensor) -> Tensor:
         out = torch.zeros(len(rows), self.width, device=rows.device)
         for name, weight in weights.items():
-            part = side[name]
-            narrow = random_projection(part.shape[1], self.width, self.seed, f"sketch of {name}", rows.device)
-            for start in range(0, len(rows), BLOCK_ROWS):
-                block = slice(start, start + BLOCK_ROWS)
-                add_product(out[block], part.index_select(0, rows[block]), narrow, alpha=weight)
+            for label, part, columns in self._pieces(name, side[name]):
+                narrow = random_projection(part.shape[1], columns.stop - columns.start, self.seed, label, rows.device)
+                for start in range(0, len(rows), BLOCK_ROWS):
+                    block = slice(start, start + BLOCK_ROWS)
+                    add_product(out[block, columns], part.index_select(0, rows[block]), narrow, alpha=weight)
         return out
+
+    def _pieces(self, name: str, vectors: Tensor) -> Iterator[tuple[str, Tensor, slice]]:
+        """Label and vectors of what is projected by itself, and the columns of the sketch that it is added to."""
+        if not self.parts:
+            yield f"sketch of {name}", vectors, slice(0, self.width)
+            return
+        start = 0
+        blocks = vectors.split(list(self.widths.values()), dim=1) if name == BASE else [vectors] * len(self.widths)
+        for modality, block, width in zip(self.widths, blocks, self.parts, strict=True):
+            if name in (BASE, modality):
+                yield f"sketch of {name} {modality}", block, slice(start, start + width)
+            start += width
 
 
 def _joined(widths: Mapping[str, int], side: Mapping[str, Tensor], weights: Mapping[str, float], store: str) -> Tensor:

@@ -11,6 +11,7 @@ from pydantic import Field
 from ..compute.devices import resolve_device
 from ..compute.host import isolated
 from ..errors import InputError
+from ..search.config import IndexConfig
 from ..search.index import LARGEST_FLAT
 from ..search.listed import listed_by_index
 from ..search.vectors import Vectors, check_count
@@ -178,6 +179,7 @@ def transported_pairs(
     device: str | torch.device = "auto",
     cosines: Cosines | None = None,
     never: IntArray | None = None,
+    parts: tuple[int, ...] = (),
 ) -> tuple[IntArray, IntArray, np.ndarray]:
     """Left rows, right rows and log-weights of all candidate pairs of ``sinkhorn``, by row, then column.
 
@@ -187,10 +189,13 @@ def transported_pairs(
         cosines: gives the cosines of pairs of rows, if ``left`` and ``right`` are sketches, which are good enough to
             find candidates with, of wider vectors; ``None`` = those of ``left`` and ``right``.
         never: pairs of rows that are no candidates, int64 ``[W, 2]``.
+        parts: widths of the parts that the vectors consist of, if there are several: the candidates of more than
+            ``LARGEST_EXACT`` rows are found by lists of each part.
     """
     means = lists = None
     if max(len(left), len(right)) > LARGEST_EXACT and resolve_device(device).type == "cpu":
-        found = listed_by_index(left, right, config.k, csls_k=csls_k, device=device)
+        index = IndexConfig(parts=parts)
+        found = listed_by_index(left, right, config.k, csls_k=csls_k, device=device, config=index)
         means, lists = found.means, (found.left, found.right)
     scorer = Scorer.of(
         left, right, csls_k=csls_k, device=device, kind="auto", k=config.k, means=means, lists=lists, never=never

@@ -15,7 +15,7 @@ from .means import mean_scores
 from .neighbors import Neighbors, sort_neighbors
 from .vectors import Vectors, check_count
 
-WIDER = 2  # neighbours by cosine per wanted neighbour by CSLS
+SPARE = 10  # neighbours by cosine beside those that are wanted by CSLS
 
 
 @isolated
@@ -32,8 +32,8 @@ def listed_by_index(
 ) -> BothWays:
     """``nearest_both_ways`` from one search by cosine per side, or from lists that both sides share.
 
-    The best by CSLS are chosen among ``WIDER`` times as many neighbours by cosine, and the CSLS means are those of the
-    nearest of these. At most one index is in memory at a time. Vectors of several parts, by kind ``auto`` or
+    The best by CSLS are chosen among ``SPARE`` more neighbours by cosine, and the CSLS means are those of the nearest
+    of these. At most one index is in memory at a time. Vectors of several parts, by kind ``auto`` or
     ``parts`` on the CPU, need none, see ``neighbors_by_shared_lists``.
 
     Args:
@@ -51,7 +51,7 @@ def listed_by_index(
         UsageError: k < 1, ``csls_k`` < 0, unknown kind or device.
     """
     k, csls_k = check_count(k, "k"), check_count(csls_k, "csls_k", least=0)
-    wide = max(WIDER * k, csls_k) if csls_k else k
+    wide = max(k + SPARE, csls_k) if csls_k else k
     found = _by_cosine(left, right, wide, device, kind, config)
     if not csls_k:
         return BothWays(*found)
