@@ -1,7 +1,7 @@
 import torch
 
 from mmkg.data.tensors.batch import ModalityBatch
-from mmkg.fusion.fill import FILLS, LearnedToken, NoFill
+from mmkg.fusion.fill import FILLS, LearnedToken, NoFill, TokenGenerator
 
 
 def gappy_batch(garbage=0.0):
@@ -41,3 +41,12 @@ def test_no_fill_hands_the_batch_on():
     batch = gappy_batch()
     assert NoFill({})(batch) is batch
     assert set(FILLS) == {"none", "token", "generator"}
+
+
+def test_a_generator_fills_no_item_that_has_nothing():
+    batch, fill = gappy_batch(), TokenGenerator({"image": 3, "name": 2}, hidden_dim=4)
+    bare = {name: torch.stack([rows[0], torch.zeros_like(rows[1])]) for name, rows in batch.observed.items()}
+    filled = fill(ModalityBatch(batch.values, batch.valid, bare))
+    assert filled.observed["image"].tolist() == [[True, False], [False, False]]  # item 0 has an image: no gap
+    assert filled.observed["name"].tolist() == [[True], [False]]  # made from the image; item 1 has nothing to make it of
+    assert torch.equal(filled.values["name"][1], batch.values["name"][1])

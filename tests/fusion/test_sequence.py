@@ -62,6 +62,15 @@ def test_without_its_feed_forward_and_norms_a_block_is_one_attention():
     torch.testing.assert_close(block(x, torch.ones(1, 3, dtype=torch.bool), source), x + block.output(heard))
 
 
+def test_a_pre_norm_block_hears_the_other_sequence_by_its_norm():
+    block, x, source = seeded(lambda: SequenceBlock(8, 2, 16)), draws(2, 3, 8), draws(2, 4, 8, seed=1)
+    keys = torch.ones(2, 4, dtype=torch.bool)
+    # a norm takes scale and offset of each step away
+    torch.testing.assert_close(block(x, keys, 5 * source + 2), block(x, keys, source), atol=1e-4, rtol=0)
+    post = seeded(lambda: SequenceBlock(8, 2, 16, norm="post"))
+    assert (post(x, keys, 5 * source + 2) - post(x, keys, source)).abs().max() > 0.1
+
+
 def test_positions_are_sines_and_cosines():
     found = positions(3, 5)
     assert found.shape == (3, 5)

@@ -152,6 +152,44 @@ def test_attributes_match_if_those_who_have_them_do_whatever_their_names():
     assert found[4, 2] < 0 and found[2, 2] > 0.95
 
 
+def expected_attribute(task, probability):
+    """Cosines of sums over attributes: who has each, a unit vector, times its rarity in both graphs; centred."""
+
+    def unit(vectors):
+        return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
+
+    number = task.left.num_entities + task.right.num_entities
+    rows = []
+    for graph_, label in zip((task.left, task.right), (probability, np.diag(probability.max(axis=0))), strict=True):
+        facts, sums = graph_.attributes, np.zeros_like(label)
+        for name in range(len(facts.names)):
+            members = facts.entity[facts.attribute == name]
+            sums[members] += unit(label[members].sum(axis=0)) * np.log(number / len(members))
+        there = sums.any(axis=1)
+        sums[there] -= sums[there].mean(axis=0)
+        rows.append(unit(sums))
+    return rows[0] @ rows[1].T
+
+
+def test_attributes_are_the_cosine_of_who_has_them_whether_few_or_many():
+    def facts(pairs, names):
+        entity, attribute = np.array(pairs).T
+        return AttributeTriples(entity, attribute, names, (None,) * len(entity))
+
+    have = [(row, 0) for row in range(6)] + [(0, 1), (1, 1), (2, 2), (3, 2), (4, 2), (5, 1)]
+    left = graph([[0, 0, 1]], 7, 1, facts(have, ("all", "some", "few")))
+    right = graph([[0, 0, 1]], 7, 1, facts([*have, (6, 2)], ("alle", "manche", "wenige")))
+    probability = np.diag([1.0, 0.9, 0.6, 0.3, 0.2, 0.0, 0.0]).astype(np.float32)
+    probability[5, 4] = 0.4
+    rows, columns = np.nonzero(probability)
+    inputs = build_incidence(task_of(left, right), FeatureConfig(modalities=("attribute",)))
+    wide = replace(WIDE, structure_dim=8192, attribute_dim=8192)
+    part = spread_matches(inputs, rows, columns, probability[rows, columns], wide)["attribute"]
+    expected = expected_attribute(task_of(left, right), probability)
+    np.testing.assert_allclose(cosines(part, 7), expected, atol=0.06)
+    assert np.ptp(expected) > 1
+
+
 def test_nothing_to_refine_gives_no_part():
     task = twin_graphs(30, seed=0)
     inputs = build_incidence(task, FeatureConfig(modalities=("image",)))
