@@ -135,7 +135,10 @@ class Refined:
         )
 
     def _soft_matches(self, found: "_Vectors", sketches: "_Sketches") -> tuple[Matched, tuple[IntArray, IntArray]]:
-        """The probable matches of free entities, and all their candidates; none if a side has no free entity."""
+        """Likely matches of free entities with scores, and all their candidates; none if a side has no free entity.
+
+        The scores are weights of the transport, at most 1; they do not sum to 1 for each entity.
+        """
         setting, config, free = self.setting, self.config, sketches.free
         if min(map(len, free)) == 0:
             none = np.empty(0, np.int64)

@@ -135,7 +135,8 @@ def transport(
     With as many left as right rows, and lists that allow it, the weights of each row and of each column converge to sum
     1; with different numbers, to one sum for all rows and its inverse for all columns. Each step is the mean of the
     normalisations over rows and over columns, so that swapping the sides swaps the result; it needs about twice as many
-    steps as normalising in turn. Logarithms in float64 do not overflow at any temperature.
+    steps as normalising in turn. Before they converge, weights are scores and not probabilities: after 15 steps those
+    of a row sum to .96 to 1.87 on DBP15K zh-en. Logarithms in float64 do not overflow at any temperature.
 
     Args:
         rows, cols: listed pairs, int64 ``[P]`` each, no pair twice.

@@ -38,10 +38,11 @@ class RefinementConfig:
         rounds: number of rounds; 0 = no refinement. It stops at the first round that does not improve the validation
             MRR, and keeps the round before.
         candidates: number of nearest entities of either side that an entity may be matched with.
-        temperature: temperature of the transport that turns cosines into probabilities, see
-            ``mmkg.matching.sinkhorn``.
+        temperature: temperature of the transport that turns cosines into scores of matches in 0 to 1, see
+            ``mmkg.matching.sinkhorn``. They are no probabilities: after a few iterations those of an entity need not
+            sum to 1.
         iterations: iterations of that transport.
-        least: matches with a lower probability are dropped.
+        least: matches with a lower score are dropped.
         hops: number of steps over which the structure part collects the matches of other entities, all with equal
             weight.
         hub_damping: as for ``PropagationConfig``.
@@ -94,15 +95,15 @@ def spread_matches(
     inputs: Incidence,
     left: IntArray,
     right: IntArray,
-    probability: FloatArray,
+    scores: FloatArray,
     config: RefinementConfig | None = None,
     *,
     seed: int = 0,
 ) -> dict[str, Tensor]:
     """Evidence for each entity from the probable matches of other entities, modality by modality.
 
-    Every right entity has a random code, scaled by its largest match probability. The code of a left entity is the mean
-    of the codes of its possible matches, weighted by probability. Two entities get similar parts if
+    Every right entity has a random code, scaled by its largest match score. The code of a left entity is the sum of the
+    codes of its possible matches, weighted by their scores. Two entities get similar parts if
 
     - ``structure``: their neighbours match each other, and the neighbours of these, up to ``hops`` steps away;
     - ``relation``: they are joined to entities that match each other, the same way round, by relations whose heads
@@ -115,7 +116,7 @@ def spread_matches(
     Args:
         inputs: of the task.
         left, right: the matches, int64 ``[P]`` each, rows of either graph counted from 0; no pair twice.
-        probability: probability of each match, in [0, 1], ``[P]``; seed links have 1.
+        scores: of the matches, in [0, 1], ``[P]``; seed links have 1.
         config: widths and damping.
         seed: random seed of the codes.
 
@@ -124,7 +125,7 @@ def spread_matches(
 
     Source:
         Label propagation of Mao et al., EMNLP 2022 (LightEA), with all entities as labels instead of the seeds; matches
-        are weighted by their probability as in PARIS (Suchanek et al., VLDB 2012).
+        are weighted as by their probability in PARIS (Suchanek et al., VLDB 2012).
     """
     config = config or RefinementConfig()
     present = [matrix for matrix in (inputs.neighbors, inputs.heads, inputs.attributes) if matrix is not None]
@@ -132,7 +133,7 @@ def spread_matches(
         return {}
     device = present[0].device
     rows, cols = torch.from_numpy(left).to(device), torch.from_numpy(right).to(device)
-    likely = torch.from_numpy(probability).to(device, torch.float32)
+    likely = torch.from_numpy(scores).to(device, torch.float32)
     codes = random_projection(inputs.num_right, config.structure_dim, seed, "entity codes", device)
     certain = likely.new_zeros(len(codes)).scatter_reduce_(0, cols, likely, "amax")
     matches = sparse_entries(rows, cols, likely, (inputs.num_left, len(codes)))

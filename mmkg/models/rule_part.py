@@ -24,7 +24,8 @@ def rule_part(
 
     Args:
         inputs: of the task, with triples.
-        matches: rows of the probable matches, counted from 0 in either graph, and their probabilities, ``[P]`` each.
+        matches: rows of the probable matches, counted from 0 in either graph, and their scores in [0, 1], which are
+            taken for probabilities, ``[P]`` each.
         candidates: the pairs that evidence is computed for, int64 ``[Q]`` each, no pair twice.
         dim: width.
         seed: random seed of the codes.

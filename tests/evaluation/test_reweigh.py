@@ -5,6 +5,7 @@ import torch.nn.functional as F
 
 from mmkg.errors import InputError
 from mmkg.evaluation import choose_weights
+from mmkg.evaluation.reweigh import LinkScores
 
 
 def unit(*shape, seed):
@@ -35,6 +36,28 @@ def test_noise_gets_no_weight_and_what_helps_keeps_its_own():
     without = {"structure": 1.0, "attribute": 1.0, "noise": 0.0}
     assert hits(left, right, weights) > hits(left, right, dict.fromkeys(weights, 1.0)) + 0.02
     assert hits(left, right, weights) >= hits(left, right, without)  # on links that chose nothing, too
+
+
+def test_ranks_are_those_of_the_real_concatenation_where_rows_lack_a_part():
+    left, right, _ = planted(size=40)
+    right["structure"][::3] = right["noise"][1::4] = 0
+    weights = {"structure": 0.9, "attribute": 0.35, "noise": 0.6}
+    pairs = torch.tensor([[query, (query * 7) % 40] for query in range(40)])
+    scores = LinkScores(pairs, np.empty((0, 2), np.int64))
+    for name in left:
+        scores.add(name, left[name], right[name])
+    joined = [
+        F.normalize(torch.cat([weights[name] * part for name, part in side.items()], dim=1), dim=1)
+        for side in (left, right)
+    ]
+    cosines = joined[0] @ joined[1].T
+    own = cosines[pairs[:, 0], pairs[:, 1]]
+    expected = 1 / (1 + (cosines > own[:, None] + 1e-6).sum(dim=1))
+    torch.testing.assert_close(scores.reciprocal_ranks(weights), expected)
+    for value in (0.0, 0.2):  # of one part, in place of its weight
+        changed = scores.reciprocal_ranks({**weights, "structure": value})
+        assert torch.equal(scores.tried(weights, "structure", [1.0, value])[1], changed)
+        assert not torch.equal(changed, expected)
 
 
 def misled(by_first, by_second, size=40):

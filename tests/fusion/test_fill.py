@@ -48,5 +48,8 @@ def test_a_generator_fills_no_item_that_has_nothing():
     bare = {name: torch.stack([rows[0], torch.zeros_like(rows[1])]) for name, rows in batch.observed.items()}
     filled = fill(ModalityBatch(batch.values, batch.valid, bare))
     assert filled.observed["image"].tolist() == [[True, False], [False, False]]  # item 0 has an image: no gap
-    assert filled.observed["name"].tolist() == [[True], [False]]  # made from the image; item 1 has nothing to make it of
+    assert filled.observed["name"].tolist() == [
+        [True],
+        [False],
+    ]  # made of the image; item 1 has nothing
     assert torch.equal(filled.values["name"][1], batch.values["name"][1])
