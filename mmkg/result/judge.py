@@ -1,7 +1,7 @@
 """Figures of a run on its test links."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,8 +12,9 @@ from ..evaluation import all_metrics, evaluate, evaluate_sample, known_pairs, li
 from ..evaluation.protocol import LEFT_TO_RIGHT, RIGHT_TO_LEFT
 from ..matching.sinkhorn import transported_pairs
 from ..records import Shown
+from ..search.index import LARGEST_FLAT
 from ..typing import IntArray
-from .embeddings import SIDES
+from .embeddings import SIDES, Embeddings
 from .searcher import EmbeddingSearch
 
 Metrics = dict[str, dict[str, float]]
@@ -40,9 +41,9 @@ class Judge(Shown):
     def ranks(self, links: IntArray, *, candidates: str, csls_k: int, device: str | None = None) -> Metrics:
         """Hits@k for each k of ``search.hits``, MRR and MR in both directions. Empty without links.
 
-        Of more links than ``search.test_queries`` a sample is ranked, among the candidates of all links. Among all
-        entities of graphs so large that an index finds the neighbours, a link has the rank that the run answers with:
-        the place of the right answer on the list of its query, and where the list lacks it, a place behind the list.
+        Of more links than ``search.test_queries`` a sample is ranked, among the candidates of all links. Of so many
+        candidates that not all pairs are scored, a link has the rank that the search answers with: the place of the
+        right answer on the list of its query, and where the list lacks it, a place behind the list.
 
         Args:
             links: int64 ``[L, 2]``.
@@ -54,6 +55,11 @@ class Judge(Shown):
             return {}
         hits = self.search.hits
         device = device or self.searcher.device
+        if candidates == "test" and len(links) > LARGEST_FLAT:
+            ends = [np.unique(links[:, side]) for side in (0, 1)]
+            among = self._among(ends, csls_k, device)
+            if among.searcher.approximates:
+                return among.ranks(positions(links, ends), candidates="all", csls_k=csls_k, device=device)
         left, right = self.searcher.embeddings.left, self.searcher.embeddings.right
         known = self.known
         same = candidates == "all" and csls_k == self.searcher.csls_k
@@ -86,6 +92,13 @@ class Judge(Shown):
             known=known,
             hits=hits,
         )
+
+    def _among(self, pools: Sequence[IntArray], csls_k: int, device: str) -> "Judge":
+        """A judge of links among some rows of either side."""
+        whole = self.searcher.embeddings
+        some = Embeddings(whole.left[pools[0]], whole.right[pools[1]], whole.widths)
+        searcher = replace(self.searcher, embeddings=some, csls_k=csls_k, device=device)
+        return replace(self, searcher=searcher, known=positions(self.known, pools))
 
     def _pools(self, links: IntArray) -> list[IntArray] | None:
         """All candidates of either side: all rows but context that is in no link; ``None`` = all rows."""

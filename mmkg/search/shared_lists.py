@@ -23,6 +23,7 @@ SAMPLE = 1000  # left rows on whose nearest right rows the numbers of lists are 
 MOST_LISTS = 12  # lists of one part that a row can be in
 LEARNT = 16  # rows of either side per list for k-means
 MOST_MET = 6  # rows that a row meets on average, per list of a part: scoring them then costs about what the lists do
+CROWD = 16  # times the mean number of rows in a list, from which it is left out
 LEAST_LENGTH = 1e-15  # of a row; a shorter one counts as zeros
 BLOCK_BYTES = 16 << 20  # scores that are computed at once
 
@@ -33,9 +34,14 @@ def neighbors_by_shared_lists(
     """The k best right rows of each left row, and the reverse, by cosine among the rows that meet in a list.
 
     Every part of the vectors has lists of its own, learnt from both sides. Each row is in the lists of its nearest
-    centroids, a few of each part that is not all zeros. Two rows meet if they are in one list of any part, so that it
-    is enough that they agree in one part, and one product of the rows of a list scores it for both sides. Compared with
-    an index per side, lists are learnt and found once, and a pair is found if either row is near to the other's list.
+    centroids, a few of each part that is not all zeros. A list that holds far more rows than others is left out:
+    k-means cannot divide rows that are equal in a part, and other parts tell them apart. Two rows meet if
+    they are in one list of any part, so that it is enough that they agree in one part, and one product of the rows of
+    a list scores them for both sides. Compared with an index per side, lists are learnt and found once, and a pair is
+    found if either row is near to the other's list.
+
+    Rows that are not each other's nearest afterwards meet in more lists, unless ``nprobe`` is given. With each turn
+    they are fewer, and are in more lists for the same work.
 
     Args:
         left: ``[n1, d]``; compared by cosine, a row of zeros has no neighbours.
@@ -161,7 +167,19 @@ def _nearest_of_both(
                 lists = nearest_lists(coarse[part], block[:, columns], min(most, coarse[part].size))
                 near[part, start : start + len(block), : lists.shape[1]] = lists
         found.append(near)
+    for part in range(len(parts)):
+        _leave_out_crowds((found[0][part], found[1][part]), nlist)
     return found[0], found[1]
+
+
+def _leave_out_crowds(near: tuple[np.ndarray, np.ndarray], nlist: int) -> None:
+    """Write ``NO_LIST`` for lists that are the nearest of ``CROWD`` times as many rows of a side as the mean list."""
+    crowds = np.zeros(nlist + 1, bool)  # the last for -1
+    for each in near:
+        first = each[:, 0]
+        crowds[:nlist] |= np.bincount(first[first != NO_LIST], minlength=nlist) > CROWD * len(each) / nlist
+    for each in near:
+        each[crowds[each]] = NO_LIST
 
 
 def _numbers(

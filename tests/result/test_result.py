@@ -684,6 +684,23 @@ def test_a_large_run_searches_once_for_all_that_it_tells(small_result, tmp_path,
         assert (loaded.neighbors(3)[0].ids == found.ids).all() and counts["shared"] == 1
 
 
+def test_many_test_entities_are_ranked_by_one_search_among_them(small_result, monkeypatch):
+    exact = small_result.evaluate(candidates="test")
+    for module in ("mmkg.result.judge", "mmkg.result.searcher", "mmkg.search.index"):
+        monkeypatch.setattr(f"{module}.LARGEST_FLAT", 20)
+    calls = []
+    monkeypatch.setattr(
+        shared_lists,
+        "neighbors_by_shared_lists",
+        lambda *sides, **options: calls.append(len(sides[0])) or neighbors_by_shared_lists(*sides, **options),
+    )
+    found = without_indexes(small_result).evaluate(candidates="test")
+    assert calls == [len(small_result.links.test)]
+    for direction, figures in exact.items():
+        assert found[direction]["hits@1"] == pytest.approx(figures["hits@1"], abs=0.03)
+        assert found[direction]["mrr"] == pytest.approx(figures["mrr"], abs=0.03)
+
+
 def test_a_large_run_goes_through_lists_of_each_modality(small_result, tmp_path, monkeypatch):
     """The limit of flat search put below the size: with so few lists that all are read, the answers are exact."""
     for module in ("mmkg.result.searcher", "mmkg.search.index"):

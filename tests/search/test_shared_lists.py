@@ -93,6 +93,24 @@ def test_one_equal_part_is_enough_to_meet():
         assert row in back.ids[row] or back.scores[row, -1] >= scores[row, ids[row].tolist().index(row)] - 1e-5
 
 
+def test_rows_that_are_equal_in_a_part_do_not_all_meet(monkeypatch):
+    """Half of the entities have one relation alone and so the same part; their other parts find them."""
+    left, right = joint(2000, missing=0)
+    for rows in (left, right):
+        rows[::2, : PARTS[0]] = rows[0, : PARTS[0]]
+        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    products, plain = [], shared_lists.add_product
+
+    def counted(out, *factors, **options):
+        products.append(out.numel())
+        return plain(out, *factors, **options)
+
+    monkeypatch.setattr(shared_lists, "add_product", counted)
+    there, _ = search((left, right), 2, nlist=100, nprobe=2)
+    assert sum(products) < 0.25 * 2000**2  # those of equal parts alone would be twice a quarter of all pairs
+    assert (there.ids[::2, 0] == naive(left[::2], right, 1)[0][:, 0]).mean() > 0.9
+
+
 def test_a_row_of_zeros_has_no_neighbours_and_is_none():
     left, right = joint(300)
     left[NO_NEIGHBOURS] = right[4] = 0
