@@ -59,6 +59,18 @@ def test_answers_by_the_embeddings_of_the_held_out_links_are_preferred_to_those_
     assert Counterparts.from_dict(found.as_dict()) == found
 
 
+def test_links_that_separate_nothing_leave_the_share_open():
+    """Held-out entities answer alike with and without their counterpart: the interval is wide, the share inside."""
+    rng = np.random.default_rng(6)
+    present = np.arange(60) < 30
+    held = HeldOut(rng.normal(0.1, 0.2, 60).astype(np.float32), present.copy(), present)
+    found = [
+        estimate_share(rng.normal(0.1, 0.2, 400).astype(np.float32), held, Calibration(0.5, 0.0), seed=k)
+        for k in range(9)
+    ]
+    assert all(0.15 < each.value < 0.85 and each.high - each.low > 0.4 for each in found)
+
+
 def test_all_answers_equal_says_nothing_and_breaks_nothing():
     found = estimate_share(np.zeros(50, np.float32), NOBODY, CURVE)
-    assert 0.01 <= found.low <= found.value <= found.high <= 0.99
+    assert found == pytest.approx((0.5, 0.5, 0.5))
