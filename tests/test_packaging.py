@@ -103,9 +103,12 @@ def test_the_development_extra_has_what_the_other_extras_have(setup):
     assert set().union(*extras.values()) == extras["dev"]
 
 
-def test_licence_files_exist(setup):
-    for name in words(setup["metadata"]["license_files"]):
+def test_licence_files_exist_and_those_of_embedded_data_are_all_named(setup):
+    named = words(setup["metadata"]["license_files"])
+    for name in named:
         assert (ROOT / name).is_file(), name
+    found = {path.relative_to(ROOT).as_posix() for path in (ROOT / "datasets").glob("*/*")}
+    assert {name for name in found if not name.endswith((".tsv", ".npz", "SHA256SUMS"))} == set(named) - {"LICENSE"}
 
 
 def test_constraints_pin_one_version_each_and_torch_first():

@@ -1,5 +1,6 @@
 """Label propagation to relations and attributes: parts of the joint embedding, a block of entities at a time."""
 
+import math
 from collections.abc import Iterator
 
 import torch
@@ -55,7 +56,9 @@ def attribute_part(
 ) -> Tensor:
     """Attributes, half by the labels of the entities that have them, centred per graph, half by codes of their own.
 
-    Written to ``out``, rows ``[B, d]`` of at most unit length.
+    Written to ``out``, rows ``[B, d]`` of at most unit length. The squared length is the share of log n nats that the
+    attributes of the entity have together: so much evidence singles out one of the n entities of the larger graph. An
+    attribute that every second entity of its graph has counts log 2.
 
     Args:
         bag: CSR ``[N, A]``, see ``Incidence``.
@@ -70,14 +73,25 @@ def attribute_part(
     projection = random_projection(labels.shape[1], dim, seed, "attribute labels", out.device)
     towards = (described(bag, labels) @ projection) * rarity
     codes = random_projection(bag.shape[1], dim, seed, "attribute codes", out.device) * rarity
+    surprisals = _surprisals(bag, num_left)
+    enough = math.log(max(num_left, bag.shape[0] - num_left, 2))
     means = torch.stack([_mean_row(bag, towards, *ends) for ends in ((0, num_left), (num_left, bag.shape[0]))])
     for block, some in row_blocks(len(out), rows, out.device):
         attributes = few_rows(bag, some)
         found = F.normalize(attributes @ towards, dim=1)
         found -= found.any(dim=1, keepdim=True) * means[(some >= num_left).long()]
         both = torch.cat([F.normalize(found, dim=1), F.normalize(attributes @ codes, dim=1)], dim=1)
-        out[block] = both.div_(2**0.5)
+        nats = (attributes @ surprisals).gather(1, (some >= num_left).long()[:, None])
+        out[block] = both.mul_((nats / enough).clamp(max=1).div_(2).sqrt_())
     return out
+
+
+def _surprisals(bag: Tensor, num_left: int) -> Tensor:
+    """Minus the log of the share of the entities of either graph that have each attribute, >= 0, ``[A, 2]``."""
+    rows = torch.arange(bag.shape[0], device=bag.device)
+    sides = [few_rows(bag, each) for each in (rows[:num_left], rows[num_left:])]
+    found = [(len(each) / column_sums(each).clamp(min=1)).log().clamp(min=0) for each in sides]
+    return torch.stack(found, dim=1)
 
 
 def _mean_row(bag: Tensor, towards: Tensor, start: int, stop: int) -> Tensor:

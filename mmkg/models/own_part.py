@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..data.tensors.sparse import few_rows, random_projection, sparse_rows
+from ..data.tensors.sparse import entry_rows, few_rows, random_projection, sparse_rows
 from ..data.tensors.tables import Table
 from .label_parts import row_blocks
 from .neutral import COLUMNS, neutral
@@ -27,13 +27,16 @@ def own_part(
 ) -> Tensor:
     """Own vectors, then the mean of the neighbours' vectors; written to ``out``.
 
+    Own vectors have length 1, except that rows of a sparse table which are shorter keep their length: they say less
+    about their entity. The neighbours' mean has the mean length of the neighbours' own vectors.
+
     Args:
         table: the vectors; on the host.
         steps: step probabilities, CSR ``[N, N]``; ``None`` = no neighbours' vectors.
         num_left: number of left rows; they come first.
         dim: width of a vector here. It is used unchanged if ``purpose`` is empty, else projected at random.
         extended: own vectors get the columns of ``neutral``.
-        neighbor_weight: length of the neighbours' mean; own vectors have length 1.
+        neighbor_weight: factor of the length of the neighbours' mean.
         purpose: of the projection.
         seed: random seed of the projection.
         out: ``[B, dim]``, with ``COLUMNS`` more if extended, and ``dim`` more with steps; may be columns of a wider
@@ -59,7 +62,10 @@ def own_part(
             found = steps @ own[:, columns].contiguous()
             lengths += found.square().sum(dim=1)
             around[:, columns] = found
-        around *= (neighbor_weight / lengths.sqrt().clamp(min=1e-12))[:, None]
+        norms = own.norm(dim=1, keepdim=True)
+        sums = steps @ torch.cat([norms, (norms > 0).to(norms)], dim=1)
+        usual = sums[:, 0] / sums[:, 1].clamp(min=1e-12)
+        around *= (neighbor_weight * usual / lengths.sqrt().clamp(min=1e-12))[:, None]
     if extended:
         for block, some in row_blocks(len(out), rows, out.device):
             found, left = out[block, :dim].clone(), some < num_left
@@ -70,9 +76,14 @@ def own_part(
 
 
 def _own(table: Table, rows: Tensor | None, project: Tensor | None, out: Tensor) -> Tensor:
-    """Unit vectors of some rows of a table, written to ``out``, ``[B, dim]``."""
+    """Vectors of some rows of a table, at most of unit length, written to ``out``, ``[B, dim]``."""
     for block, some in row_blocks(len(out), rows, out.device):
         values = table.take(some.cpu())
-        values = values[:, 0] if values.layout == torch.strided else values
-        out[block] = F.normalize(values if project is None else values @ project, dim=1).to(out.device)
+        dense = values.layout == torch.strided
+        values = values[:, 0] if dense else values
+        found = F.normalize(values if project is None else values @ project, dim=1)
+        if not dense:
+            squares = found.new_zeros(len(found)).index_add_(0, entry_rows(values), values.values().square())
+            found *= squares.sqrt_().clamp_(max=1)[:, None]
+        out[block] = found.to(out.device)
     return out

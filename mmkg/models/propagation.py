@@ -34,7 +34,8 @@ class PropagationConfig:
 
     The weights were chosen on links held out of the seed links of DBP15K zh-en and of two embedded pairs. A weight
     is the length of a modality's part before the joint vector is scaled to unit length, so its square is the share
-    of the cosine that the modality can contribute.
+    of the cosine that the modality can contribute. The part of attributes or values is shorter for an entity whose
+    attributes or values are shared by many.
 
     Args:
         hops: steps of the random walk from the seeds (2 in LightEA).
@@ -90,7 +91,8 @@ class Propagation:
     - ``attribute``: likewise; an attribute is described by the labels of the entities that have it, centred per graph.
       A random code of the attribute is appended, for attributes whose name both graphs share.
     - ``name``, ``text``, ``image``, ``value``: the entity's own vector, with the mean of its neighbours' vectors
-      appended; where some entities have no image, own images are weighted as ``neutral`` describes.
+      appended, values of the length that ``Evidence`` states; where some entities have no image, own images are
+      weighted as ``neutral`` describes.
 
     Differences from the paper: labels are unit vectors of few non-zero entries (one) rather than dense, so that
     probabilities stay probabilities and square roots make sense; orthogonal exactly where no label is shared.

@@ -1,5 +1,7 @@
 """Label propagation in blocks equals the formulas over whole matrices, and holds none of these."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -66,16 +68,23 @@ def naive(inputs, links, config, seed=0):
     codes = random_projection(bag.shape[1], half, seed, "attribute codes", "cpu")
     attribute = torch.cat([F.normalize(found, dim=1), F.normalize(bag @ (codes * rarity), dim=1)], dim=1) / 2**0.5
 
+    shares = [side.mean(dim=0).clamp(min=1e-9) for side in (bag[:left], bag[left:])]
+    nats = torch.cat([side @ -share.log() for side, share in zip((bag[:left], bag[left:]), shares, strict=True)])
+    attribute = attribute * (nats / np.log(max(left, number - left))).clamp(max=1).sqrt()[:, None]
+
     parts = {"structure": F.normalize(structure, dim=1), "relation": F.normalize(relation, dim=1)}
     parts["attribute"] = attribute
     for name, table in inputs.tables.items():
         values = table.take(torch.arange(number))
         if values.layout == torch.strided:
-            own = values[:, 0]
+            own = F.normalize(values[:, 0], dim=1)
         else:
-            own = values.to_dense() @ random_projection(table.dim, config.name_dim, seed, f"{name} codes", "cpu")
-        own = F.normalize(own, dim=1)
-        around = config.neighbor_weight * F.normalize(steps @ own, dim=1)
+            values, purpose = values.to_dense(), f"{name} codes"
+            own = F.normalize(values @ random_projection(table.dim, config.name_dim, seed, purpose, "cpu"), dim=1)
+            own *= values.norm(dim=1, keepdim=True).clamp(max=1)
+        lengths = own.norm(dim=1)
+        usual = (steps @ lengths) / (steps @ (lengths > 0).float()).clamp(min=1e-12)
+        around = config.neighbor_weight * usual[:, None] * F.normalize(steps @ own, dim=1)
         if name == "image":
             own = torch.cat(neutral(own[:left], own[left:]))
         parts[name] = torch.cat([own, around], dim=1)
@@ -104,6 +113,18 @@ def test_blocks_give_what_whole_matrices_give(twins, blocks):
     torch.testing.assert_close(model.embed(inputs, twins.links.train), whole, atol=1e-6, rtol=0)
     some = model.embed_rows(inputs, twins.links.train, ROWS)
     torch.testing.assert_close(some, whole[torch.from_numpy(ROWS)], atol=1e-6, rtol=0)
+
+
+def test_an_attribute_that_all_entities_have_says_nothing(twins):
+    inputs = build_incidence(twins)
+    number = inputs.num_entities
+    same = sparse_entries(torch.arange(number), torch.zeros(number).long(), torch.ones(number), (number, 1))
+    model = Propagation(CONFIG)
+    bare = model.embed(replace(inputs, attributes=None, names=("structure", "relation")), twins.links.train)
+    with_it = replace(inputs, attributes=same, names=("structure", "relation", "attribute"))
+    found = model.embed(with_it, twins.links.train)
+    assert (found[:, bare.shape[1] :] == 0).all()
+    torch.testing.assert_close(found[:, : bare.shape[1]], bare)
 
 
 def test_an_entity_in_two_links_has_both_labels(twins):

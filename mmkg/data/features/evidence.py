@@ -50,8 +50,9 @@ class Evidence(NamedTuple):
     """Entities as vectors of name=value evidence.
 
     Args:
-        matrix: float32 CSR ``[N, columns]``, >= 0, rows of unit length or zero; the inner product of two rows is large
-            if the values agree. Left entities come first.
+        matrix: float32 CSR ``[N, columns]``, >= 0; the inner product of two rows is large if the values agree. Left
+            entities come first. The squared length of a row, at most 1, is the share of log n nats that its values
+            have together: so much evidence singles out one of the n entities of the larger graph.
         comparisons: the compared attributes, the most informative first.
     """
 
@@ -241,9 +242,10 @@ def _beyond_chance(bins: IntArray, num_left: int, hits: int, links: int, prior: 
 def _rows(
     entries: Columns, added: Columns, sizes: tuple[int, int], width: int, num_left: int, top: int
 ) -> sparse.csr_matrix:
-    """Unit rows of the ``top`` columns with the largest total weight that both graphs have.
+    """Rows of the ``top`` columns with the largest total weight that both graphs have.
 
-    The largest of repeated entries counts. Rows of the ``added`` entries follow; they choose no column.
+    ``squares`` are nats; rows with log n of them or more have length 1, see ``Evidence``. The largest of repeated
+    entries counts. Rows of the ``added`` entries follow; they choose no column.
     """
     if not entries:
         return sparse.csr_matrix((sum(sizes), 1), dtype=np.float32)
@@ -262,8 +264,9 @@ def _rows(
         columns, squares = np.concatenate([columns, later[1]]), np.concatenate([squares, later[2]])
     kept = place[columns] >= 0
     rows, columns, squares = rows[kept], place[columns[kept]], squares[kept]
-    lengths = np.sqrt(np.bincount(rows, squares, minlength=sum(sizes)))
-    values = (np.sqrt(squares) / lengths[rows]).astype(np.float32)
+    nats = np.bincount(rows, squares, minlength=sum(sizes))
+    enough = np.log(max(num_left, sizes[0] - num_left, 2))
+    values = np.sqrt(squares / np.maximum(nats, enough)[rows]).astype(np.float32)
     return sparse.csr_matrix((values, (rows, columns)), shape=(sum(sizes), max(len(chosen), 1)))
 
 

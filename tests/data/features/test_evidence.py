@@ -74,7 +74,7 @@ def test_the_nearer_two_numbers_are_the_larger_is_their_product():
     numbers = np.arange(1000) / 10 + 1
     scores = products(value_evidence(numbers_pair(numbers, numbers, train=200)), 1000)
     means = [np.mean([scores[i, i + step] for i in range(300)]) for step in (0, 1, 5, 30, 200, 600)]
-    assert means == sorted(means, reverse=True) and means[0] == pytest.approx(1, abs=1e-5) and means[-1] < 0.05
+    assert means == sorted(means, reverse=True) and means[0] == pytest.approx(1, abs=0.02) and means[-1] < 0.05
 
 
 def test_dates_and_years_with_fractions_are_compared():
@@ -104,7 +104,20 @@ def test_a_rare_text_weighs_more_than_a_common_one():
     right = graph(2, facts=[(0, "colour", "blue"), (0, "colour", "red"), (1, "colour", "green")])
     row = value_evidence(pair(left, right)).matrix[8].toarray()[0]
     expected = np.sqrt(np.array([np.log(13 / 2), np.log(13 / 10)]))  # of 13 facts 10 are red and 2 blue
-    assert np.sort(row)[::-1] == pytest.approx(expected / np.linalg.norm(expected), abs=1e-6)
+    assert np.sort(row)[::-1] / np.linalg.norm(row) == pytest.approx(expected / np.linalg.norm(expected), abs=1e-6)
+
+
+def test_the_length_of_a_row_is_the_share_of_what_singles_out_one_entity():
+    """Of 16 entities each half has one of two texts: log 2 nats of log 16, times the share that agrees."""
+    facts = [(i, "half", "ab"[i % 2]) for i in range(16)]
+    evidence = value_evidence(pair(graph(16, facts=facts), graph(16, facts=facts), train=8, total=16))
+    (found,) = evidence.comparisons
+    share = ((8 + 2 * 0.5) / (8 + 2) - 0.5) / (
+        1 - 0.5
+    )  # all 8 links agree, the prior of 2 links by a half, chance a half
+    assert found.agreement == pytest.approx((share,))
+    lengths = np.asarray(evidence.matrix.multiply(evidence.matrix).sum(axis=1)).ravel()
+    assert lengths == pytest.approx([share * np.log(2) / np.log(16)] * 32, rel=1e-5)
 
 
 def test_swapping_the_graphs_swaps_the_answer():
@@ -121,7 +134,8 @@ def test_mixed_columns_missing_values_and_empty_graphs_do_no_harm():
     evidence = value_evidence(pair(graph(4, facts=facts), graph(4, facts=facts), train=2, total=4))
     assert np.isfinite(evidence.matrix.data).all()
     lengths = np.asarray(evidence.matrix.multiply(evidence.matrix).sum(axis=1)).ravel()
-    assert lengths == pytest.approx([1, 1, 0, 1] * 2)
+    assert (lengths[[0, 1, 3]] > 0).all() and lengths[2] == 0 and lengths.max() <= 1 + 1e-6
+    assert lengths[:4] == pytest.approx(lengths[4:])
     assert value_evidence(pair(graph(4, facts=facts), graph(3))).matrix.nnz == 0
     assert value_evidence(pair(graph(2), graph(3))).matrix.shape == (5, 1)
 
