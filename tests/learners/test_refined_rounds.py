@@ -68,7 +68,7 @@ def matches(task, **refinement):
     base = Propagated(setting).embed(task.links.train)
     refined = Refined(setting, None)
     vectors = _Vectors(({BASE: base.left}, {BASE: base.right}), {BASE: 1.0})
-    return refined._soft_matches(vectors, _Sketches(setting))[0]
+    return refined._soft_matches(vectors, _Sketches(setting, base.widths))[0]
 
 
 def test_improbable_matches_are_dropped_and_probabilities_stay(task):
