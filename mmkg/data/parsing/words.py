@@ -64,7 +64,7 @@ class Words(Sequence[str]):
         Args:
             text: bytes in UTF-8, with ``PADDING`` bytes behind the last string.
             starts: first byte of each string, ``[S]``.
-            ends: end of each string, ``[S]``; at most ``LONGEST`` bytes behind its start. No string holds a newline.
+            ends: end of each string, ``[S]``; at most ``LONGEST`` bytes behind its start.
 
         Returns:
             int64 ``[S]``.
