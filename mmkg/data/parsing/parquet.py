@@ -10,11 +10,13 @@ import numpy as np
 from ...errors import InputError, MissingPackageError
 from ...files import atomic_path
 from ...typing import IntArray
+from ..texts.pieces import LONGEST, PADDING
 from .coded import Coded
 from .columns import Faults
 from .limits import most_bytes, too_large
 from .tables import LIST, OPTIONAL, OTHER, TRIPLES, TableBlock, columns_of, is_optional
 from .value_text import value_text, value_texts
+from .words import Words
 
 SUFFIXES = (".parquet", ".pq")
 _ROWS = 1 << 18  # rows that are read at a time: many, because each different text is looked up once per block
@@ -105,7 +107,7 @@ def read_rows(
         # texts that repeat stay stored once until their size is known
         single = [name for name in present if not _is_list(schema.field(name).type, arrow)]
         with parquet.ParquetFile(path, read_dictionary=single) as file:
-            first, size = 1, 0
+            first, size, words = 1, 0, Words()
             for batch in file.iter_batches(_ROWS, columns=present):
                 batch.validate(full=True)  # Arrow reads texts that are no UTF-8, and codes beyond their dictionary
                 lines = np.arange(first, first + len(batch))
@@ -113,7 +115,7 @@ def read_rows(
                 size += sum(_plain_size(column) for column in batch.columns)
                 if size > most:
                     raise too_large(path, most)
-                yield _block(batch, places, schema.names, wanted, lines, path, faults)
+                yield _block(batch, places, schema.names, wanted, lines, path, faults, words)
     except FileNotFoundError:
         raise InputError("no such file; check the folder and the name", path) from None
     except (arrow.ArrowException, OSError, UnicodeDecodeError) as error:
@@ -128,10 +130,11 @@ def _block(
     lines: IntArray,
     path: Path,
     faults: Faults,
+    words: Words,
 ) -> TableBlock:
     columns = [None if place is None else batch.column(names[place]) for place in places]
     if wanted[:3] == TRIPLES and columns[3:] in ([], [None, None]):
-        coded = [_coded(column) for column in columns[:3]]
+        coded = [_coded(column, words) for column in columns[:3]]
         if all(column is not None for column in coded):
             return TableBlock([*coded, *columns[3:]], lines)
     found: list[list[str | None] | None] = []
@@ -150,15 +153,23 @@ def _block(
     return TableBlock([None if texts is None else [texts[k] for k in kept] for texts in found], lines[good])
 
 
-def _coded(array: Any) -> Coded | None:
-    """The texts of a column, each different one once; ``None`` if any is missing or empty."""
+def _coded(array: Any, words: Words) -> Coded | None:
+    """The texts of a column, each different one once in ``words``; ``None`` if any is missing, empty or very long."""
+    arrow, _ = _pyarrow()
     if hasattr(array, "dictionary_decode"):
         array = array.dictionary_decode()  # its dictionary may hold texts that do not occur
-    coded = array.dictionary_encode()
-    words = coded.dictionary.to_pylist()
-    if array.null_count or "" in words:
+    if array.null_count or not len(array):
         return None
-    return Coded(words, coded.indices.to_numpy(zero_copy_only=False).astype(np.int64))
+    coded = array.dictionary_encode()
+    texts = coded.dictionary.cast(arrow.large_string())
+    _, offsets, data = texts.buffers()
+    places = np.frombuffer(offsets, np.int64)[texts.offset : texts.offset + len(texts) + 1]
+    lengths = np.diff(places)
+    if int(lengths.min()) == 0 or int(lengths.max()) > LONGEST:
+        return None
+    text = np.concatenate([np.frombuffer(data, np.uint8), np.zeros(PADDING, np.uint8)])
+    numbers = words.numbers(text, places[:-1], places[1:])
+    return Coded(words, numbers[coded.indices.to_numpy(zero_copy_only=False)])
 
 
 def _texts(array: Any) -> list[str | None]:

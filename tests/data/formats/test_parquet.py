@@ -207,3 +207,13 @@ def test_a_column_name_that_is_no_utf8_is_refused(tmp_path):
     path.write_bytes(path.read_bytes().replace(b"headhead", b"head\xa6\xa6ad"))
     with pytest.raises(InputError, match="expected a Parquet file, got 'utf-8' codec"):
         read_parquet(path)
+
+
+@pytest.mark.parametrize("last", ["東京", "x" * 600])  # the longer one is not numbered as bytes
+def test_labels_of_all_columns_are_those_that_were_written(tmp_path, last):
+    rows = [("a", "r", "b"), ("b", "Zürich", "a"), ("a", "a", last), (last, "r", "b\nc\x1f")]
+    columns = zip(("head", "relation", "tail"), map(list, zip(*rows, strict=True)), strict=True)
+    graph = read_parquet(save(tmp_path / "t.parquet", dict(columns)))
+    assert graph.entities == ("a", "b", last, "b\nc\x1f")
+    assert graph.relations == ("r", "Zürich", "a")
+    assert [(graph.entities[h], graph.relations[r], graph.entities[t]) for h, r, t in graph.triples.tolist()] == rows
