@@ -3,7 +3,7 @@
 
 def test_labels_take_less_memory_than_strings_and_are_found_alike(load_tool):
     bench = load_tool("bench_labels")
-    rows = bench.rows_of(bench.ASKED // 10)
+    rows = bench.rows_of(bench.QUERIED // 10)
     mine, other = (int(words.split()[0]) for words in rows[0]["note"].split(", "))
     assert mine < 60 < 90 < other
     assert len(rows) == 9 and all(row["cpu_s"] >= 0 for row in rows)

@@ -14,7 +14,7 @@ from harness import measure, parser, report, row, start
 
 from mmkg.data.texts.labels import Labels
 
-ASKED = 10_000  # labels that are looked at one by one
+QUERIED = 10_000  # rows whose labels are looked up
 
 
 def main() -> None:
@@ -28,7 +28,7 @@ def rows_of(number: int) -> list[dict[str, Any]]:
     """A row of each use: CPU-seconds of labels, and those of a tuple."""
     strings = tuple(f"http://example.org/resource/Entity_{k}" for k in range(number))
     labels = Labels.of(strings)
-    some = np.random.default_rng(0).integers(0, number, ASKED)
+    some = np.random.default_rng(0).integers(0, number, QUERIED)
     each, wanted = some.tolist(), strings[::-1]
     held, plain = labels.nbytes / number, sum(map(sys.getsizeof, strings)) / number + 8
     memory = f"{held:.0f} bytes per label, {plain:.0f} in a tuple"
@@ -36,8 +36,8 @@ def rows_of(number: int) -> list[dict[str, Any]]:
     uses: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
         "make": (lambda: Labels.of(strings), lambda: tuple(list(strings))),
         "all strings": (labels.to_list, lambda: list(strings)),
-        f"{ASKED:,} strings, one by one": (lambda: [labels[k] for k in each], lambda: [strings[k] for k in each]),
-        f"{ASKED:,} labels at rows": (lambda: labels.take(some), lambda: tuple(strings[k] for k in each)),
+        f"{QUERIED:,} strings, one by one": (lambda: [labels[k] for k in each], lambda: [strings[k] for k in each]),
+        f"{QUERIED:,} labels at rows": (lambda: labels.take(some), lambda: tuple(strings[k] for k in each)),
         "is each unique?": (labels.repeated, lambda: len(set(strings)) == number),
         "rows of all labels": (lambda: Labels.of(strings).rows(wanted), lambda: rows_by_dict(strings, wanted)),
         "equal to others": (lambda: labels == labels[:], lambda: strings == tuple(list(strings))),
