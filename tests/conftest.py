@@ -5,7 +5,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import settings
 
+settings.register_profile("steady", deadline=None)  # a busy machine is no fault
+settings.load_profile("steady")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # spinning threads make small runs six times slower
 
 
