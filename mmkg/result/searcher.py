@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 BLOCK_BYTES = 256 << 20  # size of a block of entities that are scored at a time without an index
 FEW_ROWS = 4096  # so few queries are scored against all entities where an index would have to be built first
 BLOCK_ROWS = 1 << 18  # queries per search; each list of an index is read once per block
+LARGEST_PAIRS = 50_000  # entities of either side up to which all pairs are scored where the sides can share lists
 LISTED = 10  # neighbours of each entity that are kept
 
 EXACT = 1.0  # score and confidence of two equal literal nodes
@@ -257,16 +258,26 @@ class EmbeddingSearch(Shown):
     @property
     def scores_all_pairs(self) -> bool:
         """Whether the neighbours of ``lists`` come from the scores of all pairs, and not from an approximate index."""
-        largest = max(len(self.embeddings.left), len(self.embeddings.right))
-        return scores_all_pairs(self.search.index, largest, device_type(self.device))
+        return scores_all_pairs(self.search.index, self._largest, device_type(self.device)) and not self._shares_lists
 
     @property
     def approximates(self) -> bool:
         """Whether neighbours and CSLS means come from one approximate search for both sides, on the CPU."""
-        largest = max(len(self.embeddings.left), len(self.embeddings.right))
-        if largest <= LARGEST_FLAT or self.scores_all_pairs:
+        if self._shares_lists:
+            return True
+        if self._largest <= LARGEST_FLAT or self.scores_all_pairs:
             return False
         return device_type(self.device) == "cpu" or INDEXES[self.search.index].fitting(self._where).type == "cpu"
+
+    @property
+    def _largest(self) -> int:
+        return max(len(self.embeddings.left), len(self.embeddings.right))
+
+    @property
+    def _shares_lists(self) -> bool:
+        """Whether kind ``auto`` searches both sides in lists of each modality's part, see ``neighbors_by_shared_lists``."""
+        several = self.search.index == "auto" and len(self.embeddings.widths) > 1
+        return several and self._largest > LARGEST_PAIRS and device_type(self.device) == "cpu"
 
     @property
     def _where(self) -> "torch.device":

@@ -640,14 +640,15 @@ def test_a_matcher_takes_the_number_of_candidates(small_result):
         assert best_right[left] == right or best_left[right] == left
 
 
-@pytest.mark.parametrize("kind", ["auto", "ivf"])
-def test_a_large_run_searches_once_for_all_that_it_tells(small_result, tmp_path, monkeypatch, kind):
+@pytest.mark.parametrize(("kind", "limit"), [("auto", "FLAT"), ("auto", "PAIRS"), ("ivf", "FLAT")])
+def test_a_large_run_searches_once_for_all_that_it_tells(small_result, tmp_path, monkeypatch, kind, limit):
     """Means, neighbours, matches, margins, figures and links come from one search of each side."""
     exact_means, exact = small_result.csls_means, small_result.neighbors(1)[0].ids[:, 0]
     exact_pairs = {name: {*map(tuple, small_result.match(name).pairs.tolist())} for name in ("mutual", "greedy")}
     exact_hits = small_result.evaluate(candidates="all")["left_to_right"]["hits@1"]
-    for module in ("mmkg.result.searcher", "mmkg.search.index"):
-        monkeypatch.setattr(f"{module}.LARGEST_FLAT", 50)
+    monkeypatch.setattr(f"mmkg.result.searcher.LARGEST_{limit}", 50)
+    if limit == "FLAT":
+        monkeypatch.setattr("mmkg.search.index.LARGEST_FLAT", 50)
     counts = {"shared": 0, "index": 0}
 
     def counted(name, plain):
