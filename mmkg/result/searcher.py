@@ -275,7 +275,7 @@ class EmbeddingSearch(Shown):
 
     @property
     def _shares_lists(self) -> bool:
-        """Whether kind ``auto`` searches both sides in lists of each modality's part, see ``neighbors_by_shared_lists``."""
+        """Whether kind ``auto`` searches both sides in lists of each part, see ``neighbors_by_shared_lists``."""
         several = self.search.index == "auto" and len(self.embeddings.widths) > 1
         return several and self._largest > LARGEST_PAIRS and device_type(self.device) == "cpu"
 
