@@ -14,6 +14,7 @@ TAKEN = {  # of the shared options
     "align": SHARED,
     "evaluate": SHARED,
     "search": SHARED - {"--device"},
+    "explain": SHARED,
     "match": SHARED,
     "merge": SHARED,
     "dedupe": {"--json", "--seed", "--device"},
