@@ -152,10 +152,10 @@ def _attributes(
     return _compared(*sides, "attribute", False)
 
 
-def value_codes(values: Values) -> IntArray:
-    """One number per distinct value, int64 ``[A]``, -1 = no value; numbers and dates are equal in nine digits."""
+def value_codes(values: Values, *, digits: int = DIGITS) -> IntArray:
+    """One number per distinct value, int64 ``[A]``, -1 = no value; numbers and dates are equal in so many digits."""
     numeric = ~np.isnan(values.number) & (values.kind >= 0)
-    scale = 10.0 ** (DIGITS - 1 - np.floor(np.log10(np.abs(values.number[numeric]).clip(min=1e-300))))
+    scale = 10.0 ** (digits - 1 - np.floor(np.log10(np.abs(values.number[numeric]).clip(min=1e-300))))
     exact = np.isfinite(scale)
     rounded = np.where(exact, np.round(values.number[numeric] * np.where(exact, scale, 1)) / scale, 0.0)
     codes = np.where(values.kind >= 0, values.text, -1)

@@ -17,11 +17,11 @@ from ..data.features.incidence import build_incidence
 from ..data.features.registry import FEATURES, has_modality
 from ..data.task import AlignmentTask
 from ..errors import UsageError
-from ..modalities import IMAGE, RELATION
+from ..modalities import IMAGE
 from ..models import MODELS, spread_matches
 from ..models.neutral import COLUMNS, neutral
 from ..models.refinement import REFINED
-from ..models.registry import RULES
+from ..models.registry import RULE_PARTS
 from ..typing import FloatArray, IntArray
 from .combined import PROPAGATION
 from .compress import projected
@@ -131,8 +131,9 @@ def _refined(before: Before, task: AlignmentTask, rows: IntArray, device: torch.
     config = config.narrowed(before.task.left.num_entities + before.task.right.num_entities)
     names = tuple(name for name in REFINED if name in before.widths)
     widths = {name: width - (config.dim(name) if name in names else 0) for name, width in before.widths.items()}
-    if RULES in facts["weights"]:
-        widths[RELATION] -= config.dim(RULES)
+    ruled = [name for name in RULE_PARTS if name in facts["weights"]]
+    for name in ruled:
+        widths[RULE_PARTS[name]] -= config.dim(name)
     block = base(replace(before, widths=widths, course={**before.course, "refined_by": {}}), task, rows, device)
     features = replace(before.experiment.features, modalities=names)
     inputs = build_incidence(task, features, before=before.task).to(device)
@@ -144,8 +145,9 @@ def _refined(before: Before, task: AlignmentTask, rows: IntArray, device: torch.
         columns[f"{name} of {BASE}"] = weights[BASE], part
         if name in parts:
             columns[name] = weights[name], parts[name][torch.from_numpy(rows).to(device)]
-        if name == RELATION and RULES in weights:  # evidence joins pairs, so that new entities have none
-            columns[RULES] = weights[RULES], torch.zeros(len(rows), config.dim(RULES), device=device)
+        for rule in ruled:  # evidence joins pairs, so that new entities have none
+            if RULE_PARTS[rule] == name:
+                columns[rule] = weights[rule], torch.zeros(len(rows), config.dim(rule), device=device)
     return concatenated(columns)
 
 

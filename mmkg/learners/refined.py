@@ -14,17 +14,19 @@ from ..data.tensors.incidence import Incidence
 from ..data.tensors.sparse import random_projection
 from ..matching import SinkhornConfig, among
 from ..matching.sinkhorn import LARGEST_EXACT, transported_pairs
-from ..modalities import RELATION
+from ..modalities import VALUE
 from ..models import spread_matches
 from ..models.refinement import REFINED
-from ..models.registry import RULES
-from ..models.rule_part import Matched, rule_part
+from ..models.registry import RULE_PARTS, RULES, VALUES
+from ..models.rule_part import rule_part, triple_facts
+from ..models.rules import Facts, Matches, Rules
 from ..typing import FloatArray, IntArray
 from .setting import BLOCK_ROWS, Learned, Learner, Setting, concatenated
 from .validation import free_entities
+from .value_facts import value_facts, with_equal_values
 
+Matched = tuple[IntArray, IntArray, FloatArray]  # rows of either graph and probabilities
 BASE = "base"
-MODALITY = {RULES: RELATION}  # of a part that is not named after its modality
 SKETCH = 768  # width of the projected vectors that the candidates of a refinement are searched with
 NARROW_SKETCH = 256  # the same of more free entities than are searched exactly
 
@@ -58,6 +60,7 @@ class Refined:
             return base
         inputs = self._incidence(names)
         self.config = self.config.narrowed(inputs.num_entities)
+        rule_facts = self._rule_facts(inputs, VALUE in base.widths)
         known = setting.validation_scores()
         found = _Vectors(({BASE: sides[0]}, {BASE: sides[1]}), {BASE: 1.0})
         sketches = _Sketches(setting, base.widths)
@@ -71,7 +74,7 @@ class Refined:
             matches, candidates = self._soft_matches(found, sketches)
             if setting.experiment.search.store == "float16":
                 found = found.halved()  # what is left of them to do is to store them
-            parts = self._evidence(inputs, matches, candidates)
+            parts = self._evidence(inputs, matches, candidates, rule_facts)
             weights = {BASE: 1.0} | {name: self.config.weight(name) for name in parts[0]}
             if earlier is not None:
                 weights = earlier["weights"]
@@ -94,7 +97,7 @@ class Refined:
         widths = dict(base.widths)
         for name, part in found.sides[0].items():
             if name != BASE:
-                widths[MODALITY.get(name, name)] += part.shape[1]
+                widths[RULE_PARTS.get(name, name)] += part.shape[1]
         left, right = (
             _joined(base.widths, side, found.weights, setting.experiment.search.store).cpu() for side in found.sides
         )
@@ -108,8 +111,22 @@ class Refined:
                 self._inputs = build_incidence(self.setting.task, features).to(self.setting.device)
         return self._inputs
 
+    def _rule_facts(self, inputs: Incidence, with_values: bool) -> dict[str, tuple[Facts, Facts]]:
+        """The facts of either graph that each part of rules joins, by its name."""
+        found = {}
+        with self.setting.watch.phase("features"):
+            if inputs.triples is not None and self.config.rules_weight:
+                found[RULES] = triple_facts(inputs)
+            if with_values and self.config.values_weight:
+                found[VALUES] = value_facts(self.setting.task.left, self.setting.task.right)
+        return found
+
     def _evidence(
-        self, inputs: Incidence, matches: Matched, candidates: tuple[IntArray, IntArray]
+        self,
+        inputs: Incidence,
+        matches: Matched,
+        candidates: tuple[IntArray, IntArray],
+        rule_facts: Mapping[str, tuple[Facts, Facts]],
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Evidence parts of all entities, from the training links and the soft matches of the other entities."""
         setting = self.setting
@@ -122,12 +139,21 @@ class Refined:
                 np.concatenate([np.ones(len(known), np.float32), likely]),
             )
             parts = spread_matches(inputs, *both, self.config, seed=setting.experiment.seed)
-            if inputs.triples is not None and self.config.rules_weight:
-                pairs = (
-                    np.concatenate([known[:, 0], candidates[0]]),
-                    np.concatenate([known[:, 1], candidates[1]]),
+            pairs = (np.concatenate([known[:, 0], candidates[0]]), np.concatenate([known[:, 1], candidates[1]]))
+            sizes = (inputs.num_left, inputs.num_right)
+            for name, facts in rule_facts.items():
+                probable = Matches.of(*both)
+                if name == VALUES:
+                    probable = with_equal_values(probable, facts, sizes)
+                parts[name] = rule_part(
+                    Rules(*facts, probable),
+                    pairs,
+                    sizes,
+                    dim=self.config.dim(name),
+                    purpose=f"codes of {name}",
+                    seed=setting.experiment.seed,
+                    device=setting.device,
                 )
-                parts[RULES] = rule_part(inputs, both, pairs, dim=self.config.rules_dim, seed=setting.experiment.seed)
         count = inputs.num_left
         return (
             {name: part[:count] for name, part in parts.items()},
@@ -265,5 +291,5 @@ def _joined(widths: Mapping[str, int], side: Mapping[str, Tensor], weights: Mapp
     columns: dict[str, tuple[float, Tensor]] = {}
     for name, block in zip(widths, side[BASE].split(list(widths.values()), dim=1), strict=True):
         columns[f"{name} of {BASE}"] = weights[BASE], block
-        columns |= {part: (weights[part], side[part]) for part in side if MODALITY.get(part, part) == name}
+        columns |= {part: (weights[part], side[part]) for part in side if RULE_PARTS.get(part, part) == name}
     return concatenated(columns, store=store)

@@ -23,7 +23,7 @@ from ..settings import Count, CountOrNone, Positive, Share, Weight, configuratio
 from ..typing import FloatArray, IntArray
 from .label_parts import row_blocks
 from .registry import REFINED as REFINED
-from .registry import RULES
+from .registry import RULE_PARTS
 
 MOST_VALUES, HALVINGS = 3 << 28, 2
 BLOCK_VALUES, GPU_VALUES = 1 << 20, 1 << 26  # values that are passed along the triples at a time
@@ -46,11 +46,12 @@ class RefinementConfig:
         hops: number of steps over which the structure part collects the matches of other entities, all with equal
             weight.
         hub_damping: as for ``PropagationConfig``.
-        structure_dim, relation_dim, attribute_dim, rules_dim: width of each part; the columns of rule evidence, see
-            ``rule_part``, belong to the modality ``relation``.
-        structure_weight, relation_weight, attribute_weight, rules_weight: weight of each part, relative to the
-            embeddings; with validation links, they stay if no others are better. Without ``rules_weight`` there is no
-            rule evidence.
+        structure_dim, relation_dim, attribute_dim, rules_dim, values_dim: width of each part; the columns of rule
+            evidence from triples, see ``rule_part``, belong to the modality ``relation``, from attribute values to
+            ``value``.
+        structure_weight, relation_weight, attribute_weight, rules_weight, values_weight: weight of each part, relative
+            to the embeddings; with validation links, they stay if no others are better. With a weight of 0 there is no
+            rule evidence, or none from values.
 
     Raises:
         UsageError: a value out of range.
@@ -67,10 +68,12 @@ class RefinementConfig:
     relation_dim: Count = 512
     attribute_dim: Count = 512
     rules_dim: Count = 512
+    values_dim: Count = 512
     structure_weight: Weight = 0.8
     relation_weight: Weight = 0.3
     attribute_weight: Weight = 0.5
     rules_weight: Weight = 0.5
+    values_weight: Weight = 0.5
 
     def dim(self, modality: str) -> int:
         """Width of a modality's part by its name."""
@@ -80,7 +83,7 @@ class RefinementConfig:
         """With parts of half the width while they hold more than ``MOST_VALUES`` values, at most twice."""
         found = self
         for _ in range(HALVINGS):
-            dims = {f"{name}_dim": found.dim(name) for name in (*REFINED, RULES)}
+            dims = {f"{name}_dim": found.dim(name) for name in (*REFINED, *RULE_PARTS)}
             if num_entities * sum(dims.values()) <= MOST_VALUES:
                 break
             found = replace(found, **{key: max(1, dim // 2) for key, dim in dims.items()})

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..modalities import ATTRIBUTE, RELATION, STRUCTURE
+from ..modalities import ATTRIBUTE, RELATION, STRUCTURE, VALUE
 from ..registry import Registry
 
 
@@ -43,7 +43,8 @@ MODELS: Registry[ModelEntry] = Registry(
     __name__,
 )
 REFINED = (STRUCTURE, RELATION, ATTRIBUTE)  # modalities that a refinement adds to
-RULES = "rules"  # its further part, see ``mmkg.models.rule_part``
+RULES, VALUES = "rules", "values"  # its further parts, see ``mmkg.models.rule_part``
+RULE_PARTS = {RULES: RELATION, VALUES: VALUE}  # and the modality that each belongs to
 AUTO = "auto"  # no model: a run chooses one, see ``mmkg.learners.choice``
 
 

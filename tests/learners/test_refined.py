@@ -71,14 +71,10 @@ def test_sketches_of_the_free_entities_keep_their_cosines(task, vectors, monkeyp
 
 def test_evidence_of_many_entities_is_half_as_wide():
     config = RefinementConfig()
-    assert config.narrowed(314_000) is config
-    half, quarter = (
-        RefinementConfig(
-            structure_dim=1024 // part, relation_dim=512 // part, attribute_dim=512 // part, rules_dim=512 // part
-        )
-        for part in (2, 4)
-    )
-    assert config.narrowed(315_000) == half
+    assert config.narrowed(262_144) is config
+    dims = {name: config.dim(name) for name in ("structure", "relation", "attribute", "rules", "values")}
+    half, quarter = (RefinementConfig(**{f"{name}_dim": dim // part for name, dim in dims.items()}) for part in (2, 4))
+    assert config.narrowed(262_145) == half
     assert config.narrowed(2_000_000) == quarter == config.narrowed(10**9)
 
 

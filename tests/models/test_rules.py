@@ -11,7 +11,7 @@ from mmkg.data.features.incidence import build_incidence
 from mmkg.data.kg import KnowledgeGraph
 from mmkg.data.task import AlignmentTask, LinkSplit
 from mmkg.models import rules as module
-from mmkg.models.rule_part import rule_part, rules_of
+from mmkg.models.rule_part import rule_part, triple_facts
 from mmkg.models.rules import Facts, Matches, Rules
 
 # capital (0) of, in (1): of towns 0 and 1 and countries 2 and 3, of which 0 is the capital of 2
@@ -133,10 +133,10 @@ def test_products_of_rows_are_the_evidence():
     task = AlignmentTask(graph(LEFT, "l"), graph(RIGHT, "r"), LinkSplit(np.array([[0, 0]]), none, none))
     inputs = build_incidence(task, FeatureConfig(modalities=("relation",)))
     known = (np.array([0, 2, 2]), np.array([0, 2, 1]), np.array([1, 1, 0.3], np.float32))
-    rules = rules_of(inputs, known)
+    rules = Rules(*triple_facts(inputs), Matches.of(*known))
     assert rules.left.num_relations == 4  # relations with different labels are different ones
     left, right = np.array([0, 1, 0, 1]), np.array([0, 1, 1, 0])
-    rows = rule_part(inputs, known, (left, right), dim=8192, seed=3)
+    rows = rule_part(rules, (left, right), (4, 4), dim=8192, seed=3)
     lengths = rows.norm(dim=1)
     torch.testing.assert_close(lengths, torch.tensor([1.0, 1, 1, 0, 1, 1, 1, 0]))  # 3 is in no triple
     evidence = rules.evidence(left, right)
