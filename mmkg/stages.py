@@ -96,7 +96,8 @@ def learn_run(
         if sys.stderr.isatty() if progress is None else progress:
             show_step(choice.text())
     setting = Setting(task, experiment, where, watch, progress, folder, fingerprint)
-    start = {} if model is None else {name: each.detach().clone() for name, each in model.state_dict().items()}
+    state = model.state_dict() if model is not None and experiment.refit else {}
+    start = {name: each.detach().clone() for name, each in state.items()}
     if len(given.train) and not len(given.valid) and not len(test) and experiment.data.valid_ratio != 0:
         fitted = fit(setting, model, given.train)
     else:

@@ -141,10 +141,9 @@ class Refined:
             parts = spread_matches(inputs, *both, self.config, seed=setting.experiment.seed)
             pairs = (np.concatenate([known[:, 0], candidates[0]]), np.concatenate([known[:, 1], candidates[1]]))
             sizes = (inputs.num_left, inputs.num_right)
+            matched = Matches.of(*both)
             for name, facts in rule_facts.items():
-                probable = Matches.of(*both)
-                if name == VALUES:
-                    probable = with_equal_values(probable, facts, sizes)
+                probable = with_equal_values(matched, facts, sizes) if name == VALUES else matched
                 parts[name] = rule_part(
                     Rules(*facts, probable),
                     pairs,

@@ -3,28 +3,13 @@ import logging
 
 import numpy as np
 import pytest
+from joint_rows import PARTS, joint
 from safetensors.numpy import load_file, save_file
 
 from mmkg.errors import InputError, UsageError
 from mmkg.search import build_index, load_index, save_index
 from mmkg.search.index import INDEXES
 from mmkg.search.lists import sample_rows
-
-PARTS = (6, 4, 3)
-
-
-def joint(size=3000, *, seed=0, missing=0.3):
-    """Base and queries: the same entities with noise, each lacking some parts, of unit length."""
-    rng = np.random.default_rng(seed)
-    base = rng.standard_normal((size, sum(PARTS)), dtype=np.float32)
-    queries = base + 0.15 * rng.standard_normal(base.shape, dtype=np.float32)
-    starts = np.cumsum([0, *PARTS])
-    for rows in (base, queries):
-        kept = rng.integers(0, len(PARTS), size)  # every entity has this part
-        for part, (start, stop) in enumerate(zip(starts, starts[1:], strict=False)):
-            rows[(rng.random(size) < missing) & (kept != part), start:stop] = 0
-        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    return base, queries
 
 
 def exact(base, queries, k):

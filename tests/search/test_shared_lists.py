@@ -2,28 +2,14 @@ import logging
 
 import numpy as np
 import pytest
+from joint_rows import PARTS, joint
 
 from mmkg.errors import InputError
 from mmkg.search import shared_lists
 from mmkg.search.config import IndexConfig
 from mmkg.search.shared_lists import neighbors_by_shared_lists
 
-PARTS = (6, 4, 3)
 NO_NEIGHBOURS = 9  # a row of zeros
-
-
-def joint(size, *, seed=0, missing=0.3):
-    """Left and right rows: the same entities with noise, each lacking some parts, of unit length."""
-    rng = np.random.default_rng(seed)
-    left = rng.standard_normal((size, sum(PARTS)), dtype=np.float32)
-    right = left + 0.15 * rng.standard_normal(left.shape, dtype=np.float32)
-    ends = np.cumsum([0, *PARTS])
-    for rows in (left, right):
-        kept = rng.integers(0, len(PARTS), size)  # every entity has this part
-        for part, (start, stop) in enumerate(zip(ends, ends[1:], strict=False)):
-            rows[(rng.random(size) < missing) & (kept != part), start:stop] = 0
-        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    return left, right
 
 
 def naive(queries, base, k):
