@@ -97,6 +97,15 @@ def test_a_run_prints_matches_protocol_and_where_it_lies(run, pair, tmp_path):
     assert run("align", pair, "--modalities", "name", "--out", tmp_path / "run", "--overwrite", *FLAGS).code == 0
 
 
+def test_refit_learns_from_validation_links_too(run, pair, tmp_path):
+    done = run("align", pair, "--model", "propagation", "--refit", "--json", "--out", tmp_path / "run")
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["protocol"]["refit"]
+    result = mmkg.AlignmentResult.load(tmp_path / "run")
+    assert result.experiment.refit and not len(result.links.valid)
+    assert len(result.links.train) == result.protocol.num_train + result.protocol.num_valid > result.protocol.num_train
+
+
 def test_rounds_of_pseudo_links_are_told_on_stderr_and_kept_in_the_run(run, pair, tmp_path):
     folder = tmp_path / "run"
     done = run("align", pair, "--model", "propagation", "--iterative", "--set", "bootstrap.rounds=2", "--json",
