@@ -34,7 +34,10 @@ def test_every_experiment_reads_and_says_where_its_figures_come_from(reproduce):
     assert files
     for path in files:
         values = reproduce.read(path)
-        assert values["beside"] and len(values["seeds"]) >= 3, path
+        assert ("group" in values) != ("beside" in values) and values["seeds"], path
+    for name, group in reproduce.groups().items():
+        assert any(reproduce.read(path).get("group") == name for path in files), name
+        assert all(row["source"] and row["differs"] for row in group.get("beside", [])), name
 
 
 def test_the_experiments_are_listed(reproduce, capsys):
@@ -52,8 +55,8 @@ def test_the_table_is_mean_and_deviation_beside_the_published_figures(reproduce,
     ours = re.search(r"\*\*ours\*\* \| l2r \| (\d\.\d+) ± (\d\.\d+)", out)
     assert float(ours[1]) == pytest.approx((first + second) / 2, abs=6e-4)
     assert float(ours[2]) == pytest.approx(abs(first - second) / 2**0.5, abs=6e-4)
-    assert "| published | l2r | 0.500 |  |  | somewhere, table 1; nothing |" in out
-    assert "Protocol: candidates: entities of the test links; CSLS k=3" in out
+    assert "| published | l2r | 0.500 |  |  |  | somewhere, table 1; nothing |" in out
+    assert "Protocol of short: candidates: entities of the test links; CSLS k=3" in out
 
 
 @pytest.mark.parametrize(
@@ -62,7 +65,11 @@ def test_the_table_is_mean_and_deviation_beside_the_published_figures(reproduce,
         (('source = "somewhere, table 1"\n', ""), "needs a source"),
         (('direction = "l2r"', 'direction = "both"'), "needs a source, a direction"),
         (('"hits@1" = 0.5', '"hit@1" = 0.5'), "unknown keys hit@1"),
-        (("seeds = [0, 1]\n", ""), "expected the keys beside, experiment, pair, seeds, title"),
+        (("seeds = [0, 1]\n", ""), "expected the keys experiment, pair, seeds, title, and beside or group"),
+        (
+            ('title = "short"', 'title = "short"\ngroup = "same_code"'),
+            "got beside, experiment, group",
+        ),
     ],
 )
 def test_a_file_that_hides_something_is_refused(reproduce, tmp_path, change, message):
@@ -71,6 +78,30 @@ def test_a_file_that_hides_something_is_refused(reproduce, tmp_path, change, mes
     tomllib.loads(path.read_text())
     with pytest.raises(SystemExit, match=message):
         reproduce.read(path)
+
+
+def test_experiments_of_a_group_share_one_table(reproduce, tmp_path, capsys):
+    grouped = FILE.split("[[beside]]")[0].replace("seeds = [0, 1]", 'seeds = [0]\ngroup = "zh_en_by_itself"')
+    for name in ("first", "second"):
+        (tmp_path / f"{name}.toml").write_text(grouped.replace("short", name))
+    reproduce.main([str(tmp_path / "first.toml"), str(tmp_path / "second.toml")])
+    out = capsys.readouterr().out
+    assert out.count("## ") == 1
+    ours = re.findall(r"\*\*(first|second)\*\* \| (l2r|r2l) \| \d\.\d+ \|", out)
+    assert ours == [("first", "l2r"), ("first", "r2l"), ("second", "l2r"), ("second", "r2l")]
+    assert re.search(r"\| PMF \| l2r \| 0\.835 \|  \| 0\.884 \|", out)
+    hits = [float(text) for text in re.search(r"first\*\* \| l2r \| (.*?) \| mmkg", out)[1].split(" | ")]
+    assert hits[3] <= hits[0]  # more candidates, no more hits
+
+
+def test_an_unknown_group_is_refused(reproduce, tmp_path, capsys):
+    path = tmp_path / "own.toml"
+    path.write_text(FILE.split("[[beside]]")[0].replace("seeds = [0, 1]", 'seeds = [0]\ngroup = "none"'))
+    with pytest.raises(SystemExit, match="no group 'none' in published.toml; known groups: zh_en_by_itself"):
+        reproduce.read(path)
+    with pytest.raises(SystemExit):
+        reproduce.main(["--group", "none"])
+    assert "no group 'none'" in capsys.readouterr().err
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones(reproduce, capsys):
