@@ -67,6 +67,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "config": ("data.features", "search", "matching", "evaluation", "models", "training"),
     "learners": ("config", "data", "models", "training", "matching", "evaluation", "report"),
     "result": ("config", "data", "fusion", "models", "search", "matching", "evaluation", "report", "learners"),
+    "review": ("data", "matching", "evaluation", "report", "result"),
     "loading": ("config", "data", "sources"),
     "crossfit": ("config", "data", "models", "matching", "learners", "result"),
     "stages": ("crossfit", "config", "data", "models", "evaluation", "report", "learners", "result"),

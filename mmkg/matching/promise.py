@@ -31,7 +31,37 @@ def bounds(sample: HeldOut, share: float, confidence: FloatArray, thresholds: Fl
         Clopper and Pearson, Biometrika 26(4), 1934; thresholds that keep a promised risk: Angelopoulos, Bates, Candès,
         Jordan and Lei, Learn then Test, 2021 (there with a correction for several thresholds).
     """
+    return _lower(*_answers(sample, share, confidence, thresholds), 1 - CERTAINTY)
+
+
+def precision_interval(
+    sample: HeldOut, shares: tuple[float, float], confidence: FloatArray, threshold: float
+) -> tuple[float, float] | None:
+    """Two-sided 95 % interval of the precision of the answers at or above a threshold; see ``bounds``.
+
+    Args:
+        sample: held-out entities.
+        shares: least and largest share of entities with a counterpart.
+        confidence: confidence of each held-out entity, ``[S]``.
+        threshold: least confidence of an answer.
+
+    Returns:
+        Its ends, in [0, 1]; ``None`` without held-out entities at or above the threshold.
+    """
     from scipy.special import betaincinv
+
+    at, tail = np.array([threshold], np.float32), (1 - CERTAINTY) / 2
+    low = float(_lower(*_answers(sample, shares[0], confidence, at), tail)[0])
+    right, wrong = (float(number[0]) for number in _answers(sample, shares[1], confidence, at))
+    if right + wrong == 0:
+        return None
+    return low, 1.0 if wrong == 0 else float(betaincinv(right + 1, wrong, 1 - tail))
+
+
+def _answers(
+    sample: HeldOut, share: float, confidence: FloatArray, thresholds: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Number of right answers at or above each threshold, and weighted number of wrong ones, ``[T]`` each."""
 
     def above(chosen: np.ndarray) -> FloatArray:
         held = np.sort(confidence[chosen])
@@ -41,9 +71,14 @@ def bounds(sample: HeldOut, share: float, confidence: FloatArray, thresholds: Fl
     right, present, absent = above(sample.right), above(sample.present), above(~sample.present)
     share = max(share, SHARE_RANGE[0])
     weight = (1 - share) / share * sample.present.sum() / max(int((~sample.present).sum()), 1)
-    wrong = present - right + weight * absent
-    low = betaincinv(np.maximum(right, 1), wrong + 1, 1 - CERTAINTY)
-    found: FloatArray = np.where(right > 0, low, 0.0)
+    return right, present - right + weight * absent
+
+
+def _lower(right: FloatArray, wrong: FloatArray, tail: float) -> FloatArray:
+    """Lower end of the exact interval of the share of right answers, whose tail has this probability."""
+    from scipy.special import betaincinv
+
+    found: FloatArray = np.where(right > 0, betaincinv(np.maximum(right, 1), wrong + 1, tail), 0.0)
     return found
 
 

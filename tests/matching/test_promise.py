@@ -9,7 +9,7 @@ from mmkg.errors import UsageError
 from mmkg.matching.confidence import Calibration
 from mmkg.matching.counterparts import Counterparts
 from mmkg.matching.held_out import HeldOut
-from mmkg.matching.promise import bounds, links_for
+from mmkg.matching.promise import bounds, links_for, precision_interval
 
 PRIOR = Calibration(8.0, -0.8)
 
@@ -46,6 +46,16 @@ def test_a_wrong_answer_and_one_without_counterpart_count_alike_at_a_share_of_on
     p = 0.52932
     assert 8 * p**7 * (1 - p) + p**8 == pytest.approx(0.05, abs=1e-4)
     assert found == pytest.approx([p], abs=1e-4)
+
+
+def test_the_interval_of_a_precision_is_that_of_clopper_and_pearson():
+    """Nine of ten: .5550 to .9975, ten of ten: .6915 to 1, as in printed tables."""
+    ten = sample(10)
+    nine = HeldOut(ten.margins, np.arange(10) > 0, ten.present)
+    whole = (1.0, 1.0)
+    assert precision_interval(nine, whole, confidence(nine), 0.5) == pytest.approx((0.5550, 0.9975), abs=1e-4)
+    assert precision_interval(ten, whole, confidence(ten), 0.5) == pytest.approx((0.6915, 1), abs=1e-4)
+    assert precision_interval(ten, whole, confidence(ten), 1.0) is None  # none is so sure
 
 
 SHARE, HITS = 0.5, 0.97  # entities with a counterpart, and how many of them find it
