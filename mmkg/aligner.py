@@ -97,13 +97,15 @@ class Aligner(Shown):
             setattr(self, name, value)
         return self
 
-    def fit(self, task: AlignmentTask, y: Any = None, *, progress: bool | None = None) -> "Aligner":
+    def fit(
+        self, task: AlignmentTask, y: Any = None, *, progress: bool | None = None, callbacks: Sequence[Any] = ()
+    ) -> "Aligner":
         """Learn from the task's training links; choices are made on its validation links.
 
         Args:
             task: two graphs and their links.
             y: ignored; scikit-learn passes it.
-            progress: show a bar on stderr; ``None`` = if stderr is a terminal.
+            progress, callbacks: as for ``align``.
         """
         self.result_ = align(
             task,
@@ -113,6 +115,7 @@ class Aligner(Shown):
             device=self.device,
             settings=self.settings,
             progress=progress,
+            callbacks=callbacks,
         )
         return self
 

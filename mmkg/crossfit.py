@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from .callbacks import Callbacks
 from .compute.seeding import numpy_generator
 from .config.experiment import Experiment
 from .data.entities import EntityTable
@@ -96,19 +97,17 @@ def cross_fit(setting: Setting, given: IntArray) -> Fitted:
     train, entities = setting.task.links.train, (EntityTable.of(setting.task.left), EntityTable.of(setting.task.right))
     samples, metrics, courses = [], [], []
     for number, fold in enumerate(folds, start=1):
-        if setting.progress:
-            show_step(f"fold {number} of {len(folds)}: learning without {len(fold):,} of {len(given):,} links")
+        show_step(f"fold {number} of {len(folds)}: learning without {len(fold):,} of {len(given):,} links")
         held = given[fold]
         links = LinkSplit(train[~is_in(train, held)], held, held[:0])
-        learned = learn(replace(setting, task=replace(setting.task, links=links), out=None))
+        learned = learn(replace(setting, task=replace(setting.task, links=links), out=None, callbacks=Callbacks()))
         sample, figures = _judged(setting, learned, entities, links, most=UNLABELLED // len(folds))
         if sample is not None:
             samples.append(sample)
         metrics.append(figures)
         courses.append(learned.course)
     experiment, chosen = _chosen(setting.experiment, courses)
-    if setting.progress:
-        show_step(f"learning from all {len(given):,} links")
+    show_step(f"learning from all {len(given):,} links")
     learned = learn(replace(setting, experiment=experiment))
     sizes = [len(fold) for fold in folds]
     course = {**learned.course, "cross_fit": {"folds": len(folds), "judged": sum(sizes), **chosen}}
@@ -140,8 +139,7 @@ def refit(fitted: Fitted, model: AlignmentModel | None, start: Mapping[str, Tens
         own["sample"], metrics = _judged(setting, first, entities, links)
         if not len(given.test):
             own |= {"metrics": metrics, "folds": 1, "judged": len(links.valid)}
-    if setting.progress:
-        show_step(f"learning from all {len(links.train) + len(links.valid):,} known links")
+    show_step(f"learning from all {len(links.train) + len(links.valid):,} known links")
     known = LinkSplit(np.concatenate([links.train, links.valid]), links.valid[:0], links.test)
     again = replace(setting, task=replace(setting.task, links=known), chosen=Chosen.of(first))
     if model is not None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from .callbacks import Callbacks
 from .compute.devices import resolve_device
 from .compute.host import isolated
 from .compute.ranks import ranks
@@ -18,6 +19,7 @@ from .errors import UsageError, brief, nearest
 from .folders import claimed, free_folder
 from .loading import load
 from .models import AUTO, MODELS, AlignmentModel
+from .progress import showing
 from .result.result import AlignmentResult
 from .settings import names_in
 from .stages import answer_run, learn_run
@@ -40,6 +42,7 @@ def align(
     overwrite: bool = False,
     ranks_only: bool = False,
     progress: bool | None = None,
+    callbacks: Sequence[Any] = (),
     settings: Mapping[str, Any] | None = None,
 ) -> AlignmentResult:
     """Learn an aligner from two graphs and links, or from a task, and align all entities.
@@ -61,7 +64,9 @@ def align(
         out: run folder; an interrupted run in it continues where it stopped.
         overwrite: replace a finished run in ``out``.
         ranks_only: rank the test links, but search and match no others until that is used; without ``out``.
-        progress: show a bar on stderr; ``None`` = if that is a terminal.
+        progress: show bars and steps on stderr, as lines where no bar can be drawn; ``None`` = on a terminal or in a
+            notebook.
+        callbacks: notified of each epoch and round, see ``mmkg.callbacks``.
         settings: settings as in a configuration file, e.g. ``{"training.epochs": 50}`` or
             ``{"training": {"epochs": 50}}``.
 
@@ -79,18 +84,19 @@ def align(
             raise UsageError(f"expected one model, got {brief(right)} and {brief(model)}")
         right, model = None, right
     experiment = _experiment(experiment, model, seed, modalities, settings, seeds_from)
+    listeners = Callbacks(() if ranks().number else callbacks)
     if isinstance(links, str | Path) and not isinstance(left, AlignmentTask) and experiment.data.links is None:
         experiment, links = replace(experiment, data=replace(experiment.data, links=str(links))), None
     task = _task(left, right, links, never, experiment, device)
     where, own = resolve_device(device), model if isinstance(model, AlignmentModel) else None
     if ranks().number and out is not None:  # the first process checks the folder, and writes it
-        return _aligned(task, own, experiment, where, Path(out), ranks_only=ranks_only, progress=False)
+        return _aligned(task, own, experiment, where, Path(out), listeners, ranks_only=ranks_only, progress=False)
     folder = free_folder(out, overwrite)
     if folder is None:
-        return _aligned(task, own, experiment, where, None, ranks_only=ranks_only, progress=progress)
+        return _aligned(task, own, experiment, where, None, listeners, ranks_only=ranks_only, progress=progress)
     with claimed(folder):
         free_folder(out, overwrite)  # another process may have finished a run there
-        return _aligned(task, own, experiment, where, folder, ranks_only=ranks_only, progress=progress)
+        return _aligned(task, own, experiment, where, folder, listeners, ranks_only=ranks_only, progress=progress)
 
 
 def _task(left: Any, right: Any, links: Any, never: Any, experiment: Experiment, device: str) -> AlignmentTask:
@@ -115,13 +121,19 @@ def _aligned(
     experiment: Experiment,
     where: torch.device,
     folder: Path | None,
+    callbacks: Callbacks,
     *,
     ranks_only: bool,
     progress: bool | None,
 ) -> AlignmentResult:
     """Learn, index, evaluate, match; ``folder`` is the run folder, which this thread has claimed."""
-    learnt = learn_run(task, model, experiment, where, folder, progress=progress)
-    return answer_run(learnt, folder, ranks_only=ranks_only)
+    with showing(progress), callbacks:
+        learnt = learn_run(task, model, experiment, where, folder, progress=progress, callbacks=callbacks)
+        result = answer_run(learnt, folder, ranks_only=ranks_only)
+        callbacks.on_end(
+            {f"{way}/{name}": value for way, each in result.metrics.items() for name, value in each.items()}
+        )
+    return result
 
 
 def _experiment(

@@ -1,6 +1,5 @@
 """The two halves of a run: learn from links; index, evaluate, match and save."""
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 import torch
 
+from .callbacks import Callbacks
 from .compute.ranks import ranks
 from .config.experiment import Experiment
 from .crossfit import Fitted, fit, refit
@@ -24,7 +24,7 @@ from .learners.pivots import joined, pivot_links
 from .learners.setting import Setting
 from .learners.validation import capped
 from .models import AUTO, AlignmentModel
-from .progress import show_step
+from .progress import show_step, showing
 from .report import RunRecord, Stopwatch
 from .result.embeddings import embeddings_of
 from .result.result import AlignmentResult
@@ -64,6 +64,7 @@ def learn_run(
     folder: Path | None,
     *,
     progress: bool | None,
+    callbacks: Callbacks | None = None,
 ) -> Learnt:
     """Find seed links, choose the model, learn.
 
@@ -73,11 +74,24 @@ def learn_run(
         experiment: configuration of the run.
         where: where to compute.
         folder: for checkpoints; ``None`` = none are written.
-        progress: show a bar on stderr; ``None`` = if that is a terminal.
+        progress: show bars and steps, see ``showing``.
+        callbacks: notified of each epoch and round.
 
     Raises:
         InputError: no links to learn from.
     """
+    with showing(progress):
+        return _learnt(task, model, experiment, where, folder, Callbacks() if callbacks is None else callbacks)
+
+
+def _learnt(
+    task: AlignmentTask,
+    model: AlignmentModel | None,
+    experiment: Experiment,
+    where: torch.device,
+    folder: Path | None,
+    callbacks: Callbacks,
+) -> Learnt:
     watch = Stopwatch()
     test, graphs = task.links.test, task.graph_fingerprints()
     fingerprint = task.fingerprint(graphs)
@@ -93,9 +107,9 @@ def learn_run(
     choice: Choice | None = None
     if experiment.model == AUTO:
         experiment, choice = with_model(task, experiment, where.type, known=len(given.train) + len(given.valid))
-        if sys.stderr.isatty() if progress is None else progress:
-            show_step(choice.text())
-    setting = Setting(task, experiment, where, watch, progress, folder, fingerprint)
+        show_step(choice.text())
+    callbacks.on_start(experiment.to_dict())
+    setting = Setting(task, experiment, where, watch, callbacks, folder, fingerprint)
     state = model.state_dict() if model is not None and experiment.refit else {}
     start = {name: each.detach().clone() for name, each in state.items()}
     if len(given.train) and not len(given.valid) and not len(test) and experiment.data.valid_ratio != 0:

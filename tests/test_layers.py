@@ -27,6 +27,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "folders": ("errors", "files", "schema"),
     "compute": ("errors", "typing"),
     "registry": ("compute",),
+    "callbacks": ("errors",),
     "settings": ("errors",),
     # records of graphs, and what models read of them
     "data.texts": (),
@@ -65,13 +66,24 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "sentiment": ("data.tensors", "data.arrays", "encoders", "fusion", "losses", "training", "evaluation", "report"),
     # both halves
     "config": ("data.features", "search", "matching", "evaluation", "models", "training"),
-    "learners": ("config", "data", "models", "training", "matching", "evaluation", "report"),
+    "learners": ("callbacks", "config", "data", "models", "training", "matching", "evaluation", "report"),
     "result": ("config", "data", "fusion", "models", "search", "matching", "evaluation", "report", "learners"),
     "review": ("data", "matching", "evaluation", "report", "result"),
     "loading": ("config", "data", "sources"),
-    "crossfit": ("config", "data", "models", "matching", "learners", "result"),
-    "stages": ("crossfit", "config", "data", "models", "evaluation", "report", "learners", "result"),
-    "pipeline": ("stages", "config", "data", "models", "evaluation", "report", "learners", "result", "loading"),
+    "crossfit": ("callbacks", "config", "data", "models", "matching", "learners", "result"),
+    "stages": ("callbacks", "crossfit", "config", "data", "models", "evaluation", "report", "learners", "result"),
+    "pipeline": (
+        "callbacks",
+        "stages",
+        "config",
+        "data",
+        "models",
+        "evaluation",
+        "report",
+        "learners",
+        "result",
+        "loading",
+    ),
     "stores": ("data", "search", "matching", "result"),
     "aligner": ("data", "result", "pipeline"),
     "cluster": (
@@ -129,6 +141,7 @@ RESERVED = {
     "sklearn": (),
     "ray": ("cluster/",),
     "fsspec": ("cluster/",),
+    "tqdm": ("progress.py",),
     "scipy": ("data/", "matching/", "duplicates/", "several/", "evaluation/interval.py", "cli/doctor.py"),
 }
 

@@ -98,9 +98,13 @@ def test_every_package_that_is_imported_is_declared(setup):
         assert distributions & declared, f"{name}, imported in {sorted(files)}, is not declared in setup.cfg"
 
 
+# tested against fakes of their documented calls
+FAKED = {"mlflow>=2.9", "wandb>=0.17"}
+
+
 def test_the_development_extra_has_what_the_other_extras_have(setup):
     extras = {name: set(lines(text)) for name, text in setup["options.extras_require"].items()}
-    assert set().union(*extras.values()) == extras["dev"]
+    assert set().union(*extras.values()) - FAKED == extras["dev"]
 
 
 def test_licence_files_exist_and_those_of_embedded_data_are_all_named(setup):

@@ -11,7 +11,7 @@ from ..data.task import AlignmentTask
 from ..errors import MmkgError
 from ..folders import claimed, free_folder
 from ..loading import load
-from ..progress import show_step
+from ..progress import show_step, showing
 from ..result.result import AlignmentResult
 from ..stages import answer_run
 from .connect import ClusterError, connected
@@ -51,6 +51,7 @@ def align_on(
         InputError: what reading and learning raise.
     """
     with ExitStack() as stack:
+        stack.enter_context(showing(progress))
         workers = stack.enter_context(connected(address))
         folder = stack.enter_context(run_folder(out, overwrite))
         if free_folder(folder, overwrite) is not None and folder is not None:
@@ -59,11 +60,9 @@ def align_on(
         task = _received(reference)
         if on_task is not None:
             on_task(task)
-        if progress:
-            show_step(f"learning on the cluster: {workers.number} workers, {workers.cpus:g} processors each")
+        show_step(f"learning on the cluster: {workers.number} workers, {workers.cpus:g} processors each")
         learnt = learn_on(task, reference, experiment, workers, device=device, out=out)
-        if progress:
-            show_step("searching on the cluster")
+        show_step("searching on the cluster")
         return answer_run(learnt, folder, before=lambda result: search_on(result.searcher, workers))
 
 

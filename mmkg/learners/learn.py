@@ -82,6 +82,10 @@ def _learned(setting: Setting, model: AlignmentModel | None) -> Learned:
         courses.append(found.course)
         return found
 
+    def on_round(row: Mapping[str, Any]) -> None:
+        show_round(row)
+        setting.callbacks.on_round(row)
+
     free = [np.flatnonzero(rows) for rows in free_entities(setting.task)]
     never = among(setting.task.never, *free)
 
@@ -111,7 +115,7 @@ def _learned(setting: Setting, model: AlignmentModel | None) -> Learned:
         propose=pseudo_links,
         judge=setting.judge(),
         valid=links.valid,
-        on_round=show_round if setting.progress else None,
+        on_round=on_round,
     )
     return replace(
         result.kept,

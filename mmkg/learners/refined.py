@@ -20,6 +20,7 @@ from ..models.refinement import REFINED
 from ..models.registry import RULE_PARTS, RULES, VALUES
 from ..models.rule_part import rule_part, triple_facts
 from ..models.rules import Facts, Matches, Rules
+from ..progress import show_step
 from ..typing import FloatArray, IntArray
 from .setting import BLOCK_ROWS, Learned, Learner, Setting, concatenated
 from .validation import free_entities
@@ -84,6 +85,7 @@ class Refined:
                         known.add(name, parts[0][name], parts[1][name])
                     weights = known.weights(weights)
                     valid.append(known.mrr(weights))
+                self._tell(number, valid)
                 if valid[-1] <= valid[-2]:
                     break
             found = _Vectors(tuple({BASE: side, **own} for side, own in zip(sides, parts, strict=True)), weights)
@@ -102,6 +104,13 @@ class Refined:
             _joined(base.widths, side, found.weights, setting.experiment.search.store).cpu() for side in found.sides
         )
         return replace(base, left=left, right=right, widths=widths, course=course)
+
+    def _tell(self, number: int, valid: list[float]) -> None:
+        """Say how round ``number`` was judged; ``valid`` has the MRR of each round so far, from 0."""
+        last, before = valid[-1], valid[-2]
+        better = "" if last > before else f", not better than {before:.4f}: round {number - 1} is kept"
+        show_step(f"refinement, round {number} of {self.config.rounds}: validation MRR {last:.4f}{better}")
+        self.setting.callbacks.on_round({"step": number, "refined": True, "valid": last})
 
     def _incidence(self, names: tuple[str, ...]) -> Incidence:
         """The sparse matrices that evidence is passed along; built once."""

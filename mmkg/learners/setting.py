@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..callbacks import Callbacks
 from ..config.experiment import Experiment
 from ..data.task import AlignmentTask
 from ..report import Stopwatch
@@ -83,7 +84,7 @@ class Setting:
         experiment: configuration of the run.
         device: where to compute.
         watch: measures the time of each phase.
-        progress: show bars and rounds on stderr; ``None`` = if stderr is a terminal.
+        callbacks: notified of each epoch and round.
         out: run folder for checkpoints, ``None`` for none.
         fingerprint: fingerprint of the task.
         chosen: what was chosen before, in place of validation links, of which there are none then.
@@ -93,7 +94,7 @@ class Setting:
     experiment: Experiment
     device: torch.device
     watch: Stopwatch
-    progress: bool | None = None
+    callbacks: Callbacks = field(default_factory=Callbacks)
     out: Path | None = None
     fingerprint: str = ""
     chosen: Chosen | None = None

@@ -1,6 +1,8 @@
 """The learner of trained models."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +17,7 @@ from ..errors import UsageError
 from ..models import AUTO, MODELS, AlignmentModel, trained_models
 from ..progress import TrainingProgress
 from ..training import fit
+from ..training.outcome import outcome
 from ..typing import IntArray
 from .setting import CHECKPOINT, Learned, Setting, identity
 from .validation import validator
@@ -50,14 +53,21 @@ class Trained:
         """Train on the links, then embed all entities on the CPU, as ``search.store``."""
         setting, experiment = self.setting, self.setting.experiment
         call, self.calls = self.calls, self.calls + 1
+        extra, again = {"round": call} if call else {}, {"refit": True} if setting.chosen is not None else {}
         schedule = experiment.training
         if call:
             schedule = replace(schedule, epochs=min(schedule.epochs, experiment.bootstrap.epochs))
         label = ("-again" if setting.chosen else "") + (f"-{call}" if call else "")
         checkpoint = setting.out and setting.out / CHECKPOINT.format(label)
+        until = setting.earlier(call).get("best_epoch")
+
+        def on_epoch(row: Mapping[str, Any]) -> None:
+            bar.on_epoch(row)
+            setting.callbacks.on_epoch({**row, **extra, **again})
+
         with (
             setting.watch.phase("train"),
-            TrainingProgress(schedule.epochs, enabled=setting.progress) as bar,
+            TrainingProgress(schedule.epochs) as bar,
         ):
             result = fit(
                 self.model,
@@ -66,11 +76,12 @@ class Trained:
                 schedule,
                 seed=derive_seed(experiment.seed, f"round {call}") if call else experiment.seed,
                 validate=self.judge,
-                on_epoch=bar.on_epoch,
+                on_epoch=on_epoch,
                 checkpoint=checkpoint,
                 identity=identity(setting.fingerprint, experiment, links),
-                until=setting.earlier(call).get("best_epoch"),
+                until=until,
             )
+            bar.explain(outcome(result, schedule, until=until))
         with setting.watch.phase("embed"):
             shape = (self.inputs.num_entities, sum(self.model.widths.values()))
             joint = torch.from_numpy(np.empty(shape, experiment.search.store))
@@ -80,7 +91,7 @@ class Trained:
             joint[self.inputs.num_left :],
             self.model.widths,
             course={"best_epoch": result.best_epoch + 1, "epochs": result.epochs},
-            history=result.history if not call else [{**row, "round": call} for row in result.history],
+            history=[{**row, **extra} for row in result.history],
             weights={name: value.detach().clone() for name, value in self.model.state_dict().items()},
         )
 

@@ -21,6 +21,7 @@ from ..encoders.structure import StructureEncoder
 from ..fusion import AddedTag, FusionHead, FusionOutput, TokenGenerator, mean_pool
 from ..losses import masked_smooth_l1
 from ..modalities import STRUCTURE
+from ..progress import tracked
 
 
 class AlignmentModel(nn.Module, ABC):
@@ -173,7 +174,7 @@ class AlignmentModel(nn.Module, ABC):
                 found = torch.empty(shape) if out is None else torch.from_numpy(out)
                 below = self._layers_below(inputs, block)
                 share = share_of(len(rows))
-                for start in range(share.start, share.stop, block):
+                for start in tracked(range(share.start, share.stop, block), "embedding"):
                     part = rows[start : min(start + block, share.stop)]
                     found[start : start + len(part)] = self.fuse(
                         inputs, part, self._last_layer(inputs, part, below)

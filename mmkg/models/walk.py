@@ -13,6 +13,7 @@ from ..data.tensors.sparse import (
     transposed,
     weighted_rows,
 )
+from ..progress import tracked
 
 BLOCK_ROWS = 2048
 BLOCK_BYTES = 128 << 20  # of probabilities that are held at a time, if that is enough for LEAST_LABELS
@@ -80,7 +81,7 @@ def _walked(
     by_label = transposed(first)
     width = _block_width(size * hops)
     reached = lengths.new_empty(hops, size, min(width, num_labels))
-    for start in range(0, num_labels, width):
+    for start in tracked(range(0, num_labels, width), "spreading labels"):
         stop = min(start + width, num_labels)
         if stop - start < reached.shape[2]:
             reached = lengths.new_empty(hops, size, stop - start)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..progress import step
 from ..records import Record
 from ..schema import Facts, checked, parse_json
 from ..version import __version__
@@ -45,10 +46,11 @@ class Stopwatch:
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """Add the time spent inside the ``with`` block, also if it raises."""
+        """Add the time spent inside the ``with`` block, also if it raises; a step of ``mmkg.progress``."""
         start = [clock() for clock in self._clocks]
         try:
-            yield
+            with step(name):
+                yield
         finally:
             for sums, clock, begun in zip((self.wall, self.cpu), self._clocks, start, strict=True):
                 sums[name] = sums.get(name, 0.0) + clock() - begun

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..compute.products import add_product
+from ..progress import tracked
 from ..typing import FloatArray, IntArray
 from .config import IndexConfig
 from .faiss_index import build_faiss, learn_centroids
@@ -263,7 +264,7 @@ def _meetings(left: np.ndarray, right: np.ndarray, nlist: int) -> Iterator[tuple
         ends = np.searchsorted(wanted[order], np.arange(nlist + 1), side="right")
         members.append((torch.from_numpy(order // near.shape[1]), ends))
     (rows, row_ends), (cols, col_ends) = members
-    for number in range(nlist):
+    for number in tracked(range(nlist), "scoring lists"):
         some = rows[row_ends[number] : row_ends[number + 1]]
         others = cols[col_ends[number] : col_ends[number + 1]]
         if len(some) and len(others):

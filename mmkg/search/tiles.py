@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ..compute.products import GRAIN, add_product
+from ..progress import tracked
 
 CPU_BLOCK_BYTES = 64 << 20
 CPU_KEPT_BYTES = 512 << 20
@@ -41,7 +42,7 @@ def score_tiles(
     size = len(base) if size is None else size
     height = _height(queries, padded, memory_bytes)
     buffer = torch.empty(height, len(padded), dtype=torch.float32, device=base.device)
-    for start in range(0, len(queries), height):
+    for start in tracked(range(0, len(queries), height), "scoring"):
         yield start, _fill(buffer, queries[start : start + height], padded)[:, :size]
 
 

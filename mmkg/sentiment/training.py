@@ -21,6 +21,7 @@ from ..progress import TrainingProgress
 from ..report import RunRecord, Stopwatch
 from ..settings import merged
 from ..training import FitResult, optimise
+from ..training.outcome import outcome
 from .build import Shape, build_model
 from .config import SentimentExperiment
 from .data import SentimentData, feature_statistics
@@ -221,7 +222,7 @@ def train(
 
     text = json.dumps(experiment.to_dict(), sort_keys=True)
     with TrainingProgress(config.epochs, enabled=progress, title=stage, figure="validation score") as bar:
-        return optimise(
+        result = optimise(
             model,
             len(data.train),
             terms,
@@ -232,6 +233,8 @@ def train(
             checkpoint=None if folder is None else folder / CHECKPOINTS[stage],
             identity=hashlib.sha256(f"{fingerprint}|{stage}|{text}".encode()).hexdigest(),
         )
+        bar.explain(outcome(result, config, figure=bar.figure))
+    return result
 
 
 def _experiment(

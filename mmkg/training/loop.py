@@ -60,7 +60,7 @@ def fit(
         config: schedule and optimiser.
         seed: random seed of the order of links, of dropout and of neighbour sampling.
         validate: score of the model, larger is better; called every ``eval_every`` epochs.
-        on_epoch: called with each row of the history.
+        on_epoch: called with each row of the history; those of a checkpoint are ``restored``.
         checkpoint: file to write to, and to resume from if it exists.
         identity: hash of data and configuration; a checkpoint with another one is refused.
         until: epochs after which training ends, however many the schedule has; ``None`` = all.
@@ -118,7 +118,7 @@ def optimise(
         seed: random seed of the order of items, of dropout and of the generator. All three depend on seed and epoch
             alone, so that a resumed run continues exactly like an uninterrupted one.
         validate: score of the model in its current state, larger is better; called every ``eval_every`` epochs.
-        on_epoch: called with each row of the history.
+        on_epoch: called with each row of the history; those of a checkpoint are ``restored``.
         checkpoint: file to write to, and to resume from if it exists.
         identity: hash of data and configuration; a checkpoint with another one is refused.
         until: epochs after which training ends, however many the schedule has; ``None`` = all.
@@ -136,7 +136,7 @@ def optimise(
                 start = restore(found, identity, model, optimizers, stop, result)
         for row in result.history:
             if on_epoch is not None:
-                on_epoch(row)
+                on_epoch({**row, "restored": True})
     saved, save_took = time.monotonic(), 0.0
     device = next(model.parameters()).device
     epochs = config.epochs if until is None else min(until, config.epochs)

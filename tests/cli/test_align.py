@@ -55,10 +55,12 @@ def test_a_process_of_its_own_prints_the_same(aligned):
 def test_align_prints_one_json_object_and_its_progress_elsewhere(aligned):
     check_figures(json.loads(aligned.out))
     assert aligned.out.count("\n") == 1
-    assert [line.split("  ")[0] for line in aligned.err.splitlines()] == [
+    lines = [line.split("  ")[0] for line in aligned.err.splitlines()]
+    assert [line for line in lines if "epoch " in line and "ran" not in line] == [
         "training: epoch 2/4",
         "training: epoch 4/4",
     ]
+    assert lines[-1].startswith("match: ")
 
 
 def test_align_prints_the_figures_of_its_run_folder(aligned):
@@ -113,7 +115,8 @@ def test_rounds_of_pseudo_links_are_told_on_stderr_and_kept_in_the_run(run, pair
     assert done.code == 0, done.err
     values = json.loads(done.out)
     assert values["protocol"]["iterative"] and values["training"]["rounds"] == 2
-    assert [line.partition(":")[0] for line in done.err.splitlines()] == ["round 0", "round 1", "round 2"]
+    rounds = [line.partition(":")[0] for line in done.err.splitlines() if line.startswith("round")]
+    assert rounds == ["round 0", "round 1", "round 2"]
     rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == [0, 1, 2] and rows[0]["pseudo_links"] == 0 < rows[1]["pseudo_links"]
     assert values["training"]["best_round"] == max(range(3), key=lambda step: rows[step]["valid"])

@@ -40,7 +40,7 @@ def task():
 def setting_of(task, **refinement):
     values = {"model": "propagation", "features": {"modalities": ["structure", "relation"]}}
     experiment = mmkg.Experiment.of(values | {"refinement": {"rounds": 4, **WIDTHS, **refinement}, "options": WIDTHS})
-    return Setting(task, experiment, torch.device("cpu"), Stopwatch(), progress=False)
+    return Setting(task, experiment, torch.device("cpu"), Stopwatch())
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def fixed(monkeypatch):
 def setting_of(task, model, settings):
     values = {"training": SHORT, "features": {"modalities": NAMES}, "refinement": {"rounds": 0}}
     experiment = mmkg.Experiment.of(merged({"model": model, "options": SMALL[model], **values}, settings))
-    return Setting(task, experiment, torch.device("cpu"), Stopwatch(), progress=False)
+    return Setting(task, experiment, torch.device("cpu"), Stopwatch())
 
 
 ROUNDS = {"bootstrap": {"rounds": 1, "epochs": 1}}

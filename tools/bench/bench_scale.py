@@ -157,7 +157,7 @@ def learnt_rows(task: Any, experiment: Any, phase: Any) -> tuple[Any, Any, Any]:
     from mmkg.learners.setting import Setting
     from mmkg.report import Stopwatch
 
-    setting = Setting(task, experiment, torch.device("cpu"), Stopwatch(), progress=False)
+    setting = Setting(task, experiment, torch.device("cpu"), Stopwatch())
     learned = phase("learn", learn, setting)
     return learned.left, learned.right, learned.widths
 
