@@ -5,21 +5,8 @@ from importlib import resources
 from typing import Any
 
 from .charts import line_chart
+from .colours import PALETTE
 from .tables import flatten, format_value, metric_rows, whole_parts
-
-# Colours on a light and on a dark page, in the order of the list of modalities; the first also draws curves.
-PALETTE = (
-    ("#2a78d6", "#4a94ee"),
-    ("#1baf7a", "#23a678"),
-    ("#eda100", "#cf9214"),
-    ("#c2570c", "#e07b39"),
-    ("#6a58c8", "#9085e9"),
-    ("#e06a98", "#d9608f"),
-    ("#b3446c", "#c9789b"),
-    ("#5c8a1e", "#86b53c"),
-    ("#0f8b8d", "#3bb3b5"),
-    ("#8d5a3b", "#b98662"),
-)
 
 
 def render_report(

@@ -13,6 +13,7 @@ from ..matching import Matching
 from ..matching.held_out import LARGEST_MARGIN, pair_margins
 from ..records import Record
 from ..report import whole_parts
+from ..report.notebook import waterfall_html
 from ..typing import IntArray
 from .calibrate import Confidences
 from .linked import pair_scores
@@ -75,6 +76,11 @@ class Explanation(Record):
     def __str__(self) -> str:
         """The explanation in sentences."""
         return "\n".join(self._sentences())
+
+    def _repr_html_(self) -> str:
+        """A waterfall of the score, the largest part first, and the sentences."""
+        first, *others = self._sentences()
+        return waterfall_html(first, dict(sorted(self.parts.items(), key=lambda item: -item[1])), others)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

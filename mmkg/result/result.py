@@ -22,6 +22,7 @@ from ..learners.grown import Before
 from ..matching import Matching
 from ..report import Link, links_of, render_report
 from ..report.frames import arrow_table, data_frame
+from ..report.notebook import Frame
 from ..search.never import NO_PAIRS
 from ..typing import FloatArray, IntArray
 from .answers import Answers
@@ -30,6 +31,7 @@ from .gold import Gold, gold_links
 from .growth import Growth, added_links, grow
 from .judge import Judge, Metrics
 from .linked import one_to_one
+from .notebook import run_html
 from .rules import with_rules
 from .run_folder import RunContent, read_run, write_run
 
@@ -318,6 +320,17 @@ class AlignmentResult(Answers):
             summary=self.summary().text(),
             relations=[pair.as_dict() for pair in (self.aligned_relations or ())[:20]],
         )
+
+    def explore(self, *, height: int = 800) -> Frame:
+        """The page of the run in a frame of a notebook.
+
+        Args:
+            height: in pixels.
+        """
+        return Frame(self.report(), height)
+
+    def _repr_html_(self) -> str:
+        return run_html(self)
 
     def save(self, folder: str | Path) -> Path:
         """Write the run folder; every file appears whole, and the manifest with their hashes comes last."""

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from ..errors import UsageError, brief, nearest
+from ..report.colours import colours
 from ..report.tables import flatten
 from ..result.answers import Answers
 from ..result.embeddings import SIDES
 from ..version import __version__
-from .colours import colours
 from .counts import histogram, metric_values, precision, slider
 from .one_match import PairDetails
 from .page_rows import Query, answered

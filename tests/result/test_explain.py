@@ -70,7 +70,7 @@ def test_an_explanation_is_shown_in_sentences(result):
     assert "Neighbours matched to each other: Warsaw = Warszawa (born in, birthplace); Pierre = P. Curie" in text
     assert "is not matched to" in str(result.explain(("Curie", "Polska")))
     assert repr(result.explain((0, 0))).startswith("Explanation(left='Curie', right='M. Curie', score=")
-    assert "<table>" in result.explain((0, 0))._repr_html_()
+    assert "<table" in result.explain((0, 0))._repr_html_()
 
 
 def test_a_run_that_was_read_has_its_neighbours(result, tmp_path):
