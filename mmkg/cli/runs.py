@@ -32,6 +32,7 @@ from .relations import write_relations
 from .shown import print_json, print_result, promise_of, show_confidence
 
 if TYPE_CHECKING:
+    from ..result.answers import Answers
     from ..result.hits import Hit
     from ..result.hits import Hits as RunHits
     from ..result.result import AlignmentResult
@@ -235,7 +236,7 @@ def match(
     lines = link_format(form).lines
     if out is None and not options.as_json and lines is None:
         raise UsageError(f"the format {form} is not text and cannot be printed; name a file with --out")
-    result = load_run(run, options)
+    result = _answers(run, options)
     if never is not None:
         before, result = result.known, result.without(never)
         if learnt := len(before) - len(result.known):
@@ -381,12 +382,24 @@ def _hits(run: Path, options: SearchOptions, graph: Path | None, side: str | Non
     """Search in a finished run. With the settings of the run alone, no more of it is read than a search needs."""
     from ..result.read_hits import read_hits
 
-    if graph is None and not (options.config or options.settings or options.seed is not None or options.modalities):
+    if graph is None and _as_it_is(options):
         return read_hits(run)
     result = load_run(run, options)
     if graph is not None:
         result = result.with_new(**{side or "left": read_new([graph], None, result, side or "left", "auto")})
     return result.hits
+
+
+def _answers(run: Path, options: RunOptions) -> "Answers":
+    """A finished run. With the settings of the run alone, no more of it is read than matches need."""
+    from ..result.read_answers import read_answers
+
+    return read_answers(run, device=options.device) if _as_it_is(options) else load_run(run, options)
+
+
+def _as_it_is(options: SearchOptions) -> bool:
+    """Whether the options leave all settings of a run as they are."""
+    return not (options.config or options.settings or options.seed is not None or options.modalities)
 
 
 def load_run(run: Path, options: SearchOptions, short: Sequence[str] = ()) -> "AlignmentResult":
@@ -396,13 +409,13 @@ def load_run(run: Path, options: SearchOptions, short: Sequence[str] = ()) -> "A
         UsageError: a setting outside the section ``search``, or a modality that the run does not have.
         InputError: no finished run.
     """
-    from ..compute.devices import resolve_device
+    from ..compute.devices import device_type
     from ..config.experiment import Experiment
     from ..config.search import changed
     from ..result.result import AlignmentResult
 
     device = options.device if isinstance(options, RunOptions) else "auto"
-    resolve_device(device)
+    device_type(device)  # refuses an unknown one
     result = AlignmentResult.load(run, device=device)
     given = options.values(after=short)
     for key in given:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from ..printing import json_safe, printable, show
 
 if TYPE_CHECKING:
+    from ..result.answers import Answers
     from ..result.gold import Gold
     from ..result.result import AlignmentResult
 
@@ -68,7 +69,7 @@ def print_cost(seconds: Mapping[str, float], peak_rss_mb: float | None) -> None:
 
 
 def show_confidence(
-    result: "AlignmentResult", *, all_links: bool = False, unsure: str = "", file: TextIO | None = None
+    result: "Answers", *, all_links: bool = False, unsure: str = "", file: TextIO | None = None
 ) -> None:
     """Print where confidences come from, and how to get better ones, on one line.
 
@@ -86,7 +87,7 @@ def show_confidence(
     show(f"{result.calibration.text()} (--links FILE){effect}", file=file)
 
 
-def promise_of(result: "AlignmentResult", min_precision: float | None, kept: int) -> dict[str, Any] | None:
+def promise_of(result: "Answers", min_precision: float | None, kept: int) -> dict[str, Any] | None:
     """What is promised of the links above a least precision, as plain values, with a ``text`` of one line.
 
     Args:

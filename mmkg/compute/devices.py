@@ -69,7 +69,7 @@ def _may_have_gpu() -> bool:
 def is_available(device: "str | torch.device") -> bool:
     """Whether a device is there, by name."""
     try:
-        resolve_device(device)
+        device_type(device)
     except UsageError:
         return False
     return True

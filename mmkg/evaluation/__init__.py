@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from .no_counterpart import answers_to, calibration_error, counterpart_figures, reliability, roc_area
     from .protocol import OUT_OF_FOLD, Protocol
     from .ranking import evaluate, link_ranks
-    from .ranks import Ranks, both_directions, score_ranks
+    from .ranks import both_directions, score_ranks
+    from .record import Ranks
     from .reweigh import choose_weights
     from .sampled import evaluate_sample, sampled_ranks
 
@@ -21,7 +22,7 @@ _HOME = {
     "FEW": ".interval",
     "OUT_OF_FOLD": ".protocol",
     "Protocol": ".protocol",
-    "Ranks": ".ranks",
+    "Ranks": ".record",
     "all_metrics": ".metrics",
     "answers_to": ".no_counterpart",
     "auilc": ".curves",

@@ -6,7 +6,7 @@ from ..compute.host import isolated
 from ..errors import InputError
 from ..search.neighbors import Neighbors
 from ..typing import BoolArray, FloatArray, IntArray
-from .ranks import Ranks
+from .record import Ranks
 
 
 @isolated

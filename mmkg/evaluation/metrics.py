@@ -7,7 +7,7 @@ from ..errors import InputError
 from ..search.given import check_count
 
 if TYPE_CHECKING:
-    from .ranks import RankArray, Ranks
+    from .record import RankArray, Ranks
 
 HITS = (1, 5, 10)
 

@@ -14,7 +14,8 @@ from ..typing import IntArray
 from .filtered import known_pairs, other_answers
 from .metrics import HITS, all_metrics
 from .protocol import CANDIDATES, LEFT_TO_RIGHT, RIGHT_TO_LEFT
-from .ranks import Ranks, both_directions, ranks
+from .ranks import both_directions, ranks
+from .record import Ranks
 
 
 @isolated

@@ -16,7 +16,8 @@ from .filtered import known_pairs, other_answers
 from .listed import ranks_on_lists
 from .metrics import HITS, all_metrics
 from .protocol import CANDIDATES, LEFT_TO_RIGHT, RIGHT_TO_LEFT
-from .ranks import Ranks, ranks
+from .ranks import ranks
+from .record import Ranks
 
 
 @isolated

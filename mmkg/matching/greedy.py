@@ -1,12 +1,12 @@
 """Greedy one-to-one matching."""
 
+from typing import Unpack
+
 import numpy as np
-import torch
 
 from ..compute.host import isolated
-from ..search.vectors import Vectors, check_count
-from ..typing import IntArray
-from .candidates import Indexes, Lists, Means, Scorer, candidate_pairs
+from ..search.given import Vectors, check_count
+from .candidates import Scorer, Scoring, candidate_pairs
 from .matcher import Matcher
 from .matching import Matching, matching_of
 
@@ -17,13 +17,7 @@ def greedy(
     right: Vectors,
     *,
     k: int = 10,
-    csls_k: int = 3,
-    kind: str = "exact",
-    device: str | torch.device = "auto",
-    means: Means | None = None,
-    indexes: Indexes | None = None,
-    lists: Lists | None = None,
-    never: IntArray | None = None,
+    **scoring: Unpack[Scoring],
 ) -> Matching:
     """Match the pair with the best score, drop both rows, and repeat, among the k nearest candidates of each row.
 
@@ -34,16 +28,7 @@ def greedy(
         left: embeddings ``[n1, d]``; compared by cosine.
         right: embeddings ``[n2, d]``.
         k: candidates per entity, >= 1.
-        csls_k: neighbourhood size of CSLS, 0 = off.
-        kind: index kind for the candidate lists, as for ``build_index``.
-        device: ``auto``, ``cpu`` or ``cuda``.
-        means: CSLS means of the left rows ``[n1]`` and the right rows ``[n2]`` from ``csls_pair_means``, if they are
-            known already.
-        indexes: index of the right rows and index of the left rows, if they exist already; ``kind`` is then ignored.
-            With CSLS they index the vectors of ``csls_augment``.
-        lists: nearest right rows of each left row, and nearest left rows of each right row, by the same measure, if
-            they are known already, see ``nearest_both_ways``; read where they are long enough.
-        never: pairs (left row, right row) that are not matched, int64 ``[W, 2]``.
+        scoring: how pairs are scored, and what is known already.
 
     Returns:
         Pairs with their cosine or CSLS score. Among equal scores the lower left row, then the lower right row is
@@ -54,19 +39,8 @@ def greedy(
         UsageError: k < 1, ``csls_k`` < 0, unknown kind or device.
     """
     check_count(k, "k")
-    scorer = Scorer.of(
-        left,
-        right,
-        csls_k=csls_k,
-        device=device,
-        kind=kind,
-        k=k,
-        means=means,
-        indexes=indexes,
-        lists=lists,
-        never=never,
-    )
-    rows, cols, scores = candidate_pairs(scorer, k, kind=kind)
+    scorer = Scorer.of(left, right, k, **scoring)
+    rows, cols, scores = candidate_pairs(scorer, k)
     order = np.lexsort((cols, rows, -scores))
     left_free = np.ones(scorer.shape[0], dtype=bool)
     right_free = np.ones(scorer.shape[1], dtype=bool)

@@ -1,14 +1,14 @@
 """The one-to-one matching with the largest total score."""
 
+from typing import Unpack
+
 import numpy as np
-import torch
 
 from ..compute.host import isolated
 from ..errors import Advice, UsageError
-from ..search.tiles import score_tiles
-from ..search.vectors import Vectors, check_count
+from ..search.given import Vectors, check_count
 from ..typing import FloatArray, IntArray
-from .candidates import Indexes, Lists, Means, Scorer, candidate_pairs
+from .candidates import Scorer, Scoring, candidate_pairs
 from .matcher import Matcher
 from .matching import Matching, matching_of
 
@@ -22,14 +22,8 @@ def hungarian(
     right: Vectors,
     *,
     k: int | None = None,
-    csls_k: int = 3,
-    kind: str = "exact",
-    device: str | torch.device = "auto",
-    means: Means | None = None,
-    indexes: Indexes | None = None,
-    lists: Lists | None = None,
-    never: IntArray | None = None,
     memory_bytes: int = DENSE_BYTES,
+    **scoring: Unpack[Scoring],
 ) -> Matching:
     """The one-to-one pairs with the largest total score (linear sum assignment).
 
@@ -42,16 +36,9 @@ def hungarian(
         left: embeddings ``[n1, d]``; compared by cosine.
         right: embeddings ``[n2, d]``.
         k: candidates per entity, >= 1; ``None`` = all, in a dense matrix.
-        csls_k: neighbourhood size of CSLS, 0 = off.
-        kind: index kind for the candidate lists, as for ``build_index``; without ``k`` scores are exact.
-        device: device on which scores are computed: ``auto``, ``cpu`` or ``cuda``.
-        means: CSLS means of the left rows ``[n1]`` and the right rows ``[n2]``, if they are known already.
-        indexes: index of the right rows and index of the left rows, if they exist already; ``kind`` is then ignored.
-            With CSLS they index the vectors of ``csls_augment``.
-        lists: nearest right rows of each left row, and nearest left rows of each right row, by the same measure, if
-            they are known already, see ``nearest_both_ways``; read where they are long enough.
-        never: pairs (left row, right row) that are not matched, int64 ``[W, 2]``.
         memory_bytes: limit for the dense score matrix, 8 bytes per pair; the default of 4 GiB allows 23,000 x 23,000.
+        scoring: how pairs are scored, and what is known already; without ``k``, scores are exact, and lists are not
+            read.
 
     Raises:
         InputError: vectors that are not finite matrices of one width.
@@ -62,20 +49,9 @@ def hungarian(
     """
     if k is not None:
         check_count(k, "k")
-        scorer = Scorer.of(
-            left,
-            right,
-            csls_k=csls_k,
-            device=device,
-            kind=kind,
-            k=k,
-            means=means,
-            indexes=indexes,
-            lists=lists,
-            never=never,
-        )
-        rows, cols, scores = candidate_pairs(scorer, k, kind=kind)
-        chosen = _best_total(rows, cols, scores, *scorer.shape, lowest=-4 if csls_k else -1)
+        scorer = Scorer.of(left, right, k, **scoring)
+        rows, cols, scores = candidate_pairs(scorer, k)
+        chosen = _best_total(rows, cols, scores, *scorer.shape, lowest=-1 if scorer.means is None else -4)
         return matching_of(rows[chosen], cols[chosen], scores[chosen])
     num_left, num_right = len(left), len(right)
     if 8 * num_left * num_right > memory_bytes:
@@ -88,7 +64,8 @@ def hungarian(
                 command_line="use the matcher greedy or mutual",
             ),
         )
-    scorer = Scorer.of(left, right, csls_k=csls_k, device=device, means=means, indexes=indexes, never=never)
+    scoring["kind"] = "exact"
+    scorer = Scorer.of(left, right, **scoring)
     left_rows, right_rows = _best_dense(scorer)
     return matching_of(left_rows, right_rows, scorer.pair_scores(left_rows, right_rows))
 
@@ -96,13 +73,15 @@ def hungarian(
 def _best_dense(scorer: Scorer) -> tuple[IntArray, IntArray]:
     from scipy.optimize import linear_sum_assignment
 
+    from ..search.tiles import score_tiles
+
     scores = np.empty(scorer.shape, dtype=np.float64)
     for start, tile in score_tiles(scorer.left, scorer.right):
         scores[start : start + len(tile)] = tile.cpu().numpy()
-    if scorer.left_mean is not None and scorer.right_mean is not None:
+    if scorer.means is not None:
         scores *= 2
-        scores -= scorer.left_mean.cpu().numpy()[:, None]
-        scores -= scorer.right_mean.cpu().numpy()[None, :]
+        scores -= scorer.means[0][:, None]
+        scores -= scorer.means[1][None, :]
     left, right = scorer.never.T
     scores[left, right] = WRONG
     rows, cols = linear_sum_assignment(scores, maximize=True)

@@ -14,10 +14,10 @@ class Matcher:
 
     Args:
         match: called as ``match(left, right, csls_k=, kind=, device=, means=, indexes=)``, for the meaning see
-            ``mutual``, with the fields of ``config`` as further keywords, with ``k`` where the user gives it, and
+            ``Scoring``, with the fields of ``config`` as further keywords, with ``k`` where the user gives it, and
             with ``never`` where pairs are known to be wrong.
         config: dataclass of its settings, which a run reads from the section ``search.<name>``; ``None`` = it has none.
-        lists: whether it also takes ``lists=``, the nearest neighbours of all rows, see ``Scorer``.
+        lists: whether it also takes ``lists=``, the nearest neighbours of all rows, see ``Scoring``.
     """
 
     match: Callable[..., Matching]

@@ -2,24 +2,25 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Unpack
 
 import numpy as np
-import torch
 from pydantic import Field
 
-from ..compute.devices import resolve_device
+from ..compute.devices import device_type, resolve_device
 from ..compute.host import isolated
 from ..errors import InputError
 from ..search.config import IndexConfig
+from ..search.given import Vectors, check_count
 from ..search.index import LARGEST_FLAT
-from ..search.listed import listed_by_index
-from ..search.vectors import Vectors, check_count
 from ..settings import configuration
 from ..typing import FloatArray, IntArray
-from .candidates import Indexes, Lists, Means, Scorer, listed_both_ways
+from .candidates import Scorer, Scoring, listed_both_ways
 from .matcher import Matcher
 from .matching import Matching, matching_of
+
+if TYPE_CHECKING:
+    import torch
 
 TEMPERATURE = 0.02
 ITERATIONS = 15
@@ -53,15 +54,9 @@ def sinkhorn(
     right: Vectors,
     *,
     k: int = CANDIDATES,
-    csls_k: int = 3,
-    kind: str = "exact",
-    device: str | torch.device = "auto",
-    means: Means | None = None,
-    indexes: Indexes | None = None,
-    lists: Lists | None = None,
-    never: IntArray | None = None,
     temperature: float = TEMPERATURE,
     iterations: int = ITERATIONS,
+    **scoring: Unpack[Scoring],
 ) -> Matching:
     """Pairs that have the largest transport weight of both their rows, when all entities compete for each other.
 
@@ -73,19 +68,11 @@ def sinkhorn(
         left: embeddings ``[n1, d]``; compared by cosine.
         right: embeddings ``[n2, d]``.
         k: candidates per entity, >= 1; with k = size of the larger side all pairs are candidates.
-        csls_k: neighbourhood size of CSLS, 0 = off. CSLS selects the candidates and is the score of a pair; the
-            transport uses cosines, since its normalisation replaces that of CSLS.
-        kind: index kind for the candidate lists, as for ``build_index``.
-        device: ``auto``, ``cpu`` or ``cuda``; device of the candidate search and of the transport.
-        means: CSLS means of the left rows ``[n1]`` and the right rows ``[n2]``, if they are known already.
-        indexes: index of the right rows and index of the left rows, if they exist already; ``kind`` is then ignored.
-            With CSLS they index the vectors of ``csls_augment``.
-        lists: nearest right rows of each left row, and nearest left rows of each right row, by the same measure, if
-            they are known already, see ``nearest_both_ways``; read where they are long enough.
-        never: pairs (left row, right row) that are not matched, int64 ``[W, 2]``.
         temperature: divisor of the cosines, > 0; the smaller it is, the closer the result is to ``hungarian`` (0.02 in
             LightEA).
         iterations: normalisations of both sides, >= 1 (15 in LightEA).
+        scoring: how pairs are scored, and what is known already. CSLS selects the candidates and is the score of a
+            pair; the transport uses cosines, since its normalisation replaces that of CSLS.
 
     Returns:
         Pairs with their cosine or CSLS score. Among equal weights the lower row is preferred.
@@ -99,25 +86,15 @@ def sinkhorn(
     """
     check_count(k, "k")
     SinkhornConfig(k, temperature, iterations)  # checks them
-    scorer = Scorer.of(
-        left,
-        right,
-        csls_k=csls_k,
-        device=device,
-        kind=kind,
-        k=k,
-        means=means,
-        indexes=indexes,
-        lists=lists,
-        never=never,
-    )
-    rows, cols = listed_both_ways(scorer, k, kind=kind)
+    scorer = Scorer.of(left, right, k, **scoring)
+    rows, cols, scores = listed_both_ways(scorer, k)
     shape = scorer.shape
+    device = scoring.get("device", "auto")
     cosines = scorer.cosines(rows, cols)
     weights = transport(rows, cols, cosines, shape, temperature=temperature, iterations=iterations, device=device)
     chosen = _mutual_best(rows, cols, weights, shape)
     rows, cols = rows[chosen], cols[chosen]
-    return matching_of(rows, cols, scorer.pair_scores(rows, cols))
+    return matching_of(rows, cols, scorer.pair_scores(rows, cols) if scores is None else scores[chosen])
 
 
 def transport(
@@ -128,7 +105,7 @@ def transport(
     *,
     temperature: float = TEMPERATURE,
     iterations: int = ITERATIONS,
-    device: str | torch.device = "cpu",
+    device: "str | torch.device" = "cpu",
 ) -> np.ndarray:
     """Log-weights of pairs after Sinkhorn's normalisations; pairs that are not listed have weight 0.
 
@@ -159,8 +136,10 @@ def transport(
         raise InputError(f"expected columns of one length, got {rows.shape}, {cols.shape}, {scores.shape}")
     if not np.isfinite(scores).all():
         raise InputError("scores to transport must be finite")
-    if (where := resolve_device(device)).type != "cpu":
-        return _transport_on(where, rows, cols, scores, shape, temperature=temperature, iterations=iterations)
+    if device_type(device) != "cpu":
+        return _transport_on(
+            resolve_device(device), rows, cols, scores, shape, temperature=temperature, iterations=iterations
+        )
     weights = scores.astype(np.float64) / temperature
     of_row, of_col = _Segments(rows, shape[0]), _Segments(cols, shape[1])
     for _ in range(iterations):
@@ -177,7 +156,7 @@ def transported_pairs(
     config: SinkhornConfig,
     *,
     csls_k: int = 3,
-    device: str | torch.device = "auto",
+    device: "str | torch.device" = "auto",
     cosines: Cosines | None = None,
     never: IntArray | None = None,
     parts: tuple[int, ...] = (),
@@ -194,14 +173,16 @@ def transported_pairs(
             ``LARGEST_EXACT`` rows are found by lists of each part.
     """
     means = lists = None
-    if max(len(left), len(right)) > LARGEST_EXACT and resolve_device(device).type == "cpu":
+    if max(len(left), len(right)) > LARGEST_EXACT and device_type(device) == "cpu":
+        from ..search.listed import listed_by_index
+
         index = IndexConfig(parts=parts)
         found = listed_by_index(left, right, config.k, csls_k=csls_k, device=device, config=index)
         means, lists = found.means, (found.left, found.right)
     scorer = Scorer.of(
-        left, right, csls_k=csls_k, device=device, kind="auto", k=config.k, means=means, lists=lists, never=never
+        left, right, config.k, csls_k=csls_k, device=device, kind="auto", means=means, lists=lists, never=never
     )
-    rows, cols = listed_both_ways(scorer, config.k, kind="auto")
+    rows, cols, _ = listed_both_ways(scorer, config.k)
     scores = (scorer.cosines if cosines is None else cosines)(rows, cols)
     shape = scorer.shape
     del scorer
@@ -233,7 +214,7 @@ class _Segments:
 
 
 def _transport_on(
-    device: torch.device,
+    device: "torch.device",
     rows: IntArray,
     cols: IntArray,
     scores: FloatArray,
@@ -243,6 +224,8 @@ def _transport_on(
     iterations: int,
 ) -> np.ndarray:
     """``transport`` in torch. Sums go over sorted entries, so that a GPU gives the same bits every time."""
+    import torch
+
     weights = torch.from_numpy(scores).to(device, torch.float64) / temperature
     owners = [torch.from_numpy(np.ascontiguousarray(each)).to(device) for each in (rows, cols)]
     orders = [each.argsort(stable=True) for each in owners]

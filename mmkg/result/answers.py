@@ -1,12 +1,11 @@
 """What a run answers: nearest entities, matches with their confidences, links, relations."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import torch
 
 from ..compute.host import isolated_class
 from ..config.experiment import Experiment
@@ -20,12 +19,12 @@ from ..data.literals import is_among
 from ..data.relations import RelationPair, align_relations
 from ..data.task import AlignmentTask, LinkSplit
 from ..errors import Advice, UsageError, brief, nearest
-from ..evaluation import FEW, Protocol, count_text
+from ..evaluation import FEW, Protocol, count_text, matching_figures
 from ..matching import MATCHERS, Counterparts, Matching, is_in
 from ..matching.held_out import HeldOut
 from ..matching.matching import matching_of
 from ..records import Shown
-from ..report import RunRecord
+from ..report import Link, RunRecord, links_of
 from ..search import Index, Neighbors
 from ..search.never import NO_PAIRS, among
 from ..typing import FloatArray, IntArray
@@ -37,6 +36,9 @@ from .hits import HitList, Hits
 from .linked import Summary, are_guesses, free_rows, given_links, one_to_one, pair_scores, summarised, with_known
 from .scale import scaled
 from .searcher import EXACT, LISTED, EmbeddingSearch
+
+if TYPE_CHECKING:
+    import torch
 
 
 @isolated_class
@@ -74,8 +76,8 @@ class Answers(Shown):
     record: RunRecord
     history: Sequence[Mapping[str, Any]] = ()
     description: Mapping[str, Any] = field(default_factory=dict)
-    weights: Mapping[str, torch.Tensor] = field(default_factory=dict)
-    projection: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    weights: "Mapping[str, torch.Tensor]" = field(default_factory=dict)
+    projection: "Mapping[str, torch.Tensor]" = field(default_factory=dict)
     device: str = "auto"
     graphs: tuple[KnowledgeGraph, KnowledgeGraph] | None = None
     aligned_relations: Sequence[RelationPair] | None = None
@@ -373,6 +375,19 @@ class Answers(Shown):
             threshold: least confidence, see ``believed``.
         """
         return with_known(self.believed(matching, threshold), self.known, pair_scores(self.known, self.searcher))
+
+    def figures(self, matching: Matching | None = None) -> dict[str, float]:
+        """Precision, recall and F1 on the test links of a matching over all entities, by default the run's.
+
+        These are figures of matches, not of ranks; see ``matching_figures``. Empty without test links.
+        """
+        matching = self.matching if matching is None else matching
+        return matching_figures(matching.pairs, self.links.test) if len(self.links.test) else {}
+
+    def export(self, matching: Matching | None = None) -> Iterator[Link]:
+        """Matches with labels and scores from 0 to 100, for ``report.write_tsv`` and ``report.write_ntriples``."""
+        matching = self.matching if matching is None else matching
+        return links_of(*self.entities, replace(matching, score=self.scores(matching.pairs)))
 
     def summary(self, threshold: float | None = None) -> Summary:
         """How many links the run has found, how many are sure, and how many entities have none.

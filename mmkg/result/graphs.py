@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from pydantic import NonNegativeInt
-from safetensors.torch import save_file
 from typing_extensions import TypedDict
 
 from ..data.entities import EntityTable
@@ -17,14 +15,15 @@ from ..data.growth import Extent, former
 from ..data.kg import AttributeTriples, ImageTable, KnowledgeGraph
 from ..data.texts.packed import Texts
 from ..errors import InputError
-from ..files import atomic_path, sha256_file, write_text
+from ..files import sha256_file, write_text
 from ..records import Shown
 from ..schema import read_json
-from ..search.sidecar import read_tensors
+from ..search.mapped import map_arrays, write_arrays
 from ..typing import FloatArray, IntArray
 
 GRAPHS = ("graphs.json", "graphs.safetensors")
 SIDES = ("left", "right")
+BLOCK_ROWS = 4096  # of image features that are scaled at a time
 ROUNDING = 2e-3  # of the length of a unit row in float16
 
 
@@ -90,9 +89,9 @@ class StoredGraphs(Shown):
             if not path.is_file() or sha256_file(path) != expected:
                 raise InputError("changed since the run was read; read the run again", path)
         texts = read_json(paths[0], tuple[_Texts, _Texts])
-        tensors = read_tensors(paths[1])
+        arrays = map_arrays(paths[1]).arrays
         left, right = (
-            _graph(table, each, side, tensors, paths)
+            _graph(table, each, side, arrays, paths)
             for table, each, side in zip(self.tables, texts, SIDES, strict=True)
         )
         return RunGraphs((left, right), (Extent(*texts[0]["fitted"]), Extent(*texts[1]["fitted"])))
@@ -103,7 +102,8 @@ def write_graphs(graphs: RunGraphs, folder: Path) -> None:
 
     Image features are stored as unit rows in float16: models read their direction only.
     """
-    texts, tensors = [], {}
+    texts: list[_Texts] = []
+    stored: dict[str, np.ndarray] = {}
     for side, graph, fitted in zip(SIDES, graphs.now, graphs.fitted, strict=True):
         facts = graph.attributes
         texts.append(
@@ -122,11 +122,10 @@ def write_graphs(graphs: RunGraphs, folder: Path) -> None:
         arrays = {"triples": graph.triples, "entity": facts.entity, "attribute": facts.attribute}
         if graph.images is not None:
             arrays["image_rows"] = graph.images.rows
-            tensors[f"{side}.images"] = torch.from_numpy(_unit_half(graph.images.features))
-        tensors |= {f"{side}.{name}": torch.from_numpy(_narrow(array)) for name, array in arrays.items()}
+            stored[f"{side}.images"] = _unit_half(graph.images.features)
+        stored |= {f"{side}.{name}": _narrow(array) for name, array in arrays.items()}
     write_text(folder / GRAPHS[0], json.dumps(texts, ensure_ascii=False))
-    with atomic_path(folder / GRAPHS[1]) as temporary:
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary)
+    write_arrays(folder / GRAPHS[1], stored, {})
 
 
 def _narrow(numbers: IntArray) -> IntArray:
@@ -137,15 +136,17 @@ def _narrow(numbers: IntArray) -> IntArray:
 
 def _unit_half(features: FloatArray) -> FloatArray:
     """Unit rows in float16; rows of zeros stay zero."""
-    rows = torch.from_numpy(np.ascontiguousarray(features, np.float32)).double()
-    lengths = rows.norm(dim=1, keepdim=True)
-    apart = (lengths > 0) & ((lengths - 1).abs() > ROUNDING)  # so that stored rows are stored unchanged again
-    found: FloatArray = (rows / torch.where(apart, lengths, 1.0)).half().numpy()
+    found: FloatArray = np.empty(features.shape, np.float16)
+    for start in range(0, len(found), BLOCK_ROWS):
+        rows = features[start : start + BLOCK_ROWS].astype(np.float32).astype(np.float64)
+        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+        apart = (lengths > 0) & (np.abs(lengths - 1) > ROUNDING)  # so that stored rows are stored unchanged again
+        found[start : start + len(rows)] = rows / np.where(apart, lengths, 1.0)
     return found
 
 
 def _graph(
-    table: EntityTable, texts: _Texts, side: str, tensors: Mapping[str, torch.Tensor], paths: list[Path]
+    table: EntityTable, texts: _Texts, side: str, arrays: Mapping[str, np.ndarray], paths: list[Path]
 ) -> KnowledgeGraph:
     """One graph of the files.
 
@@ -156,10 +157,10 @@ def _graph(
         raise InputError(f"expected {len(table.labels)} {side} entities, got {texts['size']}", paths[0])
 
     def integers(name: str, *shape: int) -> IntArray:
-        found = tensors.get(f"{side}.{name}")
-        if found is None or found.dtype not in (torch.int32, torch.int64) or found.dim() != len(shape) + 1:
+        found = arrays.get(f"{side}.{name}")
+        if found is None or found.dtype not in (np.int32, np.int64) or found.ndim != len(shape) + 1:
             raise InputError(f"expected int32 or int64 {side}.{name}", paths[1])
-        return found.long().numpy()
+        return found.astype(np.int64)
 
     entity, attribute = integers("entity"), integers("attribute")
     values = Texts.nothing(len(entity)) if texts["values"] is None else Texts.of(texts["values"])
@@ -172,8 +173,8 @@ def _graph(
     if len(set(texts["attributes"])) != len(texts["attributes"]):
         raise InputError(f"expected unique {side} attributes", paths[0])
     images = None
-    if f"{side}.images" in tensors:
-        images = ImageTable(integers("image_rows"), tensors[f"{side}.images"].float().numpy())
+    if f"{side}.images" in arrays:
+        images = ImageTable(integers("image_rows"), arrays[f"{side}.images"].astype(np.float32))
     names, pictures = texts["names"], texts["pictures"]
     facts = AttributeTriples(
         entity, attribute, tuple(texts["attributes"]), values, None if types is None else tuple(types)

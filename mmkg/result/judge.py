@@ -8,9 +8,8 @@ import numpy as np
 from ..compute.host import isolated_class
 from ..config.search import SearchConfig
 from ..data.split import sample_links
-from ..evaluation import all_metrics, evaluate, evaluate_sample, known_pairs, listed_ranks, other_answers
+from ..evaluation import all_metrics, known_pairs, listed_ranks, other_answers
 from ..evaluation.protocol import LEFT_TO_RIGHT, RIGHT_TO_LEFT
-from ..matching.sinkhorn import transported_pairs
 from ..records import Shown
 from ..search.index import LARGEST_FLAT
 from ..typing import IntArray
@@ -75,9 +74,13 @@ class Judge(Shown):
             links, known = positions(links, pools), positions(known, pools)
         queries = sample_links(links, self.search.ranked(len(links)), seed=self.seed, label="ranked test links")
         if len(queries) == len(links) and means is None and lists is None:
+            from ..evaluation import evaluate
+
             return evaluate(
                 left, right, links, candidates=candidates, csls_k=csls_k, device=device, known=known, hits=hits
             )
+        from ..evaluation import evaluate_sample
+
         return evaluate_sample(
             left,
             right,
@@ -121,6 +124,8 @@ class Judge(Shown):
         """
         if len(links) == 0:
             return {}
+        from ..matching.sinkhorn import transported_pairs
+
         sides = (self.searcher.embeddings.left, self.searcher.embeddings.right)
         pools = [
             np.unique(links[:, side])

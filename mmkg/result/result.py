@@ -1,14 +1,13 @@
 """The result of an alignment run: its parts, and one object that holds them."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..compute.devices import resolve_device
 from ..compute.host import isolated_class
 from ..data.describe import describe
 from ..data.entities import EntityTable
@@ -17,23 +16,25 @@ from ..data.literals import pool_of
 from ..data.relations import align_relations
 from ..data.task import AlignmentTask, LinkSplit
 from ..errors import Advice, Setting, UsageError
-from ..evaluation import OUT_OF_FOLD, known_pairs, matching_figures, several_answers
-from ..learners.grown import Before
+from ..evaluation import OUT_OF_FOLD, known_pairs, several_answers
 from ..matching import Matching
-from ..report import Link, links_of, render_report
+from ..report import render_report
 from ..report.frames import arrow_table, data_frame
 from ..report.notebook import Frame
 from ..search.never import NO_PAIRS
 from ..typing import FloatArray, IntArray
+from .added import added_links
 from .answers import Answers
 from .embeddings import SIDES, Embeddings
 from .gold import Gold, gold_links
-from .growth import Growth, added_links, grow
 from .judge import Judge, Metrics
 from .linked import one_to_one
 from .notebook import run_html
 from .rules import with_rules
 from .run_folder import RunContent, read_run, write_run
+
+if TYPE_CHECKING:
+    from .growth import Growth
 
 
 @isolated_class
@@ -122,7 +123,11 @@ class AlignmentResult(Answers):
         )
         return replace(result, record=record, aligned_relations=relations)
 
-    def _grow(self, left: Any, right: Any) -> Growth:
+    def _grow(self, left: Any, right: Any) -> "Growth":
+        from ..compute.devices import resolve_device
+        from ..learners.grown import Before
+        from .growth import grow
+
         graphs, protocol = self.run_graphs, self.record.protocol
         if graphs is None:
             raise UsageError("this run keeps no graphs, because an older version wrote it; run the alignment again")
@@ -201,14 +206,6 @@ class AlignmentResult(Answers):
         """
         links = self.links.test if links is None else links
         return self.judge.assignment_ranks(links, candidates=candidates or self.protocol.candidates, device=device)
-
-    def figures(self, matching: Matching | None = None) -> dict[str, float]:
-        """Precision, recall and F1 on the test links of a matching over all entities, by default the run's.
-
-        These are figures of matches, not of ranks; see ``matching_figures``. Empty without test links.
-        """
-        matching = self.matching if matching is None else matching
-        return matching_figures(matching.pairs, self.links.test) if len(self.links.test) else {}
 
     def evaluated(
         self,
@@ -300,11 +297,6 @@ class AlignmentResult(Answers):
         fields_of_links |= {"score": "score", "confidence": "confidence"}
         columns = {name: [getattr(link, field) for link in links] for name, field in fields_of_links.items()}
         return columns, ["score", "confidence"]
-
-    def export(self, matching: Matching | None = None) -> Iterator[Link]:
-        """Matches with labels and scores from 0 to 100, for ``report.write_tsv`` and ``report.write_ntriples``."""
-        matching = self.matching if matching is None else matching
-        return links_of(*self.entities, replace(matching, score=self.scores(matching.pairs)))
 
     def report(self) -> str:
         """The run as one HTML page."""

@@ -4,24 +4,24 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from safetensors.torch import save_file
+import numpy as np
 
-from ..compute.devices import is_available, resolve_device
+from ..compute.devices import device_type, is_available
 from ..config.experiment import Experiment
 from ..data.entities import EntityTable
 from ..data.relations import RelationPair
 from ..data.task import LinkSplit
 from ..errors import InputError
 from ..evaluation import Protocol
-from ..files import atomic_path, write_text
+from ..files import write_text
 from ..folders import MANIFEST, read_manifest, replaced
 from ..matching.held_out import HeldOut
 from ..report import Link, RunRecord, write_tsv
 from ..schema import checked
 from ..search import Index, load_index, save_index
+from ..search.mapped import write_arrays
 from ..search.never import NO_PAIRS
 from ..typing import IntArray
 from .calibrate import Confidences
@@ -33,14 +33,16 @@ from .searcher import EmbeddingSearch
 from .stored import (
     Description,
     check_index,
-    neighbor_tensors,
+    neighbor_arrays,
     read_experiment,
     read_history,
-    read_projection,
     read_record,
     read_relations,
-    read_weights,
 )
+from .tensors import read_projection, read_weights
+
+if TYPE_CHECKING:
+    import torch
 
 FILES = (
     "config.toml",
@@ -69,8 +71,8 @@ class RunContent:
     record: RunRecord
     history: Sequence[Mapping[str, Any]]
     description: Mapping[str, Any]
-    weights: Mapping[str, torch.Tensor]
-    projection: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    weights: "Mapping[str, torch.Tensor]"
+    projection: "Mapping[str, torch.Tensor]" = field(default_factory=dict)
     device: str = "auto"
     aligned_relations: Sequence[RelationPair] | None = None
     held_out: HeldOut | None = None
@@ -130,17 +132,16 @@ def _write_files(run: RunContent, folder: Path, index: Index | None, matches: It
     more = {"never": run.embeddings.never, "kept": run.kept}
     parts |= {name: pairs.tolist() for name, pairs in more.items() if len(pairs)}
     write_text(folder / "links.json", json.dumps(parts))
-    tensors = {"left": torch.from_numpy(run.embeddings.left), "right": torch.from_numpy(run.embeddings.right)}
+    arrays: dict[str, np.ndarray] = {"left": run.embeddings.left, "right": run.embeddings.right}
     if searcher.csls_k:
-        means = zip(("left_mean", "right_mean"), searcher.means(), strict=True)
-        tensors |= {name: torch.from_numpy(mean) for name, mean in means}
-    _write_tensors(folder / "embeddings.safetensors", tensors, {"widths": json.dumps(run.embeddings.widths)})
+        arrays |= dict(zip(("left_mean", "right_mean"), searcher.means(), strict=True))
+    write_arrays(folder / "embeddings.safetensors", arrays, {"widths": json.dumps(run.embeddings.widths)})
     if searcher.has_lists():
-        _write_tensors(folder / NEIGHBORS, neighbor_tensors(searcher.lists()), {})
+        write_arrays(folder / NEIGHBORS, neighbor_arrays(searcher.lists()), {})
     if run.projection:
-        _write_tensors(folder / PROJECTION, run.projection, {})
+        write_arrays(folder / PROJECTION, _arrays(run.projection), {})
     if run.weights:
-        _write_tensors(folder / WEIGHTS, _small(run.weights), {"model": run.experiment.model})
+        write_arrays(folder / WEIGHTS, _small(run.weights), {"model": run.experiment.model})
     write_text(folder / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in run.history))
     write_text(folder / "record.json", run.record.to_json())
     if run.aligned_relations is not None:
@@ -199,7 +200,7 @@ def _read(folder: Path, fingerprint: str | None, device: str | None) -> RunConte
     )
     confidences = run.confidences
     if INDEX in manifest["sha256"]:
-        on = "cpu" if resolve_device(device).type == "cpu" else "auto"  # it was saved on the CPU and stays there
+        on = "cpu" if device_type(device) == "cpu" else "auto"  # it was saved on the CPU and stays there
         digest = manifest["sha256"][INDEX]
         stored = load_index(folder / INDEX, device=on, expect={"fingerprint": record.fingerprint}, digest=digest)
         size, dim = found.embeddings.num_matched[1], found.embeddings.left.shape[1]
@@ -214,18 +215,17 @@ def _read(folder: Path, fingerprint: str | None, device: str | None) -> RunConte
     return run
 
 
-def _small(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def _arrays(tensors: "Mapping[str, torch.Tensor]") -> dict[str, np.ndarray]:
+    return {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
+
+
+def _small(weights: "Mapping[str, torch.Tensor]") -> dict[str, np.ndarray]:
     """Weights with large tables as float16, if that holds their numbers."""
 
-    def stored(tensor: torch.Tensor) -> torch.Tensor:
-        if tensor.dtype != torch.float32 or tensor.numel() < LARGE:
-            return tensor
-        half = tensor.half()
-        return half if bool(half.isfinite().all()) else tensor
+    def stored(array: np.ndarray) -> np.ndarray:
+        if array.dtype != np.float32 or array.size < LARGE:
+            return array
+        half = array.astype(np.float16)
+        return half if bool(np.isfinite(half).all()) else array
 
-    return {name: stored(tensor) for name, tensor in weights.items()}
-
-
-def _write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], metadata: dict[str, str]) -> None:
-    with atomic_path(path) as temporary:
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary, metadata)
+    return {name: stored(array) for name, array in _arrays(weights).items()}

@@ -1,8 +1,7 @@
 """The JSON of a run folder and its types; a folder of somebody else is checked against them before it is used."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired
+from typing import Annotated, Any, Literal, NotRequired
 
 import numpy as np
 from pydantic import ConfigDict, Field, FiniteFloat, NonNegativeInt, PositiveInt
@@ -15,17 +14,12 @@ from ..data.relations import RelationPair
 from ..data.task import LinkSplit
 from ..errors import InputError, MmkgError
 from ..evaluation import Protocol
-from ..matching import MATCHERS
 from ..report import RunRecord
 from ..schema import ROW, Figures, checked, parse_json, read_json
 from ..search import Index, Neighbors
 from ..search.mapped import largest, map_arrays
-from ..search.sidecar import read_tensors
 from ..settings import check_seed, nested, read_toml
 from ..typing import FloatArray, IntArray
-
-if TYPE_CHECKING:
-    import torch
 
 LARGEST_CSLS = 10_000
 LARGEST_SCORE = 5  # CSLS is in [-4, 4]
@@ -162,14 +156,12 @@ def read_embeddings(
     return tensors["left"], tensors["right"], widths, means
 
 
-def neighbor_tensors(lists: tuple[Neighbors, Neighbors]) -> "dict[str, torch.Tensor]":
-    """The nearest neighbours of left and of right entities as tensors, which ``read_neighbors`` reads back."""
-    import torch
-
-    found = {}
+def neighbor_arrays(lists: tuple[Neighbors, Neighbors]) -> dict[str, np.ndarray]:
+    """The nearest neighbours of left and of right entities as arrays, which ``read_neighbors`` reads back."""
+    found: dict[str, np.ndarray] = {}
     for side, each in zip(("left", "right"), lists, strict=True):
-        found[f"{side}_ids"] = torch.from_numpy(each.ids.astype(np.int32))
-        found[f"{side}_scores"] = torch.from_numpy(each.scores)
+        found[f"{side}_ids"] = each.ids.astype(np.int32)
+        found[f"{side}_scores"] = each.scores
     return found
 
 
@@ -194,29 +186,6 @@ def read_neighbors(path: Path, sizes: tuple[int, int]) -> tuple[Neighbors, Neigh
     return found[0], found[1]
 
 
-def read_projection(path: Path, widths: Mapping[str, int]) -> "dict[str, torch.Tensor]":
-    """Matrices that made the parts of the modalities narrower, to these widths; in their order."""
-    tensors = read_tensors(path)
-    if set(tensors) != set(widths):
-        raise InputError(f"expected matrices of {', '.join(sorted(widths))}, got {', '.join(sorted(tensors))}", path)
-    for name, width in widths.items():
-        matrix = tensors[name]
-        kind = str(matrix.dtype).removeprefix("torch.")
-        if kind != "float16" or matrix.dim() != 2 or matrix.shape[1] != width or not len(matrix):
-            raise InputError(f"expected {name} float16 [n, {width}], got {kind} {list(matrix.shape)}", path)
-        check_finite(matrix, f"matrix of {name}", path)
-    return {name: tensors[name] for name in widths}
-
-
-def read_weights(path: Path) -> "dict[str, torch.Tensor]":
-    """Weights of a model, float32 where they are real numbers; every number is finite."""
-    tensors = read_tensors(path)
-    for name, tensor in tensors.items():
-        if tensor.is_floating_point():
-            check_finite(tensor.reshape(1, -1), f"weights {name}", path)
-    return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
-
-
 def read_experiment(path: Path) -> Experiment:
     """The configuration of a run."""
     try:
@@ -228,11 +197,10 @@ def read_experiment(path: Path) -> Experiment:
 
 
 def read_search(path: Path) -> tuple[SearchConfig, int]:
-    """Settings of search, without those of matchers, and the random seed, from the configuration of a run."""
+    """Settings of search and the random seed, from the configuration of a run."""
     try:
         values = nested(read_toml(path), "the experiment")
-        search = {name: value for name, value in values.get("search", {}).items() if name not in MATCHERS}
-        return SearchConfig.of(search), check_seed(values.get("seed", 0))
+        return SearchConfig.of(values.get("search", {})), check_seed(values.get("seed", 0))
     except InputError:
         raise
     except MmkgError as error:
@@ -287,23 +255,9 @@ def check_index(index: Index, path: Path, *, size: int, dim: int, csls: bool) ->
 
 def check_unit(rows: FloatArray, what: str, path: Path) -> None:
     """Refuse rows ``[n, d]``, float16 or float32, with a value that no unit row has."""
-    if largest(rows) > LONGEST_UNIT:
-        import torch
-
-        check_finite(torch.from_numpy(rows), what, path, most=LONGEST_UNIT)
-
-
-def check_finite(rows: "torch.Tensor", what: str, path: Path, *, most: float | None = None) -> None:
-    """Refuse rows ``[n, d]`` with NaN, infinity or a value beyond ``most``, block by block."""
-    if rows.numel() == 0:
+    if (most := largest(rows)) <= LONGEST_UNIT:
         return
-    from ..search.vectors import Rows
-
-    try:
-        checked_rows = Rows(rows, what, normalise=False)
-    except InputError as error:
-        raise InputError(error.reason, path) from None
-    if most is not None:
-        for _, block in checked_rows.blocks():
-            if float(block.abs().max()) > most:
-                raise InputError(f"{what} must be within +-{most:g}", path)
+    if most == np.inf:
+        bad = ~np.isfinite(rows).all(axis=1)
+        raise InputError(f"{what} must be finite; {bad.sum()} rows break this, first row {bad.argmax()}", path)
+    raise InputError(f"{what} must be within +-{LONGEST_UNIT:g}", path)

@@ -3,16 +3,26 @@
 import json
 import mmap
 import struct
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..errors import InputError
+from ..files import atomic_path
 
 BLOCK = 1 << 20  # values that are looked at at a time
 BLOCKS_KEPT = 8  # blocks of a mapped array that are looked at before their memory is given back
-TYPES = {"F32": np.float32, "F16": np.float16, "F64": np.float64, "I64": np.int64, "I32": np.int32, "U8": np.uint8}
+TYPES = {
+    "F16": np.float16,
+    "F32": np.float32,
+    "F64": np.float64,
+    "I32": np.int32,
+    "I64": np.int64,
+    "U8": np.uint8,
+    "BOOL": np.bool_,
+}
 
 
 class MappedArrays(NamedTuple):
@@ -26,7 +36,7 @@ def map_arrays(path: Path) -> MappedArrays:
     """The arrays of a safetensors file. Writing to them leaves the file as it is.
 
     Raises:
-        InputError: the file is not one, or holds another type than 16, 32 or 64 bit numbers and bytes.
+        InputError: the file is not one, or holds another type than 16, 32 or 64 bit numbers, bytes and truth values.
     """
     from safetensors import safe_open
 
@@ -55,13 +65,23 @@ def _mapped(path: Path, start: int, facts: dict[str, Any]) -> np.ndarray:
     return np.asarray(np.memmap(path, np.dtype(kind).newbyteorder("<"), "c", where, shape))
 
 
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
+    """Write arrays and texts as a safetensors file, which appears whole."""
+    from safetensors.numpy import save_file
+
+    with atomic_path(path) as temporary:
+        save_file(
+            {name: np.require(array, requirements="C") for name, array in arrays.items()}, temporary, dict(metadata)
+        )
+
+
 def largest(rows: np.ndarray) -> float:
-    """The largest absolute value of a float16 or float32 array, infinity if one is NaN or infinite; 0 if empty.
+    """The largest absolute value of an array of real numbers, infinity if one is NaN or infinite; 0 if empty.
 
     The bits of positive numbers are ordered as the numbers are, so that no value is converted. No more than a
     few blocks of a mapped array are in memory at a time.
     """
-    kind: Any = {2: np.uint16, 4: np.uint32}[rows.dtype.itemsize]
+    kind: Any = {2: np.uint16, 4: np.uint32, 8: np.uint64}[rows.dtype.itemsize]
     bits, sign = rows.reshape(-1).view(kind), kind(1 << (8 * rows.dtype.itemsize - 1))
     top = 0
     for number, start in enumerate(range(0, len(bits), BLOCK), start=1):

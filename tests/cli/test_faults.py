@@ -65,19 +65,19 @@ def test_a_full_disk_is_an_os_error_whatever_the_library_raises(tmp_path, text):
 
 
 def test_a_full_disk_leaves_the_run_resumable_to_the_same_bits(run, pair, tmp_path, monkeypatch, aligned):
-    import mmkg.result.run_folder as run_folder
+    import safetensors.numpy
 
-    out, write = tmp_path / "run", run_folder.save_file
+    out, write = tmp_path / "run", safetensors.numpy.save_file
 
     def full(*arguments, **options):
         raise RuntimeError("I/O error: No space left on device (os error 28)")
 
     words = ["align", pair, "--seed", "2", "--device", "cpu", "--out", out, *FLAGS]
-    monkeypatch.setattr(run_folder, "save_file", full)
+    monkeypatch.setattr(safetensors.numpy, "save_file", full)
     done = run(*words)
     assert done.code == 1 and done.err.splitlines()[-1].startswith(f"mmkg: {out}: no space left on device; free some")
     assert [path.name for path in out.iterdir()] == ["trainer.safetensors"]
-    monkeypatch.setattr(run_folder, "save_file", write)
+    monkeypatch.setattr(safetensors.numpy, "save_file", write)
     assert run(*words).code == 0
     for name in ("embeddings.safetensors", "model.safetensors", "metrics.jsonl"):
         assert (out / name).read_bytes() == (aligned.folder / name).read_bytes(), name

@@ -240,6 +240,6 @@ def test_neighbours_that_are_known_are_not_searched(name, monkeypatch):
     with pytest.raises(InputError, match="neighbours of 50 left and 40 right rows, got those of 40 and 50"):
         MATCHERS[name](left, right, k=5, device="cpu", lists=(found.right, found.left))
     monkeypatch.setattr("mmkg.matching.candidates.build_index", None)
-    monkeypatch.setattr("mmkg.matching.candidates.both_ways_of_rows", None)
+    monkeypatch.setattr("mmkg.search.both_ways.both_ways_of_rows", None)
     got = MATCHERS[name](left, right, k=5, device="cpu", lists=(found.left, found.right), means=found.means)
     assert (got.pairs == expected.pairs).all() and (got.score == expected.score).all()

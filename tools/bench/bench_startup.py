@@ -56,6 +56,8 @@ def questions(run: Path, environment: dict[str, str]) -> list[dict[str, Any]]:
     size = " x ".join(f"{len(table.labels):,}" for table in hits.entities)
     cold = mmkg(["search", str(run), "--entity", labels[0], "--json"], environment)[1]
     rows = [row("mmkg search RUN", size, cold, headline=True, note="each question a process")]
+    for words in (["match", str(run)], ["evaluate", str(run)]):
+        rows.append(row(f"mmkg {words[0]} RUN", size, mmkg(words, environment)[1], headline=True))
     for what, k in (("5 answers, from the lists of the run", 5), ("30 answers, by a scan of all entities", 30)):
         spent, note = warm(hits, k)
         rows.append(row(f"a question in a process: {what}", size, spent, headline=True, note=note))
