@@ -25,6 +25,7 @@ from .data.parsing.urls import Url, located, path_of
 from .data.pictures.attach import with_images, with_own_pictures
 from .data.split import SplitConfig
 from .data.task import READERS, AlignmentTask
+from .decisions.read import decided_labels
 from .errors import InputError, UsageError, brief, nearest
 from .settings import check_seed, parse
 from .sources.characters import CHARACTERS_PAIR, read_characters
@@ -33,7 +34,7 @@ from .sources.emoji import EMOJI_PAIRS, read_emoji
 # settings of DataConfig that have an effect on every source; the others depend on the source
 SPLIT = ("train_ratio", "valid_ratio", "split_seed", "candidates", "on_error")
 IMAGES = ("images", "image_encoder", "image_cache")
-SHARED = (*SPLIT, *IMAGES, "never", "seeds_from", "pivot_share", "max_bytes", "names_from")
+SHARED = (*SPLIT, *IMAGES, "never", "decisions", "seeds_from", "pivot_share", "max_bytes", "names_from")
 ANY_FILES = ("format", "one_to_one")  # settings that have an effect on all files
 
 
@@ -134,7 +135,12 @@ def load(
     pair = found.read(faults, seed, names_from=config.names_from, **settings)
     rejected = [] if config.never is None else [read_never(config.never, faults)]
     rejected += [] if never is None else [links_of_object(never, Path("never"))]
-    task = make_task(dataclasses.replace(pair, rejected=[*pair.rejected, *rejected]), split)
+    decided = None
+    if config.decisions is not None:
+        decided = decided_labels(config.decisions, one_to_one=config.one_to_one, faults=faults)
+    pair = dataclasses.replace(pair, rejected=[*pair.rejected, *rejected], decided=decided)
+    pair = dataclasses.replace(pair, notes={**pair.notes, **faults.notes})
+    task = make_task(pair, split)
     if _by_id(images):
         return task
     cache = cache_of_pictures(config.image_cache)

@@ -12,7 +12,7 @@ from .compute.ranks import ranks
 from .config.experiment import Experiment
 from .crossfit import Fitted, fit, refit
 from .data.describe import describe
-from .data.entities import EntityTable
+from .data.entities import EntityTable, is_among
 from .data.features.registry import surface_values, use_names
 from .data.task import AlignmentTask, LinkSplit
 from .errors import Advice, InputError
@@ -20,13 +20,14 @@ from .errors import Setting as Option
 from .evaluation import OUT_OF_FOLD, Protocol
 from .learners.choice import Choice, with_model
 from .learners.learn import learn
-from .learners.pivots import joined, pivot_links
+from .learners.pivots import joined, pivot_links, with_accepted
 from .learners.setting import Setting
 from .learners.validation import capped
 from .models import AUTO, AlignmentModel
 from .progress import show_step, showing
 from .report import RunRecord, Stopwatch
 from .result.embeddings import embeddings_of
+from .result.linked import one_to_one
 from .result.result import AlignmentResult
 from .typing import IntArray
 
@@ -47,6 +48,7 @@ class Learnt:
         test: the test links of the run.
         graphs: fingerprint of each graph.
         choice: why this model was taken, if none was named.
+        kept: accepted pairs that are no known links, because no link of a benchmark is known with ``seeds_from``.
     """
 
     fitted: Fitted
@@ -54,6 +56,7 @@ class Learnt:
     test: IntArray
     graphs: Any
     choice: Choice | None
+    kept: IntArray
 
 
 def learn_run(
@@ -95,13 +98,15 @@ def _learnt(
     watch = Stopwatch()
     test, graphs = task.links.test, task.graph_fingerprints()
     fingerprint = task.fingerprint(graphs)
-    given = task.links
+    given, kept = task.links, task.accepted[:0]
     if experiment.data.seeds_from:
         if len(test) and experiment.data.train_ratio is None:  # a benchmark: its protocol is that no link is known
-            test = given.all()
-            given = LinkSplit(given.train[:0], given.valid[:0], test)
+            kept = task.accepted
+            test = given.all()[~is_among(given.all(), kept)]
+            given = LinkSplit(kept[:0], kept[:0], test)
         with watch.phase("pivots"):
-            task = replace(task, links=joined(given, _seed_links(task, experiment, where)))
+            seeds = with_accepted(_seed_links(task, experiment, where), kept)
+            task = replace(task, links=joined(given, seeds))
     if len(task.links.train) == 0:
         raise InputError("learning needs at least one link, got none", advice=NO_LINKS)
     choice: Choice | None = None
@@ -118,7 +123,7 @@ def _learnt(
         fitted = Fitted(setting, learn(setting, model))
     if experiment.refit:
         fitted = refit(fitted, model, start, given=given)
-    return Learnt(fitted, given, test, graphs, choice)
+    return Learnt(fitted, given, test, graphs, choice, kept)
 
 
 def answer_run(
@@ -157,6 +162,8 @@ def answer_run(
         device=str(where),
         graphs=(task.left, task.right),
         held_out=fitted.sample,
+        kept=one_to_one(learnt.kept),
+        alone=task.alone,
     )
     if ranks().number:
         return result

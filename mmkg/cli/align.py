@@ -118,8 +118,9 @@ def align(
     short += hits_setting(hits)
     named = [] if model is None else [setting("model", model)]
     if source.more:
-        if source.never is not None:
-            raise UsageError("--never is for two graphs")
+        for name, file in (("--never", source.never), ("--decisions", source.decisions)):
+            if file is not None:
+                raise UsageError(f"{name} is for two graphs")
         if cluster:
             raise UsageError("--cluster is for two graphs")
         experiment = experiment_of(options.values(before=short, after=[*source.image_settings, *named]))
@@ -131,8 +132,9 @@ def align(
     first = launched_rank() == 0  # torchrun may have started more; they print nothing
 
     def notes(task: "AlignmentTask") -> None:
-        if first and len(task.links.test) == 0:  # graphs of one's own: how they were understood
-            for note, number in task.notes.items():
+        own = len(task.links.test) == 0  # graphs of one's own: how they were understood
+        for note, number in task.notes.items():
+            if first and (own or (source.decisions is not None and note.startswith(f"{source.decisions.name}: "))):
                 show(f"read: {note}: {number:,}", file=sys.stderr)
 
     try:
@@ -172,7 +174,7 @@ def _align_on(
         raise UsageError("--cluster starts its workers itself; give the command without torchrun")
     data = experiment.data
     changes: dict[str, Any] = {
-        each: as_address(getattr(data, each)) for each in ("links", "never") if getattr(data, each)
+        each: as_address(getattr(data, each)) for each in ("links", "never", "decisions") if getattr(data, each)
     }
     return align_on(
         cluster,

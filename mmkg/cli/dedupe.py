@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..printing import line, show
-from .options import Device, Json, Seed
+from .options import Decisions, Device, Json, Seed
 from .shown import print_json
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ def dedupe(
     out: Annotated[Path | None, typer.Option(help="Folder for clusters, pairs and counts.")] = None,
     links: Annotated[Path | None, typer.Option(help="Known duplicates: pairs of entities of the graph.")] = None,
     never: Annotated[Path | None, typer.Option(help="Pairs of entities that are known to differ.")] = None,
+    decisions: Decisions = None,
     threshold: Annotated[float, typer.Option(help="Lowest mean confidence inside a cluster.")] = 0.5,
     k: Annotated[int, typer.Option("-k", help="Neighbours of an entity that it is compared with, in each view.")] = 10,
     form: Annotated[
@@ -57,7 +58,8 @@ def dedupe(
     from ..errors import UsageError
 
     if undo is not None:
-        given = {"--out": out, "--links": links, "--never": never, "--format": form, "--merge": merge}
+        given = {"--out": out, "--links": links, "--never": never, "--decisions": decisions, "--format": form}
+        given |= {"--merge": merge}
         if unused := [name for name, value in given.items() if value is not None]:
             raise UsageError(f"{unused[0]} has no effect with --undo")
         restored = read_separated(graph)
@@ -72,7 +74,16 @@ def dedupe(
         if out is None:
             raise UsageError("--format writes a file of links to --out FOLDER; give it, too")
     whole = read_graph(graph)
-    found = find(whole, links=links, never=never, threshold=threshold, k=k, seed=seed or 0, device=device)
+    found = find(
+        whole,
+        links=links,
+        never=never,
+        decisions=decisions,
+        threshold=threshold,
+        k=k,
+        seed=seed or 0,
+        device=device,
+    )
     if out is not None:
         write_duplicates(found, out, form=form)
     if merge is not None:

@@ -86,6 +86,14 @@ Never = Annotated[
         show_default=False,
     ),
 ]
+Decisions = Annotated[
+    Path | None,
+    typer.Option(
+        help="What people decided: SSSOM with authors, decisions.sqlite or the run folder with it. Accepted pairs are "
+        "known links; rejected ones and entities without a counterpart are never matched.",
+        show_default=False,
+    ),
+]
 Images = Annotated[
     list[str] | None,
     typer.Option(
@@ -106,6 +114,7 @@ class Source:
     right: Right = None
     links: Links = None
     never: Never = None
+    decisions: Decisions = None
     images: Images = None
 
     @property
@@ -122,7 +131,8 @@ class Source:
     def settings(self) -> list[str]:
         """Links and images as settings."""
         links = [] if self.links is None else [setting("data.links", str(self.links))]
-        links += [] if self.never is None else [setting("data.never", str(self.never))]
+        for key, file in (("data.never", self.never), ("data.decisions", self.decisions)):
+            links += [] if file is None else [setting(key, str(file))]
         return links + self.image_settings
 
     @property

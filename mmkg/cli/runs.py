@@ -14,6 +14,7 @@ from ..printing import line, show
 from ..printing import lines as lines_of
 from .extend import read_new
 from .options import (
+    Decisions,
     Hits,
     MaybeRun,
     Never,
@@ -204,6 +205,7 @@ def match(
         ),
     ] = None,
     never: Never = None,
+    decisions: Decisions = None,
     relations: Annotated[
         bool,
         typer.Option(
@@ -228,6 +230,7 @@ def match(
             "--method": method,
             "-k": k,
             "--never": never,
+            "--decisions": decisions,
             "--threshold": threshold,
             "--min-precision": min_precision,
         }
@@ -236,7 +239,7 @@ def match(
     lines = link_format(form).lines
     if out is None and not options.as_json and lines is None:
         raise UsageError(f"the format {form} is not text and cannot be printed; name a file with --out")
-    result = _answers(run, options)
+    result = _answers(run, options) if decisions is None else _decided(load_run(run, options), decisions)
     if never is not None:
         before, result = result.known, result.without(never)
         if learnt := len(before) - len(result.known):
@@ -313,6 +316,7 @@ def merge(
         str | None,
         typer.Option(help="Attribute with the date of an entity's facts, for newest.", show_default=False),
     ] = None,
+    decisions: Decisions = None,
     options: RunOptions,
 ) -> None:
     """Merge both graphs of a run; aligned entities become one.
@@ -332,7 +336,7 @@ def merge(
     _not_both(threshold, min_precision)
     if not 0 <= same_relations <= 1:
         raise UsageError(f"--same-relations must be in 0..1, got {same_relations:g}")
-    result = load_run(run, options)
+    result = _decided(load_run(run, options), decisions)
     experiment, place = result.experiment, place_of(pair, right)
     data = replace(fitting_settings(place, experiment.data), names_from="labels")  # states no new names
     task = load(place, data, seed=experiment.seed, device=options.device)
@@ -428,6 +432,19 @@ def load_run(run: Path, options: SearchOptions, short: Sequence[str] = ()) -> "A
         protocol = replace(result.protocol, csls_k=experiment.search.csls_k)
         result = replace(result, experiment=experiment, protocol=protocol)
     return result.restrict(names_of(options.modalities), evaluate=False) if options.modalities else result
+
+
+def _decided(result: "AlignmentResult", decisions: Path | None) -> "AlignmentResult":
+    """The run with the decisions of a file; what is not used of them is printed to stderr."""
+    if decisions is None:
+        return result
+    from ..data.parsing.columns import Faults
+
+    faults = Faults()
+    found = result.decided(decisions, faults)
+    for note, number in faults.notes.items():
+        show(f"read: {note}: {number:,}", file=sys.stderr)
+    return found
 
 
 def _not_both(threshold: float | None, min_precision: float | None) -> None:

@@ -73,7 +73,7 @@ def fetched(place: Any, config: DataConfig) -> Iterator[tuple[Any, DataConfig]]:
             here: Any = tuple(local(each, f"graph{number}") for number, each in enumerate(place))
         else:
             here = local(place, "pair")
-        changes = {name: local(getattr(config, name), name) for name in ("links", "never")}
+        changes = {name: local(getattr(config, name), name) for name in ("links", "never", "decisions")}
         images = config.images or ()
         changes["images"] = tuple(local(each, f"images{number}") for number, each in enumerate(images)) or config.images
         yield here, replace(config, **changes)

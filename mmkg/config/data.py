@@ -41,6 +41,8 @@ class DataConfig:
             or ``neo4j`` for graphs; by default recognised by the files.
         links: two graphs: file of links.
         never: file of pairs that are not the same, in any format of links; of SSSOM those with the modifier ``Not``.
+        decisions: file of what people decided about pairs, see ``mmkg.decisions``: accepted pairs are training links,
+            rejected ones and entities without a counterpart are never matched; they count more than other links.
         fold: OpenEA: folder of links that are already split, e.g. ``721_5fold/1``.
         graphs: MMKB: names of the left and the right graph, if the folder holds more than two.
         languages: RDF: languages of names, by preference.
@@ -73,6 +75,7 @@ class DataConfig:
     format: str | None = None
     links: str | None = None
     never: str | None = None
+    decisions: str | None = None
     fold: str | None = None
     graphs: tuple[str, ...] = ()
     languages: tuple[str, ...] = ("en",)

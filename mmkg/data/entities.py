@@ -82,6 +82,15 @@ def matched_rows(context: BoolArray, linked: IntArray) -> IntArray | None:
     return None if matched.all() or not matched.any() else np.flatnonzero(matched)
 
 
+def is_among(pairs: IntArray, others: IntArray) -> BoolArray:
+    """Which pairs, int64 ``[P, 2]``, are among others, int64 ``[E, 2]``; bool ``[P]``."""
+    if not len(others) or not len(pairs):
+        return np.zeros(len(pairs), bool)
+    width = int(max(pairs[:, 1].max(), others[:, 1].max())) + 1
+    found: BoolArray = np.isin(pairs[:, 0] * width + pairs[:, 1], others[:, 0] * width + others[:, 1])
+    return found
+
+
 def nearest_few(text: str, names: Sequence[str]) -> str:
     """Sentence for a message that lists the three names most similar to a text."""
     import difflib

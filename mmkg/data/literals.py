@@ -97,15 +97,6 @@ def pool_of(left: EntityTable, right: EntityTable, links: IntArray, *, literals:
     return Pool((left_rows, right_rows), exact[np.argsort(exact[:, 0])], (len(keys[0]), len(keys[1])))
 
 
-def is_among(pairs: IntArray, exact: IntArray) -> BoolArray:
-    """Which pairs, int64 ``[P, 2]``, are among the pairs ``exact``, int64 ``[E, 2]``; bool ``[P]``."""
-    if not len(exact) or not len(pairs):
-        return np.zeros(len(pairs), bool)
-    width = int(max(pairs[:, 1].max(), exact[:, 1].max())) + 1
-    found: BoolArray = np.isin(pairs[:, 0] * width + pairs[:, 1], exact[:, 0] * width + exact[:, 1])
-    return found
-
-
 def _masked(table: EntityTable, literals: dict[int, Hashable]) -> BoolArray:
     mask = table.context.copy()
     mask[list(literals)] = True

@@ -45,12 +45,14 @@ class AlignmentTask(Record):
             all (``all``).
         notes: counts of the reader: skipped lines, duplicates, ...; shown by ``describe``.
         one_to_one: whether each entity has at most one counterpart; with False it may have several in one part.
-
         never: pairs that are known not to be the same, int64 ``[W, 2]``; no search and no matcher returns them.
+        accepted: pairs that people decided to be the same, int64 ``[A, 2]``; they are among the links.
+        alone: entities that people decided to have no counterpart, int64 ``[N, 2]`` of (side, row), side 0 = left,
+            1 = right; nothing is matched with them.
 
     Raises:
         InputError: a link names a row that does not exist, occurs twice, or contradicts another; test
-            and train links overlap; a pair that is never the same is a link.
+            and train links overlap; a pair that is never the same is a link; an entity without a counterpart has one.
     """
 
     left: KnowledgeGraph
@@ -61,6 +63,8 @@ class AlignmentTask(Record):
     notes: Mapping[str, int] = field(default_factory=dict)
     one_to_one: bool = True
     never: IntArray = field(default_factory=lambda: np.empty((0, 2), np.int64))
+    accepted: IntArray = field(default_factory=lambda: np.empty((0, 2), np.int64))
+    alone: IntArray = field(default_factory=lambda: np.empty((0, 2), np.int64))
 
     @staticmethod
     def of(left: Any, right: Any = None, links: Any = None, **options: Any) -> "AlignmentTask":
@@ -103,6 +107,12 @@ class AlignmentTask(Record):
                 f"{self.left.entities[left]!r} = {self.right.entities[right]!r} is a link, and a pair that is never "
                 "the same; remove one"
             )
+        for side, row in self.alone.tolist():
+            graph = (self.left, self.right)[side]
+            if not 0 <= row < graph.num_entities:
+                raise InputError(f"an entity without a counterpart must be in 0..{graph.num_entities - 1}, got {row}")
+            if (self.links.all()[:, side] == row).any():
+                raise InputError(f"{graph.entities[row]!r} has a link, and no counterpart; remove one")
 
     def _facts(self) -> dict[str, Any]:
         sides = {f"{side}_entities": getattr(self, side).num_entities for side in ("left", "right")}
@@ -175,7 +185,7 @@ class AlignmentTask(Record):
         return self.left.fingerprint(), self.right.fingerprint()
 
     def fingerprint(self, graphs: tuple[str, str] | None = None) -> str:
-        """SHA-256 of both graphs, the split and the pairs that are never the same.
+        """SHA-256 of both graphs, the split, the pairs that are never the same, and entities without a counterpart.
 
         Args:
             graphs: the ``graph_fingerprints``, if they are known already.
@@ -185,6 +195,8 @@ class AlignmentTask(Record):
             digest.update(np.ascontiguousarray(part).tobytes() + b"|")
         if len(self.never):  # else as before there were such pairs
             digest.update(np.ascontiguousarray(self.never).tobytes())
+        if len(self.alone):
+            digest.update(b"alone" + np.ascontiguousarray(self.alone).tobytes())
         return digest.hexdigest()
 
 

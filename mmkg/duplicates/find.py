@@ -18,7 +18,7 @@ from .candidates import candidate_pairs
 from .comparisons import Comparer
 from .duplicates import Duplicates
 from .linkage import learn_linkage, probability
-from .pairs import check_pairs, label_pairs
+from .pairs import check_pairs, decided_pairs, label_pairs
 from .texts import names_for
 from .views import views_of
 
@@ -32,6 +32,7 @@ def dedupe(
     *,
     never: Any = None,
     links: Any = None,
+    decisions: Any = None,
     threshold: float = 0.5,
     k: int = 10,
     seed: int = 0,
@@ -50,6 +51,8 @@ def dedupe(
         graph: whatever ``as_graph`` takes: a file or folder, a ``KnowledgeGraph``, a networkx graph, ...
         never: pairs of labels of entities that are different: a file of links, a list of pairs or a DataFrame.
         links: pairs of labels of known duplicates, likewise; they are in one cluster and teach the others.
+        decisions: what people decided, a file or ``Decision`` objects: accepted pairs are known duplicates, rejected
+            ones differ, and an entity without a counterpart is in no cluster.
         threshold: least mean confidence inside a cluster, in (0, 1].
         k: number of neighbours of an entity that are candidates, in each view.
         seed: random seed of projections and of the sample of random pairs.
@@ -71,8 +74,14 @@ def dedupe(
         raise UsageError(f"k must be at least 1, got {k}")
     graph = as_graph(graph)
     apart, together = (label_pairs(each, graph, what) for each, what in ((never, "never"), (links, "links")))
-    check_pairs(graph, apart, together)
     allowed = compared(graph)
+    if decisions is not None:
+        decided = decided_pairs(decisions, graph)
+        apart = np.unique(np.concatenate([apart, decided.rejected]), axis=0)
+        together = np.unique(np.concatenate([together, decided.accepted]), axis=0)
+        together = together[~np.isin(together, decided.alone[:, 1]).any(axis=1)]
+        allowed[decided.alone[:, 1]] = False
+    check_pairs(graph, apart, together)
     views = views_of(graph, seed=seed)
     pairs = candidate_pairs(views.dense, allowed, k=k, device=device)
     pairs = np.unique(np.concatenate([pairs, together]), axis=0)

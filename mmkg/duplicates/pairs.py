@@ -9,8 +9,11 @@ from scipy.sparse.csgraph import connected_components
 
 from ..data.formats.frames import links_of_object
 from ..data.kg import KnowledgeGraph
+from ..data.links.decided import Decided, decided_rows
 from ..data.links.formats import read_links
+from ..data.parsing.columns import Faults
 from ..data.texts.labels import Labels
+from ..decisions.read import decided_labels
 from ..errors import InputError
 from ..typing import IntArray
 
@@ -39,6 +42,25 @@ def label_pairs(pairs: Any, graph: KnowledgeGraph, what: str) -> IntArray:
         label = found.left[place] if rows[place, 0] < 0 else found.right[place]
         raise InputError(f"expected labels of entities of the graph, got the unknown {label!r}", found.path, line)
     return np.unique(np.sort(rows, axis=1), axis=0)
+
+
+def decided_pairs(decisions: Any, graph: KnowledgeGraph) -> Decided:
+    """Decisions about pairs of entities of one graph, as sorted pairs of rows.
+
+    Args:
+        decisions: a file, see ``mmkg.decisions.read.read_decisions``, or ``Decision`` objects.
+        graph: the graph of both entities.
+
+    Raises:
+        InputError: the file breaks its format, or no decision is about entities of the graph.
+    """
+    faults = Faults()
+    stated = decided_labels(decisions, one_to_one=False, faults=faults)
+    found = decided_rows(stated, (graph.entities, graph.entities), faults)
+    accepted, rejected = (
+        np.unique(np.sort(rows[rows[:, 0] != rows[:, 1]], axis=1), axis=0) for rows in (found.accepted, found.rejected)
+    )
+    return Decided(accepted, rejected, found.alone, found.unknown)
 
 
 def check_pairs(graph: KnowledgeGraph, apart: IntArray, together: IntArray) -> None:

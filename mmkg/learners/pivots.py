@@ -14,6 +14,7 @@ from ..data.entities import EntityTable
 from ..data.features.build import build_inputs
 from ..data.features.config import FeatureConfig
 from ..data.features.registry import FEATURES
+from ..data.links.decided import has_end
 from ..data.literals import pool_of
 from ..data.split import VALID_RATIO, split_links
 from ..data.task import AlignmentTask, LinkSplit
@@ -21,6 +22,7 @@ from ..data.tensors.tables import Table
 from ..errors import InputError, UsageError
 from ..matching import MATCHERS, among, is_in
 from ..settings import names_in
+from ..typing import IntArray
 
 WIDTH = 1024  # width of the random projection of sparse rows, which changes a cosine by about 0.03
 BLOCK_ROWS = 4096
@@ -41,8 +43,8 @@ def pivot_links(
     """Seed links from names, texts, images, or several of these; the links of the task are not used.
 
     They are mutual nearest neighbours by CSLS of the modalities' vectors, which are concatenated with equal weight; the
-    pairs with the highest scores become links. A pair of ``task.never`` is none. Equal literal nodes, see ``pool_of``,
-    are training links, too.
+    pairs with the highest scores become links. None is a pair of ``task.never`` or has an entity of ``task.alone``.
+    Equal literal nodes, see ``pool_of``, are training links, too.
 
     Args:
         task: the pair.
@@ -79,6 +81,8 @@ def pivot_links(
         rows if some is None else rows[torch.isin(rows, torch.from_numpy(some))]
         for rows, some in zip(there, pool.matched, strict=True)
     ]
+    alone = [torch.from_numpy(task.alone[task.alone[:, 0] == side, 1]) for side in (0, 1)]
+    there = [rows[~torch.isin(rows, some)] for rows, some in zip(there, alone, strict=True)]
     if min(len(each) for each in there) == 0:
         raise InputError(f"no entity of one graph has {' or '.join(modalities)}; give seed links")
     never = among(task.never, *(rows.numpy() for rows in there))
@@ -89,7 +93,7 @@ def pivot_links(
     pairs = [there[side].numpy()[each[kept]] for side, each in enumerate((found.left, found.right))]
     valid_ratio = VALID_RATIO if valid_ratio is None else valid_ratio
     links = split_links(np.stack(pairs, axis=1), train_ratio=1.0, valid_ratio=valid_ratio, seed=seed)
-    exact = pool.exact[~is_in(pool.exact, task.never)]
+    exact = pool.exact[~is_in(pool.exact, task.never) & ~has_end(pool.exact, task.alone)]
     return LinkSplit(np.concatenate([links.train, exact]), links.valid, np.empty((0, 2), np.int64))
 
 
@@ -108,6 +112,20 @@ def joined(given: LinkSplit, seeds: LinkSplit) -> LinkSplit:
     known, found = given.all()[: len(given.train) + len(given.valid)], seeds.all()
     free = ~(np.isin(found[:, 0], known[:, 0]) | np.isin(found[:, 1], known[:, 1]))
     return LinkSplit(np.concatenate([given.train, found[free]]), given.valid, given.test[:0])
+
+
+def with_accepted(seeds: LinkSplit, accepted: IntArray) -> LinkSplit:
+    """Seed links and pairs that people accepted, which are training links; a seed link with their entities is left out.
+
+    Args:
+        seeds: from ``pivot_links``.
+        accepted: int64 ``[A, 2]``.
+    """
+    train, valid = (
+        part[~(np.isin(part[:, 0], accepted[:, 0]) | np.isin(part[:, 1], accepted[:, 1]))]
+        for part in (seeds.train, seeds.valid)
+    )
+    return LinkSplit(np.concatenate([accepted, train]), valid, seeds.test)
 
 
 def _vectors(table: Table, name: str, size: int, seed: int) -> Tensor:

@@ -89,7 +89,10 @@ def known_among(task: AlignmentTask, chosen: list[IntArray]) -> IntArray:
 
 
 def free_entities(task: AlignmentTask) -> list[BoolArray]:
-    """Which entities of each side are in no training link, without context and literals, see ``pool_of``."""
+    """Which entities of each side may be matched: in no training link, no context and no literal, see ``pool_of``.
+
+    Entities of ``task.alone`` are left out, too.
+    """
     free = []
     pool = pool_of(EntityTable.of(task.left), EntityTable.of(task.right), task.links.all())
     for graph, rows in zip((task.left, task.right), pool.matched, strict=True):
@@ -100,6 +103,7 @@ def free_entities(task: AlignmentTask) -> list[BoolArray]:
         free.append(there)
     for side, there in enumerate(free):
         there[task.links.train[:, side]] = False
+        there[task.alone[task.alone[:, 0] == side, 1]] = False
     return free
 
 

@@ -64,6 +64,8 @@ class Counterparts(Record):
         answers: margins of the best candidates of some entities in question, float32 ``[U]``; with a ``prior`` only.
         source: where the held-out links come from, a key of ``SOURCES``.
         interval: 95 % interval of an estimated share; ``None`` = not known.
+        judged: best candidates that people decided about. They correct the curve, and promise no precision, because
+            they are no random sample.
 
     Raises:
         UsageError: a share outside [0, 1].
@@ -77,6 +79,7 @@ class Counterparts(Record):
     answers: FloatArray = field(default_factory=lambda: np.empty(0, np.float32))
     source: str = "validation"
     interval: tuple[float, float] | None = None
+    judged: HeldOut | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.share <= 1:
@@ -95,6 +98,7 @@ class Counterparts(Record):
         share: float | None = None,
         source: str,
         seed: int = 0,
+        judged: HeldOut | None = None,
     ) -> "Counterparts":
         """From held-out entities and a rough curve.
 
@@ -105,11 +109,12 @@ class Counterparts(Record):
             share: share of these entities that have a counterpart; ``None`` = estimated, see ``estimate_share``.
             source: where the held-out links come from.
             seed: random seed of the interval of an estimated share.
+            judged: best candidates that people decided about.
         """
         if share is not None:
-            return Counterparts(sample, share, False, prior, answers, source)
+            return Counterparts(sample, share, False, prior, answers, source, judged=judged)
         found = estimate_share(sample.others if len(sample.others) else answers, sample, prior, seed=seed)
-        return Counterparts(sample, found.value, True, prior, answers, source, (found.low, found.high))
+        return Counterparts(sample, found.value, True, prior, answers, source, (found.low, found.high), judged)
 
     @property
     def num_links(self) -> int:
@@ -123,6 +128,10 @@ class Counterparts(Record):
 
     def text(self) -> str:
         """Where the confidences come from, in one line."""
+        by = "" if self.judged is None else f"; corrected by {len(self.judged.margins):,} decisions"
+        return self._source_text() + by
+
+    def _source_text(self) -> str:
         number, what = self.num_links, SOURCES[self.source]
         more = f"about {ENOUGH - number} known links more would calibrate it"
         if self.rough and number == 0:
@@ -140,12 +149,18 @@ class Counterparts(Record):
         entities that have none.
         """
         sample = self.sample
-        if self.prior is None:
+        if self.prior is None and self.judged is None:
             return Calibration.fit(sample.margins, sample.right, sample.weights(self.share))
+        weights = sample.weights(self.share) * self.num_links / max(self.share, SHARE_RANGE[0])
+        margins, right = sample.margins, sample.right
+        if self.judged is not None:  # each counts as one entity in question
+            margins, right = np.concatenate([margins, self.judged.margins]), np.concatenate([right, self.judged.right])
+            weights = np.concatenate([weights, np.ones(len(self.judged.margins))])
+        if self.prior is None:
+            return Calibration.fit(margins, right, weights)
         matches = self.answers[self.answers > 0]
         typical = np.quantile(matches if len(matches) else self.answers, TYPICAL)
-        weights = sample.weights(self.share) * self.num_links / max(self.share, SHARE_RANGE[0])
-        return Calibration.combined(self.prior, typical, sample.margins, sample.right, weights)
+        return Calibration.combined(self.prior, typical, margins, right, weights)
 
     def threshold(self, min_precision: float | None = None) -> Threshold:
         """The threshold with the best F1, or the lowest one at which held-out links promise a given precision.
@@ -232,6 +247,8 @@ class Counterparts(Record):
             values["others"] = self.sample.others.tolist()
         if self.interval is not None:
             values["interval"] = list(self.interval)
+        if self.judged is not None:
+            values["judged"] = {"margins": self.judged.margins.tolist(), "right": self.judged.right.tolist()}
         if self.prior is None:
             return values
         return values | {"prior": self.prior.as_dict(), "answers": self.answers.tolist(), "source": self.source}
@@ -254,6 +271,9 @@ class Counterparts(Record):
             if values.get("interval") is not None:
                 low, high = map(float, values["interval"])
                 more["interval"] = (low, high)
+            if values.get("judged") is not None:
+                right = np.asarray(values["judged"]["right"], bool)
+                more["judged"] = HeldOut(np.asarray(values["judged"]["margins"], np.float32), right, right)
             if values.get("prior") is not None:
                 more |= {"prior": Calibration.from_dict(values["prior"]), "source": str(values["source"])}
                 more["answers"] = np.asarray(values["answers"], np.float32)

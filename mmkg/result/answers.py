@@ -9,13 +9,12 @@ import numpy as np
 
 from ..compute.host import isolated_class
 from ..config.experiment import Experiment
-from ..data.entities import EntityTable
+from ..data.entities import EntityTable, is_among
 from ..data.formats.frames import links_of_object
 from ..data.growth import Extent, extent_of
 from ..data.kg import KnowledgeGraph
 from ..data.links.between import links_between
 from ..data.links.never import read_never
-from ..data.literals import is_among
 from ..data.relations import RelationPair, align_relations
 from ..data.task import AlignmentTask, LinkSplit
 from ..errors import Advice, UsageError, brief, nearest
@@ -65,6 +64,8 @@ class Answers(Shown):
         fitted: what ``graphs`` had when the run learnt from them; ``None`` = all.
         kept: matches that stay, as those of a run before its graphs grew, int64 ``[P, 2]``, one to one.
         store: the graphs in the folder that the run was read from.
+        alone: entities that people decided to have no counterpart, int64 ``[N, 2]`` of (side, row).
+        judged: best candidates that people decided about, which correct the confidences; ``None`` = none.
     """
 
     embeddings: Embeddings
@@ -85,6 +86,8 @@ class Answers(Shown):
     fitted: tuple[Extent, Extent] | None = None
     kept: IntArray = field(default_factory=lambda: NO_PAIRS)
     store: StoredGraphs | None = None
+    alone: IntArray = field(default_factory=lambda: NO_PAIRS)
+    judged: HeldOut | None = None
 
     @property
     def left(self) -> FloatArray:
@@ -214,7 +217,7 @@ class Answers(Shown):
         """One-to-one matches over all entities of both graphs, by the run's matcher."""
         search = self.experiment.search
         matcher = (search.matcher, search.matcher_settings(search.matcher))
-        settings = (search.csls_k, *matcher, search.index, search.options, self.kept.tobytes())
+        settings = (search.csls_k, *matcher, search.index, search.options, self.kept.tobytes(), self.alone.tobytes())
         return self.embeddings.kept(("matching", *settings, self.calibration.key), self.match)
 
     def match(
@@ -242,9 +245,9 @@ class Answers(Shown):
         options = self.experiment.search.matcher_options(method) | ({} if k is None else {"k": k})
         matched = (self.embeddings.rows("left"), self.embeddings.rows("right"))
         kept = self.kept[~(is_among(self.kept, self.embeddings.exact) | is_in(self.kept, self.embeddings.never))]
-        if len(kept):  # only the others are matched
+        if len(kept) or len(self.alone):  # only the others are matched
             free = [
-                free_rows(rows, mine, kept[:, n])
+                free_rows(rows, mine, np.concatenate([kept[:, n], self.alone[self.alone[:, 0] == n, 1]]))
                 for n, (rows, mine) in enumerate(zip((left, right), matched, strict=True))
             ]
             left, right = left[free[0]], right[free[1]]
@@ -260,7 +263,7 @@ class Answers(Shown):
             found = matching_of(NO_PAIRS[:, 0], NO_PAIRS[:, 1], np.empty(0, np.float32))
         else:
             found = MATCHERS[method](left, right, csls_k=csls_k, kind="auto", device=device or self.device, **options)
-        if len(kept) or searcher.embeddings is not self.embeddings:
+        if len(kept) or len(self.alone) or searcher.embeddings is not self.embeddings:
             found = found.named(*matched).with_pairs(kept, pair_scores(kept, self.searcher))
             found = found.joined(self.embeddings.exact, EXACT)
         if self.counterparts is None or csls_k != self.protocol.csls_k:
@@ -272,7 +275,7 @@ class Answers(Shown):
         """Confidences, from held-out links or without."""
         guessed = are_guesses(self.links, self.protocol)
         search, seed = self.experiment.search, self.experiment.seed
-        return Confidences(self.searcher, self.links, search, seed, self.held_out, guessed)
+        return Confidences(self.searcher, self.links, search, seed, self.held_out, guessed, self.judged)
 
     @property
     def counterparts(self) -> Counterparts | None:

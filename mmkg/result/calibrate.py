@@ -53,6 +53,7 @@ class Confidences(Shown):
         seed: random seed of the run.
         held_out: links that were held out in folds, see ``mmkg.crossfit``; ``None`` = the validation links calibrate.
         guessed: whether the validation links were found by names or images, and are no known links.
+        judged: best candidates that people decided about; ``None`` = none.
     """
 
     searcher: EmbeddingSearch
@@ -61,6 +62,7 @@ class Confidences(Shown):
     seed: int
     held_out: HeldOut | None = None
     guessed: bool = False
+    judged: HeldOut | None = None
 
     @property
     def counterparts(self) -> Counterparts | None:
@@ -230,7 +232,8 @@ class Confidences(Shown):
         """Identifies the calibration among what the embeddings keep: all settings that it depends on."""
         digest = hashlib.sha256(b"".join(part.tobytes() + b"|" for part in (self.links.train, self.links.valid)))
         settings = (self.search.valid_queries, self.search.matchable, self.seed)
-        return ("counterparts", self.searcher.csls_k, digest.hexdigest(), *settings)
+        judged = () if self.judged is None else (self.judged.margins.tobytes(), self.judged.right.tobytes())
+        return ("counterparts", self.searcher.csls_k, digest.hexdigest(), *settings, *judged)
 
     def _learn(self) -> Counterparts | None:
         sample, matchable = self._known_sample(), self.search.matchable
@@ -242,13 +245,16 @@ class Confidences(Shown):
         if found is None or matched.sum() < LEAST_MATCHES:
             if sample.present.sum() < LEAST_LINKS:
                 return None
-            return Counterparts(sample, 0.5 if matchable is None else matchable, matchable is None, source=self._source)
+            share = 0.5 if matchable is None else matchable
+            return Counterparts(sample, share, matchable is None, source=self._source, judged=self.judged)
         pairs = np.stack([rows[matched], found.ids[matched, 0]], axis=1)
         pairs = sample_links(pairs, DECOYS, seed=self.seed, label="matches to remove")
         removed = self.sample_of(pairs)
         agreed = agreement(self.searcher.embeddings, pairs, seed=self.seed)
         prior = rough_curve(answers[matched], removed.margins[~removed.present], agreed)
-        return Counterparts.of(sample, prior, answers, share=matchable, source=self._source, seed=self.seed)
+        return Counterparts.of(
+            sample, prior, answers, share=matchable, source=self._source, seed=self.seed, judged=self.judged
+        )
 
     @property
     def _source(self) -> str:

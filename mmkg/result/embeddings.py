@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from ..compute.host import isolated_class
-from ..data.entities import EntityTable
-from ..data.literals import is_among, pool_of
+from ..data.entities import EntityTable, is_among
+from ..data.literals import pool_of
 from ..data.task import LinkSplit
 from ..errors import UsageError, brief, nearest
 from ..records import Shown

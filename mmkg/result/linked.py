@@ -61,17 +61,18 @@ def given_links(links: LinkSplit, protocol: Protocol) -> IntArray:
         links: of the run; derived links are the last training links, or all.
         protocol: of the run.
     """
-    derived = _number_derived(links, protocol)
+    derived = number_derived(links, protocol)
     train = links.train[: max(0, len(links.train) - derived)]
     return np.concatenate([train, links.valid[:0] if are_guesses(links, protocol) else links.valid])
 
 
 def are_guesses(links: LinkSplit, protocol: Protocol) -> bool:
     """Whether the validation links of a run were derived from names or images, as all of its links then are."""
-    return 0 < len(links.train) + len(links.valid) <= _number_derived(links, protocol)
+    return 0 < len(links.train) + len(links.valid) <= number_derived(links, protocol)
 
 
-def _number_derived(links: LinkSplit, protocol: Protocol) -> int:
+def number_derived(links: LinkSplit, protocol: Protocol) -> int:
+    """Number of training and validation links that were derived from names or images."""
     if protocol.num_seeds is not None:
         return protocol.num_seeds
     return (len(links.train) + len(links.valid)) * bool(protocol.seeds_from)

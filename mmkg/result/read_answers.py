@@ -49,6 +49,8 @@ def _read(folder: Path, device: str) -> Answers:
         device=device,
         held_out=learnt.sample if learnt is not None and protocol.calibrated_before else None,
         kept=found.kept,
+        alone=found.alone,
+        judged=None if learnt is None else learnt.judged,
     )
     found.keep_in(answers.searcher)
     if learnt is not None:

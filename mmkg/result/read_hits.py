@@ -47,6 +47,7 @@ class Searched(NamedTuple):
         entities: tables of the left and the right graph.
         links: the split of the run.
         kept: matches that stay, int64 ``[P, 2]``.
+        alone: entities without a counterpart, int64 ``[N, 2]`` of (side, row).
         means: CSLS means of both graphs; ``None`` without CSLS.
         lists: nearest neighbours of all entities of both graphs; ``None`` in folders of older versions.
     """
@@ -55,6 +56,7 @@ class Searched(NamedTuple):
     entities: tuple[EntityTable, EntityTable]
     links: LinkSplit
     kept: IntArray
+    alone: IntArray
     means: tuple[FloatArray, FloatArray] | None
     lists: tuple[Neighbors, Neighbors] | None
 
@@ -98,7 +100,7 @@ def read_searched(folder: Path, manifest: Mapping[str, Any], protocol: Protocol)
     tables = read_tables(folder / ENTITIES)
     sizes = (len(tables[0].labels), len(tables[1].labels))
     left, right, widths, means = read_embeddings(folder / EMBEDDINGS, sizes, csls=protocol.csls_k > 0)
-    links, never, kept = read_split(folder / LINKS, sizes)
+    links, never, kept, alone = read_split(folder / LINKS, sizes)
     embeddings = Embeddings(left, right, widths, never=never)  # as in runs in which all entities were matched
     for literals in (True, False):  # there were runs in which literal nodes were matched like others
         pool = pool_of(*tables, links.all(), literals=literals)
@@ -109,7 +111,7 @@ def read_searched(folder: Path, manifest: Mapping[str, Any], protocol: Protocol)
     lists = None
     if NEIGHBORS in manifest["sha256"]:
         lists = read_neighbors(folder / NEIGHBORS, (embeddings.num_matched[0], embeddings.num_matched[1]))
-    return Searched(embeddings, tables, links, kept, means, lists)
+    return Searched(embeddings, tables, links, kept, alone, means, lists)
 
 
 def read_counterparts(folder: Path, manifest: Mapping[str, Any]) -> Counterparts | None:

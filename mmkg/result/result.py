@@ -13,6 +13,7 @@ from ..data.describe import describe
 from ..data.entities import EntityTable
 from ..data.features.registry import use_names
 from ..data.literals import pool_of
+from ..data.parsing.columns import Faults
 from ..data.relations import align_relations
 from ..data.task import AlignmentTask, LinkSplit
 from ..errors import Advice, Setting, UsageError
@@ -25,6 +26,7 @@ from ..search.never import NO_PAIRS
 from ..typing import FloatArray, IntArray
 from .added import added_links
 from .answers import Answers
+from .decide import decide
 from .embeddings import SIDES, Embeddings
 from .gold import Gold, gold_links
 from .judge import Judge, Metrics
@@ -122,6 +124,28 @@ class AlignmentResult(Answers):
             fingerprint=task.fingerprint(prints),
         )
         return replace(result, record=record, aligned_relations=relations)
+
+    def decided(self, decisions: Any, faults: Faults | None = None) -> "AlignmentResult":
+        """The run with decisions of people: accepted pairs are known links, rejected ones and entities without a
+        counterpart are matched no more. What people judged also corrects the confidences.
+
+        What the run has learnt stays as it is; aligning again with ``data.decisions`` also learns from them.
+
+        Args:
+            decisions: a file, see ``mmkg.decisions.read.read_decisions``, or ``Decision`` objects.
+            faults: where counts of decisions go that are not used.
+
+        Raises:
+            InputError: the file is missing, breaks its format, or holds no decision about entities of the run.
+        """
+        found = decide(self, decisions, Faults() if faults is None else faults)
+        changes: dict[str, Any] = {
+            "links": found.links,
+            "protocol": found.protocol,
+            "kept": found.kept,
+            "alone": found.alone,
+        }
+        return replace(self.without(found.never), **changes, judged=found.judged, metrics={})
 
     def _grow(self, left: Any, right: Any) -> "Growth":
         from ..compute.devices import resolve_device

@@ -78,6 +78,8 @@ class RunContent:
     held_out: HeldOut | None = None
     kept: IntArray = field(default_factory=lambda: NO_PAIRS)
     store: StoredGraphs | None = None
+    alone: IntArray = field(default_factory=lambda: NO_PAIRS)
+    judged: HeldOut | None = None
 
     @property
     def confidences(self) -> Confidences:
@@ -85,7 +87,7 @@ class RunContent:
         search = self.experiment.search
         searcher = EmbeddingSearch(self.embeddings, self.protocol.csls_k, search, self.device)
         guessed = are_guesses(self.links, self.protocol)
-        return Confidences(searcher, self.links, search, self.experiment.seed, self.held_out, guessed)
+        return Confidences(searcher, self.links, search, self.experiment.seed, self.held_out, guessed, self.judged)
 
 
 def write_run(
@@ -129,7 +131,7 @@ def _write_files(run: RunContent, folder: Path, index: Index | None, matches: It
     tables = [{"labels": list(t.labels), "names": list(t.names), "display": list(t.display)} for t in run.entities]
     write_text(folder / "entities.json", json.dumps(tables, ensure_ascii=False))
     parts = {name: getattr(run.links, name).tolist() for name in ("train", "valid", "test")}
-    more = {"never": run.embeddings.never, "kept": run.kept}
+    more = {"never": run.embeddings.never, "kept": run.kept, "alone": run.alone}
     parts |= {name: pairs.tolist() for name, pairs in more.items() if len(pairs)}
     write_text(folder / "links.json", json.dumps(parts))
     arrays: dict[str, np.ndarray] = {"left": run.embeddings.left, "right": run.embeddings.right}
@@ -196,6 +198,7 @@ def _read(folder: Path, fingerprint: str | None, device: str | None) -> RunConte
         device=device,
         aligned_relations=read_relations(folder / RELATIONS) if RELATIONS in manifest["sha256"] else None,
         kept=found.kept,
+        alone=found.alone,
         store=StoredGraphs.of(folder, manifest["sha256"], found.entities),
     )
     confidences = run.confidences
@@ -211,6 +214,7 @@ def _read(folder: Path, fingerprint: str | None, device: str | None) -> RunConte
     if counterparts is not None and protocol.calibrated_before:
         run = replace(run, held_out=counterparts.sample)
     if counterparts is not None:
+        run = replace(run, judged=counterparts.judged)
         run.confidences.keep(counterparts)
     return run
 

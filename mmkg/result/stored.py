@@ -1,7 +1,7 @@
 """The JSON of a run folder and its types; a folder of somebody else is checked against them before it is used."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, NotRequired
+from typing import Annotated, Any, Literal, NamedTuple, NotRequired
 
 import numpy as np
 from pydantic import ConfigDict, Field, FiniteFloat, NonNegativeInt, PositiveInt
@@ -39,6 +39,7 @@ class _Links(TypedDict):
     test: list[tuple[NonNegativeInt, NonNegativeInt]]
     never: NotRequired[list[tuple[NonNegativeInt, NonNegativeInt]]]
     kept: NotRequired[list[tuple[NonNegativeInt, NonNegativeInt]]]
+    alone: NotRequired[list[tuple[Literal[0, 1], NonNegativeInt]]]
 
 
 class _Relation(TypedDict):
@@ -77,6 +78,11 @@ class _Curve(TypedDict):
     intercept: FiniteFloat
 
 
+class _Judged(TypedDict):
+    margins: list[FiniteFloat]
+    right: list[bool]
+
+
 class HeldOutValues(TypedDict):
     """A calibration, as ``Counterparts.as_dict`` gives it; runs of older versions have no rough curve."""
 
@@ -90,6 +96,7 @@ class HeldOutValues(TypedDict):
     answers: NotRequired[list[FiniteFloat]]
     source: NotRequired[str]
     others: NotRequired[list[FiniteFloat]]
+    judged: NotRequired[_Judged]
     interval: NotRequired[tuple[Annotated[float, Field(ge=0, le=1)], Annotated[float, Field(ge=0, le=1)]]]
 
 
@@ -104,15 +111,28 @@ def read_tables(path: Path) -> tuple[EntityTable, EntityTable]:
     return tables[0], tables[1]
 
 
-def read_split(path: Path, sizes: tuple[int, int]) -> tuple[LinkSplit, IntArray, IntArray]:
-    """Known links, pairs known to be wrong, and kept matches, all between entities of graphs of these sizes."""
+class StoredLinks(NamedTuple):
+    """The links of a run: known ones, pairs known to be wrong, kept matches, entities without a counterpart."""
+
+    split: LinkSplit
+    never: IntArray
+    kept: IntArray
+    alone: IntArray
+
+
+def read_split(path: Path, sizes: tuple[int, int]) -> StoredLinks:
+    """The links of a run, all between entities of graphs of these sizes."""
     parts: dict[str, IntArray] = {}
-    for name, rows in read_json(path, _Links).items():
+    found = read_json(path, _Links)
+    alone = found.pop("alone", [])
+    if any(row >= sizes[side] for side, row in alone):
+        raise InputError(f"alone must name rows below {sizes[0]} and {sizes[1]}", path)
+    for name, rows in found.items():
         if any(left >= sizes[0] or right >= sizes[1] for left, right in rows):
             raise InputError(f"{name} links must name rows below {sizes[0]} and {sizes[1]}", path)
         parts[name] = np.array(rows, dtype=np.int64).reshape(-1, 2)
     never, kept = (parts.pop(name, np.empty((0, 2), np.int64)) for name in ("never", "kept"))
-    return LinkSplit(**parts), never, kept
+    return StoredLinks(LinkSplit(**parts), never, kept, np.array(alone, np.int64).reshape(-1, 2))
 
 
 def read_relations(path: Path) -> list[RelationPair]:

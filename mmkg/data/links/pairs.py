@@ -8,12 +8,14 @@ import numpy as np
 
 from ...records import Record
 from ...typing import IntArray
+from ..entities import is_among
 from ..kg import KnowledgeGraph
 from ..parsing.coded import Numbers
 from ..parsing.columns import Faults
 from ..split import SplitConfig, split_groups
 from ..task import AlignmentTask, LinkSplit
 from .checked import PARTS, SEEDS, LabelLinks, label_link_rows
+from .decided import Decided, DecidedLabels, decided_rows, with_decisions
 from .never import never_rows
 
 
@@ -29,6 +31,7 @@ class PairData(Record):
         own: whether the links are the user's own, nearly all of which are learnt from; else they are those of a
             benchmark, of which published tables learn from 30 %.
         rejected: pairs that are not the same.
+        decided: decisions of people, which count more than links and rejected pairs of files.
         notes: counts of skipped lines, duplicates and the like, by text.
     """
 
@@ -39,6 +42,7 @@ class PairData(Record):
     notes: Mapping[str, int] = field(default_factory=dict)
     own: bool = False
     rejected: Sequence[LabelLinks] = ()
+    decided: DecidedLabels | None = None
 
 
 def make_task(pair: PairData, split: SplitConfig) -> AlignmentTask:
@@ -70,7 +74,24 @@ def make_task(pair: PairData, split: SplitConfig) -> AlignmentTask:
     candidates = split.candidates or ("all" if pair.own else "test")
     said = [links.rejected for links in pair.links if links.rejected is not None]
     never = never_rows([*pair.rejected, *said], known_at, labels, faults)
-    return AlignmentTask(pair.left, pair.right, known, pair.name, candidates, faults.notes, split.one_to_one, never)
+    decided = Decided()
+    if pair.decided is not None:
+        decided = decided_rows(pair.decided, labels, faults)
+        name = pair.decided.path.name
+        known = with_decisions(known, decided, one_to_one=split.one_to_one, faults=faults, name=name)
+        never = np.unique(np.concatenate([never[~is_among(never, decided.accepted)], decided.rejected]), axis=0)
+    return AlignmentTask(
+        pair.left,
+        pair.right,
+        known,
+        pair.name,
+        candidates,
+        faults.notes,
+        split.one_to_one,
+        never,
+        decided.accepted,
+        decided.alone,
+    )
 
 
 def _drawn(rows: IntArray, split: SplitConfig, ratios: tuple[float, float], path: Path, faults: Faults) -> LinkSplit:

@@ -26,7 +26,14 @@ COLUMNS = (
     "mapping_justification",
     "confidence",
 )
-MODIFIER = "predicate_modifier"  # a column of sets with negated mappings, after the predicate
+# columns of sets that have a value in them: after which one they stand, and their part of a mapping
+OPTIONAL = (
+    ("predicate_modifier", "predicate_id"),
+    ("author_id", "mapping_justification"),
+    ("mapping_date", "author_id"),
+    ("comment", "confidence"),
+)
+FAMILIAR = {"https://orcid.org/": "orcid"}  # prefixes of namespaces that have a usual one
 # scheme, authority and first part of the path, as far as something follows them; at least the scheme
 _NAMESPACE = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:(?://(?:[^/?#]*/(?:[^/?#]+[/#])?)?|(?:[^:/?#]+:)?)?)(.+)", re.DOTALL)
 _LINE_ENDS = re.compile("[\x7f-\x9f\u2028\u2029\ufeff]")
@@ -36,7 +43,8 @@ _NEEDS_QUOTES = re.compile('[\t\n\r"]')
 class SssomMapping(NamedTuple):
     """One mapping between two labels; with one end ``None``, the other end has no counterpart.
 
-    The confidence is in [0, 1]; a file may hold any number, and NaN stands for a text that is none.
+    The confidence is in [0, 1]; a file may hold any number, and NaN stands for a text that is none. The author is a
+    name or an IRI, the date is one of ISO 8601; empty = not stated.
     """
 
     left: str | None
@@ -46,6 +54,9 @@ class SssomMapping(NamedTuple):
     left_label: str = ""
     right_label: str = ""
     justification: str = EMBEDDING
+    author: str = ""
+    date: str = ""
+    comment: str = ""
 
 
 def sssom_lines(
@@ -69,13 +80,14 @@ def sssom_lines(
         SSSOM 1.0, the TSV serialisation, https://mapping-commons.github.io/sssom/spec-formats-tsv/.
     """
     prefixes: dict[str, str] = {}  # by namespace
-    curies: list[tuple[str, str]] = []
+    curies: list[tuple[str, str, str]] = []
     for mapping in mappings:
         if mapping.left is None and mapping.right is None:
             raise InputError("expected a mapping with an entity on one side at least, got none")
         if mapping.confidence is not None and not 0 <= mapping.confidence <= 1:
             raise InputError(f"expected a confidence in [0, 1], got {mapping.confidence} for {mapping.left!r}")
-        curies.append((_curie(mapping.left, prefixes), _curie(mapping.right, prefixes)))
+        ends = _curie(mapping.left, prefixes), _curie(mapping.right, prefixes)
+        curies.append((*ends, _curie(mapping.author, prefixes) if mapping.author else ""))
     yield "#curie_map:\n" if prefixes else "#curie_map: {}\n"
     for namespace, prefix in sorted(prefixes.items(), key=lambda item: item[1]):
         yield f"#  {prefix}: {_in_yaml(namespace)}\n"
@@ -83,16 +95,32 @@ def sssom_lines(
     yield f"#mapping_tool: {_in_yaml(tool)}\n"
     if types:
         yield f"#subject_type: {_in_yaml(types)}\n#object_type: {_in_yaml(types)}\n"
-    negated = any(mapping.predicate.startswith(NEGATED) for mapping in mappings)
-    place = COLUMNS.index("predicate_id") + 1
-    yield "\t".join((*COLUMNS[:place], *[MODIFIER] * negated, *COLUMNS[place:])) + "\n"
-    for mapping, (subject, target) in zip(mappings, curies, strict=True):
-        sure = "" if mapping.confidence is None else f"{mapping.confidence:.9g}"
-        left, right = (subject, mapping.left_label), (target, mapping.right_label)
-        modifier = ["Not" if mapping.predicate.startswith(NEGATED) else ""] * negated
-        predicate = mapping.predicate.removeprefix(NEGATED)
-        fields = (*left, predicate, *modifier, *right, mapping.justification, sure)
-        yield "\t".join(map(_quoted, fields)) + "\n"
+    stated = {
+        "predicate_modifier": any(mapping.predicate.startswith(NEGATED) for mapping in mappings),
+        "author_id": any(mapping.author for mapping in mappings),
+        "mapping_date": any(mapping.date for mapping in mappings),
+        "comment": any(mapping.comment for mapping in mappings),
+    }
+    names = list(COLUMNS)
+    for name, before in OPTIONAL:
+        if stated[name]:
+            names.insert(names.index(before if before in names else "mapping_justification") + 1, name)
+    yield "\t".join(names) + "\n"
+    for mapping, (subject, target, author) in zip(mappings, curies, strict=True):
+        fields = {
+            "subject_id": subject,
+            "subject_label": mapping.left_label,
+            "predicate_id": mapping.predicate.removeprefix(NEGATED),
+            "predicate_modifier": "Not" if mapping.predicate.startswith(NEGATED) else "",
+            "object_id": target,
+            "object_label": mapping.right_label,
+            "mapping_justification": mapping.justification,
+            "author_id": author,
+            "mapping_date": mapping.date,
+            "confidence": "" if mapping.confidence is None else f"{mapping.confidence:.9g}",
+            "comment": mapping.comment,
+        }
+        yield "\t".join(_quoted(fields[name]) for name in names) + "\n"
 
 
 def write_sssom(path: str | Path, mappings: Sequence[SssomMapping], *, identifier: str = "") -> int:
@@ -142,7 +170,7 @@ def _curie(label: str | None, prefixes: dict[str, str]) -> str:
     iri = to_iri(label)
     found = _NAMESPACE.fullmatch(iri)
     namespace, rest = found.groups() if found else (iri, "")  # an IRI that is a scheme alone
-    return f"{prefixes.setdefault(namespace, f'ns{len(prefixes) + 1}')}:{rest}"
+    return f"{prefixes.setdefault(namespace, FAMILIAR.get(namespace, f'ns{len(prefixes) + 1}'))}:{rest}"
 
 
 def _in_yaml(text: str) -> str:

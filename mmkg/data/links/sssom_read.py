@@ -45,7 +45,7 @@ def read_sssom(path: str | Path, *, on_error: OnError = "raise", faults: Faults 
         InputError: the file is missing, a column is missing, a row has too few or too many fields, or an identifier is
             neither an IRI nor a CURIE of a declared prefix; with its line.
     """
-    return [mapping for _, mapping in _rows(Path(path), faults or Faults(on_error))]
+    return [mapping for _, mapping in sssom_rows(Path(path), faults or Faults(on_error))]
 
 
 def read_sssom_links(path: str | Path, faults: Faults) -> LabelLinks:
@@ -59,7 +59,7 @@ def read_sssom_links(path: str | Path, faults: Faults) -> LabelLinks:
     rejected: tuple[list[str], list[str], list[int]] = ([], [], [])
     alone, total = 0, 0
     predicates: Counter[str] = Counter()
-    for line, mapping in _rows(path, faults):
+    for line, mapping in sssom_rows(path, faults):
         total += 1
         if mapping.left is None or mapping.right is None:
             alone += 1
@@ -99,7 +99,7 @@ def is_sssom(path: Path) -> bool:
     return False
 
 
-def _rows(path: Path, faults: Faults) -> Iterator[tuple[int, SssomMapping]]:
+def sssom_rows(path: Path, faults: Faults) -> Iterator[tuple[int, SssomMapping]]:
     """Line number and content of each mapping; the predicate of a negated one begins with ``not``."""
     texts = text_lines(path, faults)
     head = read_head(texts, path, faults)
@@ -218,7 +218,11 @@ def _mapping(row: Mapping[str, str], prefixes: Mapping[str, str]) -> SssomMappin
     negated = NEGATED if row.get("predicate_modifier", "").strip().lower() == "not" else ""
     labels = (row.get("subject_label", ""), row.get("object_label", ""))
     name = negated + short_name(_expanded(predicate, prefixes))
-    return SssomMapping(ends[0], ends[1], name, confidence, *labels, _justification(row, prefixes))
+    author, date, comment = (row.get(name, "") for name in ("author_id", "mapping_date", "comment"))
+    if author := author.strip(" \t"):
+        author = label_of_iri(_expanded(author, prefixes))
+    justification = _justification(row, prefixes)
+    return SssomMapping(ends[0], ends[1], name, confidence, *labels, justification, author, date, comment)
 
 
 def _end(text: str, column: str, row: Mapping[str, str], prefixes: Mapping[str, str]) -> str | None:

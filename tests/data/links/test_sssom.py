@@ -315,6 +315,9 @@ MAPPING = st.builds(
     SHOWN,
     SHOWN,
     st.sampled_from(["semapv:LexicalMatching", ""]),
+    st.just("") | ANY,
+    st.sampled_from(["", "2026-05-31"]),
+    SHOWN,
 )
 
 

@@ -1,0 +1,1 @@
+"""What people decided about matches: a file that outlives runs."""
