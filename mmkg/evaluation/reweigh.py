@@ -185,6 +185,11 @@ class LinkScores:
             present[start:stop] = some.any(dim=1)
         self.scores[name], self.present[name] = scores[: len(queries), :number], present
 
+    def keep(self, *names: str) -> None:
+        """Forget all other parts."""
+        self.scores = {name: self.scores[name] for name in names}
+        self.present = {name: self.present[name] for name in names}
+
     def among(self, columns: IntArray) -> "LinkScores":
         """The same with some of the candidates only, ascending, the right answers among them."""
         kept = torch.from_numpy(columns)

@@ -8,6 +8,7 @@ import numpy as np
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..data.tensors.incidence import Incidence
 from ..modalities import IMAGE
 from ..models import AlignmentModel
 from ..models.neutral import COLUMNS, neutral
@@ -50,6 +51,11 @@ class Combined:
     def least_width(self) -> int:
         """Least width of the embeddings, known before they are learnt: parts of label propagation may be left out."""
         return self.trained.least_width
+
+    @property
+    def inputs(self) -> Incidence:
+        """What label propagation reads."""
+        return self.propagated.inputs
 
     def embed(self, links: IntArray) -> Learned:
         """Embed by both, choose the weights of the parts, and concatenate; on the CPU."""

@@ -35,8 +35,8 @@ def compressed(learned: Learned, width: int, *, seed: int = 0) -> Learned:
         seed: random seed of the rows that the directions are learnt from, at most 25,000 of either graph.
 
     Returns:
-        The same record with narrower unit rows on the CPU, and the matrices ``[w, d]`` of the modalities as
-        ``projection``, float16.
+        The same record with narrower unit rows of the same type on the CPU, and the matrices ``[w, d]`` of the
+        modalities as ``projection``, float16.
 
     Source:
         Caron, Computational Information Retrieval 2001 (SIAM), and Bullinaria and Levy, Behavior Research Methods 44,
@@ -55,11 +55,11 @@ def projected(rows: Tensor, projection: Mapping[str, Tensor]) -> Tensor:
     """Narrower rows ``[N, D]`` on the CPU, each modality's part as long as before.
 
     Args:
-        rows: unit rows ``[N, W]``.
+        rows: unit rows ``[N, W]``, float32 or float16, as the result.
         projection: matrix ``[w, d]`` of each modality, in the order of the parts.
     """
     matrices = [matrix.to(rows.device, torch.float32) for matrix in projection.values()]
-    found = torch.empty(len(rows), sum(matrix.shape[1] for matrix in matrices))
+    found = torch.empty(len(rows), sum(matrix.shape[1] for matrix in matrices), dtype=rows.dtype)
     for start in range(0, len(rows), BLOCK_ROWS):
         parts = rows[start : start + BLOCK_ROWS].float().split([len(matrix) for matrix in matrices], dim=1)
         narrow = [

@@ -34,6 +34,8 @@ class Propagated:
     def embed(self, links: IntArray) -> Learned:
         """Spread labels from the links."""
         with self.setting.watch.phase("embed"), torch.no_grad():
-            joint = self.model.embed(self.inputs, links, seed=self.setting.experiment.seed)
+            widths, seed = self.model.widths(self.inputs), self.setting.experiment.seed
+            dtype = self.setting.held_in(self.inputs.num_entities * sum(widths.values()))
+            joint = self.model.embed(self.inputs, links, seed=seed, dtype=dtype)
         left, right = joint[: self.inputs.num_left], joint[self.inputs.num_left :]
-        return Learned(left, right, self.model.widths(self.inputs), selected=False)
+        return Learned(left, right, widths, selected=False)

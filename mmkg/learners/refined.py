@@ -54,13 +54,14 @@ class Refined:
         setting, call = self.setting, self.calls
         earlier, self.calls = setting.earlier(call).get("refined_by"), call + 1
         base = self.base.embed(links)
-        sides = base.left.to(setting.device).float(), base.right.to(setting.device).float()
+        number, names = len(base.left) + len(base.right), tuple(name for name in REFINED if name in base.widths)
+        self.config = setting.experiment.refinement.narrowed(number)
+        dtype = setting.held_in(number * (base.left.shape[1] + self.config.width))
+        sides = base.left.to(setting.device, dtype), base.right.to(setting.device, dtype)
         base = replace(base, left=sides[0].cpu(), right=sides[1].cpu(), selected=True)
-        names = tuple(name for name in REFINED if name in base.widths)
         if not names:
             return base
         inputs = self._incidence(names)
-        self.config = self.config.narrowed(inputs.num_entities)
         rule_facts = self._rule_facts(inputs, VALUE in base.widths)
         known = setting.validation_scores()
         found = _Vectors(({BASE: sides[0]}, {BASE: sides[1]}), {BASE: 1.0})
@@ -75,7 +76,8 @@ class Refined:
             matches, candidates = self._soft_matches(found, sketches)
             if setting.experiment.search.store == "float16":
                 found = found.halved()  # what is left of them to do is to store them
-            parts = self._evidence(inputs, matches, candidates, rule_facts)
+            parts = self._evidence(inputs, matches, candidates, rule_facts, dtype)
+            del matches, candidates
             weights = {BASE: 1.0} | {name: self.config.weight(name) for name in parts[0]}
             if earlier is not None:
                 weights = earlier["weights"]
@@ -85,14 +87,17 @@ class Refined:
                         known.add(name, parts[0][name], parts[1][name])
                     weights = known.weights(weights)
                     valid.append(known.mrr(weights))
+                    known.keep(BASE)
                 self._tell(number, valid)
                 if valid[-1] <= valid[-2]:
+                    del parts
                     break
             found = _Vectors(tuple({BASE: side, **own} for side, own in zip(sides, parts, strict=True)), weights)
             del parts  # kept by the vectors alone, so that those of the round before are freed
             facts = {"round": number, "weights": weights}
         if known is not None:
             facts["valid"] = [round(score, 4) for score in valid]
+        del inputs, rule_facts, sketches, known  # large, and the result takes as much as what it is made of
         course = {**base.course, "refined_by": facts}
         if not facts["round"]:
             return replace(base, course=course)
@@ -113,7 +118,10 @@ class Refined:
         self.setting.callbacks.on_round({"step": number, "refined": True, "valid": last})
 
     def _incidence(self, names: tuple[str, ...]) -> Incidence:
-        """The sparse matrices that evidence is passed along; built once."""
+        """The sparse matrices that evidence is passed along; built once, if label propagation has not built them."""
+        shared = getattr(self.base, "inputs", None)
+        if isinstance(shared, Incidence) and set(shared.names).intersection(REFINED) == set(names):
+            return replace(shared, names=names, tables={})
         if self._inputs is None:
             with self.setting.watch.phase("features"):
                 features = replace(self.setting.experiment.features, modalities=names)
@@ -136,6 +144,7 @@ class Refined:
         matches: Matched,
         candidates: tuple[IntArray, IntArray],
         rule_facts: Mapping[str, tuple[Facts, Facts]],
+        dtype: torch.dtype,
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Evidence parts of all entities, from the training links and the soft matches of the other entities."""
         setting = self.setting
@@ -147,7 +156,7 @@ class Refined:
                 np.concatenate([known[:, 1], right]),
                 np.concatenate([np.ones(len(known), np.float32), likely]),
             )
-            parts = spread_matches(inputs, *both, self.config, seed=setting.experiment.seed)
+            parts = spread_matches(inputs, *both, self.config, seed=setting.experiment.seed, dtype=dtype)
             pairs = (np.concatenate([known[:, 0], candidates[0]]), np.concatenate([known[:, 1], candidates[1]]))
             sizes = (inputs.num_left, inputs.num_right)
             matched = Matches.of(*both)
@@ -161,6 +170,7 @@ class Refined:
                     purpose=f"codes of {name}",
                     seed=setting.experiment.seed,
                     device=setting.device,
+                    dtype=dtype,
                 )
         count = inputs.num_left
         return (
@@ -200,7 +210,7 @@ class _Vectors:
     """Embeddings as weighted parts that are not concatenated.
 
     Args:
-        sides: left and right parts by name, unit rows or zeros, ``[n1, d_m]`` and ``[n2, d_m]``.
+        sides: left and right parts by name, unit rows or zeros, float32 or float16, ``[n1, d_m]`` and ``[n2, d_m]``.
         weights: of the parts.
     """
 
@@ -264,21 +274,35 @@ class _Sketches:
             return left, right
         if not self._base:
             self._base = [self._sketch(side, {BASE: 1.0}, rows) for side, rows in sides]
-        rest = {name: weight for name, weight in weights.items() if name != BASE}
         left, right = (
-            self._sketch(side, rest, rows).add_(base, alpha=weights[BASE])
-            for (side, rows), base in zip(sides, self._base, strict=True)
+            self._sketch(side, weights, rows, base) for (side, rows), base in zip(sides, self._base, strict=True)
         )
         return left, right
 
-    def _sketch(self, side: Mapping[str, Tensor], weights: Mapping[str, float], rows: Tensor) -> Tensor:
-        out = torch.zeros(len(rows), self.width, device=rows.device)
-        for name, weight in weights.items():
-            for label, part, columns in self._pieces(name, side[name]):
-                narrow = random_projection(part.shape[1], columns.stop - columns.start, self.seed, label, rows.device)
-                for start in range(0, len(rows), BLOCK_ROWS):
-                    block = slice(start, start + BLOCK_ROWS)
-                    add_product(out[block, columns], part.index_select(0, rows[block]), narrow, alpha=weight)
+    def _sketch(
+        self, side: Mapping[str, Tensor], weights: Mapping[str, float], rows: Tensor, base: Tensor | None = None
+    ) -> Tensor:
+        """Sketch of some rows, in the type of the base; that of the base itself may be given."""
+        pieces = [
+            (
+                weight,
+                part,
+                columns,
+                random_projection(part.shape[1], columns.stop - columns.start, self.seed, label, rows.device),
+            )
+            for name, weight in weights.items()
+            if name != BASE or base is None
+            for label, part, columns in self._pieces(name, side[name])
+        ]
+        out = side[BASE].new_empty(len(rows), self.width)
+        for start in range(0, len(rows), BLOCK_ROWS):
+            some = rows[start : start + BLOCK_ROWS]
+            sums = torch.zeros(len(some), self.width, device=rows.device)
+            for weight, part, columns, narrow in pieces:
+                add_product(sums[:, columns], part.index_select(0, some).float(), narrow, alpha=weight)
+            if base is not None:
+                sums.add_(base[start : start + BLOCK_ROWS], alpha=weights[BASE])
+            out[start : start + BLOCK_ROWS] = sums
         return out
 
     def _pieces(self, name: str, vectors: Tensor) -> Iterator[tuple[str, Tensor, slice]]:

@@ -21,6 +21,7 @@ from ..typing import IntArray
 from .validation import ValidationScores, judge_of, weights_of
 
 BLOCK_ROWS = 4096
+MOST_FULL = 1 << 29  # values of the embeddings of both graphs up to which they are held in float32 while a run learns
 CHECKPOINT = "trainer{}.safetensors"  # one per round, in the run folder; removed when the run is finished
 
 
@@ -29,7 +30,7 @@ class Learned:
     """Embeddings of all entities, and how they were learnt.
 
     Args:
-        left, right: unit rows ``[n1, D]`` and ``[n2, D]``.
+        left, right: unit rows ``[n1, D]`` and ``[n2, D]``, float32 or float16.
         widths: width of each modality's part of D, in order.
         course: facts for the run record, e.g. the best epoch.
         history: rows of the training history.
@@ -98,6 +99,13 @@ class Setting:
     out: Path | None = None
     fingerprint: str = ""
     chosen: Chosen | None = None
+
+    def held_in(self, num_values: int) -> torch.dtype:
+        """Type in which embeddings of so many values are held while a run learns; of many, that of the result."""
+        if num_values <= MOST_FULL:
+            return torch.float32
+        found: torch.dtype = getattr(torch, self.experiment.search.store)
+        return found
 
     def earlier(self, call: int) -> Mapping[str, Any]:
         """What was chosen before in a round, by its number; empty if nothing was."""

@@ -142,6 +142,11 @@ class ValidationScores:
             rows = self.ends[queries].to(left.device)
             direction.add(name, sides[queries][rows], sides[candidates], pool=self.pools[candidates])
 
+    def keep(self, *names: str) -> None:
+        """Forget the scores of all other parts, which take much memory and will be replaced."""
+        for direction in self.directions:
+            direction.keep(*names)
+
     def mrr(self, weights: Mapping[str, float]) -> float:
         """Mean MRR of both directions, as ``judge_of`` gives it for the weighted concatenation."""
         return float(np.mean([float(each.reciprocal_ranks(weights).mean()) for each in self.directions]))

@@ -1,7 +1,7 @@
 """One-to-one matching by optimal transport on candidate lists."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Unpack
 
 import numpy as np
@@ -179,10 +179,13 @@ def transported_pairs(
         index = IndexConfig(parts=parts)
         found = listed_by_index(left, right, config.k, csls_k=csls_k, device=device, config=index)
         means, lists = found.means, (found.left, found.right)
+        del found
     scorer = Scorer.of(
         left, right, config.k, csls_k=csls_k, device=device, kind="auto", means=means, lists=lists, never=never
     )
     rows, cols, _ = listed_both_ways(scorer, config.k)
+    del lists
+    scorer = replace(scorer, lists=None)  # they are not needed again
     scores = (scorer.cosines if cosines is None else cosines)(rows, cols)
     shape = scorer.shape
     del scorer

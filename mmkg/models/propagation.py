@@ -17,7 +17,7 @@ from ..errors import InputError
 from ..modalities import ATTRIBUTE, IMAGE, RELATION, STRUCTURE
 from ..settings import Count, Size, Weight, configuration
 from ..typing import IntArray
-from .label_parts import BLOCK_ROWS, attribute_part, relation_part
+from .label_parts import attribute_part, relation_part, row_blocks
 from .neutral import COLUMNS
 from .own_part import own_part
 from .registry import ModelEntry
@@ -132,22 +132,23 @@ class Propagation:
         return min(table.dim, self.config.image_dim) if name == IMAGE else self.config.name_dim
 
     @isolated
-    def embed(self, inputs: Incidence, links: IntArray, *, seed: int = 0) -> Tensor:
+    def embed(self, inputs: Incidence, links: IntArray, *, seed: int = 0, dtype: torch.dtype = torch.float32) -> Tensor:
         """Joint embeddings of all entities.
 
         Args:
             inputs: of the task; left untouched.
             links: seed links, int64 ``[L, 2]`` of (left row, right row), both counted from 0; L >= 1.
             seed: random seed of labels and projections; the same seed gives the same bits.
+            dtype: of the result; each part is computed in float32.
 
         Returns:
-            Unit rows ``[N, D]``, float32, on the device of ``inputs``. A modality that an entity lacks is zero
+            Unit rows ``[N, D]`` on the device of ``inputs``. A modality that an entity lacks is zero
             there; an entity that has none is zero throughout.
 
         Raises:
             InputError: no links.
         """
-        return self.embed_rows(inputs, links, seed=seed)
+        return self.embed_rows(inputs, links, seed=seed, dtype=dtype)
 
     @isolated
     def embed_rows(
@@ -158,6 +159,7 @@ class Propagation:
         *,
         widths: Mapping[str, int] | None = None,
         seed: int = 0,
+        dtype: torch.dtype = torch.float32,
     ) -> Tensor:
         """Joint embeddings of some entities, as ``embed`` gives them for all; most of the time is spent per row.
 
@@ -168,6 +170,7 @@ class Propagation:
             widths: width of each modality's part, if not that of ``widths``: rows of a pair that has grown get those of
                 the pair before, in which perhaps all entities had an image.
             seed: random seed of labels and projections.
+            dtype: of the result; each part is computed in float32.
 
         Returns:
             Unit rows ``[B, D]``.
@@ -183,10 +186,12 @@ class Propagation:
         some = None if rows is None else torch.from_numpy(rows).to(device)
         widths = self.widths(inputs) if widths is None else widths
         sizes = [widths[name] for name in inputs.names]
-        joint = torch.empty(inputs.num_entities if some is None else len(some), sum(sizes), device=device)
+        count = inputs.num_entities if some is None else len(some)
+        joint = torch.empty(count, sum(sizes), device=device, dtype=dtype)
         parts = dict(zip(inputs.names, joint.split(sizes, dim=1), strict=True))
         steps = None if inputs.neighbors is None else walk_steps(inputs.neighbors, self.config.hub_damping)
-        for name, part in parts.items():
+        for name, kept in parts.items():
+            part = kept if dtype == torch.float32 else kept.new_empty(kept.shape, dtype=torch.float32)
             if name == STRUCTURE and steps is not None:
                 walk_to_labels(steps, labels, hops=self.config.hops, seed=seed, out=part, rows=some)
             elif name == RELATION and inputs.heads is not None and inputs.tails is not None:
@@ -195,7 +200,9 @@ class Propagation:
                 attribute_part(inputs.attributes, labels, inputs.num_left, seed=seed, out=part, rows=some)
             else:
                 self._own_part(name, inputs, steps, seed, part, some)
-        self._weigh(joint, parts)
+            self._weigh(name, part, kept)
+        for block, _ in row_blocks(count, None, device):
+            joint[block] = F.normalize(joint[block].float(), dim=1)
         return joint
 
     def _own_part(
@@ -218,14 +225,11 @@ class Propagation:
             rows=rows,
         )
 
-    def _weigh(self, joint: Tensor, parts: Mapping[str, Tensor]) -> None:
-        """Scale the parts to their weights and the rows to unit length; writes to them."""
-        for start in range(0, len(joint), BLOCK_ROWS):
-            block = slice(start, start + BLOCK_ROWS)
-            for name, part in parts.items():
-                rows = F.normalize(part[block], dim=1) if name == STRUCTURE else part[block]
-                torch.mul(rows, self.config.weight(name), out=part[block])
-            joint[block] = F.normalize(joint[block], dim=1)
+    def _weigh(self, name: str, part: Tensor, out: Tensor) -> None:
+        """Scale a part to its weight; written to ``out``, which may be the part itself."""
+        for block, _ in row_blocks(len(part), None, part.device):
+            rows = F.normalize(part[block], dim=1) if name == STRUCTURE else part[block]
+            out[block] = rows * self.config.weight(name)
 
     def _labels(self, inputs: Incidence, links: IntArray, seed: int) -> Tensor:
         """One 1 per seed end, CSR ``[N, C]``: the label of its link."""

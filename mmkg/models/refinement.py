@@ -27,6 +27,7 @@ from .registry import RULE_PARTS
 
 MOST_VALUES, HALVINGS = 3 << 28, 2
 BLOCK_VALUES, GPU_VALUES = 1 << 20, 1 << 26  # values that are passed along the triples at a time
+BLOCK_COLUMNS = 64  # of labels that take a step at a time
 
 
 @configuration
@@ -83,11 +84,16 @@ class RefinementConfig:
         """With parts of half the width while they hold more than ``MOST_VALUES`` values, at most twice."""
         found = self
         for _ in range(HALVINGS):
-            dims = {f"{name}_dim": found.dim(name) for name in (*REFINED, *RULE_PARTS)}
-            if num_entities * sum(dims.values()) <= MOST_VALUES:
+            if num_entities * found.width <= MOST_VALUES:
                 break
+            dims = {f"{name}_dim": found.dim(name) for name in (*REFINED, *RULE_PARTS)}
             found = replace(found, **{key: max(1, dim // 2) for key, dim in dims.items()})
         return found
+
+    @property
+    def width(self) -> int:
+        """Width of all parts together."""
+        return sum(self.dim(name) for name in (*REFINED, *RULE_PARTS))
 
     def weight(self, modality: str) -> float:
         """Weight of a modality's part by its name."""
@@ -102,6 +108,7 @@ def spread_matches(
     config: RefinementConfig | None = None,
     *,
     seed: int = 0,
+    dtype: torch.dtype = torch.float32,
 ) -> dict[str, Tensor]:
     """Evidence for each entity from the probable matches of other entities, modality by modality.
 
@@ -122,6 +129,7 @@ def spread_matches(
         scores: of the matches, in [0, 1], ``[P]``; seed links have 1.
         config: widths and damping.
         seed: random seed of the codes.
+        dtype: of the result; it is computed in float32.
 
     Returns:
         Unit rows ``[N, dim]``, or zeros without evidence, per modality of ``inputs`` that is refined.
@@ -137,42 +145,52 @@ def spread_matches(
     device = present[0].device
     rows, cols = torch.from_numpy(left).to(device), torch.from_numpy(right).to(device)
     likely = torch.from_numpy(scores).to(device, torch.float32)
-    codes = random_projection(inputs.num_right, config.structure_dim, seed, "entity codes", device)
-    certain = likely.new_zeros(len(codes)).scatter_reduce_(0, cols, likely, "amax")
-    matches = sparse_entries(rows, cols, likely, (inputs.num_left, len(codes)))
-    labels = codes.new_empty(inputs.num_entities, codes.shape[1])
-    torch.mm(matches, codes, out=labels[: inputs.num_left])
-    torch.mul(codes, certain[:, None], out=labels[inputs.num_left :])
-    del codes
+    labels = torch.empty(inputs.num_entities, config.structure_dim, device=device)
+    left_labels, codes = labels.split([inputs.num_left, inputs.num_right])
+    codes.copy_(random_projection(len(codes), codes.shape[1], seed, "entity codes", device))
+    torch.mm(sparse_entries(rows, cols, likely, (len(left_labels), len(codes))), codes, out=left_labels)
+    codes *= likely.new_zeros(len(codes)).scatter_reduce_(0, cols, likely, "amax")[:, None]
     parts: dict[str, Tensor] = {}
     if inputs.triples is not None:
-        parts[RELATION] = _by_triples(inputs, inputs.triples, labels, config, seed)
+        parts[RELATION] = _by_triples(inputs, inputs.triples, labels, config, seed, dtype)
     if inputs.attributes is not None:
-        parts[ATTRIBUTE] = _by_attributes(inputs, inputs.attributes, labels, config.attribute_dim, seed)
+        parts[ATTRIBUTE] = _by_attributes(inputs, inputs.attributes, labels, config.attribute_dim, seed).to(dtype)
     if inputs.neighbors is not None:
         steps = walk_steps(inputs.neighbors, config.hub_damping)
-        reached = steps @ labels
-        del labels  # as large as what is returned
-        parts[STRUCTURE] = _by_neighbors(steps, reached, config.hops, seed)
+        for start in range(0, labels.shape[1], BLOCK_COLUMNS):  # in place: the labels are not needed again
+            columns = labels[:, start : start + BLOCK_COLUMNS]
+            columns.copy_(steps @ columns.contiguous())
+        parts[STRUCTURE] = _by_neighbors(steps, labels, config.hops, seed, dtype)
     return {name: parts[name] for name in REFINED if name in parts}
 
 
-def _by_neighbors(steps: Tensor, reached: Tensor, hops: int, seed: int) -> Tensor:
+def _by_neighbors(steps: Tensor, reached: Tensor, hops: int, seed: int, dtype: torch.dtype) -> Tensor:
     """The structure part, from what one step reaches, ``[N, d]``."""
-    out = F.normalize(reached, dim=1)
-    for hop in range(1, hops):  # in directions of its own, so that unlike hops do not compare
-        turned = random_projection(reached.shape[1], out.shape[1], seed, f"matches {hop} hops on", reached.device)
-        onwards = torch.empty_like(reached) if hop < hops - 1 else None
+    out = torch.empty_like(reached, dtype=dtype)
+    turns = [  # each hop in directions of its own, so that unlike hops do not compare
+        random_projection(reached.shape[1], out.shape[1], seed, f"matches {hop} hops on", reached.device)
+        for hop in range(1, hops)
+    ]
+    first = reached
+    for hop, turned in enumerate(turns):
+        onwards = torch.empty_like(reached) if hop < len(turns) - 1 else None
         for block, some in row_blocks(len(out), None, out.device):
             found = few_rows(steps, some) @ reached
-            out[block] += F.normalize(_product(found, turned), dim=1)
+            before = out[block].float() if hop else F.normalize(first[block], dim=1)
+            total = before + F.normalize(_product(found, turned), dim=1)
+            out[block] = F.normalize(total, dim=1) if onwards is None else total
             if onwards is not None:
                 onwards[block] = found
         reached = reached if onwards is None else onwards
-    return F.normalize(out, dim=1, out=out)
+    if not turns:
+        for block, _ in row_blocks(len(out), None, out.device):
+            out[block] = F.normalize(first[block], dim=1)
+    return out
 
 
-def _by_triples(inputs: Incidence, triples: Tensor, labels: Tensor, config: RefinementConfig, seed: int) -> Tensor:
+def _by_triples(
+    inputs: Incidence, triples: Tensor, labels: Tensor, config: RefinementConfig, seed: int, dtype: torch.dtype
+) -> Tensor:
     """The relation part: sums over the triples of an entity, some triples at a time."""
     dim, count = config.relation_dim, len(labels)
 
@@ -187,22 +205,28 @@ def _by_triples(inputs: Incidence, triples: Tensor, labels: Tensor, config: Refi
     to, order = torch.cat([head, tail]).sort(stable=True)
     source = torch.cat([tail, head])[order]
     by = torch.cat([relation, relation + len(ends)])[order]
+    del order
     neighbors = turned(labels, "neighbors")
     neighbors *= torch.bincount(source, minlength=count).clamp(min=1).float().pow(-config.hub_damping)[:, None]
     counts = torch.bincount(to, minlength=count)
     offsets = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
-    out = torch.zeros_like(neighbors)
+    out = torch.zeros_like(neighbors, dtype=dtype)
     starts = torch.arange(0, len(to), max(1, (GPU_VALUES if out.is_cuda else BLOCK_VALUES) // dim), device=to.device)
     stops = torch.cat([starts[1:], starts.new_full((min(1, len(starts)),), len(to))])
     rows = zip(*(each.tolist() for each in (starts, stops, to[starts], to[stops - 1])), strict=True)
+    cut, begun = -1, neighbors.new_zeros(dim)  # the row that the block before ended in, and its sum so far
     for start, stop, first, last in rows:
         passed = neighbors.index_select(0, source[start:stop])
         passed *= relations.index_select(0, by[start:stop])
         some = offsets[first : last + 2].clamp(start, stop) - start
         shape = last - first + 1, stop - start
         places = torch.arange(shape[1], device=some.device)
-        out[first : last + 1] += sparse_rows(some, places, passed.new_ones(shape[1]), shape) @ passed
-    return F.normalize(out, dim=1, out=out)
+        sums = sparse_rows(some, places, passed.new_ones(shape[1]), shape) @ passed
+        if first == cut:
+            sums[0] += begun
+        out[first : last + 1] = F.normalize(sums, dim=1)
+        cut, begun = last, sums[-1].clone()
+    return out
 
 
 def _by_attributes(inputs: Incidence, bag: Tensor, labels: Tensor, dim: int, seed: int) -> Tensor:

@@ -6,8 +6,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..data.tensors.incidence import Incidence
-from ..data.tensors.sparse import random_projection, sparse_entries
+from ..data.tensors.sparse import few_rows, random_projection, sparse_entries
 from ..typing import IntArray
+from .label_parts import row_blocks
 from .rules import Facts, Rules
 
 
@@ -20,6 +21,7 @@ def rule_part(
     purpose: str = "rule codes",
     seed: int = 0,
     device: str | torch.device = "cpu",
+    dtype: torch.dtype = torch.float32,
 ) -> Tensor:
     """Rows whose products are the evidence of rules for pairs of entities, see ``Rules``.
 
@@ -35,6 +37,7 @@ def rule_part(
         purpose: of the codes; parts with different ones have different errors.
         seed: random seed of the codes.
         device: of the result.
+        dtype: of the result; it is computed in float32.
 
     Returns:
         Unit rows ``[N, dim]``; zeros for entities without a fact.
@@ -43,14 +46,17 @@ def rule_part(
     some = evidence > 0
     rows, cols = (torch.from_numpy(side[some]).to(device) for side in candidates)
     value = torch.from_numpy(evidence[some] / (1 + evidence[some])).to(device, torch.float32)
-    out = torch.zeros(sum(sizes), dim, device=device)
+    out = torch.zeros(sum(sizes), dim, device=device, dtype=dtype)
     left, right = out.split(sizes)
     codes = random_projection(len(right), dim - 1, seed, purpose, device)
-    right[:, :-1] = F.normalize(codes, dim=1)
-    left[:, :-1] = sparse_entries(rows, cols, value, (len(left), len(right))) @ right[:, :-1]
-    lengths = left.norm(dim=1, keepdim=True)
-    left /= lengths.clamp(min=1)
-    left[:, -1:] = (1 - lengths.square()).clamp(min=0).sqrt()  # a column that no right entity has
+    F.normalize(codes, dim=1, out=codes)
+    right[:, :-1] = codes
+    weights = sparse_entries(rows, cols, value, (len(left), len(right)))
+    for block, own in row_blocks(len(left), None, out.device):
+        sums = few_rows(weights, own) @ codes
+        lengths = sums.norm(dim=1, keepdim=True)
+        left[block, :-1] = sums / lengths.clamp(min=1)
+        left[block, -1:] = (1 - lengths.square()).clamp(min=0).sqrt()  # a column that no right entity has
     for side, facts in ((left, rules.left), (right, rules.right)):
         lonely = np.bincount(facts.entity, minlength=len(side))[: len(side)] == 0
         side[torch.from_numpy(lonely).to(device)] = 0

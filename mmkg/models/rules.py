@@ -1,6 +1,6 @@
 """Rule evidence: two entities are probably the same if the same relations join them to entities that are the same."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -121,8 +121,11 @@ class Rules:
 
     def evidence(self, left: IntArray, right: IntArray) -> Reals:
         """-log(1 - P) of pairs of entities, >= 0, ``[Q]``; 0 without evidence."""
-        pieces = self.pieces(left, right)
-        return np.bincount(pieces.pair, pieces.evidence, minlength=len(left)).astype(np.float64, copy=False)
+        total = np.zeros(len(left))
+        for block in self._blocks(left):
+            pieces = self._pieces(left[block], right[block], 0)
+            total[block] = np.bincount(pieces.pair, pieces.evidence, minlength=len(total[block]))
+        return total
 
     @cached_property
     def implied(self) -> tuple[IntArray, Reals, Reals]:
@@ -132,15 +135,7 @@ class Rules:
             Keys ``r * 2 R + r'``, ascending; P(r in r') and P(r' in r), each in [0, 1], ``[K]``.
         """
         left, right = self.left, self.right
-        facts, firsts = _joined(left.entity, self.matches.left)
-        places, seconds = _joined(left.other[facts], self.matches.left)
-        facts, firsts = facts[places], firsts[places]
-        likely = self.matches.probability[firsts].astype(np.float64) * self.matches.probability[seconds]
-        ends = self.matches.right[firsts], self.matches.right[seconds]
-        places, others = self._facts_between(*ends)
-        keys = left.relation[facts[places]] * (2 * right.num_relations) + right.relation[others]
-        keys, inverse = np.unique(keys, return_inverse=True)
-        common = np.bincount(inverse, likely[places], minlength=len(keys))
+        keys, common = _summed([self._common(some) for some in self._fact_blocks()])
         mine, theirs = np.divmod(keys, 2 * right.num_relations)
         shares = []
         for side, rows, own in ((left, self.matches.left, mine), (right, self.matches.right, theirs)):
@@ -149,6 +144,23 @@ class Rules:
             number = np.bincount(side.relation, known[side.entity] * known[side.other], 2 * side.num_relations)
             shares.append(np.minimum(common / (number[own] + SMOOTHING), 1.0))
         return keys, shares[0], shares[1]
+
+    def _common(self, some: slice) -> tuple[IntArray, Reals]:
+        """Pairs of relations that a block of left facts shares with right facts, and how often, each once."""
+        left, right = self.left, self.right
+        facts, firsts = _joined(left.entity[some], self.matches.left)
+        places, seconds = _joined(left.other[some][facts], self.matches.left)
+        facts, firsts = facts[places], firsts[places]
+        likely = self.matches.probability[firsts].astype(np.float64) * self.matches.probability[seconds]
+        ends = self.matches.right[firsts], self.matches.right[seconds]
+        places, others = self._facts_between(*ends)
+        keys = left.relation[some][facts[places]] * (2 * right.num_relations) + right.relation[others]
+        return _summed([(keys, likely[places])])
+
+    def _fact_blocks(self) -> Iterator[slice]:
+        """Blocks of left facts with about ``BLOCK_FACTS`` pairs of matches of their two ends."""
+        counts = np.bincount(self.matches.left, minlength=self.left.num_entities)
+        return _cut(counts[self.left.entity] * counts[self.left.other])
 
     @cached_property
     def _between(self) -> tuple[IntArray, IntArray]:
@@ -165,16 +177,7 @@ class Rules:
 
     def _blocks(self, left: IntArray) -> Iterator[slice]:
         """Blocks of pairs with about ``BLOCK_FACTS`` facts of their left entities."""
-        counts = np.bincount(self.left.entity, minlength=self.left.num_entities)
-        ends = np.cumsum(counts[left])
-        start = 0
-        while start < len(left):
-            before = ends[start - 1] if start else 0
-            stop = max(int(np.searchsorted(ends, before + BLOCK_FACTS, "right")), start + 1)
-            yield slice(start, stop)
-            start = stop
-        if not len(left):
-            yield slice(0, 0)
+        return _cut(np.bincount(self.left.entity, minlength=self.left.num_entities)[left])
 
     def _pieces(self, left: IntArray, right: IntArray, start: int) -> Pieces:
         pair, fact = _joined(left, self.left.entity)
@@ -202,6 +205,25 @@ class Rules:
         weights = (np.minimum(share[place] * likely / number**RARITY, MOST_WEIGHT) for share, number in sides)
         total: Reals = -sum(np.log1p(-weight) for weight in weights)
         return total
+
+
+def _cut(costs: IntArray) -> Iterator[slice]:
+    """Blocks of items that cost about ``BLOCK_FACTS`` together, at least one item each; an empty one of no items."""
+    ends = np.cumsum(costs)
+    start = 0
+    while start < len(ends) or start == 0:
+        before = ends[start - 1] if start else 0
+        stop = max(int(np.searchsorted(ends, before + BLOCK_FACTS, "right")), start + 1)
+        yield slice(start, stop)
+        start = stop
+
+
+def _summed(parts: Sequence[tuple[IntArray, Reals]]) -> tuple[IntArray, Reals]:
+    """Different keys of all parts, ascending, and the sum of the values of each."""
+    keys, inverse = np.unique(np.concatenate([keys for keys, _ in parts]), return_inverse=True)
+    sums = np.zeros(len(keys))
+    np.add.at(sums, inverse, np.concatenate([values for _, values in parts]))
+    return keys, sums
 
 
 def _joined(keys: IntArray, ordered: IntArray) -> tuple[IntArray, IntArray]:

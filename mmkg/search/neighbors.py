@@ -9,6 +9,7 @@ from ..errors import InputError, UsageError
 from ..records import Record
 from ..typing import BoolArray, FloatArray, IntArray
 
+SORTED_ROWS = 1 << 14  # rows of neighbours that are sorted at a time
 LARGEST_PADDING = 1 << 27  # missing neighbours that a result may hold besides those found
 
 
@@ -53,11 +54,16 @@ def sort_neighbors(ids: IntArray, scores: FloatArray) -> Neighbors:
         ids: ``[Q, K]``, any order; negative = none.
         scores: ``[Q, K]``, larger is better. Neither argument is written to.
     """
-    missing = (ids < 0) | (scores == -np.inf)
-    ids = np.where(missing, -1, ids).astype(np.int64)
-    scores = np.where(missing, -np.inf, scores).astype(np.float32)
-    order = np.lexsort((ids, -scores, missing), axis=-1)
-    return Neighbors(np.take_along_axis(ids, order, axis=1), np.take_along_axis(scores, order, axis=1))
+    found = Neighbors(np.empty(ids.shape, np.int64), np.empty(scores.shape, np.float32))
+    for start in range(0, len(ids), SORTED_ROWS):
+        rows = slice(start, start + SORTED_ROWS)
+        missing = (ids[rows] < 0) | (scores[rows] == -np.inf)
+        names = np.where(missing, -1, ids[rows]).astype(np.int64, copy=False)
+        values = np.where(missing, -np.inf, scores[rows]).astype(np.float32, copy=False)
+        order = np.lexsort((names, -values, missing), axis=-1)
+        found.ids[rows] = np.take_along_axis(names, order, axis=1)
+        found.scores[rows] = np.take_along_axis(values, order, axis=1)
+    return found
 
 
 def pad_neighbors(found: Neighbors, k: int) -> Neighbors:

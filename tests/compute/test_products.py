@@ -128,3 +128,15 @@ def test_products_of_pairs_are_those_of_the_whole_product_in_the_order_of_the_pa
     if count <= 9 * 6:  # neither the other pairs nor the side of a row change a bit
         back = products.pair_products(right, left, columns[:5], rows[:5])
         assert torch.equal(back, found[:5])
+
+
+@pytest.mark.parametrize("count", [40, 57])
+@pytest.mark.parametrize("columns", [64, 7])
+def test_products_of_pairs_in_half_precision_are_summed_in_full(count, columns, monkeypatch):
+    monkeypatch.setattr(products, "PAIR_COLUMNS", columns)
+    draw = torch.Generator().manual_seed(count)
+    left, right = torch.randn(9, 33, generator=draw).half(), torch.randn(6, 33, generator=draw).half()
+    rows, cols = torch.randint(9, (count,), generator=draw), torch.randint(6, (count,), generator=draw)
+    found = products.pair_products(left, right, rows, cols)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, (left.float() @ right.float().T)[rows, cols], atol=1e-5, rtol=0)

@@ -25,6 +25,9 @@ class Planned:
     def add(self, name, left, right):
         pass
 
+    def keep(self, *names):
+        assert names == (BASE,)
+
     def weights(self, start):
         return start
 
@@ -89,3 +92,38 @@ def test_entities_of_training_links_and_pairs_that_never_match_are_no_matches(ta
     without = replace(task, never=np.array([[rows[best], cols[best]]]))
     found = matches(without)
     assert not ((found[0] == rows[best]) & (found[1] == cols[best])).any()
+
+
+def test_many_values_are_held_in_the_type_of_the_result_and_give_the_same_matches(task, monkeypatch):
+    full = Propagated(setting_of(task)).embed(task.links.train)
+    expected = matches(task)
+    monkeypatch.setattr("mmkg.learners.setting.MOST_FULL", 60 * 2 * 64 - 1)
+    half = Propagated(setting_of(task)).embed(task.links.train)
+    assert (full.left.dtype, half.left.dtype) == (torch.float32, torch.float16)
+    torch.testing.assert_close(half.left.float(), full.left, atol=5e-4, rtol=0)
+    found = matches(task)
+    kept = [
+        set(zip(rows[likely > 0.1].tolist(), cols[likely > 0.1].tolist(), strict=True))
+        for rows, cols, likely in (expected, found)
+    ]
+    assert len(kept[0] & kept[1]) >= 0.95 * len(kept[0] | kept[1])
+    assert setting_of(task).held_in(60 * 2 * 64 - 1) == torch.float32
+
+
+def test_refinement_reads_the_matrices_of_label_propagation(task, monkeypatch):
+    setting = setting_of(task, rounds=1)
+    base = Propagated(setting)
+
+    def never(*_, **__):
+        raise AssertionError("built again")
+
+    monkeypatch.setattr("mmkg.learners.refined.build_incidence", never)
+    assert Refined(setting, base).embed(task.links.train).widths["structure"] in (32, 64)
+
+
+def test_a_later_call_has_evidence_as_wide_as_the_first(task, monkeypatch):
+    monkeypatch.setattr("mmkg.models.refinement.MOST_VALUES", 1)
+    task = replace(task, links=replace(task.links, valid=task.links.valid[:0]))
+    setting = setting_of(task, rounds=1)
+    learner = Refined(setting, Propagated(setting))
+    assert learner.embed(task.links.train).widths == learner.embed(task.links.train).widths

@@ -68,6 +68,17 @@ def test_weights_are_chosen_among_a_sample_of_the_candidates(task, parts, monkey
     assert scores.weights(even) == weights_of(task, SearchConfig(valid_queries=25), *parts, start=even, seed=0)
 
 
+def test_parts_that_are_kept_are_judged_as_before(task, parts):
+    scores = ValidationScores(task, SearchConfig(), seed=3)
+    for name in parts[0]:
+        scores.add(name, parts[0][name], parts[1][name])
+    before = scores.mrr({"a": 1.0})
+    scores.keep("a")
+    assert scores.mrr({"a": 1.0}) == before
+    with pytest.raises(KeyError):
+        scores.mrr({"a": 1.0, "b": 0.5})
+
+
 def test_every_weight_gives_the_ranks_of_a_loop_over_links_and_candidates():
     left, right = [{"a": drawn(side, 9, 4), "b": drawn(5 + side, 9, 3)} for side in (0, 1)]
     for side in (left, right):

@@ -193,3 +193,11 @@ def test_products_of_sparse_matrices_are_those_of_the_dense_ones():
     torch.testing.assert_close(few_rows(product, torch.tensor([8, 1])).to_dense(), (dense[0] @ dense[1])[[8, 1]])
     weights = torch.rand(9, generator=draw)
     torch.testing.assert_close(weighted_rows(weights, sparse[0]), (weights @ dense[0]).double())
+
+
+def test_embeddings_in_half_precision_are_those_in_full(twins):
+    inputs, model = build_incidence(twins), Propagation(CONFIG)
+    full = model.embed(inputs, twins.links.train)
+    half = model.embed(inputs, twins.links.train, dtype=torch.float16)
+    assert half.dtype == torch.float16
+    torch.testing.assert_close(half.float(), full, atol=5e-4, rtol=0)

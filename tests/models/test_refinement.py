@@ -3,11 +3,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from mmkg.data.features.config import FeatureConfig
 from mmkg.data.features.incidence import build_incidence
 from mmkg.data.kg import AttributeTriples, KnowledgeGraph
 from mmkg.data.task import AlignmentTask, LinkSplit
+from mmkg.data.tensors.sparse import random_projection, walk_steps
 from mmkg.errors import UsageError
 from mmkg.models import RefinementConfig, spread_matches
 from mmkg.sources.synthetic import twin_graphs
@@ -210,3 +212,52 @@ def test_nothing_to_refine_gives_no_part():
 def test_bad_settings_are_refused(changes, message):
     with pytest.raises(UsageError, match=message):
         replace(RefinementConfig(), **changes)
+
+
+def whole(inputs, left, right, likely, config):
+    """The parts from whole matrices of labels, by dense products."""
+    number, sizes = inputs.num_entities, (inputs.num_left, inputs.num_right)
+    codes = random_projection(sizes[1], config.structure_dim, 0, "entity codes", "cpu")
+    probable = torch.zeros(sizes)
+    probable[left, right] = torch.from_numpy(likely)
+    labels = torch.cat([probable @ codes, probable.amax(dim=0)[:, None] * codes])
+    steps = walk_steps(inputs.neighbors, config.hub_damping).to_dense()
+    reached = [labels]
+    for _ in range(config.hops):
+        reached.append(steps @ reached[-1])
+    turns = [random_projection(codes.shape[1], codes.shape[1], 0, f"matches {hop} hops on", "cpu") for hop in (1, 2)]
+    structure = F.normalize(reached[1], dim=1)
+    structure += sum(F.normalize(there @ turn, dim=1) for there, turn in zip(reached[2:], turns, strict=False))
+
+    def turned(rows, purpose):
+        return rows @ random_projection(rows.shape[1], config.relation_dim, 0, purpose, "cpu")
+
+    ends = torch.cat([F.normalize(side.to_dense().T @ labels, dim=1) for side in (inputs.heads, inputs.tails)], dim=1)
+    ways = [turned(ends, "in to out"), turned(ends, "out to in")]
+    kinds = [F.normalize(way, dim=1) * config.relation_dim**0.5 for way in ways]
+    head, relation, tail = inputs.triples
+    degree = torch.bincount(torch.cat([head, tail]), minlength=number).clamp(min=1)
+    neighbors = turned(labels, "neighbors") * degree.float().pow(-config.hub_damping)[:, None]
+    sums = torch.zeros_like(neighbors)
+    sums.index_add_(0, head, neighbors[tail] * kinds[0][relation])
+    sums.index_add_(0, tail, neighbors[head] * kinds[1][relation])
+    return {"structure": F.normalize(structure, dim=1), "relation": F.normalize(sums, dim=1)}
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+@pytest.mark.parametrize("hops", [1, 2, 3])
+def test_blocks_of_any_size_give_what_whole_matrices_give(monkeypatch, hops, dtype):
+    monkeypatch.setattr("mmkg.models.refinement.BLOCK_COLUMNS", 7)
+    monkeypatch.setattr("mmkg.models.refinement.BLOCK_VALUES", 5 * 24)
+    monkeypatch.setattr("mmkg.models.label_parts.BLOCK_ROWS", 9)
+    task = twin_graphs(40, noise=0.1, seed=3)
+    inputs = build_incidence(task, FeatureConfig(modalities=("structure", "relation")))
+    config = RefinementConfig(structure_dim=32, relation_dim=24, hops=hops)
+    draw = np.random.default_rng(0)
+    left, right = np.nonzero(draw.random((40, 40)) < 0.1)
+    likely = draw.random(len(left)).astype(np.float32)
+    found = spread_matches(inputs, left, right, likely, config, dtype=dtype)
+    expected = whole(inputs, left, right, likely, config)
+    assert {part.dtype for part in found.values()} == {dtype} and found.keys() == expected.keys()
+    for name, part in found.items():
+        torch.testing.assert_close(part.float(), expected[name], atol=1e-6 if dtype == torch.float32 else 1e-3, rtol=0)

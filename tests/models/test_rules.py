@@ -144,3 +144,38 @@ def test_products_of_rows_are_the_evidence():
     assert evidence.min() > 0.1 and evidence[0] == evidence.max()
     np.testing.assert_allclose(products, evidence / (1 + evidence), atol=0.03)
     np.testing.assert_allclose((rows[3:4] @ rows[4:].T).numpy(), 0)
+    half = rule_part(rules, (left, right), (4, 4), dim=8192, seed=3, dtype=torch.float16)
+    assert half.dtype == torch.float16
+    torch.testing.assert_close(half.float(), rows, atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("block", [1, 7, 1 << 20])
+def test_what_relations_share_is_that_of_a_loop_whatever_the_blocks(monkeypatch, block):
+    monkeypatch.setattr(module, "BLOCK_FACTS", block)
+    rules = drawn(3)
+    common: dict[tuple[int, int], float] = {}
+    pairs = list(zip(*(each.tolist() for each in rules.matches), strict=True))
+    facts = [
+        list(zip(*(each.tolist() for each in (side.entity, side.relation, side.other)), strict=True))
+        for side in (rules.left, rules.right)
+    ]
+    likely = {(i, j): p for i, j, p in pairs}
+    for x, r, y in facts[0]:
+        for i, s, j in facts[1]:
+            both = likely.get((x, i), 0) * likely.get((y, j), 0)
+            if both:
+                common[r, s] = common.get((r, s), 0) + both
+    keys, in_right, in_left = rules.implied
+    assert [divmod(key, 2 * rules.right.num_relations) for key in keys.tolist()] == sorted(common)
+    best = [np.zeros(12), np.zeros(12)]
+    for i, j, p in pairs:
+        best[0][i], best[1][j] = max(best[0][i], p), max(best[1][j], p)
+    known = [
+        {r: sum(best[side][x] * best[side][y] for x, q, y in facts[side] if q == r) for _, r, _ in facts[side]}
+        for side in (0, 1)
+    ]
+    expected = [
+        (common[r, s] / (known[0][r] + module.SMOOTHING), common[r, s] / (known[1][s] + module.SMOOTHING))
+        for r, s in sorted(common)
+    ]
+    np.testing.assert_allclose(np.stack([in_right, in_left], axis=1), np.minimum(expected, 1), rtol=1e-6)

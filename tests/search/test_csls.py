@@ -133,6 +133,18 @@ def test_sort_neighbors_orders_by_score_then_id_and_puts_the_missing_last():
     assert ids.tolist() == [[4, -1, 2, 9, 1]] and scores[0, 1] == 9.0
 
 
+def test_neighbors_are_sorted_row_by_row_whatever_the_blocks(monkeypatch):
+    draw = np.random.default_rng(0)
+    ids, scores = draw.integers(-1, 20, (11, 6)), draw.integers(0, 3, (11, 6)).astype(np.float32)
+    expected = [
+        sorted(zip(*row, strict=True), key=lambda pair: (pair[0] < 0, -pair[1], pair[0]))
+        for row in zip(ids.tolist(), scores.tolist(), strict=True)
+    ]
+    monkeypatch.setattr("mmkg.search.neighbors.SORTED_ROWS", 4)
+    found = sort_neighbors(ids, scores)
+    assert found.ids.tolist() == [[name for name, _ in row] for row in expected]
+
+
 def test_neighbors_refuses_other_types_and_shapes():
     with pytest.raises(ValueError, match="one shape"):
         Neighbors(np.zeros((2, 1), np.int64), np.zeros((2, 2), np.float32))

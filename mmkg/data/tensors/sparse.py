@@ -59,7 +59,8 @@ def walk_steps(neighbors: Tensor, hub_damping: float) -> Tensor:
 def random_projection(rows: int, cols: int, seed: int, purpose: str, device: str | torch.device) -> Tensor:
     """Gaussian random projection ``[rows, cols]`` that preserves lengths on average; a function of seed and purpose."""
     values = numpy_generator(seed, purpose).standard_normal((rows, cols), dtype=np.float32)
-    return torch.from_numpy(values / np.float32(cols**0.5)).to(device)
+    values /= np.float32(cols**0.5)
+    return torch.from_numpy(values).to(device)
 
 
 def centred(rows: Tensor, num_left: int) -> Tensor:
