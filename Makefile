@@ -3,6 +3,7 @@
 # make bench PAIR=FOLDER measures training and loading on a pair in DBP15K layout; COMPARE=repaired,published adds the
 # published code's way (11 GB on DBP15K); TRAIN=OPTIONS are options of bench_train.py. make bench-table writes the
 # results into tools/FIGURES.md. make cluster prints what several workers cost and save, see docs/cluster.md.
+# make page builds the page of a run, mmkg/review/page/, from tools/page/; it needs Node.js >= 20.19.
 
 VENV ?= .venv
 ARGS ?=
@@ -15,7 +16,7 @@ bin := $(VENV)/bin
 stamp := $(VENV)/.mmkg-installed
 modern := import sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: demo test test-all drills lint bench bench-table gpu cluster setup
+.PHONY: demo test test-all drills lint bench bench-table gpu cluster page setup
 
 demo: setup
 	$(bin)/mmkg align emoji-fr-en --out runs/demo --overwrite $(ARGS)
@@ -43,6 +44,11 @@ bench: setup
 	done
 	$(bin)/python tools/bench/bench_train.py $(PAIR) $(TRAIN) $(ARGS) --threads 1 --compare $(COMPARE) --json $(BENCH)/compare.json
 	$(bin)/python tools/bench/bench_table.py $(BENCH)
+
+page:
+	npm ci --prefix tools/page --no-audit --no-fund
+	npm run --prefix tools/page check
+	npm run --prefix tools/page build
 
 cluster: setup
 	$(bin)/python tools/bench/cluster_cost.py $(ARGS)

@@ -46,7 +46,8 @@ def folders():
     for top in ("mmkg", "tools"):
         for path in (ROOT / top).rglob("*"):
             holds_files = path.is_dir() and any(each.is_file() for each in path.iterdir())
-            if holds_files and path.name != "__pycache__" and "datasets" not in path.parts:
+            ours = not {"__pycache__", "datasets", "node_modules"}.intersection(path.parts)
+            if holds_files and ours:
                 found.add(f"{path.relative_to(ROOT).as_posix()}/")
     return found | {"mmkg/"}
 

@@ -15,6 +15,7 @@ from .side import Side
 ORDERS = ("least_sure", "score", "label")
 STATES = ("open", "decided", "accepted", "rejected")
 SHOWS = ("matched", "left", "right")
+GROUPS = ("sure", "to_check")
 VERDICTS = ("accept", "reject", "no_counterpart")
 MOST_ROWS = 500
 
@@ -34,7 +35,9 @@ class Query:
         type: type of one of the two entities.
         disagrees: modality that finds the pair less alike than nearly all sure links.
         known: whether known links are shown.
-        threshold: least confidence of a link, for entities without a counterpart; ``None`` = that of the run.
+        group: of the found matches, those that are ``sure`` links or links ``to_check``; ``None`` = all.
+        threshold: least confidence of a link, for groups and for entities without a counterpart; ``None`` = that of
+            the run.
         offset, limit: the part to be shown; at most 500 rows.
 
     Raises:
@@ -52,12 +55,18 @@ class Query:
     type: str | None = None
     disagrees: str | None = None
     known: bool = True
+    group: str | None = None
     threshold: float | None = None
     offset: int = 0
     limit: int = 100
 
     def __post_init__(self) -> None:
-        for name, values in (("order", ORDERS), ("state", (None, *STATES)), ("show", SHOWS)):
+        for name, values in (
+            ("order", ORDERS),
+            ("state", (None, *STATES)),
+            ("show", SHOWS),
+            ("group", (None, *GROUPS)),
+        ):
             value = getattr(self, name)
             if value not in values:
                 raise UsageError(f"unknown {name} {brief(value)}; {nearest(str(value), [v for v in values if v])}")
@@ -130,6 +139,7 @@ def row_values(
                 "shares": parts[number],
                 "kind": "known" if matches.known[place] else "match",
                 "sure": bool(matches.sure[place]),
+                "kept": bool(matches.kept[place]),
                 "verdict": None if verdict < 0 else VERDICTS[verdict],
                 "judged": (None, "right", "wrong")[int(matches.judged[place])],
             }
@@ -151,6 +161,9 @@ def _chosen(matches: Matches, sides: tuple[Side, Side], query: Query, verdicts: 
         if column is not None:
             chosen &= column >= np.float32(-np.inf if least is None else least)
             chosen &= column <= np.float32(np.inf if most is None else most)
+    if query.group is not None:
+        threshold = matches.result.threshold() if query.threshold is None else query.threshold
+        chosen &= matches.at_threshold(threshold)[GROUPS.index(query.group)]
     if query.type is not None:
         chosen &= sides[0].of_type(query.type)[matches.left] | sides[1].of_type(query.type)[matches.right]
     if query.disagrees is not None:

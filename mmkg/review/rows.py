@@ -75,6 +75,14 @@ class Matches:
             return np.zeros(len(self), bool)
         return ~self.known & (self.confidence >= self.result.same_as_threshold(self.result.threshold()))
 
+    def at_threshold(self, threshold: float) -> tuple[BoolArray, BoolArray]:
+        """Which found matches are sure links at a threshold, and which are links to check, bool ``[M]`` each."""
+        found = ~self.known & (self.belief >= np.float32(threshold))
+        if self.confidence is None:
+            return np.zeros(len(self), bool), found
+        sure = ~self.known & (self.confidence >= np.float32(max(threshold, self.result.same_as_threshold(0.0))))
+        return sure, found & ~sure
+
     @cached_property
     def partner(self) -> tuple[IntArray, IntArray]:
         """The match of each left and of each right entity, -1 for one without, int64 ``[n1]`` and ``[n2]``."""

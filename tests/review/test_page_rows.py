@@ -173,3 +173,11 @@ def test_without_confidences_the_smallest_margin_comes_first(curies):
     margins = [np.inf if row["margin"] is None else row["margin"] for row in found]
     assert all(one <= other for one, other in pairwise(margins))
     assert [row["confidence"] for row in found] == [None, None]
+
+
+@pytest.mark.parametrize("place", [0, 20, 60, 95, 100])
+def test_groups_hold_as_many_matches_as_the_slider_counts(view, place):
+    counts = view.summary()["thresholds"][place]
+    for group in ("sure", "to_check"):
+        rows = rows_of(view, group=group, threshold=counts["threshold"])
+        assert len(rows) == counts[group] and all(row["kind"] == "match" for row in rows)
