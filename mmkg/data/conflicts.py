@@ -63,7 +63,7 @@ def resolve_conflicts(
     whole = joined_facts(*parts)
     side = np.repeat([0, 1], [len(part) for part in parts])
     codes = value_codes(read_values(whole.values))
-    facts = _Facts.of(whole, side, codes)
+    facts = ConflictingFacts.of(whole, side, codes)
     inside = np.flatnonzero(facts.conflicting)
     number = len(np.unique(facts.group[inside]))
     if policy == "keep" or not number:
@@ -88,7 +88,7 @@ def resolve_conflicts(
     return _without(merged, dropped, len(parts[0])), Conflicts(number, undecided, int(dropped.sum()))
 
 
-class _Facts(NamedTuple):
+class ConflictingFacts(NamedTuple):
     """Facts of both graphs, ``[A]`` each.
 
     Args:
@@ -102,7 +102,7 @@ class _Facts(NamedTuple):
     conflicting: BoolArray
 
     @staticmethod
-    def of(facts: AttributeTriples, side: IntArray, codes: IntArray) -> "_Facts":
+    def of(facts: AttributeTriples, side: IntArray, codes: IntArray) -> "ConflictingFacts":
         """From all facts, left ones first; ``side`` is 0 or 1, and ``codes`` are the values, -1 = none."""
         languages = [kind if kind and kind.startswith("@") else "" for kind in facts.types or [None] * len(facts)]
         language = np.unique(np.array(languages, str), return_inverse=True)[1]
@@ -119,7 +119,7 @@ class _Facts(NamedTuple):
         per_side = [np.bincount(rows[:, 0], minlength=size) for rows in lists]
         shared = np.bincount(lists[0][np.isin(lists[0][:, 1], lists[1][:, 1]), 0], minlength=size)
         differ = (per_side[0] > 0) & (per_side[1] > 0) & ~((shared == per_side[0]) & (shared == per_side[1]))
-        return _Facts(group, value, differ[group] & functional[facts.attribute] & known)
+        return ConflictingFacts(group, value, differ[group] & functional[facts.attribute] & known)
 
 
 def _functional(attribute: IntArray, group: IntArray, value: IntArray, size: int) -> BoolArray:

@@ -206,9 +206,13 @@ class Answers(Shown):
         return self.hits.neighbors(k, side=side)
 
     def sample(self, number: int = 12, *, seed: int = 0) -> list[dict[str, Any]]:
-        """A few test links with the answer of the run, for ``report.matches_table``."""
-        links = self.links.test if len(self.links.test) else self.matching.pairs
-        return self.hits.sample(links, number, seed=seed)
+        """A few test links with the answer of the run, for ``report.matches_table``.
+
+        Of a run without test links they are some of its matches, which nothing judges.
+        """
+        test = self.links.test
+        rows = self.hits.sample(test if len(test) else self.matching.pairs, number, seed=seed)
+        return rows if len(test) else [row | {"gold": None, "correct": None} for row in rows]
 
     # --- matches and their confidences
 

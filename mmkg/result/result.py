@@ -1,6 +1,5 @@
 """The result of an alignment run: its parts, and one object that holds them."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -19,9 +18,9 @@ from ..data.task import AlignmentTask, LinkSplit
 from ..errors import Advice, Setting, UsageError
 from ..evaluation import OUT_OF_FOLD, known_pairs, several_answers
 from ..matching import Matching
-from ..report import render_report
 from ..report.frames import arrow_table, data_frame
 from ..report.notebook import Frame
+from ..review.report import report_of
 from ..search.never import NO_PAIRS
 from ..typing import FloatArray, IntArray
 from .added import added_links
@@ -32,7 +31,6 @@ from .gold import Gold, gold_links
 from .judge import Judge, Metrics
 from .linked import one_to_one
 from .notebook import run_html
-from .rules import with_rules
 from .run_folder import RunContent, read_run, write_run
 
 if TYPE_CHECKING:
@@ -323,19 +321,8 @@ class AlignmentResult(Answers):
         return columns, ["score", "confidence"]
 
     def report(self) -> str:
-        """The run as one HTML page."""
-        return render_report(
-            title=f"{self.description.get('name', 'alignment')} · {self.experiment.model}",
-            protocol=self.protocol.as_dict() | {"confidence": self.calibration.text().removeprefix("confidence: ")},
-            metrics=self.metrics,
-            links=self.protocol.num_ranked,
-            history=self.history,
-            description=self.description or None,
-            matches=with_rules(self.sample(20), self.run_graphs, self.links, self.matching),
-            record=json.loads(self.record.to_json()),
-            summary=self.summary().text(),
-            relations=[pair.as_dict() for pair in (self.aligned_relations or ())[:20]],
-        )
+        """The run as one HTML page, which needs no network."""
+        return report_of(self)
 
     def explore(self, *, height: int = 800) -> Frame:
         """The page of the run in a frame of a notebook.

@@ -1,8 +1,8 @@
 """Rule evidence of a run in words: the facts of two entities that agree."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -12,10 +12,8 @@ from ..data.task import LinkSplit
 from ..matching import Matching, is_in
 from ..models.rules import Facts, Matches, Rules
 from ..typing import IntArray
-from .graphs import RunGraphs
 
 SHOWN = 3  # pieces in a sentence
-MOST_TRIPLES = 2_000_000  # of a graph; sorting more of them takes longer than the rest of a report
 
 
 class RulePiece(NamedTuple):
@@ -136,23 +134,6 @@ def _relation(graph: KnowledgeGraph, facts: Facts, place: int) -> tuple[str, boo
     turned, number = divmod(int(facts.relation[place]), facts.num_relations)
     label = graph.relations[number]
     return names_of_ids([label])[0] or label, bool(turned)
-
-
-def with_rules(
-    matches: Sequence[Mapping[str, Any]], graphs: RunGraphs | None, links: LinkSplit, matching: Matching
-) -> list[dict[str, Any]]:
-    """Matches of the report, each with its strongest pieces as ``rules``; without them for graphs that are large.
-
-    Args:
-        matches: with the rows of each pair as ``rows``.
-        graphs: of the run; ``None`` = not known.
-        links: of the run.
-        matching: its matches.
-    """
-    if not matches or graphs is None or max(len(graph.triples) for graph in graphs.now) > MOST_TRIPLES:
-        return [dict(match) for match in matches]
-    answers = RunRules.of(graphs.now, links, matching).of_pairs(np.array([match["rows"] for match in matches]))
-    return [{**match, "rules": rules.text()} for match, rules in zip(matches, answers, strict=True)]
 
 
 def _phrase(relation: str, inverse: bool, be: str) -> str:

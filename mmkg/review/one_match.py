@@ -9,8 +9,9 @@ import numpy as np
 
 from ..matching.held_out import LARGEST_MARGIN, pair_margins
 from ..result.answers import Answers
+from ..result.embeddings import SIDES
 from ..result.linked import pair_scores
-from ..result.rules import MOST_TRIPLES, RunRules
+from ..result.rules import RunRules
 from ..result.scale import FULL
 from ..typing import FloatArray, IntArray
 from .attributes import MOST, SameAttributes, compared
@@ -18,6 +19,7 @@ from .rows import Matches, parts_of
 from .side import Neighbor, Side
 
 CANDIDATES = 5
+MOST_TRIPLES = 2_000_000  # of a graph with rules; sorting more of them takes longer than all the rest
 MOST_NEIGHBORS = 60  # of either entity that are shown
 
 Pictures = Callable[[Side, int], list[str]]  # addresses of the pictures of an entity
@@ -40,34 +42,47 @@ class PairDetails:
         """The run."""
         return self.matches.result
 
-    def of(self, pairs: IntArray, pictures: Pictures) -> list[dict[str, Any]]:
-        """Details of pairs of rows, of which one may be -1, int64 ``[P, 2]``."""
-        found: list[dict[str, Any]] = [{} for _ in range(len(pairs))]
-        lefts = self._candidates(pairs[:, 0], "left")
-        rights = self._candidates(np.where(pairs[:, 0] < 0, pairs[:, 1], -1), "right")
+    def of(self, pairs: IntArray, pictures: Pictures, *, side: str = "left") -> list[dict[str, Any]]:
+        """Details of pairs of rows.
+
+        Args:
+            pairs: left and right rows, of which one may be -1, int64 ``[P, 2]``.
+            pictures: addresses of the pictures of an entity.
+            side: whose candidates and runner-up are listed; of a pair without that entity those of the other one.
+        """
+        column = SIDES.index(side)
+        lists = [
+            self._candidates(np.where((place == column) | (pairs[:, column] < 0), pairs[:, place], -1), name)
+            for place, name in enumerate(SIDES)
+        ]
         whole = np.flatnonzero((pairs >= 0).all(axis=1))
-        facts = dict(zip(whole.tolist(), self._scores(pairs[whole]), strict=True))
-        for place, (left, right) in enumerate(pairs.tolist()):
-            candidates = lefts[place] if left >= 0 else rights[place]  # of the left entity, if there is one
-            about = facts.get(place, _NOTHING)
-            cards = [
-                None if row < 0 else _card(side, row, pictures)
-                for side, row in zip(self.sides, (left, right), strict=True)
-            ]
-            found[place] = {
-                "left": cards[0],
-                "right": cards[1],
-                **about,
-                "kind": self._kind(left, right),
-                "runner_up": self._runner_up(right, candidates, about) if place in facts else None,
-                "candidates": [
-                    _without_row(each) | ({"confidence": about["confidence"]} if each["row"] == right else {})
-                    for each in candidates[:CANDIDATES]
-                ],
-                **self._attributes(left, right),
-                **self._neighbors(left, right),
-                "decision": None,
-            }
+        scores = dict(zip(whole.tolist(), self._scores(pairs[whole]), strict=True))
+        found = []
+        for number, (left, right) in enumerate(pairs.tolist()):
+            of_side = column if pairs[number, column] >= 0 else 1 - column
+            candidates, other = lists[of_side][number], (right, left)[of_side]
+            about = scores.get(number, _NOTHING)
+            left_card, right_card = (
+                None if row < 0 else _card(each, row, pictures)
+                for each, row in zip(self.sides, (left, right), strict=True)
+            )
+            found.append(
+                {
+                    "left": left_card,
+                    "right": right_card,
+                    **about,
+                    "kind": self._kind(left, right),
+                    "runner_up": self._runner_up(other, candidates, about) if number in scores else None,
+                    "candidates_of": SIDES[of_side],
+                    "candidates": [
+                        _without_row(each) | ({"confidence": about["confidence"]} if each["row"] == other else {})
+                        for each in candidates[:CANDIDATES]
+                    ],
+                    **self._attributes(left, right),
+                    **self._neighbors(left, right),
+                    "decision": None,
+                }
+            )
         return found
 
     def _kind(self, left: int, right: int) -> str:
@@ -163,10 +178,10 @@ class PairDetails:
         return lists
 
     def _runner_up(
-        self, right: int, candidates: Sequence[dict[str, Any]], about: dict[str, Any]
+        self, match: int, candidates: Sequence[dict[str, Any]], about: dict[str, Any]
     ) -> dict[str, Any] | None:
-        """The best other right entity, and by how many points each modality is behind, the largest first."""
-        other = next((each for each in candidates if each["row"] != right), None)
+        """The best candidate besides the match, and by how many points each modality is behind, the largest first."""
+        other = next((each for each in candidates if each["row"] != match), None)
         if other is None:
             return None
         own = {each["name"]: each["points"] for each in about["waterfall"] if each["kind"] == "modality"}
@@ -184,11 +199,12 @@ class PairDetails:
     def _attributes(self, left: int, right: int) -> dict[str, Any]:
         facts = [side.facts(row) if row >= 0 else [] for side, row in zip(self.sides, (left, right), strict=True)]
         more = sum(max(0, len(own) - MOST) for own in facts)
-        rows = compared(facts[0][:MOST], facts[1][:MOST], self._same)
+        rows = compared(facts[0][:MOST], facts[1][:MOST], self.same)
         return {"attributes": rows, "attributes_left_out": more}
 
     @cached_property
-    def _same(self) -> SameAttributes:
+    def same(self) -> SameAttributes:
+        """Which attributes of the two graphs are compared."""
         return SameAttributes.of(*self.sides, self.result.aligned_relations or ())
 
     def _neighbors(self, left: int, right: int) -> dict[str, Any]:

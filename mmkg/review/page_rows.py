@@ -106,7 +106,7 @@ def answered(
         return _unmatched(matches, sides, query, decisions)
     verdicts = verdict_codes(matches, decisions, VERDICTS)
     places = np.flatnonzero(_chosen(matches, sides, query, verdicts))
-    places = places[np.argsort(_keys(matches, sides[0], query.order)[places], kind="stable")]
+    places = places[np.argsort(order_keys(matches, sides[0], query.order)[places], kind="stable")]
     part = places[query.offset : query.offset + query.limit]
     return {"total": len(places), "offset": query.offset, "rows": row_values(matches, sides, part, verdicts)}
 
@@ -190,7 +190,7 @@ def _in_state(verdicts: IntArray, state: str | None) -> BoolArray:
     return accepted if state == "accepted" else (verdicts >= 0) & ~accepted
 
 
-def _keys(matches: Matches, left: Side, order: str) -> np.ndarray:
+def order_keys(matches: Matches, left: Side, order: str) -> np.ndarray:
     """A number by which each match is ordered, ``[M]``."""
     if order == "label":
         return _alphabetical(left)[matches.left]

@@ -1,5 +1,6 @@
 """What the page of a run shows, as plain values for JSON."""
 
+import json
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -13,12 +14,18 @@ from ..report.tables import flatten
 from ..result.answers import Answers
 from ..result.embeddings import SIDES
 from ..version import __version__
+from .conflicts import Conflicts
 from .counts import histogram, metric_values, precision, slider
+from .layout import MOST_POINTS, layout_of
+from .layout import as_dict as map_values
+from .lists import listed
 from .one_match import PairDetails
 from .page_rows import Query, answered
 from .pictures import addresses, picture
 from .rows import Matches
 from .side import Side
+from .training import training
+from .trust import trust
 
 MOST_ANSWERS = 100  # of a search
 
@@ -65,6 +72,11 @@ class RunView:
         """Details of pairs."""
         return PairDetails(self.columns, self.sides)
 
+    @cached_property
+    def conflicts(self) -> Conflicts:
+        """Conflicts of the matches."""
+        return Conflicts(self.columns, self.sides, self.details.same)
+
     # --- headline
 
     def summary(self) -> dict[str, Any]:
@@ -93,6 +105,8 @@ class RunView:
             "metrics": metric_values(result),
             "protocol": [[name.replace("_", " "), value] for name, value in flatten(protocol)],
             "configuration": result.experiment.to_dict(),
+            "data": _sides_of(result.description),
+            "record": [[name, value] for name, value in flatten(_record(result))],
             "thresholds": slider(self.columns),
             "histogram": histogram(self.columns),
             "modalities": colours(list(result.widths)),
@@ -139,7 +153,7 @@ class RunView:
         for place in (0, 1):
             if rows[place] < 0:
                 rows[place] = int(self.columns.partner[1 - place][rows[1 - place]])
-        return self.details.of(np.array([rows]), addresses)[0]
+        return self.details.of(np.array([rows]), addresses, side=SIDES[0 if left is not None else 1])[0]
 
     def candidates(self, side: str, key: str, k: int = 5) -> dict[str, Any]:
         """The k best candidates of an entity: ``rows`` with key, name, score and confidence."""
@@ -152,6 +166,35 @@ class RunView:
         found = own.texts.search(q, _count(k))
         return {"rows": [{"key": own.key(row), "name": own.shown(row), "score": score} for row, score in found]}
 
+    # --- the run as a whole
+
+    def trust(self) -> dict[str, Any]:
+        """Reliability, precision and recall by confidence, and the histogram of confidence; see ``trust.trust``."""
+        return dict(self._trust)
+
+    @cached_property
+    def _trust(self) -> dict[str, Any]:
+        return trust(self.columns)
+
+    def map(self, *, most: int = MOST_POINTS, quick: bool = False) -> dict[str, Any]:
+        """Entities of both graphs in two dimensions, and links between them; see ``layout_of``.
+
+        It takes seconds to a minute, and is then kept in the run folder.
+        """
+        return map_values(layout_of(self.columns, self.folder, most=most, quick=quick), self.columns, self.sides)
+
+    def lists(self, name: str, offset: int = 0, limit: int = 100) -> dict[str, Any]:
+        """A part of a list: ``unmatched_left``, ``unmatched_right``, ``rivals``, ``conflicts`` or ``relations``.
+
+        Raises:
+            UsageError: no such list, or a part out of range.
+        """
+        return listed(name, self.columns, self.sides, self.conflicts, offset=offset, limit=limit)
+
+    def training(self) -> dict[str, Any]:
+        """Curves of the training, each with the epoch or round that was chosen."""
+        return training(self.result)
+
     def picture(self, side: str, key: str, n: int = 0) -> bytes:
         """A picture of an entity as WebP.
 
@@ -161,6 +204,27 @@ class RunView:
         """
         own = self.side(side)
         return picture(own, own.row_of(key), n)
+
+
+def _sides_of(description: Mapping[str, Any]) -> dict[str, Any]:
+    """What the graphs hold: ``counts`` of both, and ``coverage``, the share of entities that have a modality.
+
+    Each row is a name, the left and the right number, of which one may be ``None``.
+    """
+    sides = [description.get(name) or {} for name in SIDES]
+    named = dict.fromkeys(name for side in sides for name, value in side.items() if isinstance(value, int | float))
+    modalities = [side.get("modalities") or {} for side in sides]
+    covered = dict.fromkeys(name for side in modalities for name in side)
+    return {
+        "counts": [[name.replace("_", " "), *(side.get(name) for side in sides)] for name in named],
+        "coverage": [[name, *((side.get(name) or {}).get("share") for side in modalities)] for name in covered],
+    }
+
+
+def _record(result: Answers) -> dict[str, Any]:
+    """Machine, versions, time and memory of a run."""
+    record = json.loads(result.record.to_json())
+    return {name: value for name, value in record.items() if name not in ("protocol", "metrics")}
 
 
 def _count(k: int) -> int:

@@ -66,13 +66,6 @@ def report(context, problems, tmp_path):
     return open_report
 
 
-def looked_up(row):
-    """The row of a match as the server looks it up by its left entity."""
-    named = {"key": row["left"], "name": row["left_name"], "match": row["right"], "match_name": row["right_name"]}
-    same = {name: row[name] for name in ("confidence", "score", "sure", "verdict")}
-    return named | same | {"known": True, "given": row["kind"] == "known"}
-
-
 class PretendServer:
     """Answers as a server of the contract would, from the data of a report; it keeps what is posted."""
 
@@ -99,11 +92,12 @@ class PretendServer:
     def json(self, name, query):
         data = self.data
         if name == "matches":
-            rows = data["matches" if query["show"] == "matched" else query["show"]]["rows"]
+            shown = {"matched": ("match", "known")}.get(query["show"], (query["show"],))
+            rows = [row for row in data["matches"]["rows"] if row["kind"] in shown]
             first, last = int(query["offset"]), int(query["offset"]) + int(query["limit"])
             return {"total": len(rows), "offset": first, "rows": rows[first:last]}
         if name == "match":
-            return data["details"][query["left"]] if "left" in query else data["right_details"][query["right"]]
+            return data["details"][query.get("left") or f"> {query['right']}"]
         if name.startswith("lists/"):
             return data["lists"][name.removeprefix("lists/")]
         if name == "decisions":
@@ -116,7 +110,7 @@ class PretendServer:
             return {"rows": [{"left": row["left"], "right": row["right"], "gain": 1.5, "why": "its margin is small"}]}
         if name == "lookup":
             keys = self.posted[-1][1]["keys"]
-            return {"rows": [looked_up(row) for row in data["matches"]["rows"] if row["left"] in keys]}
+            return {"rows": [row for row in data["matches"]["rows"] if row["left"] in keys]}
         return data[name]
 
 

@@ -59,26 +59,9 @@ def test_a_read_only_page_offers_no_decision(live):
 
 def test_a_long_list_is_loaded_a_page_at_a_time(live):
     page, server = live(example(matches=3000))
-    page.get_by_role("button", name="All 3,000").click()
+    page.get_by_role("button", name="All matches").click()
     page.locator(".found", has_text="3,000 rows").wait_for()
     page.get_by_role("listbox").press("End")
     page.locator(".row[aria-posinset='3000'][data-key]").wait_for()
     offsets = {query["offset"] for name, query in server.asked if name == "matches"}
     assert offsets <= {"0", "200", "2600", "2800"}
-
-
-def test_the_lasso_looks_the_matches_up(live):
-    page, server = live()
-    page.locator("#map").scroll_into_view_if_needed()
-    page.locator("#map canvas").wait_for()
-    box = page.locator("#map canvas").bounding_box()
-    left, top, right, bottom = box["x"] + 2, box["y"] + 2, box["x"] + box["width"] - 2, box["y"] + box["height"] - 2
-    page.mouse.move(left, top)
-    page.mouse.down()
-    for x, y in ((right, top), (right, bottom), (left, bottom)):
-        page.mouse.move(x, y, steps=3)
-    page.mouse.up()
-    page.locator(".chosen", has_text="From the map: 40 entities").wait_for()
-    name, body, token = server.posted[0]
-    assert (name, body["side"], len(body["keys"]), token) == ("lookup", "left", 40, "secret")
-    page.locator(".row", has_text="München 13").wait_for()

@@ -549,10 +549,10 @@ def test_a_run_without_test_links_has_matches_but_no_metrics(small_task, tmp_pat
 
 
 def test_a_report_that_fails_leaves_the_run_of_before(small_result, copy, monkeypatch):
-    def fails(**arguments):
+    def fails(*arguments):
         raise ValueError("no report")
 
-    monkeypatch.setattr("mmkg.result.result.render_report", fails)
+    monkeypatch.setattr("mmkg.result.result.report_of", fails)
     with pytest.raises(ValueError, match="no report"):
         small_result.save(copy)
     assert AlignmentResult.load(copy).metrics == small_result.metrics

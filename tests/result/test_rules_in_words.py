@@ -1,6 +1,5 @@
 """Rules of a run in words, with weights worked out by hand."""
 
-import html
 import json
 
 import numpy as np
@@ -65,11 +64,3 @@ def test_an_explanation_has_its_rules_also_as_json(small_result):
     assert len(values["neighbors"]) == len(found.neighbors) > 0
     assert len(values["rules"]["pieces"]) == len(found.rules.pieces) > 0
     assert f"Rules: {found.rules.text()}. Together {found.rules.probability:.2f}." in str(found)
-
-
-def test_the_report_tells_the_rules_of_its_matches(small_result, monkeypatch):
-    texts = [small_result.explain(match["rows"]).rules.text() for match in small_result.sample(20)]
-    text = next(filter(None, texts))
-    assert text in html.unescape(small_result.report())
-    monkeypatch.setattr("mmkg.result.rules.MOST_TRIPLES", 3)
-    assert text not in html.unescape(small_result.report())

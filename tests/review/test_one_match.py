@@ -123,3 +123,13 @@ def test_a_search_by_text_finds_equal_names_first():
     assert [row["score"] for row in found] == [1.0, 1.0, 0.8, 0.6, 0.4]
     assert [row["key"] for row in view.search("paris port", "left")["rows"]] == ["Port of Paris"]
     assert view.search(" ", "left")["rows"] == [] and view.search("(*[", "right")["rows"] == []
+
+
+def test_rules_are_those_of_explain_and_left_out_of_large_graphs(view, small_result, monkeypatch):
+    pairs = view.columns.pairs[:30]
+    found = view.details.of(pairs, lambda side, row: [])
+    expected = [[piece.text() for piece in small_result.explain(pair).rules.pieces] for pair in pairs.tolist()]
+    assert [each["rules"] for each in found] == expected and any(expected)
+    monkeypatch.setattr("mmkg.review.one_match.MOST_TRIPLES", 3)
+    large = RunView(small_result).details.of(pairs[:1], lambda side, row: [])[0]
+    assert large["rules"] == [] and large["rules_together"] is None

@@ -12,6 +12,7 @@ import { Match } from "./views/match";
 import { ToastView } from "./views/toast";
 import { Training } from "./views/training";
 import { Trust } from "./views/trust";
+import { count } from "./words";
 
 const SECTIONS: [string, string][] = [
   ["review", "Review"],
@@ -44,11 +45,18 @@ function Page({ source, summary }: { source: Source; summary: Summary }) {
     review.select(index);
     setOpened(true);
   };
+  const { sampled } = summary;
   return (
     <>
       <Bar source={source} summary={summary} />
       <main>
         <Headline review={review} />
+        {sampled && (
+          <p class="note">
+            This page holds {count(sampled.shown)} of {count(sampled.total)} rows: the least sure ones and a sample of the others.
+            Counts are those of the whole run; <code>mmkg serve</code> shows all rows.
+          </p>
+        )}
         <section id="review" class={opened ? "review opened" : "review"} aria-labelledby="review-title" tabIndex={-1}>
           <h2 id="review-title" class="unseen">Review</h2>
           <Matches review={review} select={select} />

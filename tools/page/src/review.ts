@@ -3,7 +3,7 @@ import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks"
 import { type RowPages, useRows } from "./rows";
 import type { Source } from "./source";
 import { ANY, type Decision, type Detail, idOf, type Query, type Row, type Summary, type Verdict } from "./types";
-import { nameOf, sentence, VERDICTS } from "./words";
+import { nameOf, VERDICTS } from "./words";
 
 export type Tab = "check" | "sure" | "all" | "left" | "right";
 
@@ -142,7 +142,8 @@ export function useReview(source: Source, summary: Summary): Review {
       const last = await source.decide({ ...ends, verdict, comment: comment.trim(), author: author.trim() });
       made.current.push({ id: last.id, row });
       settle(row, last);
-      say({ text: sentence(`${VERDICTS[verdict]}: ${nameOf(row)}`), undo: true, bad: false });
+      const text = VERDICTS[verdict];
+      say({ text: `${text[0]!.toUpperCase()}${text.slice(1)}: ${nameOf(row)}.`, undo: true, bad: false });
       await advance();
     } catch (problem) {
       say({ text: (problem as Error).message, undo: false, bad: true });

@@ -2,7 +2,7 @@
 import { useState } from "preact/hooks";
 import type { Review, Tab } from "../review";
 import { MOST_ROWS } from "../rows";
-import type { Order, Query, State, Summary } from "../types";
+import type { Order, Query, State } from "../types";
 import { count, counted } from "../words";
 import { isCalibrated, standOf } from "./headline";
 import { List } from "./list";
@@ -37,10 +37,10 @@ function nothing(review: Review): string {
 function Tabs({ review }: { review: Review }) {
   const { summary, tab, setTab, chosen } = review;
   const { counts } = standOf(review);
-  const tabs: [Tab, string, number][] = [
+  const tabs: [Tab, string, number | null][] = [
     ["check", "To check", counts.to_check],
     ["sure", "Sure", counts.sure],
-    ["all", "All", matchesOf(summary)],
+    ["all", "All", null],
     ["left", "Left only", counts.left_without],
     ["right", "Right only", counts.right_without],
   ];
@@ -49,17 +49,11 @@ function Tabs({ review }: { review: Review }) {
     <div class="tabs counted" role="group" aria-label="Rows to list">
       {shown.map(([name, title, total]) => (
         <button key={name} aria-pressed={!chosen && tab === name} onClick={() => setTab(name)}>
-          <span>{title}</span> <b>{count(total)}</b>
+          <span>{title}</span> <b>{total === null ? "matches" : count(total)}</b>
         </button>
       ))}
     </div>
   );
-}
-
-/** All matches that were found, whatever their confidence. */
-function matchesOf({ thresholds, counts }: Summary): number {
-  const { sure, to_check } = thresholds[0] ?? counts;
-  return sure + to_check;
 }
 
 function ChosenRows({ review }: { review: Review }) {

@@ -37,8 +37,7 @@ function Reliability({ data }: { data: TrustData }) {
   return (
     <figure>
       <figcaption>
-        <b>Confidence and what is right</b> Matches of {data.source || "held-out links"}, in per cent; on the diagonal, confidence means
-        what it says. Numbers count the matches.
+        <b>Confidence and what is right</b> Held-out links in per cent; on the diagonal, confidence means what it says. Numbers count the links.
       </figcaption>
       {bins.length === 0 ? (
         <p class="empty">No links were held out, so that nobody knows how many of the links of a confidence are right.</p>
@@ -73,7 +72,7 @@ function Curve({ data, threshold }: { data: TrustData; threshold: number | null 
   return (
     <figure>
       <figcaption>
-        <b>Precision and recall over the threshold</b> Of {data.source || "held-out links"}, in per cent.
+        <b>Precision and recall over the threshold</b> Of held-out links, in per cent.
       </figcaption>
       {last === undefined ? (
         <p class="empty">Not judged: no links were held out to count right and missed ones.</p>
