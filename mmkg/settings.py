@@ -74,11 +74,14 @@ def names_in(names: Any, what: str) -> list[str]:
     """A list of names, of which there may be one.
 
     Raises:
-        UsageError: something else than a name or several names.
+        UsageError: something else than a name or several names, or several in one text.
     """
     given = [names] if isinstance(names, str) else list(names) if isinstance(names, Iterable) else [names]
     if not all(isinstance(name, str) for name in given):
         raise UsageError(f"{what} must be a name or several names, got {brief(names)}")
+    if several := next((name for name in given if "," in name), None):
+        parts = [part.strip() for part in several.split(",") if part.strip()]
+        raise UsageError(f"{what} must be a name or a list of names, got {brief(several)}; give {brief(parts)}")
     return [str(name) for name in given]
 
 

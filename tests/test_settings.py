@@ -5,7 +5,7 @@ import pytest
 from pydantic import Field
 
 from mmkg.errors import UsageError
-from mmkg.settings import configuration, parse
+from mmkg.settings import configuration, names_in, parse
 
 
 @configuration
@@ -56,3 +56,11 @@ def test_a_configuration_is_a_dataclass_of_plain_values():
     assert Inner.__name__ == "Inner" and Inner.__doc__ == "How much."
     with pytest.raises(AttributeError):
         Inner().epochs = 4
+
+
+def test_several_names_in_one_text_are_refused_with_the_list_to_give():
+    assert names_in("name", "modalities") == ["name"] and names_in(("a", "b"), "modalities") == ["a", "b"]
+    for given in ("structure, relation", ["structure, relation"]):
+        expected = r"got 'structure, relation'; give \['structure', 'relation'\]"
+        with pytest.raises(UsageError, match=f"modalities must be a name or a list of names, {expected}"):
+            names_in(given, "modalities")

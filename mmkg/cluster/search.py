@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 from ..errors import brief
-from ..result.embeddings import SIDES
 from ..result.searcher import EmbeddingSearch
 from ..search.both_ways import BothWays
+from ..search.listed import best_by_csls, wanted_by_cosine
 from ..search.neighbors import Neighbors
 from ..typing import FloatArray
 from .connect import ClusterError, Workers
@@ -81,34 +81,30 @@ def both_ways(left: FloatArray, right: FloatArray, k: int, csls_k: int, workers:
 
 
 def by_index(searcher: EmbeddingSearch, k: int, csls_k: int, workers: Workers) -> BothWays:
-    """The same, each shard searched by an index of the kind of the run, once in each direction.
+    """``search.listed.listed_by_index`` with the answering rows in shards, each searched once, by cosine.
+
+    The shards of one side at a time are indexed, by the kind of the run.
 
     Args:
         searcher: without context.
         k, csls_k, workers: as for ``both_ways``.
     """
     kind, options = searcher.index_of_part()
-    pairs = [searcher.embeddings.sides(side) for side in SIDES]
-    shards = [_started(answering, workers, kind, options) for _, answering in pairs]
+    wide = wanted_by_cosine(k, csls_k)
 
-    def one_pass(number: int, width: int, means: FloatArray | None) -> Neighbors:
-        querying, answering = pairs[number]
-        parts, found = cut(len(answering), workers.number), []
+    def nearest(side: str) -> Neighbors:
+        querying, answering = searcher.embeddings.sides(side)
+        shards, parts = _started(answering, workers, kind, options), cut(len(answering), workers.number)
+        found = []
 
         def request(block: slice) -> list[Any]:
-            some = [None if means is None else means[part] for part in parts]
-            return shards[number].ask("search", querying[block].astype(np.float32, copy=False), width, some)
+            return shards.ask("search", querying[block].astype(np.float32, copy=False), wide, [None] * len(parts))
 
         for _, answers in _in_turn(blocks(querying), request):
-            found.append(merged(answers, [part.start for part in parts], width))
+            found.append(merged(answers, [part.start for part in parts], wide))
         return _stacked(found)
 
-    if not csls_k:
-        return BothWays(one_pass(0, k, None), one_pass(1, k, None))
-    means = [_means(one_pass(number, csls_k, None), csls_k) for number in (0, 1)]
-    lists = [one_pass(number, k, means[1 - number]) for number in (0, 1)]
-    left, right = (Neighbors(each.ids, each.scores - mean[:, None]) for each, mean in zip(lists, means, strict=True))
-    return BothWays(left, right, (means[0], means[1]))
+    return best_by_csls(nearest("left"), nearest("right"), k, csls_k=csls_k)
 
 
 def _means(found: Neighbors, csls_k: int) -> FloatArray:

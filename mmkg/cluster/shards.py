@@ -1,8 +1,8 @@
 """Nearest neighbours of two graphs in each other, found by workers of which each holds a part of one graph.
 
 A worker holds a shard of the answering rows; the querying rows reach all workers in blocks. Best lists of the shards
-are merged by score and row, so that the result is that of one search. CSLS takes two passes: the first gives the
-means, the second the neighbours.
+are merged by score and row, so that the result is that of one search. Where all pairs are scored, CSLS takes two
+passes: the first gives the means, the second the neighbours. By an index it takes one search of each side, by cosine.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from ..search import build_index
 from ..search.both_ways import BothWays, nearest_both_ways
-from ..search.kind import Index, Metric
+from ..search.kind import Index
 from ..search.neighbors import Neighbors, sort_neighbors
 from ..typing import FloatArray
 
@@ -39,25 +39,19 @@ class Shard:
             torch.set_num_threads(threads)
             threadpool_limits(threads)
         self.kind, self.options = kind, options
-        self.index: tuple[bool, Index] | None = None
+        self.index: Index | None = None
 
     def both_ways(self, rows: FloatArray, block: FloatArray, k: int, means: Means | None) -> BothWays:
         """The k nearest rows of the shard for each row of a block, and the reverse; by CSLS with the means of both."""
         return nearest_both_ways(block, rows, k, csls_k=1 if means else 0, means=means, device="cpu")
 
-    def search(self, rows: FloatArray, block: FloatArray, k: int, means: FloatArray | None) -> Neighbors:
-        """The k nearest rows of the shard by its index; with the means of its rows by CSLS, less those of the block."""
-        base, queries = rows, block
-        if means is not None:
-            base = np.concatenate([rows, -means[:, None]], axis=1, dtype=np.float32)
-            queries = np.concatenate([2 * block, np.ones((len(block), 1))], axis=1, dtype=np.float32)
-        if self.index is None or self.index[0] != (means is not None):
-            metric: Metric = "cosine" if means is None else "ip"
-            built = build_index(base, kind=self.kind, metric=metric, device="cpu", config=self.options)
-            if len(some := built.tuning_rows(len(queries))):
-                built.tune(queries[some])
-            self.index = (means is not None, built)
-        return self.index[1].search(queries, min(k, len(rows)))
+    def search(self, rows: FloatArray, block: FloatArray, k: int, means: None = None) -> Neighbors:
+        """The k nearest rows of the shard by cosine, by its index."""
+        if self.index is None:
+            self.index = build_index(rows, kind=self.kind, device="cpu", config=self.options)
+            if len(some := self.index.tuning_rows(len(block))):
+                self.index.tune(block[some])
+        return self.index.search(block, min(k, len(rows)))
 
 
 def cut(size: int, parts: int) -> list[slice]:

@@ -15,6 +15,7 @@ from .texts.packed import Packed, Texts
 
 P = TypeVar("P", bound=Packed[Any])
 
+SIDES = ("left", "right")  # graphs of a pair
 BLOCK_ROWS = 1 << 14
 VOCABULARIES = (
     "http://www.w3.org/1999/02/22-rdf-syntax-ns#",

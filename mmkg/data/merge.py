@@ -8,12 +8,11 @@ import numpy as np
 from ..errors import InputError
 from ..records import Record
 from ..typing import IntArray
-from .kg import AttributeTriples, ImageTable, KnowledgeGraph
+from .kg import SIDES, AttributeTriples, ImageTable, KnowledgeGraph
 from .parsing.iris import is_iri
 from .relations import RelationPair
 from .texts.packed import Texts
 
-SIDES = ("left", "right")
 APART = ".right"  # suffix of a right label that equals the label of a left entity it is kept apart from
 _LOCAL = "file:"  # IRIs of files name other things on other machines
 

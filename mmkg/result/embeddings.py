@@ -7,6 +7,7 @@ import numpy as np
 
 from ..compute.host import isolated_class
 from ..data.entities import EntityTable, is_among
+from ..data.kg import SIDES as SIDES
 from ..data.literals import pool_of
 from ..data.task import LinkSplit
 from ..errors import UsageError, brief, nearest
@@ -18,7 +19,6 @@ from ..typing import BoolArray, FloatArray, IntArray
 if TYPE_CHECKING:
     import torch
 
-SIDES = ("left", "right")
 BLOCK_PAIRS = 1 << 16  # pairs whose shares are computed at a time
 BLOCK_ROWS = 1 << 18  # rows of which columns are taken at a time
 

@@ -12,7 +12,7 @@ from typing_extensions import TypedDict
 
 from ..data.entities import EntityTable
 from ..data.growth import Extent, former
-from ..data.kg import AttributeTriples, ImageTable, KnowledgeGraph
+from ..data.kg import SIDES, AttributeTriples, ImageTable, KnowledgeGraph
 from ..data.texts.packed import Texts
 from ..errors import InputError
 from ..files import sha256_file, write_text
@@ -22,7 +22,6 @@ from ..search.mapped import map_arrays, write_arrays
 from ..typing import FloatArray, IntArray
 
 GRAPHS = ("graphs.json", "graphs.safetensors")
-SIDES = ("left", "right")
 BLOCK_ROWS = 4096  # of image features that are scaled at a time
 ROUNDING = 2e-3  # of the length of a unit row in float16
 

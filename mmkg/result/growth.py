@@ -7,14 +7,14 @@ import torch
 
 from ..data.formats.objects import as_graph
 from ..data.growth import grown
-from ..data.kg import KnowledgeGraph
+from ..data.kg import SIDES, KnowledgeGraph
 from ..data.parsing.columns import Faults
 from ..data.parsing.id_names import named_by_ids, names_of_ids
 from ..data.task import AlignmentTask
 from ..errors import InputError
 from ..learners.grown import Before, embed_new
 from ..typing import FloatArray, IntArray
-from .graphs import SIDES, RunGraphs
+from .graphs import RunGraphs
 
 SAMPLE = 1000  # known entities whose names say where names come from
 

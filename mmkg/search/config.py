@@ -16,8 +16,8 @@ class IndexConfig:
     """Settings of an index; each kind reads its own fields.
 
     Args:
-        nlist: ivf, parts, pq4: number of lists (of each part); ``None`` = 2 sqrt(N), at most N / 39 so that the rows
-            suffice to learn each list.
+        nlist: ivf, parts, pq4: number of lists (of each part); ``None`` = 2 sqrt(N), of pq4 sqrt(N), at most N / 39 so
+            that the rows suffice to learn each list.
         nprobe: ivf, parts, pq4: lists read per query (of each part); ``None`` = chosen at the first large search so
             that at most 0.1 % of sampled queries lose their nearest neighbour, within a limit, see
             ``FaissIndex.tune``.

@@ -20,7 +20,7 @@ from .faiss_check import check_content
 from .faiss_module import faiss_sees_gpu, import_faiss, read_object
 from .grouped import search_lists
 from .kind import Index, IndexKind, Metric, ShownIndex
-from .lists import TUNE_QUERIES, choose_probes, learning_rows, list_count, most_probes, sample_rows, tuning_rows
+from .lists import STEPS, TUNE_QUERIES, choose_probes, learning_rows, list_count, most_probes, sample_rows, tuning_rows
 from .neighbors import Neighbors, pad_neighbors, sort_neighbors
 from .repeats import LARGEST_K, DistinctBase, distinct_rows
 from .vectors import Rows, Vectors, check_count
@@ -206,7 +206,7 @@ def learn_centroids(rows: FloatArray, count: int, *, seed: int) -> FloatArray:
         return np.zeros((1, rows.shape[1]), dtype=np.float32)
     faiss = import_faiss()
     means = faiss.Kmeans(
-        rows.shape[1], min(count, len(rows)), niter=10, seed=seed, spherical=True, min_points_per_centroid=1
+        rows.shape[1], min(count, len(rows)), niter=STEPS, seed=seed, spherical=True, min_points_per_centroid=1
     )
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     means.train(rows / np.maximum(lengths, np.finfo(np.float32).tiny))
@@ -244,7 +244,7 @@ def build_faiss(
     elif kind == "ivf":
         nlist = list_count(size, config)
         index = faiss.IndexIVFFlat(faiss.IndexFlat(dim, product), dim, nlist, product)
-        index.cp.seed = config.seed
+        index.cp.seed, index.cp.niter = config.seed, STEPS
         index.cp.spherical = True  # centroids of unit length: longer ones would attract more rows
         index.cp.min_points_per_centroid = 1  # else FAISS prints a warning
         index.train(rows.take(learning_rows(size, nlist, seed=config.seed)).numpy())

@@ -51,13 +51,29 @@ def listed_by_index(
         UsageError: k < 1, ``csls_k`` < 0, unknown kind or device.
     """
     k, csls_k = check_count(k, "k"), check_count(csls_k, "csls_k", least=0)
-    wide = max(k + SPARE, csls_k) if csls_k else k
-    found = _by_cosine(left, right, wide, device, kind, config)
+    found = _by_cosine(left, right, wanted_by_cosine(k, csls_k), device, kind, config)
+    return best_by_csls(*found, k, csls_k=csls_k, means=means)
+
+
+def wanted_by_cosine(k: int, csls_k: int) -> int:
+    """Number of neighbours by cosine among which ``best_by_csls`` chooses k."""
+    return max(k + SPARE, csls_k) if csls_k else k
+
+
+def best_by_csls(left: Neighbors, right: Neighbors, k: int, *, csls_k: int, means: Means | None = None) -> BothWays:
+    """The k best by CSLS of the nearest by cosine, of left rows and of right rows; without CSLS, these themselves.
+
+    Args:
+        left, right: nearest by cosine, as many as ``wanted_by_cosine`` says.
+        k: number of neighbours, >= 1.
+        csls_k: neighbourhood size of CSLS; 0 = cosine.
+        means: CSLS means ``[n1]`` and ``[n2]``; ``None`` = those of the nearest.
+    """
     if not csls_k:
-        return BothWays(*found)
+        return BothWays(left, right)
     if means is None:
-        means = mean_scores(_first(found[0], csls_k)), mean_scores(_first(found[1], csls_k))
-    there, back = _by_csls(found[0], *means), _by_csls(found[1], *means[::-1])
+        means = mean_scores(_first(left, csls_k)), mean_scores(_first(right, csls_k))
+    there, back = _by_csls(left, *means), _by_csls(right, *means[::-1])
     return BothWays(_first(there, k), _first(back, k), means)
 
 

@@ -10,15 +10,16 @@ from .config import IndexConfig
 
 logger = logging.getLogger(__name__)
 TRAIN_POINTS = 64  # rows per list for k-means
+STEPS = 10  # of k-means; FAISS takes 25, which finds no more at the recall that tuning keeps
 TUNE_QUERIES = 2000
 TUNE_LOSS = 0.001
 LEAST_LISTS = 64  # tuning may choose to read up to this many lists, whatever their number
 LARGEST_SHARE = 32  # tuning reads at most 1/32 of the lists
 
 
-def list_count(size: int, config: IndexConfig) -> int:
-    """Number of lists of an index with ``size`` rows."""
-    return min(config.nlist or max(1, min(round(2 * math.sqrt(size)), size // 39)), size)
+def list_count(size: int, config: IndexConfig, *, roots: int = 2) -> int:
+    """Number of lists of an index with ``size`` rows; unless it is set, ``roots`` times the square root of ``size``."""
+    return min(config.nlist or max(1, min(round(roots * math.sqrt(size)), size // 39)), size)
 
 
 def learning_rows(size: int, nlist: int, *, seed: int) -> IntArray:

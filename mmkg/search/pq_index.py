@@ -14,7 +14,16 @@ from .config import IndexConfig
 from .faiss_check import check_pq
 from .faiss_module import import_faiss, read_object
 from .kind import Index, IndexKind, Metric, ShownIndex
-from .lists import TUNE_LOSS, TUNE_QUERIES, choose_probes, learning_rows, list_count, sample_rows, tuning_rows
+from .lists import (
+    STEPS,
+    TUNE_LOSS,
+    TUNE_QUERIES,
+    choose_probes,
+    learning_rows,
+    list_count,
+    sample_rows,
+    tuning_rows,
+)
 from .neighbors import Neighbors, pad_neighbors, sort_neighbors
 from .scalar_index import empty_codes, nearest_codes, on_cpu_only, scalar_bytes
 from .vectors import Rows, Vectors, check_count
@@ -27,6 +36,7 @@ QUERY_BYTES = 128 << 20
 LEAST_GROUP = 3  # columns per code of four bits
 MOST_GROUPS = 400  # FAISS sums 16-bit scores of codes without lists; those of 900 groups rank at random
 CENTROIDS = 16
+CODE_POINTS = 64  # rows per centroid for its k-means
 LEAST_LISTED = 10_000  # rows from which lists pay off
 LARGEST_SCAN = 1_000_000  # up to so many rows lists are dropped where they lose too much
 SCANNED_SHARE = 8  # tuning reads at most 1/8 of the lists; scanning all rows is faster than reading more
@@ -210,9 +220,11 @@ def build_pq(
         codes = faiss.IndexIVFPQFastScan(coarse, width, nlist, groups, 4, product)
         codes.by_residual = False  # else there is one table of scores per list and query
         codes.cp.seed, codes.cp.spherical, codes.cp.min_points_per_centroid = config.seed, True, 1
+        codes.cp.niter = STEPS
     else:
         codes = faiss.IndexPQFastScan(width, groups, 4, product)
-    codes.pq.cp.seed, codes.pq.cp.min_points_per_centroid = config.seed, 1
+    codes.pq.cp.seed, codes.pq.cp.niter = config.seed, STEPS
+    codes.pq.cp.min_points_per_centroid, codes.pq.cp.max_points_per_centroid = 1, CODE_POINTS
     few = rows.take(learning_rows(size, max(nlist, 4 * CENTROIDS), seed=config.seed)).numpy()
     codes.train(rotation.apply(few if len(few) >= CENTROIDS else np.resize(few, (CENTROIDS, rows.dim))))
     index = faiss.IndexRefine(faiss.IndexPreTransform(rotation, codes), empty_codes(config.refine, rows))
@@ -244,7 +256,7 @@ def grouped_columns(dim: int) -> tuple[int, int]:
 
 def pq_lists(size: int, config: IndexConfig) -> int:
     """Number of lists; 1 = all codes are scanned."""
-    return list_count(size, config) if config.nlist or size >= LEAST_LISTED else 1
+    return list_count(size, config, roots=1) if config.nlist or size >= LEAST_LISTED else 1
 
 
 def pq_bytes(size: int, dim: int, config: IndexConfig) -> float:

@@ -9,6 +9,7 @@ from mmkg.config.search import SearchConfig
 from mmkg.result.embeddings import Embeddings
 from mmkg.result.searcher import EmbeddingSearch
 from mmkg.search.both_ways import nearest_both_ways
+from mmkg.search.listed import listed_by_index
 from mmkg.search.neighbors import Neighbors
 
 
@@ -67,14 +68,25 @@ def test_more_workers_and_neighbours_than_rows():
 
 
 @pytest.mark.parametrize("csls_k", [0, 3])
-def test_indexes_of_shards_give_the_lists_of_all_scores(csls_k):
+def test_indexes_of_shards_give_the_lists_of_one_index(csls_k, monkeypatch):
     embeddings = Embeddings(vectors(60, 1), vectors(45, 2), {"name": 6})
     searcher = EmbeddingSearch(embeddings, csls_k, SearchConfig(index="flat"), "cpu")
+    searched = []
+    real = shards.Shard.search
+    monkeypatch.setattr(
+        shards.Shard,
+        "search",
+        lambda self, rows, block, *more: searched.append(len(block)) or real(self, rows, block, *more),
+    )
     found = search.by_index(searcher, 4, csls_k, Workers(3, 1, False))
-    one = nearest_both_ways(embeddings.left, embeddings.right, 4, csls_k=csls_k)
+    one = listed_by_index(embeddings.left, embeddings.right, 4, csls_k=csls_k, kind="flat", device="cpu")
     for mine, theirs in ((found.left, one.left), (found.right, one.right)):
         assert np.array_equal(mine.ids, theirs.ids)
         assert np.allclose(mine.scores, theirs.scores, rtol=0, atol=1e-5)
+    assert sum(searched) == 3 * (60 + 45)  # each row once in each shard of the other side
+    assert (found.means is None) == (csls_k == 0)
+    if found.means is not None:
+        assert all(np.allclose(*each, rtol=0, atol=1e-6) for each in zip(found.means, one.means, strict=True))
 
 
 def test_what_was_found_is_kept_for_matches_and_figures():

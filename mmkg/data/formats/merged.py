@@ -7,7 +7,8 @@ from pathlib import Path
 
 from ...errors import UsageError, nearest
 from ...files import write_lines
-from ..merge import SIDES, MergedGraph
+from ..kg import SIDES
+from ..merge import MergedGraph
 from ..parsing.terms import SAME_AS, term_of
 from .graphml import save_graphml
 from .nx import to_networkx
