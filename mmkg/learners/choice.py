@@ -5,19 +5,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..compute.devices import device_type
+from ..compute.memory import machine_memory
 from ..config.experiment import Experiment
 from ..data.features.registry import chosen_modalities
 from ..data.task import AlignmentTask
 from ..errors import Advice, InputError, UsageError
 from ..errors import Setting as Option
+from ..matching.sinkhorn import LARGEST_EXACT
 from ..models.registry import AUTO, MODELS, REFINED
-from ..settings import merged
+from ..settings import merged, shown_bytes
+from .memory import learning_bytes
 
 LEAST_LINKS = 400  # known links from which training gains more than it costs, see tools/FIGURES.md
 PATIENCE = 3600.0  # seconds of one core that a run may take
 ROUNDS = 4  # of refinement
-# seconds of one core, fitted to runs on emoji-fr-en and DBP15K zh-en (39,000 entities), see ``estimate``
-REFINE_ENTITY, REFINE_PAIR, COMBINED_REFINE = 3e-3, 3e-8, 1.3
+# seconds of one core, fitted to runs on emoji-fr-en, DBP15K zh-en and twins of up to 1M + 1M, see ``estimate``
+REFINE_ENTITY, REFINE_TRIPLE, REFINE_PAIR, REFINE_LISTED, COMBINED_REFINE = 1e-3, 2e-5, 3e-8, 5e-7, 1.3
 STEP_ENTITY, STEP_PAIR = 1.5e-5, 1e-8
 FOLDS = 5  # of cross-fitting, see ``mmkg.crossfit``
 ENOUGH_JUDGED = 100  # no further fold is held out once so many links have been
@@ -56,7 +59,8 @@ def choose_model(task: AlignmentTask, experiment: Experiment, device: str, *, kn
     - ``combined`` with 400 known links or more: fewer are too few to train on. It is refined by default.
     - ``propagation``, refined in 4 rounds, otherwise; the rounds are those that help on links that were held out.
     - Neither is taken if it would need more than an hour of one core, see ``estimate``, and ``propagation`` is not
-      refined if there is nothing to refine, which is the case without structure, relations and attributes.
+      refined if that needs more memory than the machine has, see ``learning_bytes``, or if there is nothing to refine,
+      which is the case without structure, relations and attributes.
 
     Args:
         task: the pair, with the links to learn from.
@@ -78,6 +82,10 @@ def choose_model(task: AlignmentTask, experiment: Experiment, device: str, *, kn
         reason, more = f"{what} too few to train on", f"{trained} and needs about {LEAST_LINKS} known links"
     if not any(name in REFINED for name in names) or "rounds" in dict(experiment.refinement):  # type: ignore[call-overload]
         return Choice("propagation", reason, training + more)
+    limit, needed = machine_memory(), learning_bytes(task, experiment, refined=True)
+    if limit is not None and needed > limit and not device.startswith("cuda"):
+        again = f"refinement.rounds={ROUNDS} would take about {shown_bytes(needed)}, {more}"
+        return Choice("propagation", "refined, graphs of this size need more memory than there is", training + again)
     if cost["refined"] > PATIENCE:
         again = f"refinement.rounds={ROUNDS} would take about {_minutes(cost['refined'])}, {more}"
         return Choice("propagation", "graphs of this size take long to refine", training + again)
@@ -98,14 +106,17 @@ def choice_for(task: AlignmentTask, experiment: Experiment, device: str = "auto"
 def estimate(task: AlignmentTask, experiment: Experiment, device: str, *, known: int) -> dict[str, float]:
     """About how many seconds of one core a run takes, ``refined`` and ``combined``.
 
-    Refinement compares all entities, in each fold again where one's own links are judged by folds; a step of training
-    encodes all entities and compares the links with each other.
+    Refinement compares all entities up to ``LARGEST_EXACT`` of either graph, of more those that meet in lists; rules
+    join the triples of candidates. Where one's own links are judged by folds, all this is done again in each fold. A
+    step of training encodes all entities and compares the links with each other.
     """
-    entities = task.left.num_entities + task.right.num_entities
+    sizes = task.left.num_entities, task.right.num_entities
+    entities, triples = sum(sizes), len(task.left.triples) + len(task.right.triples)
     links = len(task.links.train) + len(task.links.valid)
     settings: Mapping[str, Any] = {**MODELS["combined"].training, **dict(experiment.training)}  # type: ignore[call-overload]
     step = STEP_ENTITY * entities + STEP_PAIR * links**2
-    once = REFINE_ENTITY * entities + REFINE_PAIR * entities**2
+    compared = REFINE_PAIR * entities**2 if max(sizes) <= LARGEST_EXACT else REFINE_LISTED * entities**1.5
+    once = REFINE_ENTITY * entities + REFINE_TRIPLE * triples + compared
     folded = known and not len(task.links.valid) + len(task.links.test) and experiment.data.valid_ratio != 0
     refined = once * (1 + min(FOLDS, -(-FOLDS * ENOUGH_JUDGED // known)) if folded else 1)
     combined = COMBINED_REFINE * once + int(settings["epochs"]) * step

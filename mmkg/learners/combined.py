@@ -28,6 +28,8 @@ class Combined:
     a model that trains on noise learns the noise of its links by heart.
     """
 
+    spreads = True  # labels, so that its memory is known before, see ``learning_bytes``
+
     def __init__(self, setting: Setting, model: AlignmentModel | None = None) -> None:
         assert model is None
         self.setting, experiment = setting, setting.experiment

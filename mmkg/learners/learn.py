@@ -14,6 +14,7 @@ from ..progress import show_round
 from ..training.bootstrap import bootstrap, propose
 from ..typing import IntArray
 from .compress import compressed
+from .memory import check_learning
 from .refined import Refined
 from .registry import LEARNERS
 from .setting import Learned, Setting
@@ -66,7 +67,10 @@ def check_budget(setting: Setting, width: int) -> None:
 def _learned(setting: Setting, model: AlignmentModel | None) -> Learned:
     experiment, links = setting.experiment, setting.task.links
     entry = MODELS.get(experiment.model)
-    learner = LEARNERS["trained" if model is not None or entry is None else entry.learner](setting, model)
+    chosen = LEARNERS["trained" if model is not None or entry is None else entry.learner]
+    if getattr(chosen, "spreads", False) and setting.device.type == "cpu":
+        check_learning(setting.task, experiment, refined=bool(experiment.refinement.rounds))
+    learner = chosen(setting, model)
     check_budget(setting, getattr(learner, "least_width", 1))
     if experiment.refinement.rounds:
         learner = Refined(setting, learner)

@@ -17,6 +17,8 @@ class Propagated:
         name: name of the model in ``MODELS``; by default that of the experiment, with its options.
     """
 
+    spreads = True  # labels, so that its memory is known before, see ``learning_bytes``
+
     def __init__(self, setting: Setting, model: AlignmentModel | None = None, *, name: str | None = None) -> None:
         assert model is None
         self.setting, experiment = setting, setting.experiment

@@ -27,6 +27,7 @@ from .validation import free_entities
 from .value_facts import value_facts, with_equal_values
 
 Matched = tuple[IntArray, IntArray, FloatArray]  # rows of either graph and probabilities
+Pairs = tuple[IntArray, IntArray]  # rows of either graph
 BASE = "base"
 SKETCH = 768  # width of the projected vectors that the candidates of a refinement are searched with
 NARROW_SKETCH = 256  # the same of more free entities than are searched exactly
@@ -72,12 +73,15 @@ class Refined:
             with setting.watch.phase("weigh"):
                 known.add(BASE, *sides)
                 valid.append(known.mrr(found.weights))
+        before: tuple[Matched, Pairs] | None = None  # what the evidence of ``found`` was made of
+        made = before
         for number in range(1, (self.config.rounds if earlier is None else earlier["round"]) + 1):
-            matches, candidates = self._soft_matches(found, sketches)
-            if setting.experiment.search.store == "float16":
+            made = self._soft_matches(found, sketches)
+            if dtype == torch.float16:
+                found = found.bare()  # so large that it is rather made again if no round is better
+            elif setting.experiment.search.store == "float16":
                 found = found.halved()  # what is left of them to do is to store them
-            parts = self._evidence(inputs, matches, candidates, rule_facts, dtype)
-            del matches, candidates
+            parts = self._evidence(inputs, *made, rule_facts, dtype)
             weights = {BASE: 1.0} | {name: self.config.weight(name) for name in parts[0]}
             if earlier is not None:
                 weights = earlier["weights"]
@@ -91,13 +95,22 @@ class Refined:
                 self._tell(number, valid)
                 if valid[-1] <= valid[-2]:
                     del parts
+                    if before is not None and dtype == torch.float16:
+                        found = found.beside(self._evidence(inputs, *before, rule_facts, dtype), found.weights)
                     break
-            found = _Vectors(tuple({BASE: side, **own} for side, own in zip(sides, parts, strict=True)), weights)
+            found, before = found.beside(parts, weights), made
             del parts  # kept by the vectors alone, so that those of the round before are freed
             facts = {"round": number, "weights": weights}
         if known is not None:
             facts["valid"] = [round(score, 4) for score in valid]
-        del inputs, rule_facts, sketches, known  # large, and the result takes as much as what it is made of
+        del (
+            inputs,
+            rule_facts,
+            sketches,
+            known,
+            before,
+            made,
+        )  # large, and the result takes as much as what it is made of
         course = {**base.course, "refined_by": facts}
         if not facts["round"]:
             return replace(base, course=course)
@@ -142,7 +155,7 @@ class Refined:
         self,
         inputs: Incidence,
         matches: Matched,
-        candidates: tuple[IntArray, IntArray],
+        candidates: Pairs,
         rule_facts: Mapping[str, tuple[Facts, Facts]],
         dtype: torch.dtype,
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
@@ -178,7 +191,7 @@ class Refined:
             {name: part[count:] for name, part in parts.items()},
         )
 
-    def _soft_matches(self, found: "_Vectors", sketches: "_Sketches") -> tuple[Matched, tuple[IntArray, IntArray]]:
+    def _soft_matches(self, found: "_Vectors", sketches: "_Sketches") -> tuple[Matched, Pairs]:
         """Likely matches of free entities with scores, and all their candidates; none if a side has no free entity.
 
         The scores are weights of the transport, at most 1; they do not sum to 1 for each entity.
@@ -216,6 +229,15 @@ class _Vectors:
 
     sides: tuple[Mapping[str, Tensor], ...]
     weights: Mapping[str, float]
+
+    def bare(self) -> "_Vectors":
+        """Without the evidence, of which only the weights stay."""
+        return replace(self, sides=tuple({BASE: side[BASE]} for side in self.sides))
+
+    def beside(self, evidence: tuple[Mapping[str, Tensor], ...], weights: Mapping[str, float]) -> "_Vectors":
+        """The base with this evidence."""
+        sides = zip(self.sides, evidence, strict=True)
+        return _Vectors(tuple({BASE: side[BASE], **own} for side, own in sides), weights)
 
     def halved(self) -> "_Vectors":
         """With the evidence in float16: half of the memory."""

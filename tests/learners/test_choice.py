@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from mmkg.data.task import LinkSplit
 from mmkg.errors import UsageError
 from mmkg.learners import choice as module
 from mmkg.learners.choice import choose_model, estimate, resolved
+from mmkg.learners.memory import learning_bytes
 
 CPU = "cpu"
 FAST = {"training": {"epochs": 2}, "features": {"top_ngrams": 200}}
@@ -43,6 +45,25 @@ def test_what_takes_too_long_is_left_out(small_task, monkeypatch):
     monkeypatch.setattr(module, "PATIENCE", cost["refined"] / 2)
     assert chosen(small_task, 500) == ("propagation", 0)
     assert chosen(small_task, 0) == ("propagation", 0)
+
+
+def test_what_needs_more_memory_than_there_is_is_not_refined(small_task, monkeypatch):
+    needed = learning_bytes(small_task, Experiment(), refined=True)
+    monkeypatch.setattr(module, "machine_memory", lambda: int(needed) - 1)
+    found = choose_model(small_task, Experiment(), CPU, known=20)
+    assert (found.model, found.settings) == ("propagation", {})
+    assert "more memory than there is" in found.text() and "refinement.rounds=4 would take about" in found.text()
+    assert chosen(small_task, 500) == ("combined", 0)
+    assert choose_model(small_task, Experiment(), "cuda", known=20).settings
+    monkeypatch.setattr(module, "machine_memory", lambda: None)  # unknown
+    assert chosen(small_task, 20) == ("propagation", 4)
+
+
+def test_rules_cost_more_with_more_triples(small_task):
+    cost = estimate(small_task, Experiment(), CPU, known=20)["refined"]
+    doubled = replace(small_task, left=replace(small_task.left, triples=np.tile(small_task.left.triples, (2, 1))))
+    more = estimate(doubled, Experiment(), CPU, known=20)["refined"]
+    assert more == pytest.approx(cost + module.REFINE_TRIPLE * len(small_task.left.triples))
 
 
 def test_fewer_epochs_cost_less_and_a_gpu_too(small_task):

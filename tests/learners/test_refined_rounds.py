@@ -66,6 +66,20 @@ def test_the_round_before_the_first_without_a_gain_is_kept(task, monkeypatch, sc
     assert (found.left.shape[1] == 2 * 32) == (kept == 0)  # nothing is appended to what stays as it was
 
 
+@pytest.mark.parametrize(("scores", "kept"), [((0.5, 0.4), 0), ((0.5, 0.6, 0.55), 1), ((0.5, 0.6, 0.7, 0.7), 2)])
+def test_evidence_of_many_values_is_made_again_where_a_round_is_no_better(task, monkeypatch, scores, kept):
+    monkeypatch.setattr("mmkg.learners.setting.MOST_FULL", 1)
+    monkeypatch.setattr(Setting, "validation_scores", lambda self: Planned(*scores))
+    setting = setting_of(task)
+    found = Refined(setting, Propagated(setting)).embed(task.links.train)
+    assert found.course["refined_by"]["round"] == kept
+    monkeypatch.setattr(Setting, "validation_scores", lambda self: Planned(*scores[: kept + 1]))
+    setting = setting_of(task, rounds=kept)
+    expected = Refined(setting, Propagated(setting)).embed(task.links.train)
+    assert torch.equal(found.left, expected.left) and torch.equal(found.right, expected.right)
+    assert found.widths == expected.widths
+
+
 def matches(task, **refinement):
     setting = setting_of(task, **refinement)
     base = Propagated(setting).embed(task.links.train)
