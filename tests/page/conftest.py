@@ -66,6 +66,13 @@ def report(context, problems, tmp_path):
     return open_report
 
 
+def looked_up(row):
+    """The row of a match as the server looks it up by its left entity."""
+    named = {"key": row["left"], "name": row["left_name"], "match": row["right"], "match_name": row["right_name"]}
+    same = {name: row[name] for name in ("confidence", "score", "sure", "verdict")}
+    return named | same | {"known": True, "given": row["kind"] == "known"}
+
+
 class PretendServer:
     """Answers as a server of the contract would, from the data of a report; it keeps what is posted."""
 
@@ -74,6 +81,7 @@ class PretendServer:
         self.posted = []
         self.asked = []
         self.fail = None
+        self.busy = 0  # requests for the map that come too early
 
     def answer(self, route):
         request = route.request
@@ -85,6 +93,9 @@ class PretendServer:
         self.asked.append((name, {key: value[0] for key, value in parse_qs(address.query).items()}))
         if self.fail is not None:
             return route.fulfill(status=503, json={"error": self.fail})
+        if name == "map" and self.busy > 0:
+            self.busy -= 1
+            return route.fulfill(status=503, json={"error": "being computed"}, headers={"Retry-After": "1"})
         if request.method == "POST":
             self.posted.append((name, json.loads(request.post_data), request.headers.get("x-mmkg-token")))
         return route.fulfill(json=self.json(name, self.asked[-1][1]))
@@ -92,12 +103,12 @@ class PretendServer:
     def json(self, name, query):
         data = self.data
         if name == "matches":
-            shown = {"matched": ("match", "known")}.get(query["show"], (query["show"],))
-            rows = [row for row in data["matches"]["rows"] if row["kind"] in shown]
+            part = data["matches"] if query["show"] == "matched" else data["lists"][f"unmatched_{query['show']}"]
+            rows = part["rows"]
             first, last = int(query["offset"]), int(query["offset"]) + int(query["limit"])
             return {"total": len(rows), "offset": first, "rows": rows[first:last]}
         if name == "match":
-            return data["details"][query.get("left") or f"> {query['right']}"]
+            return data["details"][query["left"]] if "left" in query else data["right_details"][query["right"]]
         if name.startswith("lists/"):
             return data["lists"][name.removeprefix("lists/")]
         if name == "decisions":
@@ -110,7 +121,7 @@ class PretendServer:
             return {"rows": [{"left": row["left"], "right": row["right"], "gain": 1.5, "why": "its margin is small"}]}
         if name == "lookup":
             keys = self.posted[-1][1]["keys"]
-            return {"rows": [row for row in data["matches"]["rows"] if row["left"] in keys]}
+            return {"rows": [looked_up(row) for row in data["matches"]["rows"] if row["left"] in keys]}
         return data[name]
 
 

@@ -54,19 +54,19 @@ def example(matches=40, left_alone=6, right_alone=3, *, name="cities-en-fr"):
         }
         rows.append(row)
         details[row["left"]] = detail_of(row, number, matches)
-    for number in range(matches, matches + left_alone):
-        rows.append(alone("left", number))
-        details[key_of("left", number)] = detail_of(rows[-1], number, matches)
-    for number in range(matches, matches + right_alone):
-        rows.append(alone("right", number))
-        details[f"> {key_of('right', number)}"] = detail_of(rows[-1], number, matches)
+    left, right = (
+        [alone(side, number) for number in range(matches, matches + total)]
+        for side, total in (("left", left_alone), ("right", right_alone))
+    )
+    details |= {row["left"]: detail_of(row, matches, matches) for row in left}
     return {
         "summary": summary_of(matches, left_alone, right_alone, name),
-        "matches": {"total": len(rows), "rows": rows},
+        "matches": {"total": len(rows), "offset": 0, "rows": rows},
         "details": details,
+        "right_details": {row["right"]: detail_of(row, matches + 2, matches) for row in right},
         "trust": trust_of(matches),
         "map": map_of(min(matches, 2000)),
-        "lists": lists_of(matches, left_alone, right_alone),
+        "lists": lists_of(matches, left, right),
         "training": {
             "curves": [
                 {
@@ -241,11 +241,7 @@ def map_of(matches):
     return {"points": points, "links": [[k, matches + k] for k in range(matches)], "sampled": None, "method": "t-SNE"}
 
 
-def lists_of(matches, left_alone, right_alone):
-    def named(side, number, **more):
-        return {"key": key_of(side, number), "name": f"Village {number}", **more}
-
-    near = {"key": key_of("right", 0), "name": "Paris", "score": 31.5}
+def lists_of(matches, left, right):
     conflict = {
         "left": key_of("left", 0),
         "right": key_of("right", 0),
@@ -253,17 +249,19 @@ def lists_of(matches, left_alone, right_alone):
         "right_name": "Paris",
         "kind": "value",
         "attribute": "founded",
-        "left_value": "250",
-        "right_value": "-300",
+        "left_values": ["250"],
+        "right_values": ["-300"],
+        "confidence": 0.26,
     }
+    rival = {"side": "left", "key": key_of("left", matches), "name": f"Village {matches}", "score": 31.5}
+    rival["best"] = {"key": key_of("right", 0), "name": "Paris"}
+    rival["taken_by"] = {"key": key_of("left", 0), "name": "Paris", "score": 88.0}
     lists = {
-        "unmatched_left": [named("left", k, nearest=near) for k in range(matches, matches + left_alone)],
-        "unmatched_right": [named("right", k, nearest=near) for k in range(matches, matches + right_alone)],
-        "rivals": [
-            {"side": "left"} | named("left", matches, wants=near, taken_by={**near, "name": "Paris", "score": 88.0})
-        ],
+        "unmatched_left": left,
+        "unmatched_right": right,
+        "rivals": [rival],
         "conflicts": [conflict],
-        "relations": [{"left": "capital", "right": "capitale", "score": 0.93, "count": 41}],
+        "relations": [{"left": "capital", "right": "capitale", "kind": "relation", "support": 41, "equality": 0.93}],
     }
     return {name: {"total": len(rows), "rows": rows} for name, rows in lists.items()}
 

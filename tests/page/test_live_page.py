@@ -37,6 +37,15 @@ def test_the_most_useful_pairs_come_with_their_reason(live):
     assert dict(server.asked)["ask"] == {"budget": "20"}
 
 
+def test_what_is_being_computed_is_requested_again(live, problems):
+    page, server = live()
+    server.busy = 1
+    page.locator("#map").scroll_into_view_if_needed()
+    page.get_by_text("Near points have similar embeddings").wait_for()
+    assert [name for name, _ in server.asked].count("map") == 2
+    problems[:] = [each for each in problems if "503" not in each]
+
+
 def test_a_failure_is_said_and_decides_nothing(live, problems):
     page, server = live()
     server.fail = "The run folder is gone."
@@ -59,9 +68,26 @@ def test_a_read_only_page_offers_no_decision(live):
 
 def test_a_long_list_is_loaded_a_page_at_a_time(live):
     page, server = live(example(matches=3000))
-    page.get_by_role("button", name="All matches").click()
+    page.get_by_role("button", name="All 3,000").click()
     page.locator(".found", has_text="3,000 rows").wait_for()
     page.get_by_role("listbox").press("End")
     page.locator(".row[aria-posinset='3000'][data-key]").wait_for()
     offsets = {query["offset"] for name, query in server.asked if name == "matches"}
     assert offsets <= {"0", "200", "2600", "2800"}
+
+
+def test_the_lasso_looks_the_matches_up(live):
+    page, server = live()
+    page.locator("#map").scroll_into_view_if_needed()
+    page.locator("#map canvas").wait_for()
+    box = page.locator("#map canvas").bounding_box()
+    left, top, right, bottom = box["x"] + 2, box["y"] + 2, box["x"] + box["width"] - 2, box["y"] + box["height"] - 2
+    page.mouse.move(left, top)
+    page.mouse.down()
+    for x, y in ((right, top), (right, bottom), (left, bottom)):
+        page.mouse.move(x, y, steps=3)
+    page.mouse.up()
+    page.locator(".chosen", has_text="From the map: 40 entities").wait_for()
+    name, body, token = server.posted[0]
+    assert (name, body["side"], len(body["keys"]), token) == ("lookup", "left", 40, "secret")
+    page.locator(".row", has_text="München 13").wait_for()

@@ -12,8 +12,9 @@ import { Match } from "./views/match";
 import { ToastView } from "./views/toast";
 import { Training } from "./views/training";
 import { Trust } from "./views/trust";
-import { count } from "./words";
 
+/** Below this width the match takes the place of the list, see the styles. */
+const NARROW = 620;
 const SECTIONS: [string, string][] = [
   ["review", "Review"],
   ["trust", "Trust"],
@@ -44,19 +45,13 @@ function Page({ source, summary }: { source: Source; summary: Summary }) {
   const select = (index: number) => {
     review.select(index);
     setOpened(true);
+    if (innerWidth < NARROW) requestAnimationFrame(() => document.getElementById("review")?.scrollIntoView());
   };
-  const { sampled } = summary;
   return (
     <>
       <Bar source={source} summary={summary} />
       <main>
         <Headline review={review} />
-        {sampled && (
-          <p class="note">
-            This page holds {count(sampled.shown)} of {count(sampled.total)} rows: the least sure ones and a sample of the others.
-            Counts are those of the whole run; <code>mmkg serve</code> shows all rows.
-          </p>
-        )}
         <section id="review" class={opened ? "review opened" : "review"} aria-labelledby="review-title" tabIndex={-1}>
           <h2 id="review-title" class="unseen">Review</h2>
           <Matches review={review} select={select} />

@@ -1,6 +1,6 @@
 // The page as `mmkg serve` shows it: every view is an address of its HTTP interface.
 import type { Source } from "./source";
-import type { Decision, Detail, GraphMap, NewDecision, Part, Query, Row, Summary, Training, Trust } from "./types";
+import type { Decision, Detail, GraphMap, NewDecision, Part, Query, Row, Summary, Training, Trust, Verdict } from "./types";
 
 const BASE = "api/v1/";
 const TIMEOUT = 60_000;
@@ -20,12 +20,18 @@ export class LiveSource implements Source {
     return this.send<T>(path, { method: "POST", headers, body: JSON.stringify(body) });
   }
 
-  private async send<T>(path: string, options: RequestInit): Promise<T> {
+  /** What a server computes once, as the map, is requested again while it is not ready. */
+  private async send<T>(path: string, options: RequestInit, tries = 30): Promise<T> {
     let response: Response;
     try {
       response = await fetch(BASE + path, { ...options, signal: AbortSignal.timeout(TIMEOUT) });
     } catch {
       throw new Error("The server does not answer. Start mmkg serve again, then reload the page.");
+    }
+    const wait = Number(response.headers.get("Retry-After"));
+    if (response.status === 503 && wait > 0 && tries > 0) {
+      await new Promise((done) => setTimeout(done, 1000 * Math.min(wait, 10)));
+      return this.send(path, options, tries - 1);
     }
     const answer = (await response.json().catch(() => null)) as { error?: string } | null;
     if (!response.ok) throw new Error(answer?.error ?? `The server answered with status ${response.status}.`);
@@ -57,8 +63,8 @@ export class LiveSource implements Source {
   }
 
   async rowsOf(left: string[]): Promise<Row[]> {
-    const found = await this.post<{ rows: (Row | null)[] }>("lookup", { side: "left", keys: left.slice(0, 1000) });
-    return found.rows.filter((row): row is Row => row !== null);
+    const found = await this.post<{ rows: Found[] }>("lookup", { side: "left", keys: left.slice(0, 1000) });
+    return found.rows.filter((each) => each.known).map(rowOf);
   }
 
   match(row: Row): Promise<Detail | null> {
@@ -108,11 +114,34 @@ export class LiveSource implements Source {
   }
 }
 
+/** An entity of the left graph, as the server looks it up. */
+interface Found {
+  key: string;
+  name: string;
+  known: boolean;
+  match: string | null;
+  match_name: string | null;
+  confidence: number | null;
+  score: number | null;
+  given: boolean;
+  sure: boolean;
+  verdict: Verdict | null;
+}
+
+function rowOf(found: Found): Row {
+  const { key, name, match, match_name, given, ...same } = found;
+  const kind = match === null ? "left" : given ? "known" : "match";
+  const ends = { left: key, left_name: name, right: match, right_name: match_name };
+  return { ...ends, ...same, kind, margin: null, shares: {}, type: null };
+}
+
 export interface Question {
   left: string;
   right: string | null;
   left_name?: string;
   right_name?: string;
+  confidence?: number | null;
+  margin?: number | null;
   gain: number;
   why: string;
 }
@@ -124,8 +153,8 @@ export function asRow(question: Question): Row {
     right: question.right,
     left_name: question.left_name ?? question.left,
     right_name: question.right_name ?? question.right,
-    confidence: null,
-    margin: null,
+    confidence: question.confidence ?? null,
+    margin: question.margin ?? null,
     score: null,
     shares: {},
     kind: "match",

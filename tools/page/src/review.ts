@@ -1,9 +1,10 @@
 // The state of a review: which rows are listed, which one is shown, and what was decided.
 import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { type RowPages, useRows } from "./rows";
+import { useSettled } from "./settled";
 import type { Source } from "./source";
 import { ANY, type Decision, type Detail, idOf, type Query, type Row, type Summary, type Verdict } from "./types";
-import { nameOf, VERDICTS } from "./words";
+import { nameOf, sentence, VERDICTS } from "./words";
 
 export type Tab = "check" | "sure" | "all" | "left" | "right";
 
@@ -62,7 +63,12 @@ export function useReview(source: Source, summary: Summary): Review {
   const [comment, setComment] = useState("");
   const [toast, say] = useState<Toast | null>(null);
   const made = useRef<{ id: Decision["id"]; row: Row }[]>([]);
+  // From a decision until the next row is on the screen, no other one is taken: keys would decide an unseen row.
   const waiting = useRef(false);
+  const [finished, setFinished] = useState(0);
+  useEffect(() => {
+    waiting.current = false;
+  }, [finished]);
 
   const settled = useSettled(threshold);
   const query = useMemo(() => queryOf(tab, settled, filters), [tab, settled, filters]);
@@ -142,13 +148,12 @@ export function useReview(source: Source, summary: Summary): Review {
       const last = await source.decide({ ...ends, verdict, comment: comment.trim(), author: author.trim() });
       made.current.push({ id: last.id, row });
       settle(row, last);
-      const text = VERDICTS[verdict];
-      say({ text: `${text[0]!.toUpperCase()}${text.slice(1)}: ${nameOf(row)}.`, undo: true, bad: false });
+      say({ text: sentence(`${VERDICTS[verdict]}: ${nameOf(row)}`), undo: true, bad: false });
       await advance();
     } catch (problem) {
       say({ text: (problem as Error).message, undo: false, bad: true });
     } finally {
-      waiting.current = false;
+      setFinished((times) => times + 1);
     }
   };
 
@@ -169,7 +174,7 @@ export function useReview(source: Source, summary: Summary): Review {
     } catch (problem) {
       say({ text: (problem as Error).message, undo: false, bad: true });
     } finally {
-      waiting.current = false;
+      setFinished((times) => times + 1);
     }
   };
 
@@ -226,16 +231,6 @@ function queryOf(tab: Tab, threshold: number | null, filters: Query): Query {
   // known links were decided before the run: they are listed where every state is
   if (tab === "all") return { ...filters, show: "matched", known: filters.state === "" };
   return { ...filters, show: "matched", group: tab === "sure" ? "sure" : "to_check", threshold };
-}
-
-/** A value once it has stayed the same for a moment: the slider moves faster than lists load. */
-function useSettled<T>(value: T): T {
-  const [settled, setSettled] = useState(value);
-  useEffect(() => {
-    const timer = setTimeout(() => setSettled(value), 150);
-    return () => clearTimeout(timer);
-  }, [value]);
-  return settled;
 }
 
 function findIndex(rows: RowPages, wanted: Row, near: number): number | null {

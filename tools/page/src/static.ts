@@ -21,9 +21,13 @@ import {
 export interface ReportData {
   summary: Summary;
   matches: Part<Row>;
+  /** By the key of the left entity. */
   details: Record<string, Detail>;
+  /** Of right entities without a counterpart, by their key. */
+  right_details?: Record<string, Detail>;
   trust: Trust;
   map: GraphMap;
+  /** Those of entities without a counterpart hold rows of the list of matches. */
   lists: Record<string, Part<Record<string, unknown>>>;
   training: Training;
   ask?: { rows: Question[] };
@@ -33,12 +37,15 @@ export class StaticSource implements Source {
   readonly live = false;
   private readonly made: Decision[];
   private readonly store: string;
+  private readonly rows: Row[];
   private last: { key: string; rows: Row[] } | null = null;
 
   constructor(private readonly data: ReportData) {
     const { name, num_left, num_right, counts } = data.summary;
     this.store = `mmkg decisions ${name} ${num_left} ${num_right} ${Object.values(counts).join(" ")}`;
     this.made = restored(this.store);
+    const alone = [data.lists.unmatched_left, data.lists.unmatched_right] as (Part<Row> | undefined)[];
+    this.rows = [data.matches, ...alone].flatMap((part) => part?.rows ?? []);
   }
 
   async summary(): Promise<Summary> {
@@ -58,7 +65,8 @@ export class StaticSource implements Source {
   }
 
   async match(row: Row): Promise<Detail | null> {
-    const detail = this.data.details[idOf(row)];
+    const details = row.left === null ? this.data.right_details : this.data.details;
+    const detail = details?.[row.left ?? row.right ?? ""];
     return detail === undefined ? null : { ...detail, decision: this.decisionOf(row) ?? detail.decision };
   }
 
@@ -72,7 +80,7 @@ export class StaticSource implements Source {
 
   async list(name: string, offset: number, limit: number): Promise<Part<Record<string, unknown>>> {
     const list = this.data.lists[name] ?? { total: 0, rows: [] };
-    return { total: list.total, rows: list.rows.slice(offset, offset + limit) };
+    return { ...list, rows: list.rows.slice(offset, offset + limit) };
   }
 
   async training(): Promise<Training> {
@@ -103,7 +111,7 @@ export class StaticSource implements Source {
 
   async download(name: string): Promise<void> {
     const rows = this.decided().filter((row) => row.kind === "match" || row.kind === "known");
-    const names = new Map(this.data.matches.rows.map((row) => [idOf(row), row]));
+    const names = new Map(this.rows.map((row) => [idOf(row), row]));
     const write: Record<string, () => string> = {
       "matches.tsv": () => matchesAsTsv(rows),
       "matches.sssom.tsv": () => matchesAsSssom(rows),
@@ -121,8 +129,8 @@ export class StaticSource implements Source {
   private decided(): Row[] {
     const last = new Map<string, Decision>();
     for (const each of this.made) if (!each.undone) last.set(idOf(each), each);
-    if (last.size === 0) return this.data.matches.rows;
-    return this.data.matches.rows.map((row) => {
+    if (last.size === 0) return this.rows;
+    return this.rows.map((row) => {
       const decision = last.get(idOf(row));
       return decision ? { ...row, verdict: decision.verdict, decided_right: decision.right } : row;
     });

@@ -7,6 +7,8 @@ export type Verdict = "accept" | "reject" | "no_counterpart";
 export interface Part<T> {
   total: number;
   rows: T[];
+  /** Why a list is not there. */
+  left_out?: string;
 }
 
 export interface Named {
@@ -46,6 +48,7 @@ export interface Bin {
 export interface Sampled {
   shown: number;
   total: number;
+  text?: string;
 }
 
 export interface Summary {
@@ -147,6 +150,8 @@ export interface Trust {
   reliability: { low: number; high: number; mean: number; right: number; count: number }[];
   curve: { threshold: number; precision: number; recall: number }[];
   histogram: Bin[];
+  /** Which links judge it. */
+  source?: string;
 }
 
 export interface MapPoint extends Named {
@@ -163,7 +168,7 @@ export interface GraphMap {
 }
 
 export interface Training {
-  curves: { name: string; x: number[]; y: number[]; chosen: number | null; unit: string }[];
+  curves: { name: string; axis?: string; x: number[]; y: number[]; chosen: number | null; unit: string }[];
 }
 
 export type Order = "least_sure" | "score" | "label";

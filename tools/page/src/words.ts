@@ -36,6 +36,11 @@ export function headline(counts: Counts, calibrated: boolean): string {
   return `${found}, ${count(counts.left_without)} left and ${count(counts.right_without)} right without a counterpart`;
 }
 
+/** A text that begins with a capital letter and ends with a full stop. */
+export function sentence(text: string): string {
+  return text && `${text[0]!.toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
+}
+
 export const VERDICTS: Record<Verdict, string> = {
   accept: "accepted",
   reject: "rejected",

@@ -46,6 +46,11 @@ export function Attributes({ detail }: { detail: Detail }) {
       {attributes.length === 0 && <p class="empty">Neither entity has attributes.</p>}
       {some.length > 0 && (
         <table class="pairs">
+          <colgroup>
+            <col />
+            <col class="narrow" />
+            <col />
+          </colgroup>
           <thead>
             <tr>
               <th scope="col">left</th>
@@ -102,6 +107,11 @@ export function Neighbours({ detail }: { detail: Detail }) {
       {rows.length === 0 && <p class="empty">Neither entity has neighbours.</p>}
       {some.length > 0 && (
         <table class="pairs">
+          <colgroup>
+            <col />
+            <col class="narrow" />
+            <col />
+          </colgroup>
           <thead>
             <tr>
               <th scope="col">left</th>

@@ -4,7 +4,7 @@ import { Chart } from "../plot";
 import type { Review } from "../review";
 import { DOWNLOADS } from "../source";
 import type { Counts, Summary } from "../types";
-import { counted, fixed, headline, percent, worded } from "../words";
+import { count, counted, fixed, headline, percent, sentence, worded } from "../words";
 
 export function Headline({ review }: { review: Review }) {
   const { summary } = review;
@@ -45,7 +45,7 @@ function ThresholdSlider({ review }: { review: Review }) {
     return (
       <div>
         <h2>Threshold</h2>
-        <p class="soft">{summary.calibrated || "Matches have no confidence here, so that there is no threshold to move."}</p>
+        <p class="soft">{sentence(summary.calibrated) || "Matches have no confidence here, so that there is no threshold to move."}</p>
       </div>
     );
   }
@@ -67,7 +67,7 @@ function ThresholdSlider({ review }: { review: Review }) {
           marginLeft: 8,
           marginRight: 8,
           x: { domain: [0, 1], axis: null },
-          y: { axis: null },
+          y: { axis: null, type: "sqrt" }, // a small bar beside a large one stays in sight
           marks: [
             Plot.rectY(summary.histogram, { x1: "low", x2: "high", y: "count", inset: 0.5, fill: (bin) => colour(bin.low) }),
             Plot.ruleY([0], { stroke: "var(--line)" }),
@@ -107,7 +107,7 @@ function Precision({ review }: { review: Review }) {
       <p class="figure">{percent(expected)}</p>
       <p class="soft small">
         {expected !== null && own && low !== null && `95 % interval ${percent(low)} to ${percent(high)}. `}
-        {summary.calibrated || (expected === null && "Not known: the confidence of this run is not calibrated.")}
+        {sentence(summary.calibrated) || (expected === null && "Not known: the confidence of this run is not calibrated.")}
       </p>
     </div>
   );
@@ -169,16 +169,20 @@ function figure(value: number | undefined): string {
 function Downloads({ review }: { review: Review }) {
   const { source, say } = review;
   const { sampled } = review.summary;
+  const holds = sampled && `This page holds ${count(sampled.shown)} of ${count(sampled.total)} rows; mmkg serve shows the whole run.`;
   const start = (name: string) => source.download(name).catch((error: Error) => say({ text: error.message, undo: false, bad: true }));
   return (
-    <div class="downloads" role="group" aria-label="Downloads">
-      <span class="soft">Download</span>
-      {DOWNLOADS.map(({ name, title }) => (
-        <button key={name} data-download={name} onClick={() => void start(name)}>
-          {title}
-        </button>
-      ))}
-      {!source.live && sampled && <span class="soft small">of the rows on this page</span>}
-    </div>
+    <>
+      <div class="downloads" role="group" aria-label="Downloads">
+        <span class="soft">Download</span>
+        {DOWNLOADS.map(({ name, title }) => (
+          <button key={name} data-download={name} onClick={() => void start(name)}>
+            {title}
+          </button>
+        ))}
+        {!source.live && sampled && sampled.shown < sampled.total && <span class="soft small">of the rows on this page</span>}
+      </div>
+      {sampled && <p class="note">{sampled.text ?? holds}</p>}
+    </>
   );
 }

@@ -2,7 +2,7 @@
 import { useState } from "preact/hooks";
 import type { Review, Tab } from "../review";
 import { MOST_ROWS } from "../rows";
-import type { Order, Query, State } from "../types";
+import type { Order, Query, State, Summary } from "../types";
 import { count, counted } from "../words";
 import { isCalibrated, standOf } from "./headline";
 import { List } from "./list";
@@ -15,6 +15,7 @@ export function Matches({ review, select }: { review: Review; select(index: numb
       {chosen ? <ChosenRows review={review} /> : <Filters review={review} />}
       <p class="found soft small" role="status">
         {rows.total === null ? "Loading …" : counted(rows.total, "row")}
+        {!review.source.live && review.summary.sampled && " on this page"}
         {rows.total !== null && rows.total > MOST_ROWS && `; the first ${count(MOST_ROWS)} are listed. Filter or search for the others.`}
       </p>
       {rows.error && (
@@ -37,10 +38,10 @@ function nothing(review: Review): string {
 function Tabs({ review }: { review: Review }) {
   const { summary, tab, setTab, chosen } = review;
   const { counts } = standOf(review);
-  const tabs: [Tab, string, number | null][] = [
+  const tabs: [Tab, string, number][] = [
     ["check", "To check", counts.to_check],
     ["sure", "Sure", counts.sure],
-    ["all", "All", null],
+    ["all", "All", matchesOf(summary)],
     ["left", "Left only", counts.left_without],
     ["right", "Right only", counts.right_without],
   ];
@@ -49,11 +50,17 @@ function Tabs({ review }: { review: Review }) {
     <div class="tabs counted" role="group" aria-label="Rows to list">
       {shown.map(([name, title, total]) => (
         <button key={name} aria-pressed={!chosen && tab === name} onClick={() => setTab(name)}>
-          <span>{title}</span> <b>{total === null ? "matches" : count(total)}</b>
+          <span>{title}</span> <b>{count(total)}</b>
         </button>
       ))}
     </div>
   );
+}
+
+/** All matches that were found, whatever their confidence. */
+function matchesOf({ thresholds, counts }: Summary): number {
+  const { sure, to_check } = thresholds[0] ?? counts;
+  return sure + to_check;
 }
 
 function ChosenRows({ review }: { review: Review }) {

@@ -15,7 +15,7 @@ export function Training({ source }: { source: Source }) {
       {data?.curves.length === 0 && <p class="empty">This run keeps no history: its embeddings were not trained step by step.</p>}
       <div class="charts">
         {data?.curves.map((curve) => (
-          <Curve key={curve.name} curve={curve} />
+          <Curve key={`${curve.name} ${curve.axis}`} curve={curve} />
         ))}
       </div>
     </section>
@@ -25,12 +25,13 @@ export function Training({ source }: { source: Source }) {
 function Curve({ curve }: { curve: TrainingData["curves"][number] }) {
   const line = curve.x.map((x, place) => ({ x, y: curve.y[place] ?? Number.NaN }));
   const best = line.find((each) => each.x === curve.chosen);
+  const axis = curve.axis ?? "epoch";
   const bounded = curve.unit === "mrr";
   return (
     <figure>
       <figcaption>
         <b>{worded(curve.name)}</b>
-        {best && ` Chosen: epoch ${best.x}, ${best.y.toFixed(3)}.`}
+        {best && ` Chosen: ${axis} ${best.x}, ${best.y.toFixed(3)}.`}
       </figcaption>
       <Chart
         label={`${worded(curve.name)}: ${line.length} values, the last ${line.at(-1)?.y.toFixed(3) ?? "unknown"}${best ? `, chosen at ${best.x}` : ""}`}
@@ -39,7 +40,7 @@ function Curve({ curve }: { curve: TrainingData["curves"][number] }) {
         draw={() => ({
           marginTop: 28,
           marginLeft: 48,
-          x: { label: "epoch", ticks: 6 },
+          x: { label: axis, ticks: Math.min(6, line.length) },
           y: { label: bounded ? "MRR" : curve.unit, grid: true, ticks: 5, ...(bounded ? { domain: [0, 1] } : { nice: true }) },
           marks: [
             best ? Plot.ruleX([best.x], { stroke: "var(--soft)", strokeDasharray: "4 4" }) : null,

@@ -2,6 +2,7 @@
 import * as Plot from "@observablehq/plot";
 import { useLazy } from "../lazy";
 import { Chart } from "../plot";
+import { useSettled } from "../settled";
 import type { Source } from "../source";
 import type { Summary, Trust as TrustData } from "../types";
 import { count, percent } from "../words";
@@ -14,7 +15,8 @@ interface Props {
 
 const SHARE = { domain: [0, 1], tickFormat: (value: number) => `${Math.round(100 * value)}`, ticks: 5 };
 
-export function Trust({ source, threshold, summary }: Props) {
+export function Trust({ source, threshold: moving, summary }: Props) {
+  const threshold = useSettled(moving);
   const { data, problem, place } = useLazy(source, () => source.trust());
   const histogram = data?.histogram.length ? data.histogram : summary.histogram;
   return (
@@ -37,7 +39,8 @@ function Reliability({ data }: { data: TrustData }) {
   return (
     <figure>
       <figcaption>
-        <b>Confidence and what is right</b> Held-out links in per cent; on the diagonal, confidence means what it says. Numbers count the links.
+        <b>Confidence and what is right</b> Matches of {data.source || "held-out links"}, in per cent; on the diagonal, confidence means
+        what it says. Numbers count the matches.
       </figcaption>
       {bins.length === 0 ? (
         <p class="empty">No links were held out, so that nobody knows how many of the links of a confidence are right.</p>
@@ -72,7 +75,7 @@ function Curve({ data, threshold }: { data: TrustData; threshold: number | null 
   return (
     <figure>
       <figcaption>
-        <b>Precision and recall over the threshold</b> Of held-out links, in per cent.
+        <b>Precision and recall over the threshold</b> Of {data.source || "held-out links"}, in per cent.
       </figcaption>
       {last === undefined ? (
         <p class="empty">Not judged: no links were held out to count right and missed ones.</p>
