@@ -143,7 +143,7 @@ def check_finite(task, result):
         assert np.isfinite([share for hit in hits for share in hit.shares.values()]).all()
     assert np.isfinite(result.threshold())
     result.record.to_json()  # refuses NaN
-    assert "nan" not in result.report().lower()
+    result.report()  # refuses NaN, too
 
 
 @pytest.mark.parametrize("run", RUNS)

@@ -77,9 +77,8 @@ def test_a_modality_from_outside_is_used_by_every_model(toy, task, model):
     only = result.restrict(["toy"])
     assert tuple(only.widths) == ("toy",) and only.metrics["left_to_right"]["mrr"] > 0.3
     assert set(result.search(0)[0].shares) == {"structure", "toy"}
-    # the toy has a colour of its own, also in the legend
-    page = result.report()
-    assert 'class="m-toy"' in page and re.search(r"--toy: #[0-9a-f]{6}", page)
+    # the toy has a colour of its own on the page
+    assert re.search(r'\{"name":"toy","colour":"#[0-9a-f]{6}"', result.report())
 
 
 def test_a_modality_from_outside_comes_with_all_others_by_default(toy, task):
