@@ -17,6 +17,8 @@ COMMANDS = (
     "search",
     "explain",
     "match",
+    "serve",
+    "review",
     "merge",
     "dedupe",
     "extend",

@@ -93,6 +93,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "result",
         "review",
     ),
+    "serve": ("data", "decisions", "report", "result", "review"),
     "loading": ("config", "data", "decisions", "sources"),
     "crossfit": ("callbacks", "config", "data", "models", "matching", "learners", "result"),
     "stages": ("callbacks", "crossfit", "config", "data", "models", "evaluation", "report", "learners", "result"),
@@ -136,6 +137,9 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "aligner",
     ),
     "cli": (
+        "serve",
+        "review",
+        "decisions",
         "stores",
         "cluster",
         "duplicates",

@@ -15,7 +15,7 @@ import typer
 
 from ..printing import line, show
 from ..version import __version__
-from . import align, convert, dedupe, doctor, explain, extend, fetch, images, inspect, publish, runs, sentiment
+from . import align, convert, dedupe, doctor, explain, extend, fetch, images, inspect, publish, runs, sentiment, serve
 from .faults import exit_code, fault_text
 
 app = typer.Typer(
@@ -55,6 +55,8 @@ app.command(epilog="Example: mmkg evaluate RUN --candidates all")(runs.evaluate)
 app.command(epilog="Example: mmkg search RUN --entity chat -k 3")(runs.search)
 app.command(epilog="Example: mmkg explain RUN --left chat")(explain.explain)
 app.command(epilog="Example: mmkg match RUN --method mutual --format sssom")(runs.match)
+app.command(epilog="Example: mmkg serve RUN --port 8000")(serve.serve)
+app.command(epilog="Example: mmkg review RUN --terminal")(serve.review)
 app.command(epilog="Example: mmkg merge RUN emoji-fr-en --out merged.nq")(runs.merge)
 app.command(epilog="Example: mmkg dedupe GRAPH --out FOLDER")(dedupe.dedupe)
 app.command(epilog="Example: mmkg extend RUN --left NEW.nt --out GROWN")(extend.extend)

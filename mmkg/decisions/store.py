@@ -31,6 +31,10 @@ FROM decisions d LEFT JOIN undone u ON u.decision = d.id
 """
 
 
+class StoreError(InputError):
+    """Decisions cannot be read or written: the disk is full, the file is damaged, or no write is allowed."""
+
+
 class DecisionStore:
     """The decisions about a run, in the file ``decisions.sqlite`` of its folder. It may be used by many threads.
 
@@ -166,7 +170,7 @@ class DecisionStore:
         try:
             yield
         except sqlite3.Error as error:
-            raise InputError(f"decisions cannot be read or written ({error}); nothing was changed", self.path) from None
+            raise StoreError(f"decisions cannot be read or written ({error}); nothing was changed", self.path) from None
 
     def _opened(self) -> sqlite3.Connection:
         if self._connection is None:
@@ -228,7 +232,7 @@ def _open(path: Path, *, read_only: bool) -> sqlite3.Connection:
     except (sqlite3.Error, OSError) as error:
         if connection is not None:
             connection.close()
-        raise InputError(f"decisions cannot be opened ({error}); nothing was changed", path) from None
+        raise StoreError(f"decisions cannot be opened ({error}); nothing was changed", path) from None
     except InputError:
         if connection is not None:
             connection.close()

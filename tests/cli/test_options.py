@@ -16,6 +16,8 @@ TAKEN = {  # of the shared options
     "search": SHARED - {"--device"},
     "explain": SHARED,
     "match": SHARED,
+    "serve": {"--json"},
+    "review": {"--json"},
     "merge": SHARED,
     "dedupe": {"--json", "--seed", "--device"},
     "extend": {"--json", "--device"},

@@ -1,0 +1,1 @@
+"""A run as a web page and an HTTP API, for one machine or behind a token."""
