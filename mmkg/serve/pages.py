@@ -94,7 +94,7 @@ def pages(served: Served, app: FastAPI, counters: Counters) -> APIRouter:
 def described(schema: dict[str, Any]) -> str:
     """A description of an API in OpenAPI as a plain page."""
     parts = [
-        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>",
+        "<!doctype html><html lang=en><meta charset=utf-8>",
         f"<title>mmkg API</title><style>{_STYLE}</style>",
         f"<h1>API of mmkg {html.escape(str(schema['info']['version']))}</h1>",
         f"<p>{html.escape(schema['info'].get('description', ''))} <a href=/openapi.json>OpenAPI</a></p><dl>",

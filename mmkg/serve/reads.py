@@ -13,7 +13,7 @@ from .answers import NotFound, answer
 from .downloads import MEDIA, download
 from .lookup import looked_up
 from .new_entity import aligned
-from .schemas import Filters, Lookup, NewEntity, Part, Rows, Side
+from .schemas import Filters, LookedUp, Lookup, NewEntity, Part, Rows, Side
 from .served import Served
 
 Key = Annotated[str, Query(min_length=1, max_length=LONGEST_LABEL)]
@@ -27,7 +27,7 @@ Count = Annotated[int, Query(ge=1, le=100)]
 def reading(served: Served) -> APIRouter:
     """The routes."""
     router = APIRouter(tags=["run"])
-    view: Any = served.view
+    view = served.view
 
     @router.get("/summary", response_model=dict[str, Any])
     async def summary() -> Response:
@@ -39,7 +39,7 @@ def reading(served: Served) -> APIRouter:
     async def matches(filters: Annotated[Filters, Query()]) -> Response:
         """A part of the matches, or of the entities of one side without a counterpart."""
 
-        def compute() -> Any:
+        def compute() -> dict[str, Any]:
             return view.matches(decisions=served.said().verdicts, **filters.model_dump())
 
         return answer(await served.call(compute))
@@ -93,15 +93,15 @@ def reading(served: Served) -> APIRouter:
     async def candidates(key: Key, side: Side = "left", k: Count = 5) -> Response:
         """The most likely counterparts of an entity."""
 
-        def compute() -> Any:
+        def compute() -> dict[str, Any]:
             served.row_of(side, key)
             return view.candidates(side, key, k)
 
         return answer(await served.call(compute))
 
-    @router.post("/lookup", response_model=Rows)
+    @router.post("/lookup", response_model=LookedUp)
     async def lookup(body: Lookup) -> Response:
-        """The matches of up to 1,000 entities by their keys; one that the run does not have is not ``known``."""
+        """The matches of up to 1,000 entities by their keys, in this order; null for an entity without one."""
         return answer(await served.call(looked_up, served, body.side, body.keys))
 
     @router.post("/align", response_model=dict[str, Any])
@@ -129,7 +129,7 @@ def reading(served: Served) -> APIRouter:
     async def picture(side: Side, key: Key, n: Annotated[int, Query(ge=0, le=1000)] = 0) -> Response:
         """A picture of an entity as WebP."""
 
-        def compute() -> Any:
+        def compute() -> bytes:
             served.row_of(side, key)
             try:
                 return view.picture(side, key, n)

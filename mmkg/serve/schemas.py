@@ -31,6 +31,7 @@ class Filters(BaseModel):
     type: Annotated[str, Field(max_length=LONGEST_LABEL)] | None = None
     disagrees: Annotated[str, Field(max_length=100)] | None = None
     known: bool = True
+    group: Literal["sure", "to_check"] | None = None
     threshold: Unit | None = None
     offset: Annotated[int, Field(ge=0, le=10**9)] = 0
     limit: Annotated[int, Field(ge=1, le=500)] = 100
@@ -99,6 +100,13 @@ class Lookup(BaseModel):
     model_config = ConfigDict(extra="forbid")
     side: Side = "left"
     keys: Annotated[list[Key], Field(max_length=MOST_KEYS)]
+
+
+class LookedUp(BaseModel):
+    """The match of each entity, and the keys that the graph does not have."""
+
+    rows: list[dict[str, Any] | None]
+    unknown: list[str]
 
 
 class Value(BaseModel):

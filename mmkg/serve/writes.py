@@ -20,7 +20,7 @@ def deciding(served: Served) -> APIRouter:
     @router.get("/decisions", response_model=Part)
     async def decisions(
         offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
-        limit: Annotated[int, Query(ge=1, le=500)] = 100,
+        limit: Annotated[int, Query(ge=1, le=500)] = 500,
     ) -> Response:
         """All decisions, the last one first, also those that were taken back."""
 

@@ -6,12 +6,15 @@ import pytest
 from starlette.testclient import TestClient
 
 import mmkg
+from mmkg.decisions.store import DecisionStore
 from mmkg.serve.app import application
+from mmkg.serve.served import Said
 from mmkg.serve.server import served_run
 from mmkg.serve.settings import ServeConfig
 
 TOKEN = "a-token-of-a-test"
 BASE = "http://127.0.0.1:8000"
+NOTHING = Said(-1, {}, [], {})
 
 
 class Client(TestClient):
@@ -27,6 +30,29 @@ def loaded(small_run):
     return mmkg.AlignmentResult.load(small_run)
 
 
+@pytest.fixture(scope="session")
+def shared(loaded, tmp_path_factory):
+    """One server for all tests that use the default settings; each of them has decisions of its own."""
+    served = served_run(loaded, str(tmp_path_factory.mktemp("shared")), ServeConfig(token=TOKEN))
+    return served, application(served)
+
+
+def client_of(served, app):
+    client = Client(app, base_url=BASE, raise_server_exceptions=False)
+    client.served = served
+    return client
+
+
+@pytest.fixture
+def client(shared, tmp_path):
+    """A client of a server with default settings and no decisions."""
+    served, app = shared
+    served.store = DecisionStore.of(tmp_path)
+    served._said, served._kept = NOTHING, {}
+    yield client_of(served, app)
+    served.store.close()
+
+
 @pytest.fixture
 def make(loaded, tmp_path):
     """Makes a server with settings, and a client of it."""
@@ -34,20 +60,12 @@ def make(loaded, tmp_path):
 
     def server(result=None, **config):
         served = served_run(result or loaded, str(tmp_path), ServeConfig(**{"token": TOKEN} | config))
-        client = Client(application(served), base_url=BASE, raise_server_exceptions=False)
-        client.served = served
         made.append(served)
-        return client
+        return client_of(served, application(served))
 
     yield server
     for served in made:
         served.store.close()
-
-
-@pytest.fixture
-def client(make):
-    """A client of a server with default settings."""
-    return make()
 
 
 @pytest.fixture

@@ -43,12 +43,16 @@ def test_a_lookup_gives_the_matches_of_many_entities(client, loaded):
     matching = loaded.linked(threshold=0)
     labels = loaded.entities
     keys = [labels[1].labels[row] for row in matching.right[:5].tolist()] + ["nobody"]
-    rows = client.post("/api/v1/lookup", json={"side": "right", "keys": keys}).json()["rows"]
-    assert [each["match"] for each in rows[:5]] == [labels[0].labels[row] for row in matching.left[:5].tolist()]
-    assert [each["known"] for each in rows] == [True] * 5 + [False] and rows[5]["match"] is None
+    found = client.post("/api/v1/lookup", json={"side": "right", "keys": keys}).json()
+    rows = found["rows"]
+    assert [each["left"] for each in rows[:5]] == [labels[0].labels[row] for row in matching.left[:5].tolist()]
+    assert len(rows) == 6 and rows[5] is None and found["unknown"] == ["nobody"]
+    client.write("/api/v1/decisions", {"left": rows[2]["left"], "right": rows[2]["right"], "verdict": "reject"})
+    again = client.post("/api/v1/lookup", json={"side": "right", "keys": keys[2:4]}).json()["rows"]
+    assert [each["verdict"] for each in again] == ["reject", None]
     confidence = [round(float(value), 4) for value in matching.confidence[:5]]
     assert [each["confidence"] for each in rows[:5]] == confidence
-    assert client.post("/api/v1/lookup", json={"keys": []}).json() == {"rows": []}
+    assert client.post("/api/v1/lookup", json={"keys": []}).json() == {"rows": [], "unknown": []}
 
 
 # --- decisions
@@ -201,14 +205,15 @@ def test_a_picture_is_served_small_and_from_the_list_of_the_run_only(make, pictu
 # --- the server itself
 
 
-def test_health_and_metrics(client, match):
+def test_health_and_metrics(make, match):
+    client = make()
     assert client.get("/health").json()["status"] == "ok"
     client.write("/api/v1/decisions", {"left": match[0], "right": match[1], "verdict": "accept"})
     client.get("/api/v1/match?left=nobody")
     text = client.get("/metrics").text
     assert 'mmkg_requests_total{part="decisions",method="POST",status="200"} 1' in text
     assert 'mmkg_requests_total{part="match",method="GET",status="404"} 1' in text
-    assert "mmkg_decisions 1" in text and 'mmkg_request_seconds_bucket{le="+Inf"} 4' in text
+    assert "mmkg_decisions 1" in text and 'mmkg_request_seconds_bucket{le="+Inf"} 3' in text
 
 
 def test_the_description_names_every_address_and_holds_no_script(client):
