@@ -85,7 +85,7 @@ class Combined:
         if self.left_out:
             course["left_out"] = list(self.left_out)
         widths = self._widths(spread.widths, trained.widths)
-        store = self.setting.experiment.search.store
+        store = self.setting.experiment.search.held
         left, right = (
             concatenated({name: (weights[name], side[name]) for name in names}, store=store, unit=True)
             for side in sides

@@ -79,7 +79,7 @@ class Refined:
             made = self._soft_matches(found, sketches)
             if dtype == torch.float16:
                 found = found.bare()  # so large that it is rather made again if no round is better
-            elif setting.experiment.search.store == "float16":
+            elif setting.experiment.search.held == "float16":
                 found = found.halved()  # what is left of them to do is to store them
             parts = self._evidence(inputs, *made, rule_facts, dtype)
             weights = {BASE: 1.0} | {name: self.config.weight(name) for name in parts[0]}
@@ -119,7 +119,7 @@ class Refined:
             if name != BASE:
                 widths[RULE_PARTS.get(name, name)] += part.shape[1]
         left, right = (
-            _joined(base.widths, side, found.weights, setting.experiment.search.store).cpu() for side in found.sides
+            _joined(base.widths, side, found.weights, setting.experiment.search.held).cpu() for side in found.sides
         )
         return replace(base, left=left, right=right, widths=widths, course=course)
 

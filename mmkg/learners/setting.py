@@ -104,7 +104,7 @@ class Setting:
         """Type in which embeddings of so many values are held while a run learns; of many, that of the result."""
         if num_values <= MOST_FULL:
             return torch.float32
-        found: torch.dtype = getattr(torch, self.experiment.search.store)
+        found: torch.dtype = getattr(torch, self.experiment.search.held)
         return found
 
     def earlier(self, call: int) -> Mapping[str, Any]:

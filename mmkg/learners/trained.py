@@ -50,7 +50,7 @@ class Trained:
         return sum(self.model.widths.values())
 
     def embed(self, links: IntArray) -> Learned:
-        """Train on the links, then embed all entities on the CPU, as ``search.store``."""
+        """Train on the links, then embed all entities on the CPU, as ``search.held``."""
         setting, experiment = self.setting, self.setting.experiment
         call, self.calls = self.calls, self.calls + 1
         extra, again = {"round": call} if call else {}, {"refit": True} if setting.chosen is not None else {}
@@ -84,7 +84,7 @@ class Trained:
             bar.explain(outcome(result, schedule, until=until))
         with setting.watch.phase("embed"):
             shape = (self.inputs.num_entities, sum(self.model.widths.values()))
-            joint = torch.from_numpy(np.empty(shape, experiment.search.store))
+            joint = torch.from_numpy(np.empty(shape, experiment.search.held))
             self.model.embed(self.inputs, out=joint.numpy())
         return Learned(
             joint[: self.inputs.num_left],

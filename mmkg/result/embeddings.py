@@ -15,6 +15,7 @@ from ..records import Shown
 from ..search.never import NO_PAIRS, among, is_in
 from ..settings import names_in
 from ..typing import BoolArray, FloatArray, IntArray
+from .eight_bits import rounded
 
 if TYPE_CHECKING:
     import torch
@@ -184,10 +185,10 @@ def embeddings_of(
         widths: width of each modality's part.
         entities: tables of both graphs.
         links: known links, whose entities are matched even if they are context.
-        store: type in which embeddings are stored.
+        store: type in which embeddings are stored, see ``rounded``.
         never: pairs that are known to be wrong, int64 ``[W, 2]``.
     """
-    sides = [side.cpu().numpy().astype(store, copy=False) for side in (left, right)]
+    sides = [rounded(side.cpu().numpy(), store) for side in (left, right)]
     pool = pool_of(*entities, links.all())
     return Embeddings(sides[0], sides[1], widths, pool.matched, pool.exact, never)
 

@@ -26,6 +26,7 @@ from ..typing import FloatArray, IntArray
 from .added import added_links
 from .answers import Answers
 from .decide import decide
+from .eight_bits import rounded
 from .embeddings import SIDES, Embeddings
 from .gold import Gold, gold_links
 from .judge import Judge, Metrics
@@ -76,7 +77,8 @@ class AlignmentResult(Answers):
         growth = self._grow(left, right)
         entities = (EntityTable.of(growth.graphs.now[0]), EntityTable.of(growth.graphs.now[1]))
         pool = pool_of(*entities, self.links.all())
-        embeddings = Embeddings(*growth.embeddings, self.widths, pool.matched, pool.exact, self.embeddings.never)
+        left, right = (rounded(side, self.experiment.search.store) for side in growth.embeddings)
+        embeddings = Embeddings(left, right, self.widths, pool.matched, pool.exact, self.embeddings.never)
         graphs, fitted = growth.graphs
         return replace(self, embeddings=embeddings, entities=entities, graphs=graphs, fitted=fitted, store=None)
 

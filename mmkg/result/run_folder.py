@@ -33,6 +33,7 @@ from .searcher import EmbeddingSearch
 from .stored import (
     Description,
     check_index,
+    embedding_arrays,
     neighbor_arrays,
     read_experiment,
     read_history,
@@ -134,7 +135,7 @@ def _write_files(run: RunContent, folder: Path, index: Index | None, matches: It
     more = {"never": run.embeddings.never, "kept": run.kept, "alone": run.alone}
     parts |= {name: pairs.tolist() for name, pairs in more.items() if len(pairs)}
     write_text(folder / "links.json", json.dumps(parts))
-    arrays: dict[str, np.ndarray] = {"left": run.embeddings.left, "right": run.embeddings.right}
+    arrays = embedding_arrays(run.embeddings, run.experiment.search.store)
     if searcher.csls_k:
         arrays |= dict(zip(("left_mean", "right_mean"), searcher.means(), strict=True))
     write_arrays(folder / "embeddings.safetensors", arrays, {"widths": json.dumps(run.embeddings.widths)})

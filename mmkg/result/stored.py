@@ -10,6 +10,7 @@ from typing_extensions import TypedDict
 from ..config.experiment import Experiment
 from ..config.search import SearchConfig
 from ..data.entities import EntityTable
+from ..data.kg import SIDES
 from ..data.relations import RelationPair
 from ..data.task import LinkSplit
 from ..errors import InputError, MmkgError
@@ -20,6 +21,8 @@ from ..search import Index, Neighbors
 from ..search.mapped import largest, map_arrays
 from ..settings import check_seed, nested, read_toml
 from ..typing import FloatArray, IntArray
+from .eight_bits import from_eight_bits, in_eight_bits
+from .embeddings import Embeddings
 
 LARGEST_CSLS = 10_000
 LARGEST_SCORE = 5  # CSLS is in [-4, 4]
@@ -146,12 +149,27 @@ def read_relations(path: Path) -> list[RelationPair]:
     return found
 
 
+def embedding_arrays(embeddings: Embeddings, store: str) -> dict[str, np.ndarray]:
+    """The rows of both graphs as arrays, which ``read_embeddings`` reads back; of ``int8`` as codes and peaks."""
+    arrays: dict[str, np.ndarray] = {}
+    for side, rows in zip(SIDES, (embeddings.left, embeddings.right), strict=True):
+        if store == "int8":
+            arrays[side], arrays[f"{side}_peaks"] = in_eight_bits(rows)
+        else:
+            arrays[side] = rows
+    return arrays
+
+
 def read_embeddings(
     path: Path, sizes: tuple[int, int], *, csls: bool
 ) -> tuple[FloatArray, FloatArray, dict[str, int], tuple[FloatArray, FloatArray] | None]:
-    """Rows of both graphs, mapped from the disk, the widths of the modalities, and the CSLS means, if any."""
+    """Rows of both graphs, mapped from the disk, the widths of the modalities, and the CSLS means, if any.
+
+    Rows of eight bits are read as a whole, and become float16.
+    """
     tensors, metadata = map_arrays(path)
-    wanted = {"left", "right", *(MEANS if csls else ())}
+    coded = [side for side in SIDES if side in tensors and tensors[side].dtype == np.int8]
+    wanted = {*SIDES, *(f"{side}_peaks" for side in coded), *(MEANS if csls else ())}
     if set(tensors) != wanted:
         raise InputError(f"expected tensors {', '.join(sorted(wanted))}, got {', '.join(sorted(tensors))}", path)
     if "widths" not in metadata:
@@ -161,6 +179,14 @@ def read_embeddings(
     )
     for name, size in zip(("left", "right"), sizes, strict=True):
         rows = tensors[name]
+        if name in coded and rows.ndim == 2:
+            peaks = tensors[f"{name}_peaks"]
+            if peaks.dtype != np.float16 or peaks.shape != rows.shape[:1]:
+                raise InputError(
+                    f"expected {name} peaks float16 [{len(rows)}], got {peaks.dtype} {list(peaks.shape)}", path
+                )
+            check_unit(peaks[None], f"{name} peaks", path)
+            rows = tensors[name] = from_eight_bits(rows, peaks)
         if rows.dtype not in (np.float16, np.float32) or rows.shape != (size, sum(widths.values())):
             raise InputError(
                 f"expected {name} rows float16 or float32 [{size}, {sum(widths.values())}], got {rows.dtype} "

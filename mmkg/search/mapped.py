@@ -18,6 +18,7 @@ TYPES = {
     "F16": np.float16,
     "F32": np.float32,
     "F64": np.float64,
+    "I8": np.int8,
     "I32": np.int32,
     "I64": np.int64,
     "U8": np.uint8,

@@ -145,7 +145,7 @@ def trained_rows(task: Any, experiment: Any, phase: Any) -> tuple[Any, Any, Any]
     links = torch.from_numpy(task.links.train) + torch.tensor([0, inputs.num_left])
     phase("train", fit, model, inputs, links, experiment.training)
     out = torch.empty(  # in the type in which a run keeps them
-        inputs.num_entities, sum(model.widths.values()), dtype=getattr(torch, experiment.search.store)
+        inputs.num_entities, sum(model.widths.values()), dtype=getattr(torch, experiment.search.held)
     )
     embeddings = phase("embed", model.embed, inputs, out=out.numpy())
     return embeddings[: inputs.num_left], embeddings[inputs.num_left :], model.widths
