@@ -193,22 +193,13 @@ def _in_state(verdicts: IntArray, state: str | None) -> BoolArray:
 def order_keys(matches: Matches, left: Side, order: str) -> np.ndarray:
     """A number by which each match is ordered, ``[M]``."""
     if order == "label":
-        return _alphabetical(left)[matches.left]
+        return left.alphabetical[matches.left]
     if order == "score":
         return -matches.score
     by = matches.margin if matches.confidence is None else matches.confidence
     rank = np.empty(len(matches), np.int64)
     rank[np.lexsort((matches.raw, by, matches.known))] = np.arange(len(matches))
     return rank
-
-
-def _alphabetical(side: Side) -> IntArray:
-    """Place of each entity in the alphabetical order of the shown texts, int64 ``[n]``."""
-    shown = [text.casefold() for text in side.table.display]
-    order = sorted(range(len(shown)), key=shown.__getitem__)
-    place = np.empty(len(shown), np.int64)
-    place[order] = np.arange(len(shown))
-    return place
 
 
 # --- entities without a counterpart
@@ -237,7 +228,7 @@ def _unmatched(matches: Matches, sides: tuple[Side, Side], query: Query, decisio
         least, most = query.min_confidence, query.max_confidence
         kept = (sure >= (0 if least is None else least)) & (sure <= (1 if most is None else most))
         rows, verdicts, ids, sure = rows[kept], verdicts[kept], ids[kept], sure[kept]
-    order = np.argsort(_alphabetical(side)[rows] if query.order == "label" else -sure, kind="stable")
+    order = np.argsort(side.alphabetical[rows] if query.order == "label" else -sure, kind="stable")
     total = len(rows)
     part = order[query.offset : query.offset + query.limit]
     rows, verdicts, ids, sure = rows[part], verdicts[part], ids[part], sure[part]

@@ -86,6 +86,14 @@ class Side:
         """Search of entities by text."""
         return TextSearch(self.table)
 
+    @cached_property
+    def alphabetical(self) -> IntArray:
+        """Place of each entity in the alphabetical order of the shown texts, int64 ``[n]``."""
+        shown = [text.casefold() for text in self.table.display]
+        place = np.empty(len(shown), np.int64)
+        place[sorted(range(len(shown)), key=shown.__getitem__)] = np.arange(len(shown))
+        return place
+
     # --- neighbours and facts
 
     def neighbors(self, row: int) -> list[Neighbor]:
@@ -165,7 +173,8 @@ class Side:
         """Number of entities of each type, the most frequent first."""
         _, codes, names = self._types
         counts = np.bincount(codes, minlength=len(names))
-        return {names[code]: int(counts[code]) for code in np.argsort(-counts, kind="stable").tolist()}
+        order = np.argsort(-counts, kind="stable")
+        return {names[code]: int(counts[code]) for code in order[counts[order] > 0].tolist()}
 
     @cached_property
     def first_type(self) -> IntArray:

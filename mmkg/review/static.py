@@ -139,14 +139,15 @@ def _details(view: "RunView", pairs: IntArray, most_bytes: int) -> list[dict[str
     found = fitting(details, most_bytes - room - keys)
     if not pictured:
         return found
-    for detail, (left, right) in list(zip(found, pairs.tolist(), strict=False))[:WITH_PICTURES]:
-        for side, row in zip(view.sides, (left, right), strict=True):
-            pictures = embedded(side, row) if row >= 0 else []
-            room -= size_of(pictures)
-            if room < 0:
-                return found
-            if pictures:
-                detail[side.name]["pictures"] = pictures
+    number = 0
+    for detail, ends in zip(found, pairs.tolist(), strict=False):
+        pictures = [embedded(side, row) for side, row in zip(view.sides, ends, strict=True)]
+        room -= size_of(pictures)
+        number += any(pictures)
+        if room < 0 or number > WITH_PICTURES:
+            break
+        for side, some in zip(view.sides, pictures, strict=True):
+            detail[side.name]["pictures"] = some
     return found
 
 

@@ -179,7 +179,7 @@ class RunView:
     def map(self, *, most: int = MOST_POINTS, quick: bool = False) -> dict[str, Any]:
         """Entities of both graphs in two dimensions, and links between them; see ``layout_of``.
 
-        It takes seconds to a minute, and is then kept in the run folder.
+        It takes seconds to minutes, and is then kept in the run folder.
         """
         return map_values(layout_of(self.columns, self.folder, most=most, quick=quick), self.columns, self.sides)
 

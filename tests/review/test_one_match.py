@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 import mmkg
+from mmkg.data.entities import EntityTable
 from mmkg.errors import UsageError
 from mmkg.review import RunView
+from mmkg.review.texts import TextSearch
 
 
 def test_points_of_modalities_add_up_to_the_score_and_with_hubness_to_half_of_what_is_ranked_by(view, small_result):
@@ -133,3 +135,12 @@ def test_rules_are_those_of_explain_and_left_out_of_large_graphs(view, small_res
     monkeypatch.setattr("mmkg.review.one_match.MOST_TRIPLES", 3)
     large = RunView(small_result).details.of(pairs[:1], lambda side, row: [])[0]
     assert large["rules"] == [] and large["rules_together"] is None
+
+
+def test_frequent_and_rare_words_are_found_alike():
+    """A loop over all texts."""
+    names = [f"{'even' if number % 2 == 0 else 'odd'} {number:x} né" for number in range(3000)]
+    search = TextSearch(EntityTable(names, names, names))
+    for word in ("e", "even", "né", "é", "b", "7f", "even 1", "nothing", "EVEN"):
+        expected = [all(part in name for part in word.lower().split()) for name in names]
+        assert search.holding(word).tolist() == expected, word

@@ -97,7 +97,7 @@ def test_old_samples_are_not_judged_by_themselves(curies, small_result):
     assert {row["correct"] for row in small_result.sample(5)} <= {True, False}
 
 
-def test_pictures_are_small_and_inside(tmp_path, small_result):
+def test_pictures_are_small_and_inside(tmp_path, small_result, monkeypatch):
     Image = pytest.importorskip("PIL.Image")
     for name, colour in (("red", (200, 0, 0)), ("blue", (0, 0, 200))):
         Image.new("RGB", (640, 320), colour).save(tmp_path / f"{name}.png")
@@ -115,6 +115,8 @@ def test_pictures_are_small_and_inside(tmp_path, small_result):
     }
     assert shown[0][0].startswith("data:image/webp;base64,") and len(shown[0][0]) < 1000
     assert not shown[1] and not shown[2] and not shown[3]
+    monkeypatch.setattr("mmkg.review.static.WITH_PICTURES", 0)
+    assert not any(each["left"]["pictures"] for each in static_data(view)["details"].values())
     card = view.match(labels[0])["left"]
     assert card["pictures"] == [f"/api/v1/picture/left?key={quote(labels[0], safe='')}&n=0"]
     large = view.picture("left", labels[0], 0)

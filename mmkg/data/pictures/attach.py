@@ -79,6 +79,9 @@ def with_images(
             for kind, number in Counter(picture.kind for picture in encoded.rejected).items():
                 faults.count(f"{side} images left out: {kind}", number)
             rejected += encoded.rejected
+            if table is not None:
+                paths = dict(zip(rows, chosen, strict=True))
+                graph = _shown(graph, {row: paths[row] for row in table.rows.tolist()})
         if table is None:
             logger.warning("no entity of the %s graph gets an image from %s", side, source)
         graphs.append(replace(graph, images=table))
@@ -137,6 +140,14 @@ def with_own_pictures(
     if graphs[0] is task.left and graphs[1] is task.right:
         return task
     return replace(task, left=graphs[0], right=graphs[1], notes=notes.notes)
+
+
+def _shown(graph: KnowledgeGraph, paths: Mapping[int, Path]) -> KnowledgeGraph:
+    """A graph that shows these pictures, by entity row, where it names none of its own."""
+    pictures: list[str | None] = list(graph.pictures or [None] * graph.num_entities)
+    for row, path in paths.items():
+        pictures[row] = pictures[row] or str(path.absolute())
+    return replace(graph, pictures=pictures)
 
 
 def _holds_pictures(source: Path) -> bool:

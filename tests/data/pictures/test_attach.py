@@ -22,6 +22,14 @@ def test_each_graph_gets_the_pictures_of_its_entities(task, files, tmp_path):
     )
     assert (left @ right.T).argmax(axis=0).tolist() == [7, 6, 5, 4, 3, 2, 1, 0]
     assert got.links is task.links and got.notes == {}
+    shown = {row: text for row, text in enumerate(got.right.pictures) if text}  # for people
+    assert shown == {row: str(tmp_path / "right" / f"f{9 - row:02}.jpg") for row in range(2, 10)}
+
+
+def test_a_picture_that_the_graph_names_itself_stays(task, files):
+    own = ["https://example.org/own.jpg", *[None] * (task.left.num_entities - 1)]
+    got = with_images(replace(task, left=replace(task.left, pictures=own)), [files[0].parent])
+    assert got.left.pictures[0] == own[0] and got.left.pictures[1] == str(files[1])
 
 
 def test_bad_pictures_count_as_absent_and_are_told(task, files, caplog):
