@@ -16,6 +16,7 @@ COMMANDS = (
     "evaluate",
     "search",
     "explain",
+    "ask",
     "match",
     "serve",
     "review",

@@ -80,7 +80,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "report",
         "learners",
     ),
-    "review": ("data", "matching", "evaluation", "report", "result"),
+    "review": ("data", "search", "matching", "evaluation", "report", "result"),
     "result.result": (
         "config",
         "data",
@@ -141,6 +141,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "review",
         "decisions",
         "stores",
+        "review",
         "cluster",
         "duplicates",
         "several",

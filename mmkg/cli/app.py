@@ -15,7 +15,22 @@ import typer
 
 from ..printing import line, show
 from ..version import __version__
-from . import align, convert, dedupe, doctor, explain, extend, fetch, images, inspect, publish, runs, sentiment, serve
+from . import (
+    align,
+    ask,
+    convert,
+    dedupe,
+    doctor,
+    explain,
+    extend,
+    fetch,
+    images,
+    inspect,
+    publish,
+    runs,
+    sentiment,
+    serve,
+)
 from .faults import exit_code, fault_text
 
 app = typer.Typer(
@@ -54,6 +69,7 @@ app.command(epilog="Example: mmkg align emoji-fr-en --set training.epochs=20 --o
 app.command(epilog="Example: mmkg evaluate RUN --candidates all")(runs.evaluate)
 app.command(epilog="Example: mmkg search RUN --entity chat -k 3")(runs.search)
 app.command(epilog="Example: mmkg explain RUN --left chat")(explain.explain)
+app.command(epilog="Example: mmkg ask RUN --budget 5")(ask.ask)
 app.command(epilog="Example: mmkg match RUN --method mutual --format sssom")(runs.match)
 app.command(epilog="Example: mmkg serve RUN --port 8000")(serve.serve)
 app.command(epilog="Example: mmkg review RUN --terminal")(serve.review)

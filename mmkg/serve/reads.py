@@ -1,6 +1,5 @@
 """What the page reads: the run and single entities. Nothing here changes anything."""
 
-from importlib import import_module
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query
@@ -9,6 +8,7 @@ from starlette.responses import Response, StreamingResponse
 from ..data.pictures.decode import PictureError
 from ..decisions.decision import LONGEST_LABEL
 from ..errors import UsageError
+from ..review.ask import pairs_to_ask
 from .answers import NotFound, answer
 from .downloads import MEDIA, download
 from .lookup import looked_up
@@ -115,11 +115,11 @@ def reading(served: Served) -> APIRouter:
 
         def compute() -> list[dict[str, Any]]:
             said = served.said()
-            pairs = [(each.left, each.right) for each in said.last.values()]
+            verdicts = {(each.left, each.right): each.verdict for each in said.last.values()}
             key = (said.number, budget)
             return served.once(
                 "the next pairs",
-                lambda: list(import_module("mmkg.review.ask").pairs_to_ask(served.result, budget, pairs)),
+                lambda: [each.as_dict() for each in pairs_to_ask(served.result, budget, verdicts)],
                 key,
             )
 

@@ -15,6 +15,7 @@ TAKEN = {  # of the shared options
     "evaluate": SHARED,
     "search": SHARED - {"--device"},
     "explain": SHARED,
+    "ask": SHARED,
     "match": SHARED,
     "serve": {"--json"},
     "review": {"--json"},

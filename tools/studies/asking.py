@@ -1,0 +1,175 @@
+"""Which pairs to ask about: recall over the number of answers, by the order of questions.
+
+A run starts from a few links. In each round it gives a batch of pairs, the truth answers yes or no, and the pair is
+aligned again: a yes is a known link, a no is never matched. All links are learnt from, none judges. Orders:
+
+- ``random``: matches of the run in random order;
+- ``margin``: the smallest margin first, among the best candidates of all open entities;
+- ``unsure``: probable but not sure, by the confidence squared and the doubt that is left;
+- ``probable``: the largest confidence first;
+- ``gain``: ``mmkg ask``, by confidence and number of neighbours;
+- ``varied``: the same, without pairs that are like another one of the batch (maximal marginal relevance, Carbonell and
+  Goldstein, SIGIR 1998, as a product).
+
+``recall`` is the share of the true links among the known links and the matches of the run, ``recall, sure`` and
+``precision`` are those at the threshold of the run. With ``--reach`` the last lines say after how many answers a recall
+is reached, interpolated between two rounds. Examples::
+
+    python tools/studies/asking.py emoji-zh-en --start 20 --batch 50 --modalities structure,relation,attribute
+    python tools/studies/asking.py left.nt right.nt --gold gold.tsv --start 5 --batch 10 --rounds 3 --reach 0.9,0.95
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from mmkg.compute.seeding import numpy_generator
+from mmkg.data.task import AlignmentTask, LinkSplit
+from mmkg.loading import load
+from mmkg.pipeline import align
+from mmkg.report.tables import text_table
+from mmkg.result.result import AlignmentResult
+from mmkg.review.ask import best_first, gains
+from mmkg.review.open_pairs import OpenPairs
+from mmkg.search.never import is_in
+from mmkg.settings import with_settings
+from mmkg.typing import FloatArray, IntArray
+
+COLUMNS = ("order", "seed", "answers", "yes", "recall", "recall, sure", "precision", "CPU-s")
+NONE = np.empty((0, 2), np.int64)
+
+Order = Callable[[AlignmentResult, int, IntArray, np.random.Generator], IntArray]
+
+
+def open_pairs(result: AlignmentResult, known: IntArray) -> OpenPairs:
+    """Best candidates of the entities that are in no known link."""
+    is_open = []
+    for place, side in enumerate(("left", "right")):
+        rows = np.zeros(len(result.entities[place].labels), bool)
+        rows[result.embeddings.rows(side)] = True
+        rows[known[:, place]] = False
+        is_open.append(rows)
+    return OpenPairs.of(result, is_open)
+
+
+def in_random_order(result: AlignmentResult, batch: int, known: IntArray, random: np.random.Generator) -> IntArray:
+    """Matches of the run."""
+    found = result.matching.pairs
+    found = found[~(np.isin(found[:, 0], known[:, 0]) | np.isin(found[:, 1], known[:, 1]))]
+    return found[random.permutation(len(found))[:batch]]
+
+
+def by_value(value: Callable[[OpenPairs], FloatArray]) -> Order:
+    """An order by the value of each pair, the largest first."""
+
+    def order(result: AlignmentResult, batch: int, known: IntArray, random: np.random.Generator) -> IntArray:
+        found = open_pairs(result, known)
+        return found.pairs[best_first(found.pairs, value(found))[:batch]]
+
+    return order
+
+
+def varied(result: AlignmentResult, batch: int, known: IntArray, random: np.random.Generator) -> IntArray:
+    """By gain times the distance, 1 minus the cosine, to the nearest pair that was chosen before."""
+    found = open_pairs(result, known)
+    short = best_first(found.pairs, gain := gains(found))[: max(20 * batch, 500)]
+    pairs, value = found.pairs[short], gain[short]
+    sides = [rows[pairs[:, place]].astype(np.float32) for place, rows in enumerate((result.left, result.right))]
+    nearest, free = np.zeros(len(pairs)), np.ones(len(pairs), bool)
+    chosen: list[int] = []
+    while len(chosen) < batch and free.any():
+        place = int(np.where(free, value * (1 - nearest), -1.0).argmax())
+        chosen.append(place)
+        free[place] = False
+        nearest = np.maximum(nearest, np.minimum(*(rows @ rows[place] for rows in sides)).clip(0, 1))
+    return pairs[chosen]
+
+
+ORDERS: Mapping[str, Order] = {
+    "random": in_random_order,
+    "margin": by_value(lambda found: -np.abs(found.margin)),
+    "unsure": by_value(lambda found: found.confidence**2 * (1.02 - found.confidence)),
+    "probable": by_value(lambda found: found.confidence),
+    "gain": by_value(gains),
+    "varied": varied,
+}
+
+
+def replay(task: AlignmentTask, order: str, seed: int, args: argparse.Namespace) -> list[dict[str, Any]]:
+    """One row per round: the run before any question, and after each batch of answers."""
+    links, random = task.links.all(), numpy_generator(seed, "answers")
+    known = links[numpy_generator(seed, "own links").permutation(len(links))[: args.start]]
+    never, answers, yes, found = NONE, 0, 0, []
+    settings = with_settings({"data": {"valid_ratio": 0}}, args.set or [])
+    for number in range(args.rounds + 1):
+        start = time.process_time()
+        now = replace(task, links=LinkSplit(known, NONE, NONE), candidates="all", never=never)
+        result = align(now, args.model, seed=seed, modalities=args.modalities, settings=settings, progress=False)
+        matches, sure = result.linked(threshold=0).pairs, result.linked().pairs
+        right = int(is_in(sure, links).sum())
+        values = (int(is_in(matches, links).sum()) / len(links), right / len(links), right / max(len(sure), 1))
+        if number < args.rounds:
+            pairs = ORDERS[order](result, args.batch, known, random)
+        seconds = time.process_time() - start
+        found.append(dict(zip(COLUMNS, (order, seed, answers, yes, *values, seconds), strict=True)))
+        if number < args.rounds:
+            true = is_in(pairs, links)
+            known, never = np.concatenate([known, pairs[true]]), np.concatenate([never, pairs[~true]])
+            answers, yes = answers + len(pairs), yes + int(true.sum())
+    return found
+
+
+def answers_to_reach(rows: Sequence[Mapping[str, Any]], recall: float) -> float | None:
+    """Number of answers after which a recall is reached, interpolated between two rounds; ``None`` = it is not."""
+    if rows[0]["recall"] >= recall:
+        return 0.0
+    for before, after in zip(rows, rows[1:], strict=False):
+        if after["recall"] >= recall:
+            share = (recall - before["recall"]) / (after["recall"] - before["recall"])
+            return float(before["answers"] + share * (after["answers"] - before["answers"]))
+    return None
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print a table, or one JSON object per round."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pair", nargs="+", help="a pair, or two graphs")
+    parser.add_argument("--gold", help="file of the true links of two graphs")
+    parser.add_argument("--start", type=int, default=20, help="known links at the beginning")
+    parser.add_argument("--batch", type=int, default=50, help="pairs per round")
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--orders", default=",".join(ORDERS), help="comma-separated")
+    parser.add_argument("--seeds", default="0", help="random seeds, comma-separated")
+    parser.add_argument("--model", default="propagation")
+    parser.add_argument("--modalities", default="", help="comma-separated; empty = all")
+    parser.add_argument("--reach", default="", help="recalls, comma-separated")
+    parser.add_argument("--set", action="append", metavar="KEY=VALUE", help="a setting of all runs")
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args(arguments)
+    args.modalities = [name for name in args.modalities.split(",") if name]
+    place = args.pair[0] if len(args.pair) == 1 else tuple(args.pair)
+    task = load(place, **({"links": args.gold} if args.gold else {}))
+    rows, lines = [], []
+    for order in args.orders.split(","):
+        for seed in map(int, args.seeds.split(",")):
+            course = replay(task, order, seed, args)
+            rows += course
+            for recall in (float(each) for each in args.reach.split(",") if each):
+                number = answers_to_reach(course, recall)
+                after = "not reached" if number is None else f"after {number:.0f} answers"
+                lines.append(f"{order}, seed {seed}: recall {recall:g} {after}")
+            if args.json:
+                print(*map(json.dumps, course), sep="\n", flush=True)
+    if not args.json:
+        shown = [[f"{v:.3f}" if isinstance(v, float) else str(v) for v in each.values()] for each in rows]
+        print(f"{task.name}: {len(task.links.all()):,} true links, {args.start} known, {args.batch} answers per round")
+        print(text_table(COLUMNS, shown, left=[0]), *lines, sep="\n")
+
+
+if __name__ == "__main__":
+    main()
