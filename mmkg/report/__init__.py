@@ -9,7 +9,6 @@ if TYPE_CHECKING:
     from ..data.links.export import Link
     from ..data.links.ntriples import to_ntriples
     from .export import links_of, write_ntriples, write_tsv
-    from .html import render_curves
     from .record import RunRecord, Stopwatch, peak_rss_mb
     from .tables import counterparts_text, matches_table, matching_text, metric_table, whole_parts
 
@@ -23,7 +22,6 @@ _HOME = {
     "matching_text": ".tables",
     "metric_table": ".tables",
     "peak_rss_mb": ".record",
-    "render_curves": ".html",
     "to_ntriples": "..data.links.ntriples",
     "to_tsv": "..data.links.delimited",
     "whole_parts": ".tables",
@@ -41,7 +39,6 @@ __all__ = [
     "matching_text",
     "metric_table",
     "peak_rss_mb",
-    "render_curves",
     "to_ntriples",
     "to_tsv",
     "whole_parts",

@@ -13,8 +13,7 @@ import numpy as np
 from ..evaluation import auilc
 from ..files import write_text
 from ..records import Record
-from ..report.charts import line_chart
-from ..report.html import render_curves
+from ..report.page import page, with_data
 from ..report.tables import text_table
 from .metrics import mean_and_std
 from .patterns import WHOLE
@@ -155,14 +154,13 @@ class Sweep(Record):
         for way, curve in self.curves().items():
             for name in CHARTED:
                 if name in curve["figures"] and curve["rates"]:
-                    points = list(
-                        zip((100 * rate for rate in curve["rates"]), curve["figures"][name]["mean"], strict=True)
-                    )
-                    caption = f"{name}, train: {way}"
-                    charts.append((caption, line_chart(points, x_label="missing, %", y_label=caption)))
+                    points = zip(curve["rates"], curve["figures"][name]["mean"], strict=True)
+                    known = [(100 * rate, value) for rate, value in points if np.isfinite(value)]
+                    about = {"name": f"{name}, train: {way}", "axis": "missing, %", "unit": name, "chosen": None}
+                    charts.append(about | {"x": [x for x, _ in known], "y": [y for _, y in known]})
         seeds = ", ".join(map(str, self.seeds))
-        subtitle = f"Sentiment with missing input · mean over the seeds {seeds}"
-        return render_curves(title="mmkg sweep", subtitle=subtitle, curves=charts, table=self.table())
+        about = {"title": "mmkg sweep", "subtitle": f"Sentiment with missing input · mean over the seeds {seeds}"}
+        return with_data(page(), {"kind": "curves", **about, "curves": charts, "table": self.table()})
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

@@ -18,6 +18,11 @@ QUICK = {
 DATA = synthetic(sizes=(60, 20, 30), lengths={"text": 3, "audio": 4, "vision": 3})
 
 
+def data_of(html):
+    """The data inside a page."""
+    return json.loads(html.partition('<script id="mmkg-data" type="application/json">')[2].partition("</script>")[0])
+
+
 def quick(model="tfr-net", data=DATA, **options):
     pre = {"pretraining": {"epochs": 2, "batch_size": 20}} if model == "tate" else {}
     return fit(data, model, progress=False, settings={**QUICK, **pre, **options.pop("settings", {})}, **options)
@@ -230,7 +235,10 @@ def test_a_sweep_tests_both_ways_on_the_same_masks(tmp_path):
     found.save(tmp_path)
     assert len((tmp_path / "sweep.csv").read_text().splitlines()) == 1 + 2 * 2 * 2
     assert json.loads((tmp_path / "sweep.json").read_text())["seeds"] == [0, 1]
-    assert (tmp_path / "sweep.html").read_text().count("<svg") == 6
+    shown = data_of((tmp_path / "sweep.html").read_text())
+    assert (shown["kind"], shown["table"], len(shown["curves"])) == ("curves", found.table(), 6)
+    drawn = next(each for each in shown["curves"] if each["name"] == "mae, train: each")
+    assert (drawn["x"], drawn["y"]) == ([0, 50], pytest.approx(means))
     times = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/manifest.json")}
     assert len(times) == 4
     assert sweep(DATA, policies, out=tmp_path, **options).to_dict() == found.to_dict()
@@ -258,7 +266,7 @@ def test_one_model_of_mixed_rates_is_tested_at_every_rate_and_on_every_set_of_mo
     assert rows["text, vision"] == pytest.approx(regression_metrics(DATA.test.labels, scores), rel=1e-4)
     curve = found.curves()["mixed"]["figures"]["corr"]
     assert curve["average"] == pytest.approx(np.mean([run["corr"] for name, run in rows.items() if name != "none"]))
-    assert "auilc" not in curve and "mean but none" in found.table() and "<svg" not in found.html()
+    assert "auilc" not in curve and "mean but none" in found.table() and not data_of(found.html())["curves"]
     with pytest.raises(UsageError, match="mixed rates need the unit frame or modality"):
         sweep(DATA, MissingPolicy.parse_sweep("block:0.5"), ways=("mixed",), **options)
 

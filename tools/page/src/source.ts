@@ -35,8 +35,12 @@ export interface Source {
   download(name: string): Promise<void>;
 }
 
+/** The data inside the page; null where a server sends them. */
+export function inside<T>(): T | null {
+  return JSON.parse(document.getElementById("mmkg-data")?.textContent ?? "null") as T | null;
+}
+
 export function open(): Source {
-  const text = document.getElementById("mmkg-data")?.textContent ?? "null";
-  const data = JSON.parse(text) as ReportData | null;
+  const data = inside<ReportData>();
   return data === null ? new LiveSource() : new StaticSource(data);
 }

@@ -22,7 +22,7 @@ export function Training({ source }: { source: Source }) {
   );
 }
 
-function Curve({ curve }: { curve: TrainingData["curves"][number] }) {
+export function Curve({ curve }: { curve: TrainingData["curves"][number] }) {
   const line = curve.x.map((x, place) => ({ x, y: curve.y[place] ?? Number.NaN }));
   const best = line.find((each) => each.x === curve.chosen);
   const axis = curve.axis ?? "epoch";
