@@ -1,4 +1,4 @@
-# make demo | test | test-all | drills | lint | bench | gpu | cluster: each first sets up the virtual environment VENV, also on a fresh machine.
+# make demo | test | test-all | drills | lint | docs | bench | gpu | cluster: each first sets up the virtual environment VENV, also on a fresh machine.
 # VENV=DIR selects the virtual environment, PYTHON=COMMAND the Python (>= 3.11) that creates it.
 # make bench PAIR=FOLDER measures training and loading on a pair in DBP15K layout; COMPARE=repaired,published adds the
 # published code's way (11 GB on DBP15K); TRAIN=OPTIONS are options of bench_train.py. make bench-table writes the
@@ -16,7 +16,7 @@ bin := $(VENV)/bin
 stamp := $(VENV)/.mmkg-installed
 modern := import sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: demo test test-all drills lint bench bench-table gpu cluster page setup
+.PHONY: demo test test-all drills lint docs bench bench-table gpu cluster page setup
 
 demo: setup
 	$(bin)/mmkg align emoji-fr-en --out runs/demo --overwrite $(ARGS)
@@ -34,6 +34,9 @@ lint: setup
 	$(bin)/ruff check .
 	$(bin)/ruff format --check .
 	$(bin)/mypy
+
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(bin)/mkdocs build -q -f tools/site/mkdocs.yml $(ARGS)
 
 bench: setup
 	@rm -f $(BENCH)/*.json; set -e; \

@@ -13,31 +13,22 @@ def blocks(language):
     return [text for name, text in found if name == language]
 
 
-def test_there_is_an_example_and_it_is_short():
-    assert len(blocks("python")) == 2
-    for block in blocks("python"):
-        assert len([line for line in block.splitlines() if line.strip()]) <= 15
-        compile(block, "README.md", "exec")
+def test_the_page_is_short():
+    assert len(README.splitlines()) <= 120
 
 
-def test_the_example_of_graphs_of_ones_own_finds_their_links(capsys):
+def test_the_example_runs_and_prints_what_is_shown(capsys):
+    (block,) = blocks("python")
+    assert len([line for line in block.splitlines() if line.strip()]) <= 15
     names = {}
-    exec(compile(blocks("python")[0], "README.md", "exec"), names)
+    exec(compile(block, "README.md", "exec"), names)
     found = set(map(tuple, names["result"].to_frame()[["left", "right"]].to_numpy().tolist()))
     assert found >= {("Marie Curie", "M. Curie"), ("Warsaw", "Warszawa"), ("Nobel Prize", "Nobel Prize")}
-    assert "M. Curie" in capsys.readouterr().out
-
-
-@pytest.mark.slow
-def test_the_example_runs_as_printed(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    names = {}
-    for block in blocks("python"):
-        exec(compile(block, "README.md", "exec"), names)
-    assert names["result"].metrics["left_to_right"]["hits@1"] > 0.5
-    assert (tmp_path / "runs" / "chat" / "manifest.json").is_file()
-    assert names["sure"] and all(each.confidence >= 0.9 for each in names["sure"])
-    assert "one-to-one matches" in capsys.readouterr().out
+    printed, (shown,) = capsys.readouterr().out, blocks("text")
+    numbers = r"-?\d+(?:\.\d+)?"
+    assert re.split(numbers, printed.strip()) == re.split(numbers, shown.strip())
+    pairs = zip(re.findall(numbers, printed), re.findall(numbers, shown), strict=True)
+    assert all(abs(float(one) - float(other)) <= 1 for one, other in pairs)  # of a score of 100; rounding of other CPUs
 
 
 def test_the_commands_named_there_are_targets_of_the_makefile():
@@ -46,16 +37,18 @@ def test_the_commands_named_there_are_targets_of_the_makefile():
     assert {"demo", "test"} <= named <= targets
 
 
-def test_the_command_line_shown_there_is_the_one_there_is():
+def test_the_commands_shown_there_exist_with_their_options():
     from typer.testing import CliRunner
 
     from mmkg.cli.app import app
 
     shown = [line.split("  ")[0] for block in blocks("") for line in block.splitlines() if line.startswith("mmkg ")]
-    commands = {info.name or info.callback.__name__ for info in app.registered_commands}
-    assert {line.split()[1] for line in shown} == commands | {"sentiment"}
+    shown += re.findall(r"`(mmkg [a-z]+)`", README)
+    commands = {info.name or info.callback.__name__ for info in app.registered_commands} | {"sentiment"}
+    assert len(shown) >= 5
     for line in shown:
-        words = line.split()[1:3] if line.split()[1] == "sentiment" else line.split()[1:2]
+        words = line.split()[1:2]
+        assert set(words) <= commands
         usage = CliRunner().invoke(app, [*words, "--help"]).stdout
         for option in re.findall(r" (--?[a-z][a-z-]*)", line):
             assert f"{option} " in usage, line
@@ -73,9 +66,9 @@ def test_every_local_link_leads_to_a_file_and_a_heading(page):
 
 
 def test_the_run_folder_is_described_as_it_is(small_run):
-    section = README[README.index("A run folder holds") :].split("\n\n")[0]
+    text = (ROOT / "docs" / "reference" / "run_folder.md").read_text(encoding="utf-8")
     for path in small_run.iterdir():
-        assert f"`{path.name}`" in section or path.name == "index.faiss.json", path.name
+        assert f"`{path.name}`" in text or path.name == "index.faiss.json", path.name
 
 
 def test_no_placeholder_is_left():

@@ -1,0 +1,124 @@
+"""The generated pages name what exists, and every Python example of the site runs."""
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+EXAMPLES = [  # style.md shows excerpts
+    path
+    for path in sorted(DOCS.rglob("*.md"))
+    if path.name != "style.md" and "```python" in path.read_text(encoding="utf-8")
+]
+LONGEST_SENTENCE = 30  # words
+
+
+def blocks(path, language):
+    """Texts of the fenced blocks of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+
+
+def prose(text):
+    """A page without code, tables, headings, pictures and addresses."""
+    text = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(r"\\\[.*?\\\]|\\\(.*?\\\)", "x", text, flags=re.DOTALL)
+    lines = [line for line in text.splitlines() if not line.lstrip().startswith(("|", "#", "!["))]
+    return re.sub(r"\]\([^)]*\)", "]", re.sub(r"`[^`]*`", "x", "\n".join(lines)))
+
+
+@pytest.fixture(scope="module")
+def pages():
+    import sys
+
+    sys.path.insert(0, str(ROOT / "tools" / "site"))
+    try:
+        import pages
+    finally:
+        sys.path.pop(0)
+    return pages
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.relative_to(DOCS).as_posix())
+def test_the_examples_of_a_page_run(path, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name, text in zip(("museums.csv", "sights.csv"), blocks(path, "text"), strict=False):
+        (tmp_path / name).write_text(text, encoding="utf-8")  # of the first alignment
+    names = {"__name__": "example"}
+    for block in blocks(path, "python"):
+        exec(compile(block, str(path), "exec"), names)
+    if path.name == "first.md":
+        found = set(map(tuple, names["result"].to_frame()[["left", "right"]].to_numpy().tolist()))
+        assert {("m1", "s3"), ("m2", "s5"), ("m3", "s9"), ("m4", "s7")} <= found
+
+
+def test_the_settings_page_names_every_setting_with_its_meaning(pages):
+    from mmkg.config.experiment import Experiment
+    from mmkg.models.registry import MODELS
+
+    text = pages.settings_page()
+    experiment = Experiment.of({"model": "mclea"})
+    for section in pages.SECTIONS:
+        for field in dataclasses.fields(getattr(experiment, section)):
+            if field.name != "index" or section != "search":
+                assert f"| `{section}.{field.name}` |" in text
+    for name, entry in MODELS.items():
+        assert entry.config is None or f"## options of {name}" in text
+    empty = [line for line in text.splitlines() if line.startswith("| `") and line.rstrip(" |").count("|") < 3]
+    assert empty == []
+    assert "| `data.valid_ratio` | number, >= 0, < 1 |" in text
+
+
+def test_the_page_of_commands_names_every_command_and_option(pages):
+    from mmkg.cli.app import app
+
+    text = pages.commands_page()
+    for info in app.registered_commands:
+        assert f"## mmkg {info.name or info.callback.__name__}\n" in text
+    assert (
+        "## mmkg sentiment sweep" in text and "--seeds-from" in text and "Example: `mmkg describe emoji-fr-en`" in text
+    )
+
+
+def test_the_page_of_messages_has_what_is_raised(pages):
+    import ast
+
+    source = (
+        'raise InputError(f"expected {a} rows, got {b}; see *x*", advice=Advice("pass {}", SKIP))\nbad("no file", 1)'
+    )
+    assert sorted(pages.messages_of(ast.parse(source))) == ["expected … rows, got …; see *x*; pass …", "no file"]
+    assert pages.escaped("a*b [c]") == r"a\*b \[c\]"
+    assert pages.messages_page().count("\n- ") > 500
+
+
+def test_links_to_files_outside_of_the_site_become_text(pages):
+    text = pages.copied("develop/extend.md", "CONTRIBUTING.md")
+    assert "[tools/FIGURES.md](../reference/figures.md)" in text and "](tools/" not in text and "](docs/" not in text
+    design = "See [adding](../CONTRIBUTING.md#add-a-part), [scale](scale.md) and [a test](../tests/small.py)."
+    shown = "See [adding](develop/extend.md#add-a-part), [scale](scale.md) and a test."
+    assert pages.linked(design, "design.md", "docs/design.md") == shown
+
+
+@pytest.mark.parametrize(
+    "path", [ROOT / "README.md", *sorted((DOCS / "start").glob("*.md"))], ids=lambda path: path.name
+)
+def test_sentences_at_the_beginning_are_short(path):
+    text = re.sub(r"\n\s*[-*] |\n\n", ". ", prose(path.read_text(encoding="utf-8")))
+    long = [each for each in re.split(r"(?<=[.?!:;])\s", text) if len(each.split()) > LONGEST_SENTENCE]
+    assert long == []
+
+
+def banned():
+    """Words of the last column of the glossary."""
+    rows = re.findall(r"^\| \*\*.*\| ([^|]*) \|$", (DOCS / "concepts" / "glossary.md").read_text("utf-8"), flags=re.M)
+    return sorted({word.strip() for row in rows for word in row.split(",") if word.strip()})
+
+
+def test_there_is_one_term_for_one_thing():
+    assert len(banned()) >= 4
+    pattern = re.compile(r"\b(" + "|".join(banned()) + r")s?\b", re.IGNORECASE)
+    for path in [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]:
+        if path.name != "glossary.md":
+            assert pattern.findall(prose(path.read_text(encoding="utf-8"))) == [], path
