@@ -21,7 +21,7 @@ BLOCK_ROWS = 4096  # rows that are projected at a time
 
 
 @isolated
-def compressed(learned: Learned, width: int, *, seed: int = 0) -> Learned:
+def compressed(learned: Learned, width: int, *, store: str | None = None, seed: int = 0) -> Learned:
     """Embeddings of at most ``width`` columns; unchanged if they have no more.
 
     The part of each modality, ``[N, w]`` of both graphs, is projected on eigenvectors of its second moments (not
@@ -32,6 +32,7 @@ def compressed(learned: Learned, width: int, *, seed: int = 0) -> Learned:
     Args:
         learned: embeddings of all entities.
         width: largest number of columns; each modality keeps at least one. 0 = as they are.
+        store: type of the narrower rows; ``None`` = as before.
         seed: random seed of the rows that the directions are learnt from, at most 25,000 of either graph.
 
     Returns:
@@ -46,20 +47,22 @@ def compressed(learned: Learned, width: int, *, seed: int = 0) -> Learned:
         return learned
     matrices = _directions(_spectra(learned, seed), width)
     projection = dict(zip(learned.widths, matrices, strict=True))
-    left, right = (projected(side, projection) for side in (learned.left, learned.right))
+    left, right = (projected(side, projection, store=store) for side in (learned.left, learned.right))
     widths = {name: matrix.shape[1] for name, matrix in projection.items()}
     return replace(learned, left=left, right=right, widths=widths, projection=projection)
 
 
-def projected(rows: Tensor, projection: Mapping[str, Tensor]) -> Tensor:
+def projected(rows: Tensor, projection: Mapping[str, Tensor], *, store: str | None = None) -> Tensor:
     """Narrower rows ``[N, D]`` on the CPU, each modality's part as long as before.
 
     Args:
-        rows: unit rows ``[N, W]``, float32 or float16, as the result.
+        rows: unit rows ``[N, W]``, float32 or float16.
         projection: matrix ``[w, d]`` of each modality, in the order of the parts.
+        store: type of the result; ``None`` = that of the rows.
     """
     matrices = [matrix.to(rows.device, torch.float32) for matrix in projection.values()]
-    found = torch.empty(len(rows), sum(matrix.shape[1] for matrix in matrices), dtype=rows.dtype)
+    dtype = rows.dtype if store is None else getattr(torch, store)
+    found = torch.empty(len(rows), sum(matrix.shape[1] for matrix in matrices), dtype=dtype)
     for start in range(0, len(rows), BLOCK_ROWS):
         parts = rows[start : start + BLOCK_ROWS].float().split([len(matrix) for matrix in matrices], dim=1)
         narrow = [

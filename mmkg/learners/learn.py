@@ -41,8 +41,9 @@ def learn(setting: Setting, model: AlignmentModel | None = None) -> Learned:
     if setting.chosen is not None and not setting.chosen.narrow:
         return learned
     with setting.watch.phase("compress"):
-        narrow = compressed(learned, width, seed=setting.experiment.seed)
-        judge = setting.judge() if setting.experiment.search.width is None else None
+        search, seed = setting.experiment.search, setting.experiment.seed
+        narrow = compressed(learned, width, store=search.held, seed=seed)
+        judge = setting.judge() if search.width is None else None
         if judge is None:
             return narrow
         lost = judge(learned.left, learned.right) - judge(narrow.left, narrow.right)

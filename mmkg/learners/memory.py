@@ -84,7 +84,7 @@ def check_learning(task: AlignmentTask, experiment: Experiment, *, refined: bool
 
 def _bytes_of(num_values: int, experiment: Experiment) -> int:
     """Bytes of each value of embeddings while a run learns, see ``Setting.held_in``."""
-    return 2 if num_values > MOST_FULL and experiment.search.store == "float16" else 4
+    return 2 if num_values > MOST_FULL and experiment.search.held == "float16" else 4
 
 
 def _widths(names: tuple[str, ...], config: PropagationConfig, number: int) -> dict[str, int]:

@@ -14,7 +14,7 @@ from ..records import Shown
 from ..search import INDEXES, Index, Neighbors, build_index
 from ..search.given import Vectors, check_count
 from ..search.index import LARGEST_FLAT, LONGEST, scores_all_pairs
-from ..search.neighbors import csls_neighbors, pad_neighbors, sort_neighbors
+from ..search.neighbors import csls_neighbors, pad_neighbors
 from ..search.never import allowed
 from ..search.scan import can_scan, scan
 from ..typing import FloatArray, IntArray
@@ -23,7 +23,6 @@ from .embeddings import SIDES, Embeddings
 if TYPE_CHECKING:
     import torch
 
-BLOCK_BYTES = 256 << 20  # size of a block of entities that are scored at a time without an index
 FEW_ROWS = 4096  # so few queries are scored against all entities where an index would have to be built first
 BLOCK_ROWS = 1 << 18  # queries per search; each list of an index is read once per block
 LARGEST_PAIRS = 50_000  # entities of either side up to which all pairs are scored where the sides can share lists
@@ -181,10 +180,10 @@ class EmbeddingSearch(Shown):
     def _search(self, rows: IntArray, k: int, side: str) -> Neighbors:
         """As ``nearest``, by the index; of a few queries without it."""
         size = len(self.embeddings.sides(side)[1])
-        if not self.has_index(side) and can_scan(len(rows), size) and device_type(self.device) == "cpu":
-            found = pad_neighbors(self._scanned(rows, min(k, size), side), k)
-        elif not self.has_index(side) and size > LARGEST_FLAT and len(rows) <= FEW_ROWS:
-            found = pad_neighbors(self._nearest_without_index(self.queries(rows, side), min(k, size), side), k)
+        few = can_scan(len(rows), size) and device_type(self.device) == "cpu"
+        if not self.has_index(side) and (few or (size > LARGEST_FLAT and len(rows) <= FEW_ROWS)):
+            querying = self.embeddings.sides(side)[0][rows].astype(np.float32, copy=False)
+            found = pad_neighbors(self._scanned(querying, min(k, size), side), k)
         else:
             blocks = np.split(rows, range(BLOCK_ROWS, len(rows), BLOCK_ROWS))
             parts = [self.index(side).search(self.queries(block, side), k) for block in blocks]
@@ -192,11 +191,10 @@ class EmbeddingSearch(Shown):
             found = Neighbors(np.concatenate(ids), np.concatenate(scores))
         return csls_neighbors(found, self.means()[SIDES.index(side)][rows]) if self.csls_k else found
 
-    def _scanned(self, rows: IntArray, k: int, side: str) -> Neighbors:
-        """As ``nearest`` before CSLS, by scoring all entities of the answering graph, perhaps mapped from a file."""
-        querying, answering = self.embeddings.sides(side)
+    def _scanned(self, querying: FloatArray, k: int, side: str) -> Neighbors:
+        """The k best of all entities of the answering graph for unit rows, before CSLS, without an index."""
         penalty = self.means()[1 - SIDES.index(side)] if self.csls_k else None
-        return scan(querying[rows].astype(np.float32, copy=False), answering, k, penalty=penalty)
+        return scan(querying, self.embeddings.sides(side)[1], k, penalty=penalty, device=self.device)
 
     def queries(self, rows: IntArray, side: str) -> FloatArray:
         """Query vectors of some entities of ``side`` as the index expects them, float32."""
@@ -353,24 +351,6 @@ class EmbeddingSearch(Shown):
         base = np.concatenate([answering, column[:, None]], axis=1, dtype=np.float32)
         return build_index(base, kind=kind, metric="ip", device=device, config=self._options(kind))
 
-    def _nearest_without_index(self, queries: FloatArray, k: int, side: str) -> Neighbors:
-        """As ``nearest`` before CSLS, by scoring all entities of the answering graph, a block at a time."""
-        from ..search.exact import ExactIndex
-
-        answering = self.embeddings.sides(side)[1]
-        ids, scores = np.empty((len(queries), 0), np.int64), np.empty((len(queries), 0), np.float32)
-        step = min(BLOCK_ROWS, max(1, BLOCK_BYTES // (4 * answering.shape[1])))
-        for start in range(0, len(answering), step):
-            block = answering[start : start + step].astype(np.float32, copy=False)
-            if self.csls_k:
-                column = -self.means()[1 - SIDES.index(side)][start : start + step, None]
-                block = np.concatenate([block, column], axis=1, dtype=np.float32)
-            part = ExactIndex(block, metric="ip", device=self._where).search(queries, min(k, len(block)))
-            ids = np.concatenate([ids, np.where(part.present, part.ids + start, -1)], axis=1)
-            found = sort_neighbors(ids, np.concatenate([scores, part.scores], axis=1))
-            ids, scores = found.ids[:, :k], found.scores[:, :k]
-        return Neighbors(ids, scores)
-
 
 @dataclass(frozen=True)
 class _Answers:
@@ -389,5 +369,7 @@ class _Answers:
         if len(queries) > FEW_ROWS or self.searcher.has_index(self.side):
             return self.searcher.index(self.side).search(queries, k)
         size = len(self.searcher.embeddings.sides(self.side)[1])
-        found = self.searcher._nearest_without_index(np.asarray(queries, np.float32), min(k, size), self.side)
-        return pad_neighbors(found, k)
+        rows = np.asarray(queries, np.float32)
+        if self.searcher.csls_k:
+            rows = rows[:, :-1] * np.float32(0.5)
+        return pad_neighbors(self.searcher._scanned(rows, min(k, size), self.side), k)

@@ -1,4 +1,4 @@
-"""Exact search of a few queries by NumPy."""
+"""Exact search without an index."""
 
 import numpy as np
 import pytest
@@ -25,8 +25,12 @@ def naive(queries, base, k, penalty=None):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float16])
 @pytest.mark.parametrize("csls", [False, True])
-def test_it_finds_what_a_loop_finds(monkeypatch, dtype, csls):
-    monkeypatch.setattr("mmkg.search.scan.BLOCK_BYTES", 4 * 7 * 11)  # blocks of 11 rows
+@pytest.mark.parametrize("few", [True, False])
+def test_it_finds_what_a_loop_finds(monkeypatch, dtype, csls, few):
+    for name in ("BLOCK_BYTES", "TILE_BYTES"):
+        monkeypatch.setattr(f"mmkg.search.scan.{name}", 4 * 7 * 11)  # blocks of 11 rows
+    if not few:
+        monkeypatch.setattr("mmkg.search.scan.MOST_QUERIES", 0)
     queries, base = unit(5, 7), unit(101, 7, 1, dtype)
     penalty = np.random.default_rng(2).random(101).astype(np.float32) if csls else None
     for k in (1, 4, 101):
