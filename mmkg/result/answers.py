@@ -33,6 +33,7 @@ from .explain import Explanation, explain_pair
 from .graphs import RunGraphs, StoredGraphs
 from .hits import HitList, Hits
 from .linked import Summary, are_guesses, free_rows, given_links, one_to_one, pair_scores, summarised, with_known
+from .rules import RunRules
 from .scale import scaled
 from .searcher import EXACT, LISTED, EmbeddingSearch
 
@@ -192,7 +193,13 @@ class Answers(Shown):
             self._check_graphs(task)
         own = self.run_graphs if task is None else None
         graphs = (own.now if own else None) if task is None else (task.left, task.right)
-        return explain_pair(rows, self.calibration, self.entities, self.matching, graphs)
+        rules = None if graphs is None else self.rules(graphs)
+        return explain_pair(rows, self.calibration, self.entities, self.matching, graphs, rules)
+
+    def rules(self, graphs: tuple[KnowledgeGraph, KnowledgeGraph]) -> RunRules:
+        """The rules of the run's links and matches in its graphs; computed once."""
+        key = (*self._matching_key, "rules", *map(id, graphs))
+        return self.embeddings.kept(key, lambda: RunRules.of(graphs, self.links, self.matching))  # holds the graphs
 
     def find(self, entity: str | int, *, side: str = "left") -> list[int]:
         """Rows that an entity's row, URI or name may mean, those with a known link first."""
@@ -219,10 +226,15 @@ class Answers(Shown):
     @property
     def matching(self) -> Matching:
         """One-to-one matches over all entities of both graphs, by the run's matcher."""
+        return self.embeddings.kept(self._matching_key, self.match)
+
+    @property
+    def _matching_key(self) -> tuple[Any, ...]:
+        """Identifies the matches among what the embeddings keep: all settings that they depend on."""
         search = self.experiment.search
         matcher = (search.matcher, search.matcher_settings(search.matcher))
         settings = (search.csls_k, *matcher, search.index, search.options, self.kept.tobytes(), self.alone.tobytes())
-        return self.embeddings.kept(("matching", *settings, self.calibration.key), self.match)
+        return ("matching", *settings, self.calibration.key)
 
     def match(
         self, method: str | None = None, *, k: int | None = None, csls_k: int | None = None, device: str | None = None

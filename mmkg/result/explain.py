@@ -137,8 +137,9 @@ def explain_pair(
     entities: tuple[EntityTable, EntityTable],
     matching: Matching,
     graphs: tuple[KnowledgeGraph, KnowledgeGraph] | None,
+    rules: RunRules | None,
 ) -> Explanation:
-    """The explanation of a pair of rows, int64 ``[2]``; neighbours and rules need the graphs."""
+    """The explanation of a pair of rows, int64 ``[2]``; neighbours need the graphs, and so do the rules of the run."""
     searcher = confidences.searcher
     left, right = pair.tolist()
     pairs = pair[None]
@@ -163,7 +164,7 @@ def explain_pair(
         runner_up=None if best is None else entities[1].display[best],
         runner_up_score=None if best is None else float(points[1]),
         neighbors=None if graphs is None else tuple(_neighbors(pair, graphs, confidences, matching)),
-        rules=None if graphs is None else RunRules.of(graphs, confidences.links, matching).of_pairs(pairs)[0],
+        rules=None if rules is None else rules.of_pairs(pairs)[0],
     )
 
 

@@ -147,7 +147,7 @@ class PairDetails:
         graphs = self.result.run_graphs
         if graphs is None or max(len(graph.triples) for graph in graphs.now) > MOST_TRIPLES:
             return None
-        return RunRules.of(graphs.now, self.result.links, self.result.matching)
+        return self.result.rules(graphs.now)
 
     # --- candidates
 

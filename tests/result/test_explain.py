@@ -8,6 +8,7 @@ import pytest
 import mmkg
 from mmkg.errors import UsageError
 from mmkg.result.result import AlignmentResult
+from mmkg.result.rules import RunRules
 
 LEFT = [("Curie", "born in", "Warsaw"), ("Curie", "married", "Pierre"), ("Warsaw", "in", "Poland")]
 RIGHT = [("M. Curie", "birthplace", "Warszawa"), ("P. Curie", "spouse", "M. Curie"), ("Warszawa", "part of", "Polska")]
@@ -108,3 +109,11 @@ def test_confidence_is_that_of_the_match(small_result):
     place = int(np.argmax(matching.confidence))
     found = small_result.explain((int(matching.left[place]), int(matching.right[place])))
     assert found.confidence == pytest.approx(float(matching.confidence[place]), abs=1e-5) and found.matched
+
+
+def test_rules_are_found_once_for_all_pairs_of_a_run(result, monkeypatch):
+    found, times = RunRules.of, []
+    monkeypatch.setattr(RunRules, "of", lambda *parts: times.append(parts) or found(*parts))
+    other = result.without([("Curie", "P. Curie")])  # with other matches, perhaps
+    answers = [other.explain(pair).rules for pair in (("Curie", "M. Curie"), ("Poland", "Polska"))]
+    assert len(times) == 1 and answers[0] == result.explain(("Curie", "M. Curie")).rules
