@@ -9,14 +9,12 @@ from small import SETTINGS, twins, write_dbp15k
 from typer.testing import CliRunner
 
 import mmkg
-import mmkg.evaluation
-import mmkg.matching.sinkhorn
 import mmkg.result.embeddings
+import mmkg.result.judge
 import mmkg.result.result
 import mmkg.result.searcher
 import mmkg.search.both_ways
 import mmkg.search.exact
-import mmkg.search.faiss_index  # with the true ExactIndex
 import mmkg.search.index
 import mmkg.search.means
 from mmkg.cli import app as cli
@@ -127,8 +125,7 @@ def recorder(monkeypatch, seen_cuda):
         (mmkg.result.searcher, ("build_index",)),
         (mmkg.search.both_ways, ("nearest_both_ways",)),
         (mmkg.search.means, ("csls_pair_means",)),
-        (mmkg.evaluation, ("evaluate", "evaluate_sample")),
-        (mmkg.matching.sinkhorn, ("transported_pairs",)),
+        (mmkg.result.judge, ("evaluate", "evaluate_sample", "transported_pairs")),
     ):
         for name in names:
             monkeypatch.setattr(module, name, found.wrap(name, getattr(module, name)))

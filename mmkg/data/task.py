@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -26,6 +27,11 @@ class LinkSplit(Record):
     train: IntArray
     valid: IntArray
     test: IntArray
+
+    @cached_property
+    def learnt_digest(self) -> str:
+        """SHA-256 of the training and validation links; computed once."""
+        return hashlib.sha256(b"".join(part.tobytes() + b"|" for part in (self.train, self.valid))).hexdigest()
 
     def all(self) -> IntArray:
         """Train, valid and test links, in this order."""

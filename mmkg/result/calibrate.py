@@ -1,6 +1,5 @@
 """Confidence of matches and entities without a counterpart, from held-out links or without, judged on test links."""
 
-import hashlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -230,10 +229,9 @@ class Confidences(Shown):
     @property
     def key(self) -> tuple[Any, ...]:
         """Identifies the calibration among what the embeddings keep: all settings that it depends on."""
-        digest = hashlib.sha256(b"".join(part.tobytes() + b"|" for part in (self.links.train, self.links.valid)))
         settings = (self.search.valid_queries, self.search.matchable, self.seed)
         judged = () if self.judged is None else (self.judged.margins.tobytes(), self.judged.right.tobytes())
-        return ("counterparts", self.searcher.csls_k, digest.hexdigest(), *settings, *judged)
+        return ("counterparts", self.searcher.csls_k, self.links.learnt_digest, *settings, *judged)
 
     def _learn(self) -> Counterparts | None:
         sample, matchable = self._known_sample(), self.search.matchable

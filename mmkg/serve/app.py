@@ -16,7 +16,6 @@ from .guard import Guard
 from .pages import pages
 from .reads import reading
 from .reconcile_routes import reconciling
-from .schemas import Error
 from .served import Served
 from .writes import deciding
 
@@ -32,8 +31,10 @@ STATUSES = {
     501: "A package is missing on the server.",
     503: "It is being computed, or takes too long.",
 }
+SENTENCE = {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}
 ERRORS: dict[int | str, dict[str, Any]] = {
-    status: {"model": Error, "description": text} for status, text in STATUSES.items()
+    status: {"description": text, "content": {"application/json": {"schema": SENTENCE}}}
+    for status, text in STATUSES.items()
 }
 
 
@@ -53,8 +54,8 @@ def routes(served: Served, counters: Counters) -> FastAPI:
         redoc_url=None,
         responses=ERRORS,
     )
-    app.include_router(pages(served, app, counters))
     app.include_router(reading(served), prefix="/api/v1")
+    app.include_router(pages(served, app, counters))
     app.include_router(deciding(served), prefix="/api/v1")
     app.include_router(reconciling(served), prefix="/reconcile")
 

@@ -29,6 +29,21 @@ def reading(served: Served) -> APIRouter:
     router = APIRouter(tags=["run"])
     view = served.view
 
+    @router.get("/search", response_model=Rows)
+    async def search(q: Words, side: Side = "left", k: Count = 10) -> Response:
+        """Entities whose name or key fits a text best."""
+        return answer(await served.quick(view.search, q, side, k))
+
+    @router.get("/candidates", response_model=Rows)
+    async def candidates(key: Key, side: Side = "left", k: Count = 5) -> Response:
+        """The most likely counterparts of an entity."""
+
+        def compute() -> dict[str, Any]:
+            served.row_of(side, key)
+            return view.candidates(side, key, k)
+
+        return answer(await served.quick(compute))
+
     @router.get("/summary", response_model=dict[str, Any])
     async def summary() -> Response:
         """Headline, counts, thresholds, figures with their protocol, configuration."""
@@ -84,21 +99,6 @@ def reading(served: Served) -> APIRouter:
         """Curves of the training, and what was chosen."""
         return answer(await served.call(view.training))
 
-    @router.get("/search", response_model=Rows)
-    async def search(q: Words, side: Side = "left", k: Count = 10) -> Response:
-        """Entities whose name or key fits a text best."""
-        return answer(await served.call(view.search, q, side, k))
-
-    @router.get("/candidates", response_model=Rows)
-    async def candidates(key: Key, side: Side = "left", k: Count = 5) -> Response:
-        """The most likely counterparts of an entity."""
-
-        def compute() -> dict[str, Any]:
-            served.row_of(side, key)
-            return view.candidates(side, key, k)
-
-        return answer(await served.call(compute))
-
     @router.post("/lookup", response_model=LookedUp)
     async def lookup(body: Lookup) -> Response:
         """The matches of up to 1,000 entities by their keys, in this order; null for an entity without one."""
@@ -115,13 +115,11 @@ def reading(served: Served) -> APIRouter:
 
         def compute() -> list[dict[str, Any]]:
             said = served.said()
-            verdicts = {(each.left, each.right): each.verdict for each in said.last.values()}
-            key = (said.number, budget)
-            return served.once(
-                "the next pairs",
-                lambda: [each.as_dict() for each in pairs_to_ask(served.result, budget, verdicts)],
-                key,
-            )
+
+            def questions() -> list[dict[str, Any]]:
+                return [each.as_dict() for each in pairs_to_ask(served.result, budget, said.verdicts)]
+
+            return served.once("the next pairs", questions, (said.number, budget))
 
         return answer({"rows": await served.call(compute)})
 

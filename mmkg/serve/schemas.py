@@ -37,12 +37,6 @@ class Filters(BaseModel):
     limit: Annotated[int, Field(ge=1, le=500)] = 100
 
 
-class Error(BaseModel):
-    """What went wrong, in one sentence."""
-
-    error: str
-
-
 class Rows(BaseModel):
     """Some rows."""
 

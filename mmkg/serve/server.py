@@ -5,6 +5,7 @@ import errno
 import socket
 from typing import TYPE_CHECKING, Any
 
+from ..compute.host import settled
 from ..errors import InputError, MissingPackageError, UsageError
 from .settings import ServeConfig
 
@@ -85,7 +86,8 @@ def serve(application: "ASGIApp", found: socket.socket) -> None:
         limit_concurrency=CONNECTIONS,
     )
     try:
-        asyncio.run(uvicorn.Server(config).serve(sockets=[found]))
+        with settled():  # short answers are computed in this thread
+            asyncio.run(uvicorn.Server(config).serve(sockets=[found]))
     except KeyboardInterrupt:
         pass
 

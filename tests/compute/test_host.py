@@ -7,7 +7,8 @@ import pytest
 import torch
 from hosts import HOSTS, unchanged_process
 
-from mmkg.compute.host import deterministic, isolated, isolated_class, own_settings, seeded
+from mmkg.compute import host as host_module
+from mmkg.compute.host import deterministic, isolated, isolated_class, own_settings, seeded, settled
 
 MADE = {
     "tensor": lambda: torch.tensor([0.1, 0.7]),
@@ -59,6 +60,21 @@ def test_a_decorated_function_restores_the_settings_of_its_caller_after_an_error
 
     with HOSTS[host](), unchanged_process(), pytest.raises(KeyError):
         fail()
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_many_calls_share_the_settings_that_one_would_have(host):
+    made = isolated(lambda: torch.zeros(2))
+    with HOSTS[host](), unchanged_process():
+        with settled():
+            assert made().dtype == torch.float32 and torch.zeros(2).dtype == torch.float32
+            with settled():
+                assert made().device.type == "cpu"
+            assert made().dtype == torch.float32
+        assert made().dtype == torch.float32
+    with pytest.raises(KeyError), settled():
+        raise KeyError
+    assert not getattr(host_module._inside, "settled", False)
 
 
 def test_a_decorated_class_keeps_its_kinds_of_members():

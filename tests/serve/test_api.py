@@ -73,6 +73,14 @@ def test_a_decision_is_in_the_store_when_it_is_answered(client, match, tmp_path)
     assert client.write("/api/v1/decisions/undo", {}).json() == {"undone": None}
 
 
+def test_the_next_pairs_leave_out_what_is_decided(client):
+    first = client.get("/api/v1/ask?budget=3").json()["rows"]
+    assert len(first) == 3 and first[0]["why"] and first[0]["gain"] >= first[1]["gain"]
+    values = {"left": first[0]["left"], "right": first[0]["right"], "verdict": "accept"}
+    client.write("/api/v1/decisions", values)
+    assert first[0]["left"] not in [each["left"] for each in client.get("/api/v1/ask?budget=3").json()["rows"]]
+
+
 def test_another_candidate_that_is_accepted_decides_the_match(client, match):
     detail = client.get("/api/v1/match", params={"left": match[0]}).json()
     other = next(each["key"] for each in detail["candidates"] if each["key"] != match[1])
@@ -233,8 +241,8 @@ def test_what_takes_too_long_is_a_sentence(make, monkeypatch):
     import time
 
     client = make(seconds=0.05)
-    monkeypatch.setattr(client.served.view, "search", lambda *words: time.sleep(0.3))
-    done = client.get("/api/v1/search?q=a")
+    monkeypatch.setattr(client.served.view, "training", lambda: time.sleep(0.3))
+    done = client.get("/api/v1/training")
     assert done.status_code == 503 and "takes longer than the server allows" in done.json()["error"]
 
 

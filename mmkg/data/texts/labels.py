@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ...typing import BoolArray, IntArray
-from .packed import Packed
+from .packed import LOSSLESS, Packed
+from .pieces import hash_of
 
 
 class Labels(Packed[str]):
@@ -25,7 +26,10 @@ class Labels(Packed[str]):
     def rows_of(self, label: str) -> list[int]:
         """All rows of a label, ascending."""
         hashes, order = self._sorted
-        first, last = (int(np.searchsorted(hashes, Labels.of([label]).hashes()[0], side)) for side in ("left", "right"))
+        wanted = np.uint64(hash_of(label.encode(errors=LOSSLESS)))
+        first, last = (int(hashes.searchsorted(wanted, side)) for side in ("left", "right"))
+        if last - first < 2:
+            return [row for row in order[first:last].tolist() if self[row] == label]
         rows = np.sort(order[first:last])
         return [row for row, each in zip(rows.tolist(), self.take(rows), strict=True) if each == label]
 

@@ -16,7 +16,7 @@ P = TypeVar("P", bound="Packed[Any]")
 SEPARATOR = "\x1f"  # behind each text
 _END = ord(SEPARATOR)
 _BLOCK = 1 << 14  # texts that are worked on at a time
-_LOSSLESS = "surrogatepass"  # half a surrogate pair is a character of a Python string, too
+LOSSLESS = "surrogatepass"  # half a surrogate pair is a character of a Python string, too
 
 
 class Packed(Sequence[T], Generic[T]):
@@ -47,11 +47,11 @@ class Packed(Sequence[T], Generic[T]):
         items = texts if isinstance(texts, (list, tuple)) else list(texts)
         missing = cls._missing(items)
         given = cast(list[str], items if missing is None else ["" if text is None else text for text in items])
-        raw = SEPARATOR.join([*given, PADDING * "\0"]).encode(errors=_LOSSLESS)
+        raw = SEPARATOR.join([*given, PADDING * "\0"]).encode(errors=LOSSLESS)
         store = np.frombuffer(raw, np.uint8)
         ends = np.flatnonzero(store == _END) + 1
         if len(ends) != len(items):  # a text holds the separator
-            ends = np.cumsum([len(text.encode(errors=_LOSSLESS)) + 1 for text in given], dtype=np.int64)
+            ends = np.cumsum([len(text.encode(errors=LOSSLESS)) + 1 for text in given], dtype=np.int64)
         return cls(store, np.concatenate([np.zeros(1, np.int64), ends]), missing)
 
     @classmethod
@@ -199,7 +199,7 @@ class Packed(Sequence[T], Generic[T]):
             raise IndexError(f"expected a position in {-len(self)}..{len(self) - 1}, got {index}")
         if self.missing is not None and self.missing[row]:
             return None
-        return str(self._view[self.offsets[row] : self.offsets[row + 1] - 1], "utf-8", _LOSSLESS)
+        return str(self._view[self.offsets[row] : self.offsets[row + 1] - 1], "utf-8", LOSSLESS)
 
     def __iter__(self) -> Iterator[T]:
         return chain.from_iterable(map(self._block, range(0, len(self), _BLOCK)))
@@ -207,11 +207,11 @@ class Packed(Sequence[T], Generic[T]):
     def _block(self, start: int) -> list[T]:
         """Some thousand texts."""
         part = self[start : start + _BLOCK]
-        found: list[Any] = str(part.raw(), "utf-8", _LOSSLESS).split(SEPARATOR)
+        found: list[Any] = str(part.raw(), "utf-8", LOSSLESS).split(SEPARATOR)
         if len(found) != len(part):  # a text holds the separator
             places = part.offsets.tolist()
             cuts = zip(places[:-1], places[1:], strict=True)
-            found = [str(self._view[start : stop - 1], "utf-8", _LOSSLESS) for start, stop in cuts]
+            found = [str(self._view[start : stop - 1], "utf-8", LOSSLESS) for start, stop in cuts]
         if part.missing is not None:
             for row in np.flatnonzero(part.missing).tolist():
                 found[row] = None

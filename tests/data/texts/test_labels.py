@@ -5,10 +5,13 @@ import pickle
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mmkg.data.texts import packed
 from mmkg.data.texts.labels import Labels
 from mmkg.data.texts.packed import Texts
+from mmkg.data.texts.pieces import hash_of
 
 LONG = "http://example.org/" + "x" * 600  # longer than the part of a text that its hash reads
 SOME = ("a", "", "b\x1fc", "\x1f", "Zürich", "東京", "half \ud800", LONG + "1", LONG + "2", "line\nline\0", "12345678")
@@ -18,6 +21,7 @@ SOME = ("a", "", "b\x1fc", "\x1f", "Zürich", "東京", "half \ud800", LONG + "1
 def hashes(request, monkeypatch):
     if request.param != "hashes":
         monkeypatch.setattr(packed, "hashes_of", lambda pieces, lengths: np.zeros(len(lengths), np.uint64))
+        monkeypatch.setattr("mmkg.data.texts.labels.hash_of", lambda text: 0)
 
 
 @pytest.fixture(params=[1 << 14, 2])
@@ -41,6 +45,13 @@ def test_slices_are_those_of_a_tuple(some, blocks):
     assert isinstance(found, Labels)
     assert tuple(found) == SOME[some]
     assert tuple(found[1:]) == SOME[some][1:]
+
+
+@given(st.lists(st.text(max_size=30), max_size=6), st.integers(0, 1200))
+def test_the_hash_of_one_text_is_that_of_many(texts, long):
+    texts = [*texts, "x" * long, "é" * long]
+    alone = [hash_of(text.encode(errors="surrogatepass")) for text in texts]
+    assert Labels.of(texts).hashes().tolist() == alone
 
 
 def test_rows_and_masks_pick_texts(blocks):
