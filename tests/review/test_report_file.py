@@ -122,3 +122,14 @@ def test_pictures_are_small_and_inside(tmp_path, small_result, monkeypatch):
     large = view.picture("left", labels[0], 0)
     assert Image.open(BytesIO(large)).size == (480, 240)
     assert view.match(labels[2])["left"]["pictures"] == []
+
+
+def test_a_run_without_graphs_has_everything_else(view, small_result):
+    """Folders of older versions hold none."""
+    bare = RunView(replace(small_result, graphs=None, store=None))
+    found = static_data(bare)
+    assert not found["summary"]["graphs"] and not found["summary"]["pictures"] and found["summary"]["types"] == []
+    assert found["matches"]["rows"] == view.matches(limit=500)["rows"]
+    detail = next(iter(found["details"].values()))
+    assert (detail["attributes"], detail["neighbours"], detail["rules"]) == ([], [], [])
+    assert found["lists"]["conflicts"]["total"] == 0 and found["lists"]["rivals"] == view.lists("rivals")
