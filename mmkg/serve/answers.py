@@ -61,7 +61,8 @@ def failed(error: Exception) -> Response:
     if isinstance(error, InputError):
         return failure(error.reason, 422)
     if isinstance(error, TimeoutError):
-        return failure("this takes longer than the server allows; ask for less, or try again later", 503)
+        text = "this takes longer than the server allows; ask for less, or try again later"
+        return failure(text, 503, {"Retry-After": "5"})  # what is computed once goes on meanwhile
     if isinstance(error, MemoryError):
         return failure("not enough memory for this request; ask for less", 503)
     return failure(f"unexpected error: {type(error).__name__}", 500)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Query
 from starlette.responses import Response, StreamingResponse
 
 from ..data.pictures.decode import PictureError
-from ..decisions.decision import LONGEST_LABEL
+from ..decisions.decision import ACCEPT, LONGEST_LABEL
 from ..errors import UsageError
 from ..review.ask import pairs_to_ask
 from .answers import NotFound, answer
@@ -68,9 +68,14 @@ def reading(served: Served) -> APIRouter:
                 if key is not None:
                     served.row_of(side, key)
             found = view.match(left, right)
-            pair = tuple(None if found[side] is None else found[side]["key"] for side in ("left", "right"))
-            last = served.said().last
-            made = last.get((pair[0], pair[1])) or last.get((pair[0], None)) or last.get((None, pair[1]))
+            pair = (found["left"] and found["left"]["key"], found["right"] and found["right"]["key"])
+            said = served.said()
+            made = next(
+                (said.last[each] for each in (pair, (pair[0], None), (None, pair[1])) if each in said.last), None
+            )
+            if made is None and served.one_to_one:  # another counterpart of one of the two
+                others = [each for each in said.holds if each.verdict == ACCEPT]
+                made = next((each for each in others if each.left == pair[0] or each.right == pair[1]), None)
             return {**found, "decision": None if made is None else made.as_dict()}
 
         return answer(await served.call(compute))

@@ -21,8 +21,13 @@ def axe():
     return violations
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1400, 390])
+slow = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [(1400, "light"), (390, "dark"), pytest.param(1400, "dark", marks=slow), pytest.param(390, "light", marks=slow)],
+)
 def test_axe_finds_nothing(report, axe, width, scheme):
     page = report(width=width)
     page.emulate_media(color_scheme=scheme)

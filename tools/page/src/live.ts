@@ -1,12 +1,13 @@
 // The page as `mmkg serve` shows it: every view is an address of its HTTP interface.
 import type { Source } from "./source";
-import type { Decision, Detail, GraphMap, NewDecision, Part, Query, Row, Summary, Training, Trust, Verdict } from "./types";
+import type { Decision, Detail, GraphMap, NewDecision, Part, Query, Row, Summary, Training, Trust } from "./types";
 
 const BASE = "api/v1/";
-const TIMEOUT = 60_000;
+const TIMEOUT = 90_000;
 
 export class LiveSource implements Source {
   readonly live = true;
+  readonly asks = true;
   private readonly token = document.querySelector<HTMLMetaElement>('meta[name="mmkg-token"]')?.content ?? "";
 
   private async get<T>(path: string, parameters: Record<string, string | number | null> = {}): Promise<T> {
@@ -63,8 +64,7 @@ export class LiveSource implements Source {
   }
 
   async rowsOf(left: string[]): Promise<Row[]> {
-    const found = await this.post<{ rows: Found[] }>("lookup", { side: "left", keys: left.slice(0, 1000) });
-    return found.rows.filter((each) => each.known).map(rowOf);
+    return (await this.post<{ rows: Row[] }>("lookup", { side: "left", keys: left.slice(0, 1000) })).rows;
   }
 
   match(row: Row): Promise<Detail | null> {
@@ -89,7 +89,7 @@ export class LiveSource implements Source {
     return this.get("training");
   }
 
-  async ask(budget: number): Promise<Row[] | null> {
+  async ask(budget: number): Promise<Row[]> {
     const { rows } = await this.get<{ rows: Question[] }>("ask", { budget });
     return rows.map(asRow);
   }
@@ -112,27 +112,6 @@ export class LiveSource implements Source {
     link.download = name;
     link.click();
   }
-}
-
-/** An entity of the left graph, as the server looks it up. */
-interface Found {
-  key: string;
-  name: string;
-  known: boolean;
-  match: string | null;
-  match_name: string | null;
-  confidence: number | null;
-  score: number | null;
-  given: boolean;
-  sure: boolean;
-  verdict: Verdict | null;
-}
-
-function rowOf(found: Found): Row {
-  const { key, name, match, match_name, given, ...same } = found;
-  const kind = match === null ? "left" : given ? "known" : "match";
-  const ends = { left: key, left_name: name, right: match, right_name: match_name };
-  return { ...ends, ...same, kind, margin: null, shares: {}, type: null };
 }
 
 export interface Question {

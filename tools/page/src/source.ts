@@ -17,6 +17,8 @@ export const DOWNLOADS: Download[] = [
 
 export interface Source {
   readonly live: boolean;
+  /** Whether it knows which answers would help. */
+  readonly asks: boolean;
   summary(): Promise<Summary>;
   matches(query: Query, offset: number, limit: number): Promise<Part<Row>>;
   /** The rows of some entities of the left graph, in the order of the list; at most the first 1,000 entities count. */
@@ -26,8 +28,8 @@ export interface Source {
   map(): Promise<GraphMap>;
   list(name: string, offset: number, limit: number): Promise<Part<Record<string, unknown>>>;
   training(): Promise<Training>;
-  /** The pairs whose answers would help most; null where the page cannot know. */
-  ask(budget: number): Promise<Row[] | null>;
+  /** The pairs whose answers would help most. */
+  ask(budget: number): Promise<Row[]>;
   decisions(): Promise<Decision[]>;
   decide(decision: NewDecision): Promise<Decision>;
   /** Take a decision back: the named one, else the last. */
@@ -40,7 +42,6 @@ export function inside<T>(): T | null {
   return JSON.parse(document.getElementById("mmkg-data")?.textContent ?? "null") as T | null;
 }
 
-export function open(): Source {
-  const data = inside<ReportData>();
+export function open(data: ReportData | null): Source {
   return data === null ? new LiveSource() : new StaticSource(data);
 }

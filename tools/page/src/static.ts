@@ -35,6 +35,7 @@ export interface ReportData {
 
 export class StaticSource implements Source {
   readonly live = false;
+  readonly asks: boolean;
   private readonly made: Decision[];
   private readonly store: string;
   private readonly rows: Row[];
@@ -44,6 +45,7 @@ export class StaticSource implements Source {
     const { name, num_left, num_right, counts } = data.summary;
     this.store = `mmkg decisions ${name} ${num_left} ${num_right} ${Object.values(counts).join(" ")}`;
     this.made = restored(this.store);
+    this.asks = data.ask !== undefined;
     const alone = [data.lists.unmatched_left, data.lists.unmatched_right] as (Part<Row> | undefined)[];
     this.rows = [data.matches, ...alone].flatMap((part) => part?.rows ?? []);
   }
@@ -87,8 +89,8 @@ export class StaticSource implements Source {
     return this.data.training;
   }
 
-  async ask(budget: number): Promise<Row[] | null> {
-    return this.data.ask ? this.data.ask.rows.slice(0, budget).map(asRow) : null;
+  async ask(budget: number): Promise<Row[]> {
+    return (this.data.ask?.rows ?? []).slice(0, budget).map(asRow);
   }
 
   async decisions(): Promise<Decision[]> {

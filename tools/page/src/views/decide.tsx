@@ -75,9 +75,11 @@ export function Decide({ review, keys }: { review: Review; keys: Keys }) {
 
 function Decided({ review, decision }: { review: Review; decision: Decision }) {
   const { row, detail } = review;
-  const key = row?.left === null ? decision.left : decision.right;
-  const own = row?.left === null ? null : row?.right;
-  const other = decision.verdict === "accept" && key !== own ? key : null;
+  const ends = [
+    [decision.left, row?.left],
+    [decision.right, row?.right],
+  ];
+  const other = (decision.verdict === "accept" && ends.find(([made, own]) => made !== null && made !== own)?.[0]) || null;
   const name = detail?.candidates.find((each) => each.key === other)?.name ?? other;
   const date = new Date(decision.date);
   return (

@@ -12,7 +12,7 @@ export function GraphMapView({ review }: { review: Review }) {
     <section id="map" class="panel" ref={place} aria-labelledby="map-title" tabIndex={-1}>
       <h2 id="map-title">Map</h2>
       {problem && <p class="problem" role="alert">{problem}</p>}
-      {data === null && !problem && <p class="soft">Loading …</p>}
+      {data === null && !problem && <p class="soft">Loading … The map of a run is computed once, which may take minutes.</p>}
       {data?.points.length === 0 && <p class="empty">This page has no map of its entities.</p>}
       {data && data.points.length > 0 && <Drawn map={data} review={review} />}
     </section>

@@ -89,8 +89,7 @@ function Filters({ review }: { review: Review }) {
   const help = async () => {
     try {
       const rows = await review.source.ask(20);
-      if (rows === null) review.say({ text: "This page cannot order pairs by use; mmkg serve can.", undo: false, bad: true });
-      else review.choose({ title: `The ${count(rows.length)} pairs whose answers help most`, rows });
+      review.choose({ title: `The ${count(rows.length)} pairs whose answers help most`, rows });
     } catch (problem) {
       review.say({ text: (problem as Error).message, undo: false, bad: true });
     }
@@ -108,9 +107,11 @@ function Filters({ review }: { review: Review }) {
       <button aria-expanded={more} aria-controls="filters" class={isFiltered({ ...filters, text: "" }) ? "active" : ""} onClick={() => setMore(!more)}>
         Filters
       </button>
-      <button onClick={() => void help()} title="The pairs whose answers would help most">
-        Help me
-      </button>
+      {review.source.asks && (
+        <button onClick={() => void help()} title="The pairs whose answers would help most">
+          Help me
+        </button>
+      )}
       <div id="filters" class="more" hidden={!more}>
         <Choice
           title="Order"
