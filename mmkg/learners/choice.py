@@ -14,7 +14,6 @@ from ..errors import Setting as Option
 from ..matching.sinkhorn import LARGEST_EXACT
 from ..models.registry import AUTO, MODELS, REFINED
 from ..settings import merged, shown_bytes
-from .memory import learning_bytes
 
 LEAST_LINKS = 400  # known links from which training gains more than it costs, see tools/FIGURES.md
 PATIENCE = 3600.0  # seconds of one core that a run may take
@@ -82,6 +81,8 @@ def choose_model(task: AlignmentTask, experiment: Experiment, device: str, *, kn
         reason, more = f"{what} too few to train on", f"{trained} and needs about {LEAST_LINKS} known links"
     if not any(name in REFINED for name in names) or "rounds" in dict(experiment.refinement):  # type: ignore[call-overload]
         return Choice("propagation", reason, training + more)
+    from .memory import learning_bytes  # which needs torch
+
     limit, needed = machine_memory(), learning_bytes(task, experiment, refined=True)
     if limit is not None and needed > limit and not device.startswith("cuda"):
         again = f"refinement.rounds={ROUNDS} would take about {shown_bytes(needed)}, {more}"
