@@ -4,6 +4,7 @@ import ast
 import dataclasses
 import importlib
 import inspect
+import json
 import re
 import typing
 from collections.abc import Iterator, Mapping
@@ -37,6 +38,8 @@ def generated() -> dict[str, str]:
     found["reference/commands.md"] = commands_page()
     found["reference/api.md"] = api_page()
     found["reference/messages.md"] = messages_page()
+    for path in sorted((ROOT / "docs" / "tutorials").glob("*.ipynb")):
+        found[f"tutorials/{path.stem}.md"] = notebook_page(path)
     return found
 
 
@@ -61,6 +64,18 @@ def linked(text: str, page: str, source: str) -> str:
         return found[0] if path.is_relative_to(ROOT / "docs") and source.startswith("docs/") else words
 
     return re.sub(r"(?<!!)\[([^\]]+)\]\(([^)#]*)(#[^)]*)?\)", link, text)
+
+
+def notebook_page(path: Path) -> str:
+    """The cells of a notebook as a page."""
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    texts = ["".join(cell["source"]) for cell in cells]
+    shown = [
+        text if cell["cell_type"] == "markdown" else f"```python\n{text}\n```"
+        for cell, text in zip(cells, texts, strict=True)
+    ]
+    place = f"This page is the notebook `docs/tutorials/{path.name}`, which a test runs."
+    return "\n\n".join([shown[0], place, *shown[1:]]) + "\n"
 
 
 def settings_page() -> str:
