@@ -783,10 +783,10 @@ def test_a_refined_model_keeps_the_best_round_and_its_shares(small_task, tmp_pat
 def test_what_refinement_does_not_help_stays_as_it_was(small_task, tmp_path, monkeypatch):
     """Evidence that says nothing, at weights that nothing chooses."""
 
-    def noise(inputs, left, right, probability, config, *, seed=0):
+    def noise(inputs, left, right, probability, config, *, seed=0, dtype=torch.float32):
         draws = torch.Generator().manual_seed(0)
         return {
-            name: F.normalize(torch.randn(inputs.num_entities, config.dim(name), generator=draws), dim=1)
+            name: F.normalize(torch.randn(inputs.num_entities, config.dim(name), generator=draws), dim=1).to(dtype)
             for name in ("structure", "relation", "attribute")
         }
 
