@@ -4,6 +4,7 @@ Source:
     W3C Entity Reconciliation Community Group, Reconciliation Service API 0.2, 2023.
 """
 
+import threading
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -39,10 +40,16 @@ class Reconciler:
 
     def __init__(self, side: "Side") -> None:
         self.side = side
+        self._lock = threading.Lock()
+
+    @property
+    def names(self) -> NameIndex:
+        """Entities by name; threads that need them while they are prepared wait."""
+        with self._lock:
+            return self._names
 
     @cached_property
-    def names(self) -> NameIndex:
-        """Entities by name."""
+    def _names(self) -> NameIndex:
         table = self.side.table
         ends = names_of_ids(table.labels)
         columns = zip(table.display, table.names, table.labels, ends, strict=True)
@@ -52,10 +59,6 @@ class Reconciler:
     def values(self) -> EntityValues:
         """Values and neighbours of the entities."""
         return EntityValues(self.side)
-
-    def prepare(self) -> None:
-        """Build what queries need."""
-        self.names.search("a", 1)
 
     # --- queries
 

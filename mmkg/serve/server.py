@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 KEEP_ALIVE = 15  # seconds that an idle connection stays open
 HEAD_SECONDS = 20.0  # in which the head of a request must arrive
+MOST_HEAD = 1 << 19  # bytes of the head of a request, with what arrives together with it
 CONNECTIONS = 512  # at once
 NEXT = "give another port, e.g. --port {}"
 
@@ -109,15 +110,20 @@ def _protocol() -> Any:
         from uvicorn.protocols.http.h11_impl import H11Protocol as Base  # type: ignore[assignment]
 
     class Timed(Base):
-        """Closes a connection on which nothing complete has arrived for a while."""
+        """Closes a connection on which nothing complete has arrived for a while, or a head without an end."""
 
         _late: asyncio.TimerHandle | None = None
+        _head = 0  # bytes since the last whole head
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
             self._watch()
 
         def data_received(self, data: bytes) -> None:
+            self._head = 0 if self._answering else self._head + len(data)
+            if self._head > MOST_HEAD:
+                self._end()
+                return
             super().data_received(data)
             self._watch()
 
@@ -127,12 +133,17 @@ def _protocol() -> Any:
 
         def on_response_complete(self) -> None:
             super().on_response_complete()
+            self._head = 0
             self._watch()
+
+        @property
+        def _answering(self) -> bool:
+            return self.cycle is not None and not self.cycle.response_complete
 
         def _watch(self) -> None:
             """Start the time, unless it runs or a request is being answered."""
-            answering = self.cycle is not None and not self.cycle.response_complete
-            if answering:
+            if self._answering:
+                self._head = 0
                 self._stop()
             elif self._late is None:
                 self._late = self.loop.call_later(HEAD_SECONDS, self._end)
@@ -143,7 +154,7 @@ def _protocol() -> Any:
                 self._late = None
 
         def _end(self) -> None:
-            self._late = None
+            self._stop()
             if not self.transport.is_closing():
                 self.transport.close()
 

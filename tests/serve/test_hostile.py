@@ -141,6 +141,11 @@ def test_silent_connections_are_closed(monkeypatch):
                 time.sleep(0.1)
             alive.sendall(b"GET / HT")
             assert alive.recv(100) == b""
+        monkeypatch.setattr(module, "HEAD_SECONDS", 60)
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as endless, pytest.raises(OSError):
+            endless.sendall(b"GET / HTTP/1.1\r\nX: ")
+            for _ in range(2000):  # 100 MB
+                endless.sendall(b"a" * 50_000)
     finally:
         running.should_exit = True
         thread.join(timeout=10)
