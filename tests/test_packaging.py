@@ -107,6 +107,12 @@ def test_the_development_extra_has_what_the_other_extras_have(setup):
     assert set().union(*extras.values()) - FAKED == extras["dev"]
 
 
+def test_the_extra_all_has_what_users_need_and_no_tools_of_development(setup):
+    extras = {name: set(lines(text)) for name, text in setup["options.extras_require"].items()}
+    own = {"all", "dev", "bench", "emoji", "tensorboard", "mlflow", "wandb"}
+    assert set().union(*(packages for name, packages in extras.items() if name not in own)) == extras["all"]
+
+
 def test_licence_files_exist_and_those_of_embedded_data_are_all_named(setup):
     named = words(setup["metadata"]["license_files"])
     for name in named:
