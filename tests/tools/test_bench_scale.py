@@ -1,6 +1,7 @@
 import argparse
 
 import pytest
+import torch
 
 
 @pytest.fixture
@@ -9,7 +10,9 @@ def bench_scale(load_tool):
 
 
 def options(**changes):
-    return argparse.Namespace(**{"set": [], "degree": 10, "noise": 0.0, "rounds": 0, "learn_only": False} | changes)
+    return argparse.Namespace(
+        **{"set": [], "degree": 10, "noise": 0.0, "rounds": 0, "learn_only": False, "as_large": False} | changes
+    )
 
 
 def test_every_phase_is_measured_and_the_twins_are_found(bench_scale):
@@ -34,3 +37,17 @@ def test_label_propagation_is_measured_as_a_run_learns_it(bench_scale, learn_onl
     rest = ["evaluate"] if learn_only else ["search", "match", "evaluate"]
     assert list(found) == ["twins", "learn", *rest, "all"]
     assert found["all"]["hits_at_1"] > 0.8
+
+
+def test_small_twins_act_as_large_ones(bench_scale, monkeypatch):
+    held = []
+    for name in ("models.propagation.MOST_VALUES", "models.refinement.MOST_VALUES", "learners.setting.MOST_FULL"):
+        monkeypatch.setattr(f"mmkg.{name}", 1 << 29)
+    for name in ("learners.refined", "matching.sinkhorn"):
+        monkeypatch.setattr(f"mmkg.{name}.LARGEST_EXACT", 200_000)
+    learnt = bench_scale.learnt_rows
+    monkeypatch.setattr(bench_scale, "learnt_rows", lambda *given: held.append(learnt(*given)) or held[-1])
+    bench_scale.run(150, options(model="propagation", rounds=1, learn_only=True, as_large=True))
+    left, _, widths = held[0]
+    assert left.dtype == torch.float16
+    assert sum(widths.values()) in (704, 704 + 640)  # of 2,816 and 2,560 columns, halved twice

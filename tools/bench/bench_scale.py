@@ -6,12 +6,16 @@ entity of either side by CSLS, mutual matches, ranks of the test links among all
 ``--learn-only`` leaves out all of these but the ranks of 2,000 links by cosine. Compare ratios between sizes:
 python tools/bench/bench_scale.py --sizes 10000,100000,1000000 --threads 2
 python tools/bench/bench_scale.py --model propagation --rounds 2 --sizes 30000,100000 --threads 1
+What label propagation of 1M + 1M takes per entity, from two small sizes:
+python tools/bench/bench_scale.py --model propagation --rounds 2 --learn-only --as-large --sizes 15000,40000 --threads 1
 """
 
 import argparse
 import json
+import os
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +38,7 @@ def main() -> None:
     made.add_argument("--sizes", default="", help="entities per side, comma-separated; default: 10000,30000")
     made.add_argument("--model", default="mclea")
     made.add_argument("--rounds", type=int, default=0, help="rounds of refinement of --model propagation")
+    made.add_argument("--as-large", action="store_true", help="label propagation with the widths of 1M + 1M entities")
     made.add_argument("--learn-only", action="store_true", help="no index, search and matches")
     made.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting, as in `mmkg align`")
     made.add_argument("--degree", type=float, default=10, help="mean number of triples per entity")
@@ -46,6 +51,7 @@ def main() -> None:
     sizes = [int(size) for size in (args.sizes or ("1000,3000" if args.small else "10000,30000")).split(",")]
     before: dict[str, float] = {}
     lines = []
+    last = 0
     for size in sizes:
         found = child(size, args)
         for phase, spent in found.items():
@@ -56,11 +62,16 @@ def main() -> None:
                 ratios = [ratio(spent, before, phase, key) for key in ("cpu_s", "peak_rss_mb")]
                 growth = "" if None in ratios else f", {ratios[0]:.1f} times the CPU-s of the size before"
                 columns["note"] = f"{spent['wall_s']:,.0f} s wall, Hits@1 {columns['hits_at_1']:.3f}{growth}"
+            if phase == "learn" and args.as_large and last:
+                grown = spent["peak_rss_mb"] - before[f"{phase} peak_rss_mb"]
+                columns["kb_per_entity"] = 1e3 * grown / (2 * (size - last))
+                columns |= {"headline": True, "note": f"{columns['kb_per_entity']:.1f} KB more for each further entity"}
             columns |= {f"{key}_ratio": ratio(spent, before, phase, key) for key in ("cpu_s", "peak_rss_mb")}
             lines.append(
                 row("raw graphs to matches" if phase == "all" else phase, f"{size:,} per side", spent, **columns)
             )
             before |= {f"{phase} {key}": spent[key] for key in ("cpu_s", "peak_rss_mb")}
+        last = size
     report("scale", lines, args)
 
 
@@ -75,8 +86,11 @@ def child(size: int, args: argparse.Namespace) -> dict[str, dict[str, float]]:
     words = [sys.executable, str(Path(__file__)), "--child", str(size), "--model", args.model]
     words += [f"--threads={args.threads}", f"--degree={args.degree}", f"--noise={args.noise}"]
     words += [f"--rounds={args.rounds}", *(["--learn-only"] if args.learn_only else [])]
+    words += ["--as-large"] if args.as_large else []
     words += [f"--set={setting}" for setting in args.set]
-    done = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True)
+    arrays = {"MALLOC_MMAP_THRESHOLD_": "262144", "MALLOC_TRIM_THRESHOLD_": "262144"}  # go back when freed, as large do
+    environment = os.environ | (arrays if args.as_large else {})
+    done = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True, env=environment)
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
@@ -99,8 +113,11 @@ def run(size: int, args: argparse.Namespace) -> dict[str, dict[str, float]]:
         print(f"{size:,} per side: {name} {phases[name]['cpu_s']:.1f} CPU-s", file=sys.stderr, flush=True)
         return result
 
+    if args.as_large:
+        act_large()
     trained = MODELS[args.model].learner == "trained"
     settings = [*(SETTINGS if trained else (f"refinement.rounds={args.rounds}",)), *args.set]
+    settings += ["search.valid_candidates=1000"] if args.as_large else []  # as many at each size
     values = {"model": args.model} | ({} if trained else {"features": {"modalities": GRAPH_ALONE}})
     experiment = Experiment.of(with_settings(values, settings))
     options = {**LIKE_DBP15K, "mean_degree": args.degree, "noise": args.noise, "image_dim": 64 if trained else 0}
@@ -132,6 +149,16 @@ def run(size: int, args: argparse.Namespace) -> dict[str, dict[str, float]]:
         "hits_at_1": ranked["left_to_right"]["hits@1"],
     }
     return phases
+
+
+def act_large() -> None:
+    """Take the widths, the types and the lists of 1M + 1M entities at any size."""
+    from mmkg.learners import setting
+    from mmkg.models import propagation, refinement
+
+    propagation.MOST_VALUES = refinement.MOST_VALUES = setting.MOST_FULL = 1
+    for name in ("mmkg.learners.refined", "mmkg.matching.sinkhorn"):
+        vars(import_module(name))["LARGEST_EXACT"] = 100
 
 
 def trained_rows(task: Any, experiment: Any, phase: Any) -> tuple[Any, Any, Any]:
