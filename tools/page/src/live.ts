@@ -22,7 +22,7 @@ export class LiveSource implements Source {
   }
 
   /** What a server computes once, as the map, is requested again while it is not ready. */
-  private async send<T>(path: string, options: RequestInit, tries = 30): Promise<T> {
+  private async send<T>(path: string, options: RequestInit, tries = 150): Promise<T> {
     let response: Response;
     try {
       response = await fetch(BASE + path, { ...options, signal: AbortSignal.timeout(TIMEOUT) });
