@@ -24,7 +24,7 @@ def ask(
     """List the pairs that are worth deciding next.
 
     Pairs that are probably right and have many neighbours come first: a yes is a link that all of these learn from. No
-    entity comes twice, and what is decided in the run folder is left out.
+    two are alike, no entity comes twice, and what is decided in the run folder is left out.
     """
     from ..decisions.settled import settled
     from ..decisions.store import DecisionStore

@@ -1,6 +1,7 @@
 """Which pairs to decide next: columns against naive loops, the order on hand-made columns, what decisions change."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from mmkg.errors import UsageError
 from mmkg.matching.held_out import pair_margins
 from mmkg.result.linked import pair_scores
-from mmkg.review.ask import best_first, gains, pairs_to_ask, questions_tsv
+from mmkg.review.ask import best_first, gains, pairs_to_ask, questions_tsv, varied
 from mmkg.review.open_pairs import OpenPairs
 
 
@@ -75,6 +76,14 @@ def test_no_entity_comes_twice_in_a_batch():
     pairs = np.array([[0, 0], [0, 1], [1, 1], [2, 0], [2, 2]])
     assert best_first(pairs, np.array([0.5, 0.9, 0.8, 0.1, 0.05])).tolist() == [1, 3]
     assert best_first(pairs[:0], np.empty(0)).tolist() == []
+
+
+def test_a_batch_is_varied():
+    rows = np.eye(4, dtype=np.float32)[[0, 0, 1, 2]]  # the first two entities are alike
+    result, pairs = SimpleNamespace(left=rows, right=rows), np.array([[0, 0], [1, 1], [2, 2], [3, 3]])
+    assert varied(result, pairs, np.array([1.0, 0.9, 0.3, 0.2]), 3).tolist() == [0, 2, 3]
+    assert varied(result, pairs, np.array([1.0, 0.9, 0.3, 0.2]), 9).tolist() == [0, 2, 3, 1]
+    assert varied(result, pairs[:0], np.empty(0), 3).tolist() == []
 
 
 def test_nothing_that_was_decided_is_a_question_again(small_result):

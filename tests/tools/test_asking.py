@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-ORDERS = ("random", "margin", "unsure", "probable", "gain", "varied")
+ORDERS = ("random", "margin", "unsure", "probable", "gain", "ask")
 
 
 @pytest.fixture
@@ -44,6 +44,7 @@ def test_a_yes_is_learnt_from_and_a_no_is_never_matched(tool, small_task, monkey
 
 def test_a_table_and_when_a_recall_is_reached(tool, small_task, monkeypatch, capsys):
     monkeypatch.setattr(tool, "load", lambda place: small_task)
+    assert tool.task_of(["twins:50:0.1"], None, 3).left.num_entities > 40
     tool.main(["twins", "--start", "9", "--batch", "3", "--rounds", "1", "--orders", "gain", "--reach", "0.1,0.99"])
     text = capsys.readouterr().out
     assert "twins" in text and "gain, seed 0: recall 0.1 after 0 answers" in text and "recall 0.99 not reached" in text

@@ -1,21 +1,23 @@
 """Which pairs to ask about: recall over the number of answers, by the order of questions.
 
 A run starts from a few links. In each round it gives a batch of pairs, the truth answers yes or no, and the pair is
-aligned again: a yes is a known link, a no is never matched. All links are learnt from, none judges. Orders:
+aligned again: a yes is a known link, a no is never matched. All links are learnt from, none judges. Pairs of two
+entities without a true link, which may be right, are not part of a batch. Orders:
 
 - ``random``: matches of the run in random order;
 - ``margin``: the smallest margin first, among the best candidates of all open entities;
 - ``unsure``: probable but not sure, by the confidence squared and the doubt that is left;
 - ``probable``: the largest confidence first;
-- ``gain``: ``mmkg ask``, by confidence and number of neighbours;
-- ``varied``: the same, without pairs that are like another one of the batch (maximal marginal relevance, Carbonell and
-  Goldstein, SIGIR 1998, as a product).
+- ``gain``: by confidence and number of neighbours;
+- ``ask``: ``mmkg ask``, the same without pairs that are like another one of the batch.
 
 ``recall`` is the share of the true links among the known links and the matches of the run, ``recall, sure`` and
 ``precision`` are those at the threshold of the run. With ``--reach`` the last lines say after how many answers a recall
-is reached, interpolated between two rounds. Examples::
+is reached, interpolated between two rounds. The pair ``twins:400:0.3`` is planted, 400 entities per side with noise 0.3
+and overlap 0.8, another one for each seed. Examples::
 
     python tools/studies/asking.py emoji-zh-en --start 20 --batch 50 --modalities structure,relation,attribute
+    python tools/studies/asking.py twins:400:0.3 --start 10 --batch 20 --seeds 0,1 --set refinement.rounds=2
     python tools/studies/asking.py left.nt right.nt --gold gold.tsv --start 5 --batch 10 --rounds 3 --reach 0.9,0.95
 """
 
@@ -34,60 +36,67 @@ from mmkg.loading import load
 from mmkg.pipeline import align
 from mmkg.report.tables import text_table
 from mmkg.result.result import AlignmentResult
-from mmkg.review.ask import best_first, gains
+from mmkg.review.ask import best_first, gains, varied
 from mmkg.review.open_pairs import OpenPairs
 from mmkg.search.never import is_in
 from mmkg.settings import with_settings
-from mmkg.typing import FloatArray, IntArray
+from mmkg.sources.synthetic import twin_graphs
+from mmkg.typing import BoolArray, FloatArray, IntArray
 
 COLUMNS = ("order", "seed", "answers", "yes", "recall", "recall, sure", "precision", "CPU-s")
 NONE = np.empty((0, 2), np.int64)
 
-Order = Callable[[AlignmentResult, int, IntArray, np.random.Generator], IntArray]
+Order = Callable[[AlignmentResult, int, IntArray, IntArray, np.random.Generator], IntArray]
 
 
-def open_pairs(result: AlignmentResult, known: IntArray) -> OpenPairs:
-    """Best candidates of the entities that are in no known link."""
+def judged(pairs: IntArray, links: IntArray) -> BoolArray:
+    """Which pairs have an entity of which the truth is known."""
+    found: BoolArray = np.isin(pairs[:, 0], links[:, 0]) | np.isin(pairs[:, 1], links[:, 1])
+    return found
+
+
+def open_pairs(result: AlignmentResult, known: IntArray, links: IntArray) -> OpenPairs:
+    """Best candidates of the entities that are in no known link, as far as the truth can judge them."""
     is_open = []
     for place, side in enumerate(("left", "right")):
         rows = np.zeros(len(result.entities[place].labels), bool)
         rows[result.embeddings.rows(side)] = True
         rows[known[:, place]] = False
         is_open.append(rows)
-    return OpenPairs.of(result, is_open)
+    found = OpenPairs.of(result, is_open)
+    some = judged(found.pairs, links)
+    columns = {name: getattr(found, name)[some] for name in ("pairs", "confidence", "margin", "rival", "neighbors")}
+    return OpenPairs(**columns, against={name: prefers[some] for name, prefers in found.against.items()})
 
 
-def in_random_order(result: AlignmentResult, batch: int, known: IntArray, random: np.random.Generator) -> IntArray:
+def in_random_order(
+    result: AlignmentResult, batch: int, known: IntArray, links: IntArray, random: np.random.Generator
+) -> IntArray:
     """Matches of the run."""
     found = result.matching.pairs
     found = found[~(np.isin(found[:, 0], known[:, 0]) | np.isin(found[:, 1], known[:, 1]))]
+    found = found[judged(found, links)]
     return found[random.permutation(len(found))[:batch]]
 
 
 def by_value(value: Callable[[OpenPairs], FloatArray]) -> Order:
     """An order by the value of each pair, the largest first."""
 
-    def order(result: AlignmentResult, batch: int, known: IntArray, random: np.random.Generator) -> IntArray:
-        found = open_pairs(result, known)
+    def order(
+        result: AlignmentResult, batch: int, known: IntArray, links: IntArray, random: np.random.Generator
+    ) -> IntArray:
+        found = open_pairs(result, known, links)
         return found.pairs[best_first(found.pairs, value(found))[:batch]]
 
     return order
 
 
-def varied(result: AlignmentResult, batch: int, known: IntArray, random: np.random.Generator) -> IntArray:
-    """By gain times the distance, 1 minus the cosine, to the nearest pair that was chosen before."""
-    found = open_pairs(result, known)
-    short = best_first(found.pairs, gain := gains(found))[: max(20 * batch, 500)]
-    pairs, value = found.pairs[short], gain[short]
-    sides = [rows[pairs[:, place]].astype(np.float32) for place, rows in enumerate((result.left, result.right))]
-    nearest, free = np.zeros(len(pairs)), np.ones(len(pairs), bool)
-    chosen: list[int] = []
-    while len(chosen) < batch and free.any():
-        place = int(np.where(free, value * (1 - nearest), -1.0).argmax())
-        chosen.append(place)
-        free[place] = False
-        nearest = np.maximum(nearest, np.minimum(*(rows @ rows[place] for rows in sides)).clip(0, 1))
-    return pairs[chosen]
+def as_the_command(
+    result: AlignmentResult, batch: int, known: IntArray, links: IntArray, random: np.random.Generator
+) -> IntArray:
+    """As ``mmkg ask``."""
+    found = open_pairs(result, known, links)
+    return found.pairs[varied(result, found.pairs, gains(found), batch)]
 
 
 ORDERS: Mapping[str, Order] = {
@@ -96,8 +105,17 @@ ORDERS: Mapping[str, Order] = {
     "unsure": by_value(lambda found: found.confidence**2 * (1.02 - found.confidence)),
     "probable": by_value(lambda found: found.confidence),
     "gain": by_value(gains),
-    "varied": varied,
+    "ask": as_the_command,
 }
+
+
+def task_of(pair: Sequence[str], gold: str | None, seed: int) -> AlignmentTask:
+    """The pair; planted twins are drawn by the seed."""
+    if pair[0].startswith("twins:"):
+        size, noise = pair[0].split(":")[1:]
+        return twin_graphs(int(size), noise=float(noise), overlap=0.8, seed=seed)
+    place = pair[0] if len(pair) == 1 else tuple(pair)
+    return load(place) if gold is None else load(place, links=gold)
 
 
 def replay(task: AlignmentTask, order: str, seed: int, args: argparse.Namespace) -> list[dict[str, Any]]:
@@ -114,7 +132,7 @@ def replay(task: AlignmentTask, order: str, seed: int, args: argparse.Namespace)
         right = int(is_in(sure, links).sum())
         values = (int(is_in(matches, links).sum()) / len(links), right / len(links), right / max(len(sure), 1))
         if number < args.rounds:
-            pairs = ORDERS[order](result, args.batch, known, random)
+            pairs = ORDERS[order](result, args.batch, known, links, random)
         seconds = time.process_time() - start
         found.append(dict(zip(COLUMNS, (order, seed, answers, yes, *values, seconds), strict=True)))
         if number < args.rounds:
@@ -152,11 +170,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args(arguments)
     args.modalities = [name for name in args.modalities.split(",") if name]
-    place = args.pair[0] if len(args.pair) == 1 else tuple(args.pair)
-    task = load(place, **({"links": args.gold} if args.gold else {}))
+    tasks = {seed: task_of(args.pair, args.gold, seed) for seed in map(int, args.seeds.split(","))}
     rows, lines = [], []
     for order in args.orders.split(","):
-        for seed in map(int, args.seeds.split(",")):
+        for seed, task in tasks.items():
             course = replay(task, order, seed, args)
             rows += course
             for recall in (float(each) for each in args.reach.split(",") if each):
