@@ -208,7 +208,7 @@ def _chosen(experiment: Experiment, courses: Sequence[Mapping[str, Any]]) -> tup
     gains = valid[:, rounds] - valid[:, 0]
     if len(gains) > 1 and gains.mean() <= gains.std(ddof=1) / math.sqrt(len(gains)):
         rounds = 0
-    weights: Any = _mean_weights(refined)
+    weights: Any = _mean_weights(refined) if experiment.refinement.weigh == "validation" else {}
     config = replace(experiment.refinement, rounds=rounds, **weights)
     return replace(experiment, refinement=config), {"refinement_rounds": rounds}
 

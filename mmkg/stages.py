@@ -18,12 +18,13 @@ from .data.task import AlignmentTask, LinkSplit
 from .errors import Advice, InputError
 from .errors import Setting as Option
 from .evaluation import OUT_OF_FOLD, Protocol
+from .learners import LIGHT
 from .learners.choice import Choice, with_model
 from .learners.learn import learn
 from .learners.pivots import joined, pivot_links, with_accepted
 from .learners.setting import Setting
 from .learners.validation import capped
-from .models import AUTO, AlignmentModel
+from .models import AUTO, MODELS, AlignmentModel
 from .progress import show_step, showing
 from .report import RunRecord, Stopwatch
 from .result.embeddings import embeddings_of
@@ -114,7 +115,8 @@ def _learnt(
         experiment, choice = with_model(task, experiment, where.type, known=len(given.train) + len(given.valid))
         show_step(choice.text())
     callbacks.on_start(experiment.to_dict())
-    setting = Setting(task, experiment, where, watch, callbacks, folder, fingerprint)
+    guessed = experiment.data.seeds_from and not len(given.train) + len(given.valid)
+    setting = Setting(task, experiment, where, watch, callbacks, folder, fingerprint, kept if guessed else None)
     state = model.state_dict() if model is not None and experiment.refit else {}
     start = {name: each.detach().clone() for name, each in state.items()}
     if len(given.train) and not len(given.valid) and not len(test) and experiment.data.valid_ratio != 0:
@@ -199,12 +201,14 @@ def _chosen(choice: Choice | None) -> dict[str, Any]:
 
 def _seed_links(task: AlignmentTask, experiment: Experiment, device: torch.device) -> LinkSplit:
     """Links to learn from, found by the modalities of ``data.seeds_from``."""
+    entry = MODELS.get(experiment.model)
+    trains = experiment.model != AUTO and (entry is None or entry.learner not in LIGHT)
     return pivot_links(
         task,
         experiment.data.seeds_from,
         experiment.features,
         share=experiment.data.pivot_share,
-        valid_ratio=experiment.data.valid_ratio,
+        valid_ratio=experiment.data.valid_ratio if trains or experiment.data.valid_ratio is not None else 0.0,
         csls_k=experiment.search.csls_k,
         seed=experiment.seed,
         device=device,

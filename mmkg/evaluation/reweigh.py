@@ -18,6 +18,7 @@ GRID = (0.0, 0.15, 0.25, 0.35, 0.5, 0.7, 0.85, 1.0, 1.2, 1.4, 2.0)  # that are t
 LEAST_GAIN = 1e-4  # smallest gain in MRR for which a weight is changed
 ROUNDS = 3
 BLOCK_ROWS = 4096
+ROUNDED = 2e-3  # error of the squared length of a unit row in half precision, at most
 
 
 @isolated
@@ -162,33 +163,36 @@ class LinkScores:
         self.rows, self.gold = pairs[:, 0].contiguous(), pairs[:, 1].contiguous()
         self.others = other_answers(pairs[:, 0].numpy(), pairs[:, 1].numpy(), known)
         self.scores: dict[str, Tensor] = {}  # [L, n]
-        self.present: dict[str, Tensor] = {}  # [n], 1 where a candidate has the part
+        self.squares: dict[
+            str, Tensor
+        ] = {}  # [n], squared length of each candidate's part: 1, or 0 where it is missing
 
     def add(self, name: str, queries: Tensor, candidates: Tensor, *, pool: Tensor | None = None) -> None:
         """Score a part, or replace its scores.
 
         Args:
             name: of the part.
-            queries: unit rows or zeros of the queries of the links, ``[L, d]``.
+            queries: the part of the queries of the links, ``[L, d]``; zeros where it is missing, at most unit length.
             candidates: likewise of the candidates, ``[n, d]``.
             pool: the rows of ``candidates`` that are candidates, int64 ``[n]``; ``None`` = all.
         """
         wanted = pad_rows(queries.float())
         number = len(candidates) if pool is None else len(pool)
         scores = wanted.new_empty(len(wanted), number + -number % GRAIN)
-        present = wanted.new_empty(number)
+        squares = wanted.new_empty(number)
         for start in range(0, number, BLOCK_ROWS):
             stop = min(start + BLOCK_ROWS, number)
             some = candidates[start:stop] if pool is None else candidates[pool[start:stop].to(candidates.device)]
             block = pad_rows(some.float())
             add_product(scores[:, start : start + len(block)], wanted, block.T, beta=0)
-            present[start:stop] = some.any(dim=1)
-        self.scores[name], self.present[name] = scores[: len(queries), :number], present
+            squares[start:stop] = some.float().square().sum(dim=1)
+        unit = (squares - 1).abs() < ROUNDED
+        self.scores[name], self.squares[name] = scores[: len(queries), :number], squares.masked_fill(unit, 1)
 
     def keep(self, *names: str) -> None:
         """Forget all other parts."""
         self.scores = {name: self.scores[name] for name in names}
-        self.present = {name: self.present[name] for name in names}
+        self.squares = {name: self.squares[name] for name in names}
 
     def among(self, columns: IntArray) -> "LinkScores":
         """The same with some of the candidates only, ascending, the right answers among them."""
@@ -199,7 +203,7 @@ class LinkScores:
         inside = np.isin(self.others[1], columns)
         few.others = self.others[0][inside], np.searchsorted(columns, self.others[1][inside])
         few.scores = {name: scores[:, kept.to(scores.device)] for name, scores in self.scores.items()}
-        few.present = {name: present[kept.to(present.device)] for name, present in self.present.items()}
+        few.squares = {name: squares[kept.to(squares.device)] for name, squares in self.squares.items()}
         return few
 
     def reciprocal_ranks(self, weights: Mapping[str, float]) -> Tensor:
@@ -209,13 +213,13 @@ class LinkScores:
 
     def tried(self, weights: Mapping[str, float], name: str, values: Sequence[float]) -> Tensor:
         """``reciprocal_ranks`` with each of some weights of one part, ``[F, L]``."""
-        own, present = self.scores[name], self.present
+        own, squares = self.scores[name], self.squares
         rest = {other: weight**2 for other, weight in weights.items() if other != name}
-        squares = [value**2 for value in values]
-        without = torch.zeros_like(present[name])
+        factors = [value**2 for value in values]
+        without = torch.zeros_like(squares[name])
         for other, square in rest.items():
-            without += square * present[other]
-        lengths = [(without + square * present[name]).sqrt().clamp(min=1e-12) for square in squares]
+            without += square * squares[other]
+        lengths = [(without + square * squares[name]).sqrt().clamp(min=1e-12) for square in factors]
         found = own.new_empty(len(values), len(own))
         gold = self.gold.to(own.device)[:, None]
         step = slice_rows(own)
@@ -228,7 +232,7 @@ class LinkScores:
                 summed.add_(self.scores[other][block], alpha=square)
             first, last = np.searchsorted(self.others[0], [start, start + number])
             rows, columns = (torch.from_numpy(each[first:last]).to(own.device) for each in self.others)
-            for place, square in enumerate(squares):
+            for place, square in enumerate(factors):
                 torch.add(summed, own[block], alpha=square, out=scored)
                 scored /= lengths[place]
                 scored[rows - start, columns] = -torch.inf

@@ -99,7 +99,8 @@ class Combined:
 
     def _weights(self, left: dict[str, Tensor], right: dict[str, Tensor]) -> dict[str, float]:
         even = dict.fromkeys(left, 1.0)
-        return self.setting.weights(left, right, even) if self.setting.experiment.options.weigh else even
+        weigh = self.setting.experiment.options.weigh and self.setting.certain is None
+        return self.setting.weights(left, right, even) if weigh else even
 
 
 def _part(modality: str, member: str) -> str:

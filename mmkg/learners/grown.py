@@ -26,8 +26,8 @@ from ..typing import FloatArray, IntArray
 from .combined import PROPAGATION
 from .compress import projected
 from .grown_weights import grown_state
-from .refined import BASE
 from .setting import concatenated
+from .sketches import base_weight, of_base
 from .trained import build_model
 
 PROBES = 256  # known entities of either graph that are embedded again, as a check
@@ -142,7 +142,7 @@ def _refined(before: Before, task: AlignmentTask, rows: IntArray, device: torch.
     parts = spread_matches(inputs, left.copy(), right.copy(), likely, config, seed=seed)
     weights, columns = facts["weights"], {}
     for name, part in zip(widths, block.to(device).split(list(widths.values()), dim=1), strict=True):
-        columns[f"{name} of {BASE}"] = weights[BASE], part
+        columns[of_base(name)] = base_weight(weights, name), part
         if name in parts:
             columns[name] = weights[name], parts[name][torch.from_numpy(rows).to(device)]
         for rule in ruled:  # evidence joins pairs, so that new entities have none

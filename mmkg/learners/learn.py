@@ -74,7 +74,7 @@ def _learned(setting: Setting, model: AlignmentModel | None) -> Learned:
     learner = chosen(setting, model)
     check_budget(setting, getattr(learner, "least_width", 1))
     if experiment.refinement.rounds:
-        learner = Refined(setting, learner)
+        learner = Refined(setting.known(), learner)
     config = experiment.bootstrap
     if setting.chosen is not None:
         config = replace(config, rounds=len(setting.chosen.calls) - 1)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..callbacks import Callbacks
 from ..config.experiment import Experiment
-from ..data.task import AlignmentTask
+from ..data.task import AlignmentTask, LinkSplit
 from ..report import Stopwatch
 from ..training.bootstrap import Judge
 from ..typing import IntArray
@@ -88,6 +88,8 @@ class Setting:
         callbacks: notified of each epoch and round.
         out: run folder for checkpoints, ``None`` for none.
         fingerprint: fingerprint of the task.
+        certain: the links that are known, int64 ``[L, 2]``, where all others were found by names or images, so that a
+            refinement may contradict them; ``None`` = all links are known.
         chosen: what was chosen before, in place of validation links, of which there are none then.
     """
 
@@ -98,6 +100,7 @@ class Setting:
     callbacks: Callbacks = field(default_factory=Callbacks)
     out: Path | None = None
     fingerprint: str = ""
+    certain: IntArray | None = None
     chosen: Chosen | None = None
 
     def held_in(self, num_values: int) -> torch.dtype:
@@ -110,6 +113,13 @@ class Setting:
     def earlier(self, call: int) -> Mapping[str, Any]:
         """What was chosen before in a round, by its number; empty if nothing was."""
         return {} if self.chosen is None else self.chosen.calls[call]
+
+    def known(self) -> "Setting":
+        """The run with those of its links that are known."""
+        if self.certain is None:
+            return self
+        links = LinkSplit(self.certain, self.task.links.valid[:0], self.task.links.test)
+        return replace(self, task=replace(self.task, links=links))
 
     def judge(self) -> Judge | None:
         """A function that scores embeddings of all entities on the validation links; ``None`` without such links."""

@@ -92,7 +92,7 @@ def sinkhorn(
     device = scoring.get("device", "auto")
     cosines = scorer.cosines(rows, cols)
     weights = transport(rows, cols, cosines, shape, temperature=temperature, iterations=iterations, device=device)
-    chosen = _mutual_best(rows, cols, weights, shape)
+    chosen = mutual_best(rows, cols, weights, shape)
     rows, cols = rows[chosen], cols[chosen]
     return matching_of(rows, cols, scorer.pair_scores(rows, cols) if scores is None else scores[chosen])
 
@@ -248,7 +248,7 @@ def _transport_on(
     return weights.cpu().numpy()
 
 
-def _mutual_best(rows: IntArray, cols: IntArray, weights: np.ndarray, shape: tuple[int, int]) -> IntArray:
+def mutual_best(rows: IntArray, cols: IntArray, weights: np.ndarray, shape: tuple[int, int]) -> IntArray:
     """Positions of the pairs whose weight is the best of their row and of their column."""
     order = np.lexsort((cols, rows, -weights))
     best_row, best_col = np.full(shape[0], -1), np.full(shape[1], -1)

@@ -1,6 +1,7 @@
 """Evidence of soft matches: the probable counterparts of an entity are evidence for those of its neighbours."""
 
 from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -36,6 +37,11 @@ class RefinementConfig:
     """How embeddings are refined by their own soft matches; nothing is trained.
 
     Args:
+        weigh: what weighs the parts. ``validation``: the weights below or, with validation links, those that rank these
+            links best. ``matches``: each modality of the embeddings and each part has a weight by which the matches of
+            the round are most probable, see ``mmkg.matching.list_weights``; no link is read, and the weights below have
+            no effect, except that there are no rules with a weight of 0. It is so in any case where no link is known
+            and seed links were found.
         rounds: number of rounds; 0 = no refinement. It stops at the first round that does not improve the validation
             MRR, and keeps the round before.
         candidates: number of nearest entities of either side that an entity may be matched with.
@@ -58,6 +64,7 @@ class RefinementConfig:
         UsageError: a value out of range.
     """
 
+    weigh: Literal["matches", "validation"] = "validation"
     rounds: CountOrNone = 0
     candidates: Count = 20
     temperature: Positive = 0.02
@@ -86,7 +93,7 @@ class RefinementConfig:
         for _ in range(HALVINGS):
             if num_entities * found.width <= MOST_VALUES:
                 break
-            dims = {f"{name}_dim": found.dim(name) for name in (*REFINED, *RULE_PARTS)}
+            dims: dict[str, Any] = {f"{name}_dim": found.dim(name) for name in (*REFINED, *RULE_PARTS)}
             found = replace(found, **{key: max(1, dim // 2) for key, dim in dims.items()})
         return found
 

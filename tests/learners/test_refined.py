@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 
 import mmkg
-from mmkg.learners import refined
-from mmkg.learners.refined import BASE
+from mmkg.learners import sketches as sketching
 from mmkg.learners.setting import concatenated
+from mmkg.learners.sketches import BASE
 from mmkg.models import RefinementConfig
 from mmkg.settings import merged
 from mmkg.sources.synthetic import twin_graphs
@@ -37,7 +37,7 @@ def vectors(task):
         made[BASE][:40:4] = 0
         return made
 
-    return refined._Vectors((side(0, task.left.num_entities), side(1, task.right.num_entities)), WEIGHTS)
+    return sketching.Vectors((side(0, task.left.num_entities), side(1, task.right.num_entities)), WEIGHTS)
 
 
 def joined(side):
@@ -54,16 +54,16 @@ def test_cosines_of_pairs_are_those_of_the_concatenated_parts(task, vectors):
 
 
 def test_sketches_of_the_free_entities_keep_their_cosines(task, vectors, monkeypatch):
-    monkeypatch.setattr(refined, "BLOCK_ROWS", 32)
-    sketches = refined._Sketches(Setting(task), {BASE: 600})
+    monkeypatch.setattr(sketching, "BLOCK_ROWS", 32)
+    sketches = sketching.Sketches(Setting(task), {"structure": 400, "attribute": 200})
     free = [np.setdiff1d(np.arange(120), task.links.train[:, side]) for side in (0, 1)]
     assert [found.tolist() for found in sketches.free] == [each.tolist() for each in free]
     exact = joined(vectors.sides[0])[free[0]] @ joined(vectors.sides[1])[free[1]].T
     for _ in range(2):  # the sketch of the base is kept
         left, right = (F.normalize(each, dim=1) for each in sketches.of(vectors))
-        assert left.shape == (98, refined.SKETCH)
+        assert left.shape == (98, sketching.SKETCH)
         error = left @ right.T - exact
-        assert float(error.square().mean().sqrt()) == pytest.approx(refined.SKETCH**-0.5, rel=0.15)
+        assert float(error.square().mean().sqrt()) == pytest.approx(sketching.SKETCH**-0.5, rel=0.15)
     sketches.width = 1800  # as wide as the parts: nothing to gain
     left, right = sketches.of(vectors)
     torch.testing.assert_close(left @ right.T, exact)
@@ -106,10 +106,10 @@ def test_a_refinement_in_half_precision_is_that_in_full(task, monkeypatch, most)
 
 
 def test_more_free_entities_than_are_searched_exactly_have_narrow_sketches_by_modality(task, vectors, monkeypatch):
-    monkeypatch.setattr(refined, "LARGEST_EXACT", 50)
-    sketches = refined._Sketches(Setting(task), {"structure": 400, "relation": 200})
-    assert (sketches.width, sketches.parts) == (refined.NARROW_SKETCH, (refined.NARROW_SKETCH // 2,) * 2)
-    sketch, half = sketches.of(vectors), refined.NARROW_SKETCH // 2
+    monkeypatch.setattr(sketching, "LARGEST_EXACT", 50)
+    sketches = sketching.Sketches(Setting(task), {"structure": 400, "relation": 200})
+    assert (sketches.width, sketches.parts) == (sketching.NARROW_SKETCH, (sketching.NARROW_SKETCH // 2,) * 2)
+    sketch, half = sketches.of(vectors), sketching.NARROW_SKETCH // 2
     for start, columns, name in ((0, slice(0, 400), "structure"), (half, slice(400, 600), "relation")):
         exact = torch.zeros(98, 98)
         for part, weight in WEIGHTS.items():
@@ -125,7 +125,7 @@ def test_more_free_entities_than_are_searched_exactly_have_narrow_sketches_by_mo
 def test_a_refinement_by_lists_finds_what_that_of_all_pairs_finds(task, monkeypatch):
     settings, names = {"refinement": {"rounds": 2}}, ("structure", "relation", "attribute")
     exact = mmkg.align(task, "propagation", modalities=names, settings=settings, device="cpu")
-    monkeypatch.setattr(refined, "LARGEST_EXACT", 50)
+    monkeypatch.setattr(sketching, "LARGEST_EXACT", 50)
     monkeypatch.setattr("mmkg.matching.sinkhorn.LARGEST_EXACT", 50)
     found = mmkg.align(task, "propagation", modalities=names, settings=settings, device="cpu")
     hits = [each.metrics["left_to_right"]["hits@1"] for each in (exact, found)]

@@ -8,8 +8,10 @@ import torch
 
 import mmkg
 from mmkg.learners.propagated import Propagated
-from mmkg.learners.refined import BASE, Refined, _Sketches, _Vectors
+from mmkg.learners.refined import Refined
 from mmkg.learners.setting import Setting
+from mmkg.learners.sketches import BASE, Vectors
+from mmkg.learners.weighers import ByValidation
 from mmkg.report import Stopwatch
 from mmkg.sources.synthetic import twin_graphs
 
@@ -83,9 +85,8 @@ def test_evidence_of_many_values_is_made_again_where_a_round_is_no_better(task, 
 def matches(task, **refinement):
     setting = setting_of(task, **refinement)
     base = Propagated(setting).embed(task.links.train)
-    refined = Refined(setting, None)
-    vectors = _Vectors(({BASE: base.left}, {BASE: base.right}), {BASE: 1.0})
-    return refined._soft_matches(vectors, _Sketches(setting, base.widths))[0]
+    vectors = Vectors(({BASE: base.left}, {BASE: base.right}), {BASE: 1.0})
+    return ByValidation(setting, setting.experiment.refinement, base.widths, None).matches(vectors)[0]
 
 
 def test_improbable_matches_are_dropped_and_probabilities_stay(task):

@@ -98,7 +98,7 @@ def test_every_weight_gives_the_ranks_of_a_loop_over_links_and_candidates():
                 for each in pool:
                     squares = {"a": 0.49, "b": value**2}
                     total = sum(squares[name] * float(left[name][query] @ right[name][each]) for name in squares)
-                    length = sum(squares[name] * bool(right[name][each].any()) for name in squares) ** 0.5
+                    length = sum(squares[name] * float(right[name][each].square().sum()) for name in squares) ** 0.5
                     cosines[each] = total / length
                 others = {answer for other, answer in known if other == query} - {gold}
                 rank = 1 + sum(cosines[each] > cosines[gold] for each in pool if each not in others and each != gold)
