@@ -8,11 +8,12 @@ import numpy as np
 
 from ..data.entities import EntityTable
 from ..data.texts.labels import Labels
+from ..data.texts.packed import SEPARATOR
 from ..typing import BoolArray, IntArray
 
 LONGEST = 200  # letters of a query that are read
 FEW = 500  # rows with a word that are found one after the other
-RANKED = 2000  # entities among which the best answers are chosen
+RANKED = 300  # first places of a word, and first beginnings, among which the best answers are chosen
 
 
 class TextSearch:
@@ -30,7 +31,7 @@ class TextSearch:
         found = np.ones(len(self._table.labels), bool)
         for word in _folded(text[:LONGEST]).split():
             some = np.zeros(len(found), bool)
-            some[self._rows_with(word, len(found))] = True
+            some[self._rows_with(word)] = True
             found &= some
         return found
 
@@ -44,10 +45,12 @@ class TextSearch:
         if not wanted:
             return []
         first, *others = sorted(wanted.split(), key=len, reverse=True)
-        rows = self._rows_with(first, RANKED)
+        rows, all_of_them = (self._rows_with(first), True) if others else self._first_rows(first)
         for word in others:
-            rows = rows[np.isin(rows, self._rows_with(word, len(self._table.labels)))]
-        rows = np.union1d(rows, self._equal(wanted))
+            rows = rows[np.isin(rows, self._rows_with(word))]
+        if not all_of_them:  # a text begins behind either of these marks
+            rows = np.concatenate([rows, *(self._first_rows(mark + wanted)[0] for mark in (SEPARATOR, "\n"))])
+        rows = np.unique(np.concatenate([rows, self._equal(wanted)]))
         inside = re.compile(rf"\b{re.escape(wanted)}")
         scored = []
         for row, stored in zip(rows.tolist(), self._texts.take(rows), strict=True):
@@ -65,22 +68,33 @@ class TextSearch:
         """Rows with this text as display text, name or label, in any letter case."""
         return np.array(sorted(set(self._table.rows_of(text))), np.int64)
 
-    def _rows_with(self, word: str, most: int) -> IntArray:
-        """The first rows whose texts hold a word, ascending, int64; those of a frequent word by array operations."""
+    def _first_rows(self, word: str) -> tuple[IntArray, bool]:
+        """Rows of the first places that hold a word, ascending, int64, and whether these are all places."""
+        wanted, store = word.encode(errors="surrogatepass"), self._bytes
+        places: list[int] = []
+        place = store.find(wanted)
+        while place >= 0 and len(places) < RANKED:
+            places.append(place)
+            place = store.find(wanted, place + 1)
+        inside = np.array(places, np.int64) + (word[0] == SEPARATOR)
+        return np.unique(np.searchsorted(self._ends, inside, side="right")), place < 0
+
+    def _rows_with(self, word: str) -> IntArray:
+        """All rows whose texts hold a word, ascending, int64; those of a frequent word by array operations."""
         wanted, store, ends = word.encode(errors="surrogatepass"), self._bytes, self._ends
         found: list[int] = []
         place = store.find(wanted)
-        while place >= 0 and len(found) < min(most, FEW):
+        while place >= 0 and len(found) < FEW:
             row = int(np.searchsorted(ends, place, side="right"))
             found.append(row)
             place = store.find(wanted, int(ends[row]))
-        if place < 0 or len(found) == most:
+        if place < 0:
             return np.array(found, np.int64)
         letters = np.frombuffer(store, np.uint8)
         places = np.flatnonzero(letters[: len(letters) - len(wanted) + 1] == wanted[0])
         for offset, letter in enumerate(wanted[1:], start=1):
             places = places[letters[places + offset] == letter]
-        return np.unique(np.searchsorted(ends, places, side="right"))[:most]
+        return np.unique(np.searchsorted(ends, places, side="right"))
 
     @cached_property
     def _texts(self) -> Labels:
