@@ -1,6 +1,7 @@
 """What the sub-commands print of a run: tables for people, one JSON object for programs."""
 
 import json
+import math
 import shlex
 import sys
 from collections.abc import Mapping
@@ -121,10 +122,10 @@ def print_found(result: "AlignmentResult", out: Path | None) -> None:
     if out is None:
         return
     folder = shlex.quote(str(out))
-    sure = f" --threshold {summary.same_as:.3g}" if summary.sure else ""
+    sure = f" --threshold {math.floor(1000 * summary.same_as) / 1000:g}" if summary.sure else ""  # keeps all sure links
     show(
         f"next: mmkg match {folder}{sure} --format sssom, mmkg search {folder} "
-        f"--entity NAME, mmkg evaluate {folder} --links FILE, or open {out / 'report.html'}"
+        f"--entity NAME, mmkg review {folder}, or open {out / 'report.html'}"
     )
 
 

@@ -51,7 +51,10 @@ def test_the_examples_of_a_page_run(path, tmp_path, monkeypatch, capsys):
         exec(compile(block, str(path), "exec"), names)
     if path.name == "first.md":
         found = set(map(tuple, names["result"].to_frame()[["left", "right"]].to_numpy().tolist()))
-        assert {("m1", "s3"), ("m2", "s5"), ("m3", "s9"), ("m4", "s7")} <= found
+        explained = str(names["result"].explain(("m3", "s9"))).splitlines()
+        summary = names["result"].summary().text()
+        assert summary in path.read_text(encoding="utf-8") and explained[1] in path.read_text(encoding="utf-8")
+        assert {("m1", "s3"), ("m2", "s5"), ("m3", "s9"), ("m4", "s7"), ("m8", "s4")} <= found
 
 
 def test_the_settings_page_names_every_setting_with_its_meaning(pages):
@@ -108,6 +111,33 @@ def test_sentences_at_the_beginning_are_short(path):
     text = re.sub(r"\n\s*[-*] |\n\n", ". ", prose(path.read_text(encoding="utf-8")))
     long = [each for each in re.split(r"(?<=[.?!:;])\s", text) if len(each.split()) > LONGEST_SENTENCE]
     assert long == []
+
+
+def shown_commands():
+    """The commands of ``mmkg`` in blocks of the pages, each with the page."""
+    found = []
+    for path in sorted(DOCS.rglob("*.md")):
+        for text in re.findall(r"^```\n(.*?)^```$", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL):
+            lines = re.sub(r" \\\n\s*", " ", text).splitlines()
+            found += [(path.name, re.split(r"\s{2,}#", line)[0]) for line in lines if line.startswith("mmkg ")]
+    return found
+
+
+def test_commands_of_the_pages_exist_with_their_options():
+    from typer.testing import CliRunner
+
+    from mmkg.cli.app import app
+
+    usage = {}
+    assert len(shown_commands()) > 50
+    for page, line in shown_commands():
+        words = line.split()[1:3] if line.split()[1] == "sentiment" else line.split()[1:2]
+        key = " ".join(words)
+        if key not in usage:
+            usage[key] = CliRunner().invoke(app, [*words, "--help"]).stdout
+        assert usage[key].startswith("Usage: "), (page, line)
+        for option in re.findall(r" (--?[a-z][a-z-]*)", re.sub(r"'[^']*'", "", line)):
+            assert f"{option} " in usage[key], (page, line)
 
 
 def banned():
