@@ -61,6 +61,8 @@ export interface Summary {
   same_as: number;
   precision: { expected: number; low: number | null; high: number | null } | null;
   judged: boolean;
+  /** Which links the figures are about: test, validation, or known links that were held out in turn. */
+  judged_on?: string | null;
   metrics: { direction: string; name: string; value: number }[];
   protocol: [string, unknown][];
   configuration: Record<string, unknown>;

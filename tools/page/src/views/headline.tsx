@@ -51,7 +51,7 @@ function ThresholdSlider({ review }: { review: Review }) {
   }
   const { own, step, counts } = standOf(review);
   const sure = Math.max(threshold, summary.same_as);
-  const colour = (low: number) => (low >= sure - 0.01 ? "var(--accent)" : low >= threshold - 0.01 ? "var(--middle)" : "var(--faint)");
+  const colour = (high: number) => (high > sure ? "var(--accent)" : high > threshold ? "var(--middle)" : "var(--faint)");
   return (
     <div>
       <h2>
@@ -69,7 +69,7 @@ function ThresholdSlider({ review }: { review: Review }) {
           x: { domain: [0, 1], axis: null },
           y: { axis: null, type: "sqrt" }, // a small bar beside a large one stays in sight
           marks: [
-            Plot.rectY(summary.histogram, { x1: "low", x2: "high", y: "count", inset: 0.5, fill: (bin) => colour(bin.low) }),
+            Plot.rectY(summary.histogram, { x1: "low", x2: "high", y: "count", inset: 0.5, fill: (bin) => colour(bin.high) }),
             Plot.ruleY([0], { stroke: "var(--line)" }),
           ],
         })}
@@ -113,19 +113,25 @@ function Precision({ review }: { review: Review }) {
   );
 }
 
+const JUDGED: Record<string, string> = {
+  test: "Figures on test links",
+  validation: "Figures on validation links, which also chose",
+};
+
 function Figures({ summary }: { summary: Summary }) {
   const names = [...new Set(summary.metrics.map((row) => row.name))];
   const directions = [...new Set(summary.metrics.map((row) => row.direction))];
+  const title = JUDGED[summary.judged_on ?? "test"] ?? "Figures on known links, held out in turn";
   const value = (direction: string, name: string) =>
     summary.metrics.find((row) => row.direction === direction && row.name === name)?.value;
   return (
     <div>
-      <h2>Figures on test links</h2>
+      <h2>{title}</h2>
       {!summary.judged || names.length === 0 ? (
         <p class="soft">Not judged: this run has no test links.</p>
       ) : (
         <>
-          <div class="scroll" tabIndex={0} role="group" aria-label="Figures on test links">
+          <div class="scroll" tabIndex={0} role="group" aria-label={title}>
             <table class="numbers">
               <thead>
                 <tr>

@@ -67,15 +67,14 @@ function Reliability({ data }: { data: TrustData }) {
 }
 
 function Curve({ data, threshold }: { data: TrustData; threshold: number | null }) {
-  const lines = data.curve.flatMap((point) => [
-    { at: point.threshold, value: point.precision, name: "precision" },
-    { at: point.threshold, value: point.recall, name: "recall" },
-  ]);
   const last = data.curve.at(-1);
   return (
     <figure>
       <figcaption>
-        <b>Precision and recall over the threshold</b> Of {data.source || "held-out links"}, in per cent.
+        <b>
+          <span class="accent">Precision</span> and <span class="second">recall (dashed)</span> over the threshold
+        </b>{" "}
+        Of {data.source || "held-out links"}, in per cent.
       </figcaption>
       {last === undefined ? (
         <p class="empty">Not judged: no links were held out to count right and missed ones.</p>
@@ -86,14 +85,12 @@ function Curve({ data, threshold }: { data: TrustData; threshold: number | null 
           deps={[data, threshold]}
           draw={() => ({
             marginTop: 28,
-            marginRight: 60,
             x: { ...SHARE, label: "threshold, %" },
             y: { ...SHARE, label: "%", grid: true },
-            color: { domain: ["precision", "recall"], range: ["var(--accent)", "var(--second)"] },
             marks: [
               threshold === null ? null : Plot.ruleX([threshold], { stroke: "var(--soft)", strokeDasharray: "4 4" }),
-              Plot.line(lines, { x: "at", y: "value", stroke: "name", strokeWidth: 2 }),
-              Plot.text(lines, Plot.selectLast({ x: "at", y: "value", z: "name", text: "name", fill: "name", textAnchor: "start", dx: 6 })),
+              Plot.line(data.curve, { x: "threshold", y: "precision", stroke: "var(--accent)", strokeWidth: 2 }),
+              Plot.line(data.curve, { x: "threshold", y: "recall", stroke: "var(--second)", strokeWidth: 2, strokeDasharray: "6 3" }),
             ],
           })}
         />
