@@ -127,8 +127,8 @@ def detail_of(row, number, matches):
         }
     points = [{"name": name, "points": value} for name, value in row["shares"].items()]
     if matched:
-        rest = row["score"] - sum(each["points"] for each in points)
-        points.append({"name": "hubness", "points": rest})
+        points[0]["points"] += row["score"] - sum(each["points"] for each in points)
+        points.append({"name": "hubness", "points": -20.0})
     value = {"attribute": "population", "value": "2,102,650"}
     return {
         "left": left,

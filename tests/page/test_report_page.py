@@ -77,8 +77,8 @@ def test_opening_a_row_shows_both_entities(report):
     assert cards.nth(0).locator("img").evaluate("image => image.naturalWidth") > 0
     assert "1 equal, 1 near, 1 different" in text(page, ".match")
     label = page.locator(".match .chart").get_attribute("aria-label")
-    # confidence 12.5 / 40 = .3125: score 58.75 rounds to 58.8, shares 6.25, 20 and 10, hubness the rest
-    assert label == "Score: structure +6.3, name +20.0, image +10.0, hubness +22.5, score 58.8"
+    # confidence 12.5 / 40 = .3125: score 58.75 rounds to 58.8 = 28.75 + 20 + 10; hubness only counts in the ranking
+    assert label == "Score: structure +28.8, name +20.0, image +10.0, score 58.8, hubness −20.0"
 
 
 def test_accept_by_key_goes_on_and_can_be_undone(report):

@@ -1,9 +1,11 @@
-// How the score of a match comes about: each modality, hubness, the sum, and the runner-up.
+// How the score of a match comes about: each modality, their sum, what hubness takes off in the ranking, the runner-up.
 import * as Plot from "@observablehq/plot";
 import { Chart } from "../plot";
 import type { Detail, Points, Row, Summary } from "../types";
 import { percent, points } from "../words";
 import { colourOf } from "./shares";
+
+const HUBNESS = "hubness";
 
 interface Step {
   name: string;
@@ -15,12 +17,21 @@ interface Step {
 
 function stepsOf(parts: Points[], score: number, summary: Summary): Step[] {
   let sum = 0;
-  const steps = parts.map(({ name, points: value }) => {
+  const steps = parts.filter((part) => part.name !== HUBNESS).map(({ name, points: value }) => {
     const from = sum;
     sum += value;
     return { name, from, to: sum, text: points(value), colour: colourOf(name, summary.modalities) };
   });
-  return [...steps, { name: "score", from: 0, to: score, text: score.toFixed(1), colour: "var(--ink)" }];
+  const ranked = parts
+    .filter((part) => part.name === HUBNESS)
+    .map(({ name, points: value }) => ({
+      name,
+      from: score,
+      to: score + value,
+      text: points(value),
+      colour: colourOf(name, summary.modalities),
+    }));
+  return [...steps, { name: "score", from: 0, to: score, text: score.toFixed(1), colour: "var(--ink)" }, ...ranked];
 }
 
 export function Score({ detail, row, summary }: { detail: Detail; row: Row; summary: Summary }) {
@@ -61,8 +72,10 @@ export function Score({ detail, row, summary }: { detail: Detail; row: Row; summ
           />
           <p class="soft small">
             {confidence === null
-              ? "The parts add up to the score. The run has no calibrated confidence."
-              : `The parts add up to the score, which means a confidence of ${percent(confidence)}.`}
+              ? "The modalities add up to the score. The run has no calibrated confidence."
+              : `The modalities add up to the score. Its lead over all rivals means a confidence of ${percent(confidence)}.`}
+            {waterfall.some((part) => part.name === HUBNESS) &&
+              " Hubness, how near both are to others, is taken off before entities are ranked, so a rival may have a higher score."}
           </p>
         </>
       )}
