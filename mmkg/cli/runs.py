@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     from ..result.result import AlignmentResult
 
 Method = Annotated[
-    str | None, typer.Option(help="Matcher: mutual, greedy, hungarian or sinkhorn.", show_default="as trained")
+    str | None,
+    typer.Option(help="Matcher: mutual, greedy, hungarian, sinkhorn or gromov-wasserstein.", show_default="as trained"),
 ]
 LeastConfidence = Annotated[
     float | None,

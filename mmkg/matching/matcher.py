@@ -18,11 +18,13 @@ class Matcher:
             with ``never`` where pairs are known to be wrong.
         config: dataclass of its settings, which a run reads from the section ``search.<name>``; ``None`` = it has none.
         lists: whether it also takes ``lists=``, the nearest neighbours of all rows, see ``Scoring``.
+        edges: whether it also takes ``edges=``, the pairs of rows that a triple joins, of either graph.
     """
 
     match: Callable[..., Matching]
     config: type[Any] | None = None
     lists: bool = False
+    edges: bool = False
 
     def __call__(self, left: Vectors, right: Vectors, **options: Any) -> Matching:
         """Match two sets of embeddings, ``[n1, d]`` and ``[n2, d]``."""

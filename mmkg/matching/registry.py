@@ -9,6 +9,7 @@ MATCHERS: Registry[Matcher] = Registry(
         "mutual": ".mutual:MATCHER",
         "hungarian": ".hungarian:MATCHER",
         "sinkhorn": ".sinkhorn:MATCHER",
+        "gromov-wasserstein": ".gromov_wasserstein:MATCHER",
     },
     __name__,
 )

@@ -275,6 +275,8 @@ class Answers(Shown):
             options |= searcher.for_matcher(MATCHERS[method], options.get("k", LISTED))
         if len(never):
             options["never"] = never
+        if MATCHERS[method].edges:
+            options["edges"] = self._edges(matched)
         if min(len(left), len(right)) == 0:
             found = matching_of(NO_PAIRS[:, 0], NO_PAIRS[:, 1], np.empty(0, np.float32))
         else:
@@ -285,6 +287,17 @@ class Answers(Shown):
         if self.counterparts is None or csls_k != self.protocol.csls_k:
             return found
         return found.with_confidence(self.confidences(found.pairs, found.score))
+
+    def _edges(self, rows: Sequence[IntArray | None]) -> tuple[IntArray, IntArray]:
+        """Pairs of positions among some rows of either graph, ``None`` = all, that a triple joins."""
+        graphs = self.run_graphs
+        if graphs is None:
+            raise UsageError("the run has no graphs, because an older version wrote it; take --method sinkhorn")
+        left, right = (
+            each.triples[:, ::2] if some is None else among(each.triples[:, ::2], some, some)
+            for each, some in zip(graphs.now, rows, strict=True)
+        )
+        return left, right
 
     @property
     def calibration(self) -> Confidences:

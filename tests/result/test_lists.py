@@ -70,13 +70,20 @@ def test_lists_hold_the_nearest_by_the_full_matrix(small_result, csls_k):
         assert (found.ids == expected).all()
 
 
+def edges_for(name, result):
+    """The edges of the run's graphs, as a keyword of a matcher that takes them."""
+    edges = tuple(graph.triples[:, ::2] for graph in result.run_graphs.now)
+    return {"edges": edges} if MATCHERS[name].edges else {}
+
+
 @pytest.mark.parametrize("csls_k", [0, 3])
 @pytest.mark.parametrize("kind", ["auto", "exact", "flat", "hnsw", "ivf", "parts"])  # none rounds its vectors
 def test_every_kind_of_index_matches_by_its_lists(small_result, kind, csls_k):
     result = fresh(small_result, csls_k=csls_k, index=kind, options=INDEXES[kind].config())
     for name in MATCHERS:
         found = result.match(name, k=7, csls_k=csls_k)
-        alone = MATCHERS[name](result.left, result.right, k=7, csls_k=csls_k, kind=kind, device="cpu")
+        given = edges_for(name, result)
+        alone = MATCHERS[name](result.left, result.right, k=7, csls_k=csls_k, kind=kind, device="cpu", **given)
         assert found.pairs.tolist() == alone.pairs.tolist()
 
 
@@ -87,7 +94,8 @@ def test_pairs_known_to_be_wrong_are_replaced_though_they_are_listed(small_resul
     never = np.concatenate([pairs[:30], np.stack([np.full(12, 4), np.arange(12)], axis=1)])
     result = fresh(small_result, never=np.unique(never, axis=0))
     found = result.match(name, k=k)
-    alone = MATCHERS[name](result.left, result.right, k=k, csls_k=3, device="cpu", never=result.never)
+    given = edges_for(name, result) | {"never": result.never}
+    alone = MATCHERS[name](result.left, result.right, k=k, csls_k=3, device="cpu", **given)
     assert found.pairs.tolist() == alone.pairs.tolist()
     assert not set(map(tuple, found.pairs.tolist())) & set(map(tuple, never.tolist()))
 
