@@ -30,7 +30,7 @@ def test_time_is_counted_by_call(bench_serve):
 @pytest.mark.slow
 def test_the_server_of_the_benchmark_answers(bench_serve):
     class Args:
-        threads, small = 1, True
+        threads, small, queries = 1, True, 20
 
     with bench_serve.server(300, Args()) as (facts, connection):
         assert isinstance(connection, http.client.HTTPConnection) and facts["faiss"] > 0

@@ -34,10 +34,11 @@ Rows = list[dict[str, Any]]
 def main() -> None:
     made = parser(__doc__)
     made.add_argument("--entities", type=int, default=100_000, help="entities of each graph")
+    made.add_argument("--queries", type=int, default=QUERIES, help="questions of each kind")
     made.add_argument("--child", type=int, help=argparse.SUPPRESS)
     args = start(made)
     size = 2000 if args.small else args.entities
-    queries = 100 if args.small else QUERIES
+    queries = min(args.queries, 100) if args.small else args.queries
     if args.child:
         child(args.child, queries)
         return
@@ -173,7 +174,14 @@ def line(name: str, spent: dict[str, float], faiss: float, size: int) -> dict[st
 @contextmanager
 def server(size: int, args: argparse.Namespace) -> Iterator[tuple[dict[str, Any], http.client.HTTPConnection]]:
     """A server in a process of its own, and a kept connection to it."""
-    words = [sys.executable, str(Path(__file__)), "--child", str(size), f"--threads={args.threads}"]
+    words = [
+        sys.executable,
+        str(Path(__file__)),
+        "--child",
+        str(size),
+        f"--threads={args.threads}",
+        f"--queries={args.queries}",
+    ]
     process = subprocess.Popen(words + ["--small"] * args.small, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
