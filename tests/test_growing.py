@@ -17,6 +17,7 @@ from mmkg.models import Propagation
 SETTINGS = {
     "propagation": {},
     "refined": {"refinement.rounds": 2},
+    "neighbors": {"refinement.neighbors": True},
     "narrow": {"search.width": 150},
     "meaformer": {"training.epochs": 60},
     "dual-amn": {"training.epochs": 20},
@@ -73,7 +74,7 @@ def runs(world):
 
     def run(name):
         if name not in found:
-            model = "propagation" if name in ("refined", "narrow") else name
+            model = "propagation" if name in ("refined", "neighbors", "narrow") else name
             found[name] = mmkg.align(world[0], model, settings=SETTINGS[name], device="cpu")
         return found[name]
 
@@ -104,7 +105,7 @@ def test_new_entities_find_their_counterparts(world, runs, name):
 
 
 @pytest.mark.parametrize(
-    "name", ["propagation", "refined", "narrow", pytest.param("meaformer", marks=pytest.mark.slow)]
+    "name", ["propagation", "refined", "neighbors", "narrow", pytest.param("meaformer", marks=pytest.mark.slow)]
 )
 def test_known_entities_come_out_as_they_were(world, runs, name):
     """The grown graph adds a single triple, so that nearly nothing changes for the others."""

@@ -44,6 +44,8 @@ class RefinementConfig:
             and seed links were found.
         rounds: number of rounds; 0 = no refinement. It stops at the first round that does not improve the validation
             MRR, and keeps the round before.
+        neighbors: whether embeddings that are not refined are given parts by those of their neighbours, see
+            ``spread_vectors``, without any match; with validation links, not if these are ranked worse.
         candidates: number of nearest entities of either side that an entity may be matched with.
         temperature: temperature of the transport that turns cosines into scores of matches in 0 to 1, see
             ``mmkg.matching.sinkhorn``. They are no probabilities: after a few iterations those of an entity need not
@@ -66,6 +68,7 @@ class RefinementConfig:
 
     weigh: Literal["matches", "validation"] = "validation"
     rounds: CountOrNone = 0
+    neighbors: bool = False
     candidates: Count = 20
     temperature: Positive = 0.02
     iterations: Count = 15
@@ -157,6 +160,21 @@ def spread_matches(
     codes.copy_(random_projection(len(codes), codes.shape[1], seed, "entity codes", device))
     torch.mm(sparse_entries(rows, cols, likely, (len(left_labels), len(codes))), codes, out=left_labels)
     codes *= likely.new_zeros(len(codes)).scatter_reduce_(0, cols, likely, "amax")[:, None]
+    return spread_labels(inputs, labels, config, seed=seed, dtype=dtype)
+
+
+def spread_labels(
+    inputs: Incidence, labels: Tensor, config: RefinementConfig, *, seed: int, dtype: torch.dtype = torch.float32
+) -> dict[str, Tensor]:
+    """What the labels of other entities say of each entity, modality by modality, see ``spread_matches``.
+
+    Args:
+        inputs: of the task.
+        labels: a vector per entity, ``[N, d]``, on the device of ``inputs``; written to.
+        config: widths and damping.
+        seed: random seed of the codes.
+        dtype: of the result.
+    """
     parts: dict[str, Tensor] = {}
     if inputs.triples is not None:
         parts[RELATION] = _by_triples(inputs, inputs.triples, labels, config, seed, dtype)
