@@ -1,5 +1,6 @@
 """The learner that refines the embeddings of another learner by soft matches."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -17,7 +18,14 @@ from .evidence import Evidence, Matched, Pairs
 from .setting import Learned, Learner, Setting
 from .sketches import BASE, Vectors, joined
 from .validation import ValidationScores
-from .weighers import ByMatches, ByValidation, Weigher
+from .weighers import LEAST_AGREEMENT, ByMatches, ByValidation, Weigher
+
+logger = logging.getLogger(__name__)
+
+TOO_WRONG = (
+    "structure and relations alone find only %.2f of the matches, so that many seed links are probably wrong: no "
+    "refinement; give known links, or seed links from other modalities"
+)
 
 
 class Refined:
@@ -64,6 +72,9 @@ class Refined:
         made = before
         for number in range(1, (self.config.rounds if earlier is None else earlier["round"]) + 1):
             made = weigher.matches(found)
+            if setting.certain is not None and number == 1 and weigher.agreement < LEAST_AGREEMENT:
+                logger.warning(TOO_WRONG, weigher.agreement)
+                break
             if dtype == torch.float16:
                 found = found.bare()  # so large that it is rather made again if no round is better
             elif setting.experiment.search.held == "float16":

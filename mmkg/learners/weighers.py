@@ -11,6 +11,7 @@ from ..compute.products import pair_products
 from ..matching import SinkhornConfig, among
 from ..matching.list_weights import list_weights
 from ..matching.sinkhorn import Cosines, mutual_best, transport, transported_pairs
+from ..modalities import RELATION, STRUCTURE
 from ..models.refinement import RefinementConfig
 from ..typing import FloatArray, IntArray
 from .evidence import Matched, Pairs, Sides
@@ -19,6 +20,8 @@ from .sketches import BASE, Sketches, Vectors, base_blocks, of_base
 from .validation import ValidationScores
 
 FITS = 2  # of the weights to the matches that they give
+GRAPH = (of_base(STRUCTURE), of_base(RELATION))
+LEAST_AGREEMENT = 0.3  # of the first matches that the graph finds without the other modalities
 NO_ROWS = np.empty(0, np.int64)
 NO_MATCHES: tuple[Matched, Pairs] = (NO_ROWS, NO_ROWS, np.empty(0, np.float32)), (NO_ROWS, NO_ROWS)
 
@@ -41,6 +44,10 @@ class Weigher(Protocol):
 
     def weights(self, found: Vectors, evidence: Sides) -> dict[str, float]:
         """Weights of the base and of the evidence of the last matches; only their ratios count."""
+
+    @property
+    def agreement(self) -> float:
+        """Share of the last matches that the structure and relations of the base find by themselves."""
 
 
 class ByValidation:
@@ -82,6 +89,11 @@ class ByValidation:
         """See ``Weigher``; the validation links have been scored."""
         weights = {BASE: 1.0} | {name: self.config.weight(name) for name in evidence[0]}
         return weights if self.known is None else self.known.weights(weights)
+
+    @property
+    def agreement(self) -> float:
+        """1: known links are right."""
+        return 1.0
 
 
 class ByMatches:
@@ -143,6 +155,18 @@ class ByMatches:
             self.odds = {name: self.odds.get(name, 0.0) for name in (*self.start, *evidence[0])}
         most = max(self.odds.values())
         return {name: float(np.sqrt(weight / most)) for name, weight in self.odds.items()}
+
+    @property
+    def agreement(self) -> float:
+        """See ``Weigher``; among the candidates. 1 without matches, or without structure and relations."""
+        own, (rows, cols) = [self.scores[name] for name in GRAPH if name in self.scores], self.pairs
+        if not own or not len(self.logs):
+            return 1.0
+        total, shape = np.sum(own, axis=0), (len(self.sketches.free[0]), len(self.sketches.free[1]))
+        best = np.full(shape[0], -np.inf)
+        np.maximum.at(best, rows, total)
+        chosen = mutual_best(rows, cols, self.logs, shape)
+        return float(np.mean(total[chosen] >= best[rows[chosen]]))
 
     def _scores(self, sides: tuple[Mapping[str, Tensor], ...], pairs: Pairs) -> dict[str, FloatArray]:
         """Inner products of pairs of free entities, part by part, ``[P]`` each."""

@@ -103,3 +103,13 @@ def test_without_free_entities_there_are_no_matches(task):
     assert len(matches[0]) == len(candidates[0]) == 0
     empty = ({"structure": base.left[:, :4]}, {"structure": base.right[:, :4]})
     assert weigher.weights(Vectors(({BASE: base.left}, {BASE: base.right}), weigher.start), empty)["structure"] == 0
+
+
+def test_seeds_that_the_graph_contradicts_are_not_refined(task, caplog):
+    links = task.links.all()
+    wrong = np.stack([links[:60, 0], np.roll(links[:60, 1], 1)], axis=1)
+    guessed = setting_of(replace(task, links=LinkSplit(wrong, links[:0], links[60:])))
+    found = refined(replace(guessed, certain=links[:0]))
+    assert found.course["refined_by"] == {"round": 0} and "many seed links are probably wrong" in caplog.text
+    base = Propagated(guessed).embed(wrong)
+    assert torch.equal(found.left, base.left) and found.widths == base.widths
