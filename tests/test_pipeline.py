@@ -790,7 +790,7 @@ def test_what_refinement_does_not_help_stays_as_it_was(small_task, tmp_path, mon
             for name in ("structure", "relation", "attribute")
         }
 
-    monkeypatch.setattr("mmkg.learners.refined.spread_matches", noise)
+    monkeypatch.setattr("mmkg.learners.evidence.spread_matches", noise)
     monkeypatch.setattr("mmkg.learners.validation.best_weights", lambda _, start, grid: dict.fromkeys(start, 1.0))
     settings = merged(REFINED, {"bootstrap": {"rounds": 1}, "refinement": {"rules_weight": 0.0}})
     result = propagated(small_task, settings=settings, out=tmp_path / "run")

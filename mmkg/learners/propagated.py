@@ -38,6 +38,7 @@ class Propagated:
         with self.setting.watch.phase("embed"), torch.no_grad():
             widths, seed = self.model.widths(self.inputs), self.setting.experiment.seed
             dtype = self.setting.held_in(self.inputs.num_entities * sum(widths.values()))
-            joint = self.model.embed(self.inputs, links, seed=seed, dtype=dtype)
+            held = {} if dtype == torch.float32 else {"dtype": dtype}  # which models of others need not know
+            joint = self.model.embed(self.inputs, links, seed=seed, **held)
         left, right = joint[: self.inputs.num_left], joint[self.inputs.num_left :]
         return Learned(left, right, widths, selected=False)

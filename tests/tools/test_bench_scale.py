@@ -43,7 +43,7 @@ def test_small_twins_act_as_large_ones(bench_scale, monkeypatch):
     held = []
     for name in ("models.propagation.MOST_VALUES", "models.refinement.MOST_VALUES", "learners.setting.MOST_FULL"):
         monkeypatch.setattr(f"mmkg.{name}", 1 << 29)
-    for name in ("learners.refined", "matching.sinkhorn"):
+    for name in ("learners.sketches", "matching.sinkhorn"):
         monkeypatch.setattr(f"mmkg.{name}.LARGEST_EXACT", 200_000)
     learnt = bench_scale.learnt_rows
     monkeypatch.setattr(bench_scale, "learnt_rows", lambda *given: held.append(learnt(*given)) or held[-1])

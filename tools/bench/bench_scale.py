@@ -157,7 +157,7 @@ def act_large() -> None:
     from mmkg.models import propagation, refinement
 
     propagation.MOST_VALUES = refinement.MOST_VALUES = setting.MOST_FULL = 1
-    for name in ("mmkg.learners.refined", "mmkg.matching.sinkhorn"):
+    for name in ("mmkg.learners.sketches", "mmkg.matching.sinkhorn"):
         vars(import_module(name))["LARGEST_EXACT"] = 100
 
 
