@@ -50,8 +50,10 @@ def test_every_answer_is_an_entity_once_with_a_score_and_a_confidence(small_resu
 @pytest.mark.parametrize("name", sorted(MATCHERS))
 @pytest.mark.parametrize("kind", KINDS)
 def test_matches_have_finite_scores_whatever_the_index_finds(small_result, name, kind):
+    edges = tuple(graph.triples[:, ::2] for graph in small_result.run_graphs.now)
+    options = {"k": HUGE, "kind": kind, "device": "cpu"} | ({"edges": edges} if MATCHERS[name].edges else {})
     for csls_k in (0, 3, HUGE):
-        found = MATCHERS[name](small_result.left, small_result.right, k=HUGE, csls_k=csls_k, kind=kind, device="cpu")
+        found = MATCHERS[name](small_result.left, small_result.right, csls_k=csls_k, **options)
         assert len(found) and np.isfinite(found.score).all()
 
 
