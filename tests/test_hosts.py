@@ -111,7 +111,8 @@ def search_half(folder):
     grouped = mmkg.build_index(np.tile(right, (20, 1)), kind="ivf", nlist=4, device="cpu")
     found["grouped"] = grouped.search(np.tile(left, (40, 1)), 3)
     for name, match in MATCHERS.items():
-        found[name] = match(left, right, device="cpu")
+        edges = {"edges": (np.array([[0, 1], [1, 2]]),) * 2} if match.edges else {}
+        found[name] = match(left, right, device="cpu", **edges)
     found["hungarian of lists"] = MATCHERS["hungarian"](left, right, k=3, device="cpu")
     found["cosine"] = MATCHERS["greedy"](torch.from_numpy(left), right.astype(np.float64), csls_k=0, device="cpu")
     for csls_k in (0, 3):
