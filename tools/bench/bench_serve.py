@@ -232,7 +232,7 @@ def lookups(keys: list[str], to: http.client.HTTPConnection, pid: int, faiss: fl
         answer.read()
         walls.append((time.perf_counter() - at) / many)
     spent = {"cpu_s": (cpu_of(pid) - before) / times / many, "wall_s": float(np.median(walls)), "p99": max(walls)}
-    return line(f"lookup of {many:,} at once, each, over HTTP", spent, faiss, size)
+    return line("lookup of many at once, each, over HTTP", spent, faiss, size)
 
 
 def cpu_of(pid: int) -> float:
