@@ -1,5 +1,5 @@
 // The keys of a review. They can be switched off, and rest while a text is written.
-import { useEffect, useState } from "preact/hooks";
+import { useLayoutEffect, useState } from "preact/hooks";
 import type { Review } from "./review";
 
 export const KEYS: [string, string][] = [
@@ -19,7 +19,8 @@ export interface Keys {
 
 export function useKeys(review: Review): Keys {
   const [on, setOn] = useState(true);
-  useEffect(() => {
+  // in the same turn as the switch, so that a key right after it rests
+  useLayoutEffect(() => {
     if (!on) return;
     const pressed = (event: KeyboardEvent) => {
       if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || isWriting(event.target)) return;
