@@ -12,10 +12,10 @@ from ..errors import InputError, UsageError
 from ..search.given import Vectors, check_count
 from ..settings import configuration
 from ..typing import FloatArray, IntArray
-from .candidates import Scorer, Scoring, listed_both_ways
+from .candidates import Scoring
 from .matcher import Matcher
-from .matching import Matching, matching_of
-from .sinkhorn import CANDIDATES, ITERATIONS, TEMPERATURE, mutual_best, transport
+from .matching import Matching
+from .sinkhorn import CANDIDATES, ITERATIONS, TEMPERATURE, SinkhornConfig, Transport, transport_matching
 
 STRUCTURE = 0.1
 STEPS = 3
@@ -89,21 +89,17 @@ def gromov_wasserstein(
     config = GromovWassersteinConfig(k, structure, steps, temperature, iterations)  # checks them
     if edges is None:
         raise UsageError("gromov-wasserstein needs the edges of both graphs; take sinkhorn")
-    scorer = Scorer.of(left, right, k, **scoring)
-    rows, cols, scores = listed_both_ways(scorer, k)
-    near = normalised(edges[0], scorer.shape[0]), normalised(edges[1], scorer.shape[1])
-    cosines, shape, device = scorer.cosines(rows, cols), scorer.shape, scoring.get("device", "auto")
 
-    def transported(summed: FloatArray) -> np.ndarray:
-        return transport(rows, cols, summed, shape, temperature=temperature, iterations=iterations, device=device)
+    def rescored(
+        rows: IntArray, cols: IntArray, cosines: FloatArray, weights: np.ndarray, transported: Transport
+    ) -> np.ndarray:
+        near = normalised(edges[0], len(left)), normalised(edges[1], len(right))
+        for _ in range(config.steps):
+            agreed = agreement(*near, rows, cols, np.minimum(np.exp(weights), 1))
+            weights = transported(cosines + np.float32(config.structure) * agreed)
+        return weights
 
-    weights = transported(cosines)
-    for _ in range(config.steps):
-        agreed = agreement(*near, rows, cols, np.minimum(np.exp(weights), 1))
-        weights = transported(cosines + np.float32(config.structure) * agreed)
-    chosen = mutual_best(rows, cols, weights, shape)
-    rows, cols = rows[chosen], cols[chosen]
-    return matching_of(rows, cols, scorer.pair_scores(rows, cols) if scores is None else scores[chosen])
+    return transport_matching(left, right, SinkhornConfig(k, temperature, iterations), scoring, rescored)
 
 
 def normalised(edges: IntArray, size: int) -> sparse.csr_matrix:

@@ -27,6 +27,8 @@ ITERATIONS = 15
 CANDIDATES = 50
 LARGEST_EXACT = LARGEST_FLAT  # rows of either side up to which candidates are found exactly
 Cosines = Callable[[IntArray, IntArray], FloatArray]
+Transport = Callable[[FloatArray], np.ndarray]
+Rescored = Callable[[IntArray, IntArray, FloatArray, np.ndarray, Transport], np.ndarray]
 
 
 @configuration
@@ -85,13 +87,33 @@ def sinkhorn(
         Cuturi, NeurIPS 2013; sparse and for entity alignment in Mao et al., EMNLP 2022 (LightEA).
     """
     check_count(k, "k")
-    SinkhornConfig(k, temperature, iterations)  # checks them
-    scorer = Scorer.of(left, right, k, **scoring)
-    rows, cols, scores = listed_both_ways(scorer, k)
-    shape = scorer.shape
-    device = scoring.get("device", "auto")
+    return transport_matching(left, right, SinkhornConfig(k, temperature, iterations), scoring)
+
+
+def transport_matching(
+    left: Vectors, right: Vectors, config: SinkhornConfig, scoring: Scoring, rescored: Rescored | None = None
+) -> Matching:
+    """``sinkhorn``, or with further transports of scores that the first one changes.
+
+    Args:
+        left, right, scoring: as for ``sinkhorn``.
+        config: candidates and transport.
+        rescored: gives the last log-weights ``[P]`` from the rows and columns of the candidates, their cosines, their
+            first log-weights, and the function that transports; ``None`` = the first ones are the last.
+    """
+    scorer = Scorer.of(left, right, config.k, **scoring)
+    rows, cols, scores = listed_both_ways(scorer, config.k)
+    shape, device = scorer.shape, scoring.get("device", "auto")
     cosines = scorer.cosines(rows, cols)
-    weights = transport(rows, cols, cosines, shape, temperature=temperature, iterations=iterations, device=device)
+
+    def transported(summed: FloatArray) -> np.ndarray:
+        return transport(
+            rows, cols, summed, shape, temperature=config.temperature, iterations=config.iterations, device=device
+        )
+
+    weights = transported(cosines)
+    if rescored is not None:
+        weights = rescored(rows, cols, cosines, weights, transported)
     chosen = mutual_best(rows, cols, weights, shape)
     rows, cols = rows[chosen], cols[chosen]
     return matching_of(rows, cols, scorer.pair_scores(rows, cols) if scores is None else scores[chosen])

@@ -27,6 +27,39 @@ function useSome<T>(rows: T[]): { some: T[]; more: ComponentChild } {
   };
 }
 
+/** A table of left and right facts; between them is how they compare. */
+function PairTable({ between, children }: { between: string; children: ComponentChild }) {
+  return (
+    <table class="pairs">
+      <colgroup>
+        <col />
+        <col class="narrow" />
+        <col />
+      </colgroup>
+      <thead>
+        <tr>
+          <th scope="col">left</th>
+          <th scope="col">
+            <span class="unseen">{between}</span>
+          </th>
+          <th scope="col">right</th>
+        </tr>
+      </thead>
+      <tbody>{children}</tbody>
+    </table>
+  );
+}
+
+/** The middle cell of a pair: a sign for eyes, words for everybody else. */
+function Compared({ sign, words }: { sign: string; words: string }) {
+  return (
+    <td class="state" title={words}>
+      <span aria-hidden="true">{sign}</span>
+      <span class="unseen">{words}</span>
+    </td>
+  );
+}
+
 export function Attributes({ detail }: { detail: Detail }) {
   const { attributes } = detail;
   const { some, more } = useSome(attributes);
@@ -45,34 +78,15 @@ export function Attributes({ detail }: { detail: Detail }) {
       </h4>
       {attributes.length === 0 && <p class="empty">Neither entity has attributes.</p>}
       {some.length > 0 && (
-        <table class="pairs">
-          <colgroup>
-            <col />
-            <col class="narrow" />
-            <col />
-          </colgroup>
-          <thead>
-            <tr>
-              <th scope="col">left</th>
-              <th scope="col">
-                <span class="unseen">comparison</span>
-              </th>
-              <th scope="col">right</th>
+        <PairTable between="comparison">
+          {some.map(({ left, right, state }, place) => (
+            <tr key={place} class={state}>
+              <td>{left && <Fact name={left.attribute} value={left.value} />}</td>
+              <Compared sign={STATES[state]![0]} words={STATES[state]![1]} />
+              <td>{right && <Fact name={right.attribute} value={right.value} />}</td>
             </tr>
-          </thead>
-          <tbody>
-            {some.map(({ left, right, state }, place) => (
-              <tr key={place} class={state}>
-                <td>{left && <Fact name={left.attribute} value={left.value} />}</td>
-                <td class="state" title={STATES[state]![1]}>
-                  <span aria-hidden="true">{STATES[state]![0]}</span>
-                  <span class="unseen">{STATES[state]![1]}</span>
-                </td>
-                <td>{right && <Fact name={right.attribute} value={right.value} />}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+          ))}
+        </PairTable>
       )}
       {more}
       {leftOut > 0 && <p class="soft small">{counted(leftOut, "more fact")} not shown here.</p>}
@@ -106,34 +120,15 @@ export function Neighbours({ detail }: { detail: Detail }) {
       </h4>
       {rows.length === 0 && <p class="empty">Neither entity has neighbours.</p>}
       {some.length > 0 && (
-        <table class="pairs">
-          <colgroup>
-            <col />
-            <col class="narrow" />
-            <col />
-          </colgroup>
-          <thead>
-            <tr>
-              <th scope="col">left</th>
-              <th scope="col">
-                <span class="unseen">matched to each other</span>
-              </th>
-              <th scope="col">right</th>
+        <PairTable between="matched to each other">
+          {some.map(({ left, right, matched }, place) => (
+            <tr key={place} class={matched ? "equal" : left ? "left" : "right"}>
+              <td>{left && <Near neighbour={left} />}</td>
+              <Compared sign={matched ? "=" : "·"} words={matched ? "matched" : "not matched"} />
+              <td>{right && <Near neighbour={right} />}</td>
             </tr>
-          </thead>
-          <tbody>
-            {some.map(({ left, right, matched }, place) => (
-              <tr key={place} class={matched ? "equal" : left ? "left" : "right"}>
-                <td>{left && <Near neighbour={left} />}</td>
-                <td class="state" title={matched ? "matched" : "not matched"}>
-                  <span aria-hidden="true">{matched ? "=" : "·"}</span>
-                  <span class="unseen">{matched ? "matched" : "not matched"}</span>
-                </td>
-                <td>{right && <Near neighbour={right} />}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+          ))}
+        </PairTable>
       )}
       {more}
       {leftOut > 0 && <p class="soft small">{counted(leftOut, "more fact")} not shown here.</p>}
