@@ -133,6 +133,13 @@ def test_a_reload_returns_to_the_open_match(report):
     assert text(page, TITLE) == "القاهرة 20 = Le Caire 20"
 
 
+def test_an_address_of_a_match_that_is_not_here_opens_the_first(report):
+    page = report()
+    page.goto(page.url.partition("#")[0] + "#show=sure&left=nobody")
+    page.reload()
+    assert text(page, TITLE) == "Londres 10 = London 10"
+
+
 def test_another_candidate_and_none(report):
     page = report()
     page.keyboard.press("3")

@@ -57,6 +57,8 @@ export function useReview(source: Source, summary: Summary): Review {
   const [chosen, setChosen] = useState<Chosen | null>(null);
   const [index, setIndex] = useState(0);
   const [other, setOther] = useState<Row | null>(null);
+  // Until the match that the address names is here, no other one is shown, decided or written to the address.
+  const [restoring, setRestoring] = useState(start.key !== null);
   const [detail, setDetail] = useState<Detail | null | undefined>(undefined);
   const [decided, setDecided] = useState(new Map<string, Decision | null>());
   const [author, setAuthorOnly] = useState(() => remembered("mmkg author"));
@@ -73,13 +75,17 @@ export function useReview(source: Source, summary: Summary): Review {
   const settled = useSettled(threshold);
   const query = useMemo(() => queryOf(tab, settled, filters), [tab, settled, filters]);
   const rows = useRows(source, query, chosen?.rows ?? null);
-  const row = other ?? rows.at(index) ?? null;
+  const row = restoring ? null : (other ?? rows.at(index) ?? null);
   const id = row && idOf(row);
   const decision = (id === null ? undefined : decided.get(id)) ?? (id !== null && decided.has(id) ? null : (detail?.decision ?? null));
 
   useEffect(() => {
     if (start.key === null) return;
-    void source.rowsOf([start.key]).then(([found]) => found && setOther(found));
+    const restored = (found?: Row | null) => {
+      if (found) setOther(found);
+      setRestoring(false);
+    };
+    source.rowsOf([start.key]).then(([found]) => restored(found), () => restored());
   }, []);
 
   useEffect(() => {
@@ -87,6 +93,7 @@ export function useReview(source: Source, summary: Summary): Review {
   }, [rows, rows.total]);
 
   useEffect(() => {
+    if (restoring) return;
     toAddress(tab, row?.left ?? null);
     setComment("");
     setDetail(undefined);
@@ -103,7 +110,7 @@ export function useReview(source: Source, summary: Summary): Review {
     return () => {
       current = false;
     };
-  }, [id, row?.right]);
+  }, [id, row?.right, restoring]);
 
   const verdictOf = useCallback(
     (each: Row) => {
