@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..data.texts.folding import folded
 from ..typing import FloatArray, IntArray
-from .folding import folded
 
 BITS = 20  # of the hash of a trigram
 MOST_POSTINGS = 200_000  # entries that one query reads; the rarest trigrams come first

@@ -13,9 +13,9 @@ import numpy as np
 
 from ..data.features.values import read_value
 from ..data.parsing.id_names import names_of_ids
+from ..data.texts.folding import folded
 from ..errors import InputError
 from ..review.attributes import DIFFERENT, EQUAL, likeness
-from .folding import folded
 from .names import NameIndex
 from .reconcile_values import EntityValues
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..data.parsing.id_names import names_of_ids
+from ..data.texts.folding import folded
 from ..errors import InputError
 from ..typing import IntArray
-from .folding import folded
 
 if TYPE_CHECKING:
     from ..review.side import Side

@@ -2,7 +2,6 @@
 
 import math
 import re
-import unicodedata
 from calendar import monthrange
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from ...typing import IntArray
 from ..parsing.terms import literal_of
+from ..texts.folding import folded
 from ..texts.packed import Texts
 
 Kind = Literal["number", "date", "text"]
@@ -60,7 +60,7 @@ def read_value(text: str) -> Value:
     calendar is a text. Of a quoted RDF literal, the text inside the quotes is read.
     """
     text = literal_of(text.strip())[0]
-    plain = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    plain = folded(text)
     if _NUMBER.fullmatch(plain) and any(letter.isdigit() for letter in plain):
         try:
             number = float(plain.replace(",", ""))
