@@ -126,7 +126,8 @@ def test_user_password_and_database_come_from_address_and_environment(
 
 def refusal(code, message):
     """An error as the driver makes it of what a server answers."""
-    return Neo4jError._hydrate_neo4j(code=f"Neo.ClientError.{code}", message=message)
+    hydrate = getattr(Neo4jError, "_hydrate_neo4j", None) or Neo4jError.hydrate  # the second in the driver 5.14
+    return hydrate(code=f"Neo.ClientError.{code}", message=message)
 
 
 ERRORS = [
