@@ -703,19 +703,6 @@ def test_rounds_that_were_killed_go_on_with_the_same_bits(small_task, tmp_path, 
     assert same_bits(whole, again) and fits == [0, 1]  # the last round alone is trained
 
 
-def test_a_combined_model_weighs_the_parts_of_both_and_keeps_its_shares(small_task, tmp_path):
-    result = mmkg.align(small_task, "combined", settings=COMBINED, out=tmp_path / "run")
-    weights = result.record.protocol["weights"]
-    assert set(weights) == {f"{name} by {by}" for name in result.widths for by in ("propagation", "mclea")}
-    assert max(weights.values()) == 1 and sum(result.widths.values()) == result.left.shape[1]
-    propagation = propagated(small_task, settings={"features": SETTINGS["features"]})
-    assert result.metrics["left_to_right"]["mrr"] > propagation.metrics["left_to_right"]["mrr"] - 0.05
-    pairs = small_task.links.test[:20]
-    cosines = (result.left[pairs[:, 0]].astype(np.float64) * result.right[pairs[:, 1]]).sum(axis=1)
-    np.testing.assert_allclose(sum(result.shares(pairs).values()), cosines, atol=1e-5)
-    assert AlignmentResult.load(tmp_path / "run").metrics == result.metrics
-
-
 def test_a_combined_model_iterates_and_reads_no_test_link(small_task):
     settings = merged(COMBINED, {"bootstrap": {"rounds": 1, "epochs": 2}})
     result, other = (
@@ -723,11 +710,6 @@ def test_a_combined_model_iterates_and_reads_no_test_link(small_task):
     )
     assert same_bits(result, other) and result.protocol.iterative
     assert other.metrics["left_to_right"]["hits@1"] < 0.3
-
-
-def test_an_unknown_member_is_refused(small_task):
-    with pytest.raises(UsageError, match="unknown model 'mcleb'; did you mean 'mclea'"):
-        mmkg.align(small_task, "combined", settings={"options": {"trained": "mcleb"}})
 
 
 @pytest.mark.parametrize("matcher", ["mutual", "sinkhorn", "hungarian"])
@@ -740,18 +722,6 @@ def test_any_matcher_draws_up_pseudo_links(small_task, matcher):
 def test_an_unknown_matcher_of_pseudo_links_is_refused(small_task):
     with pytest.raises(UsageError, match="unknown matcher 'sinkhron'; did you mean 'sinkhorn'"):
         propagated(small_task, settings={"bootstrap": {"rounds": 1, "matcher": "sinkhron"}})
-
-
-def test_a_combined_model_leaves_out_images_that_say_nothing(small_task):
-    generator, graphs = np.random.default_rng(0), []
-    for graph in (small_task.left, small_task.right):
-        vectors = generator.standard_normal((graph.num_entities, 64), np.float32)
-        graphs.append(replace(graph, images=ImageTable(np.arange(graph.num_entities), vectors)))
-    noisy = mmkg.align(replace(small_task, left=graphs[0], right=graphs[1]), "combined", settings=COMBINED)
-    assert "image" in noisy.record.protocol["left_out"] and "image" not in noisy.widths
-    bare = replace(small_task, left=replace(small_task.left, images=None), right=replace(small_task.right, images=None))
-    without = mmkg.align(bare, "combined", settings=COMBINED)
-    assert noisy.metrics["left_to_right"]["mrr"] >= without.metrics["left_to_right"]["mrr"] - 0.02
 
 
 REFINED = {"features": {"modalities": ["structure", "relation", "attribute"]}, "refinement": {"rounds": 3}}

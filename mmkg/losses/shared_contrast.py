@@ -94,9 +94,9 @@ class _SharedContrast(torch.autograd.Function):
     def _gradients(ctx: Any, grad_log_q: Tensor, grad_divergence: Tensor) -> tuple[Tensor | None, ...]:
         weights, kept, inverse, inverse_p, inverse_q, *rest = ctx.saved_tensors
         inverses, units, shares = rest[: ctx.number], rest[ctx.number : -1], rest[-1]
-        pull = -grad_log_q * inverse * weights  # per query row; the slope is E_ij (pull_i + pull_j)
-        pull_p = grad_divergence * inverse_p * weights[: len(inverse_p)]
-        pull_q = grad_divergence * inverse_q * weights[: len(inverse_q)]
+        # Per query row; the slope is E_ij (pull_i + pull_j). The loss has no gradient for rows of absent embeddings.
+        pull = -grad_log_q * inverse
+        pull_p, pull_q = grad_divergence * inverse_p, grad_divergence * inverse_q
         grad_units = [torch.zeros_like(unit) for unit in units]
         grad_shares = None if shares is None else torch.zeros_like(shares)
         buffers = weights.new_empty(ctx.number + 5, area(ctx.tiles))

@@ -71,6 +71,12 @@ def test_a_pre_norm_block_hears_the_other_sequence_by_its_norm():
     assert (post(x, keys, 5 * source + 2) - post(x, keys, source)).abs().max() > 0.1
 
 
+def test_steps_are_scaled_by_the_root_of_their_width_before_positions_are_added():
+    """2 (1, 0, -1, 0) and the position (0, 0, 1, 1) are (2, 0, -1, 1), of mean 1/2 and variance 5/4."""
+    found = seeded(lambda: SequenceEncoder(4, 0, 1))(torch.tensor([[[1.0, 0, -1, 0]]]), torch.ones(1, 1) > 0)
+    torch.testing.assert_close(found[0, 0], torch.tensor([1.5, -0.5, -1.5, 0.5]) / 1.25**0.5, atol=1e-4, rtol=0)
+
+
 def test_positions_are_sines_and_cosines():
     found = positions(3, 5)
     assert found.shape == (3, 5)

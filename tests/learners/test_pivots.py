@@ -5,8 +5,9 @@ import pytest
 from small import SETTINGS, twins
 
 import mmkg
+from mmkg.data.task import LinkSplit
 from mmkg.errors import InputError, UsageError
-from mmkg.learners.pivots import pivot_links
+from mmkg.learners.pivots import joined, pivot_links
 from mmkg.result.result import AlignmentResult
 from mmkg.sources.hide import hide
 
@@ -32,6 +33,15 @@ def test_a_smaller_share_is_surer():
     few, many = (pivot_links(task, ["image"], share=share, valid_ratio=0) for share in (0.2, 1.0))
     assert len(few.train) == round(0.2 * len(many.train))
     assert precision(few.train, task) > precision(many.train, task)
+
+
+def test_a_seed_link_with_an_entity_of_a_given_link_is_left_out():
+    given = LinkSplit(np.array([[0, 0]]), np.array([[1, 1]]), np.array([[5, 5]]))
+    seeds = LinkSplit(np.array([[2, 2], [0, 3], [3, 0], [4, 1]]), np.array([[1, 4], [5, 6]]), given.test[:0])
+    links = joined(given, seeds)
+    assert links.train.tolist() == [[0, 0], [2, 2], [5, 6]]  # the others have an entity of a given link, left or right
+    assert links.valid.tolist() == [[1, 1]] and len(links.test) == 0
+    assert joined(LinkSplit(*(given.test[:0],) * 3), seeds) is seeds
 
 
 def test_an_entity_without_the_modality_is_in_no_link():
