@@ -712,7 +712,7 @@ def test_a_combined_model_iterates_and_reads_no_test_link(small_task):
     assert other.metrics["left_to_right"]["hits@1"] < 0.3
 
 
-@pytest.mark.parametrize("matcher", ["mutual", "sinkhorn", "hungarian"])
+@pytest.mark.parametrize("matcher", ["mutual", "sinkhorn", "hungarian", "gromov-wasserstein"])
 def test_any_matcher_draws_up_pseudo_links(small_task, matcher):
     settings = {"bootstrap": {"rounds": 1, "matcher": matcher, "precision": 0.5}}
     rows = propagated(small_task, settings=settings).history

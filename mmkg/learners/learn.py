@@ -95,13 +95,16 @@ def _learned(setting: Setting, model: AlignmentModel | None) -> Learned:
         setting.callbacks.on_round(row)
 
     free = [np.flatnonzero(rows) for rows in free_entities(setting.task)]
+    matcher, options = MATCHERS[config.matcher], experiment.search.matcher_options(config.matcher)
     never = among(setting.task.never, *free)
+    if len(never):
+        options["never"] = never
+    if matcher.edges:
+        graphs = (setting.task.left, setting.task.right)
+        options["edges"] = tuple(among(g.triples[:, ::2], rows, rows) for g, rows in zip(graphs, free, strict=True))
 
     def match(left: Tensor, right: Tensor) -> Matching:
-        options = experiment.search.matcher_options(config.matcher) | ({"never": never} if len(never) else {})
-        return MATCHERS[config.matcher](
-            left, right, csls_k=experiment.search.csls_k, kind="auto", device=setting.device, **options
-        )
+        return matcher(left, right, csls_k=experiment.search.csls_k, kind="auto", device=setting.device, **options)
 
     def pseudo_links(left: Tensor, right: Tensor) -> IntArray:
         with setting.watch.phase("propose"):
