@@ -187,10 +187,7 @@ def read_manifest(
     path = folder / MANIFEST
     settle(folder)
     if not path.is_file():
-        state = (
-            "an unfinished run; start the same command again to continue it" if folder.is_dir() else "no such folder"
-        )
-        raise InputError(f"expected a finished run with a manifest, found {state}", folder)
+        raise InputError(f"expected a finished run with a manifest, found {_state(folder)}", folder)
     from .schema import Facts, read_json  # which needs pydantic, and --help does not
 
     try:
@@ -218,6 +215,17 @@ def read_manifest(
                 folder,
             )
     return manifest
+
+
+def _state(folder: Path) -> str:
+    """What is in the place of a finished run, for a message."""
+    if not folder.exists():
+        return "no such folder"
+    if not folder.is_dir():
+        return "a file; give the folder of the run"
+    if _is_run(folder) or any(any(folder.glob(pattern)) for pattern in CHECKPOINTS):
+        return "an unfinished run; start the same command again to continue it"
+    return "a folder without a run; give the folder of the run"
 
 
 def remove_checkpoints(folder: Path) -> None:

@@ -396,6 +396,10 @@ def test_a_file_that_is_gone_is_refused_with_its_name(copy, name):
 def test_a_folder_without_a_finished_run_is_refused(tmp_path, copy):
     with pytest.raises(InputError, match="absent: .*no such folder"):
         AlignmentResult.load(tmp_path / "absent")
+    with pytest.raises(InputError, match="found a folder without a run; give the folder of the run"):
+        AlignmentResult.load(tmp_path)
+    with pytest.raises(InputError, match="found a file; give the folder of the run"):
+        AlignmentResult.load(copy / "manifest.json")
     (copy / "manifest.json").unlink()
     with pytest.raises(InputError, match="unfinished run"):
         AlignmentResult.load(copy)

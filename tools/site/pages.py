@@ -1,6 +1,5 @@
-"""Texts of the generated pages: settings, command line, API, messages, and files of the repository."""
+"""Texts of the generated pages: settings, command line, API, errors, and files of the repository."""
 
-import ast
 import dataclasses
 import importlib
 import inspect
@@ -21,13 +20,26 @@ from mmkg.search.config import IndexConfig
 
 ROOT = Path(__file__).parents[2]
 API = ("mmkg", "mmkg.search", "mmkg.matching", "mmkg.evaluation", "mmkg.losses", "mmkg.fusion", "mmkg.encoders")
-RAISED = ("InputError", "UsageError", "MissingPackageError", "bad")
 SECTIONS = ("data", "features", "training", "bootstrap", "refinement", "search")
 COPIED = {
     "reference/figures.md": "tools/FIGURES.md",
     "develop/changes.md": "CHANGELOG.md",
     "develop/extend.md": "CONTRIBUTING.md",
     "develop/security.md": "SECURITY.md",
+}
+# Weight of a page or of a folder in the search. A message of an error is found before pages that have some of its
+# words; first steps come before details, and references of many words last.
+WEIGHTS = {
+    "start": 2.0,
+    "reference/errors.md": 8.0,
+    "reference/messages.md": 8.0,
+    "reference/api.md": 0.2,
+    "reference/figures.md": 0.3,
+    "develop/changes.md": 0.1,
+    "develop/extend.md": 0.3,
+    "design.md": 0.3,
+    "style.md": 0.2,
+    "map.md": 0.2,
 }
 
 
@@ -37,7 +49,6 @@ def generated() -> dict[str, str]:
     found["reference/settings.md"] = settings_page()
     found["reference/commands.md"] = commands_page()
     found["reference/api.md"] = api_page()
-    found["reference/messages.md"] = messages_page()
     for path in sorted((ROOT / "docs" / "tutorials").glob("*.ipynb")):
         found[f"tutorials/{path.stem}.md"] = notebook_page(path)
     return found
@@ -195,64 +206,19 @@ def walked(command: Any, path: list[str]) -> Iterator[tuple[list[str], Any]]:
             yield [*path, name], each
 
 
-def messages_page() -> str:
-    """The text of every error that the library raises, by the folder that raises it; what varies is an ellipsis."""
-    lines = [
-        "# All messages",
-        "",
-        "The text of every error, with \u2026 for what varies; most begin with file and line.",
-        "What the usual ones mean, and what to do: [Errors](errors.md).",
-    ]
-    places: dict[str, set[str]] = {}
-    for path in sorted((ROOT / "mmkg").rglob("*.py")):
-        room = path.relative_to(ROOT).parent.as_posix()
-        places.setdefault(room, set()).update(messages_of(ast.parse(path.read_text(encoding="utf-8"))))
-    for room, texts in sorted(places.items()):
-        if texts:
-            lines += ["", f"## {room}", "", *(f"- {escaped(text)}" for text in sorted(texts))]
-    return "\n".join(lines) + "\n"
-
-
-def messages_of(tree: ast.AST) -> Iterator[str]:
-    """Texts of the errors that a module raises."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and node.args:
-            name = getattr(node.func, "id", getattr(node.func, "attr", ""))
-            text = plain_text(node.args[0]) if name in RAISED else ""
-            if re.search(r"\w{3}", text):
-                advice = [plain_text(each) for each in map(advice_of, node.keywords) if each is not None]
-                yield "; ".join([text, *advice])
-
-
-def advice_of(keyword: ast.keyword) -> ast.expr | None:
-    """The text of an advice that is written out."""
-    given = keyword.value
-    return given.args[0] if keyword.arg == "advice" and isinstance(given, ast.Call) and given.args else None
-
-
-def plain_text(node: ast.expr) -> str:
-    """A text with an ellipsis for each value; empty if it is not written out."""
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return re.sub(r"{[^}]*}", "\u2026", node.value)
-    if isinstance(node, ast.JoinedStr):
-        return "".join(plain_text(each) if isinstance(each, ast.Constant) else "\u2026" for each in node.values)
-    return ""
-
-
-def escaped(text: str) -> str:
-    """A text as Markdown shows it letter by letter."""
-    return re.sub(r"([\\`*_{}\[\]<>#|])", r"\\\1", " ".join(text.split()))
-
-
 def api_page() -> str:
     """Signatures and docstrings of the public names."""
     lines = ["# API", "", "Public names, by the module that they are imported from.", ""]
+    shown = set()
     for module in API:
         lines += [f"## {module}", ""]
         names = importlib.import_module(module).__all__
         for name in names:
             each = getattr(importlib.import_module(module), name)
             place = f"{each.__module__}.{each.__qualname__}" if hasattr(each, "__qualname__") else ""
-            if place:  # a registry is shown where parts are added
+            if place in shown:
+                lines += [f"[`{name}`](#{place}): see above.", ""]
+            elif place:  # a registry is shown where parts are added
+                shown.add(place)
                 lines += [f"::: {place}", "    options:", "      heading_level: 3", ""]
     return "\n".join(lines) + "\n"
