@@ -5,8 +5,8 @@ COPY constraints.txt dist/mmkg-*.whl /tmp/
 RUN pip install --no-cache-dir torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu \
     && pip install --no-cache-dir -c /tmp/constraints.txt "$(ls /tmp/mmkg-*.whl)[all]" \
     && rm -r /tmp/*
-RUN useradd --create-home mmkg
-USER mmkg
+RUN useradd --create-home --uid 10001 mmkg
+USER 10001
 WORKDIR /data
 EXPOSE 8000
 ENTRYPOINT ["mmkg"]

@@ -1,4 +1,4 @@
-# make demo | test | test-all | drills | lint | docs | bench | gpu | cluster: each first sets up the virtual environment VENV, also on a fresh machine.
+# make demo | test | test-all | test-oldest | drills | lint | docs | bench | gpu | cluster: each first sets up the virtual environment VENV, also on a fresh machine.
 # VENV=DIR selects the virtual environment, PYTHON=COMMAND the Python (>= 3.11) that creates it.
 # make bench PAIR=FOLDER measures training and loading on a pair in DBP15K layout; COMPARE=repaired,published adds the
 # published code's way (11 GB on DBP15K); TRAIN=OPTIONS are options of bench_train.py. make bench-table writes the
@@ -16,7 +16,7 @@ bin := $(VENV)/bin
 stamp := $(VENV)/.mmkg-installed
 modern := import sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: demo test test-all drills lint docs bench bench-table gpu cluster page setup
+.PHONY: demo test test-all test-oldest drills lint docs bench bench-table gpu cluster page setup
 
 demo: setup
 	$(bin)/mmkg align emoji-fr-en --out runs/demo --overwrite $(ARGS)
@@ -26,6 +26,10 @@ test: setup
 
 test-all: setup
 	$(bin)/python -m pytest --slow $(ARGS)
+
+# in an environment of its own
+test-oldest:
+	PYTHON="$(PYTHON)" ARGS="$(ARGS)" .ci/oldest
 
 drills: setup
 	$(bin)/python tests/drills/drills.py $(ARGS) 2>$(if $(VERBOSE),/dev/stderr,/dev/null)

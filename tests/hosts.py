@@ -24,6 +24,7 @@ def default_device():
         yield
     finally:
         torch.set_default_device(None)
+        vars(torch._GLOBAL_DEVICE_CONTEXT).pop("device_context", None)  # torch 2.6 fails on None there
 
 
 @contextmanager
@@ -62,7 +63,7 @@ def process_state():
         "warn only": torch.is_deterministic_algorithms_warn_only_enabled(),
         "fill uninitialised": torch.utils.deterministic.fill_uninitialized_memory,
         "dtype": torch.get_default_dtype(),
-        "device": torch.get_default_device(),
+        "device": torch.empty(0).device,  # get_default_device of torch 2.6 fails after a reset
         "threads": torch.get_num_threads(),
         "interop threads": torch.get_num_interop_threads(),
         "generator": torch.get_rng_state().numpy().tobytes(),

@@ -24,6 +24,5 @@ def auilc(rates: Sequence[float], values: Sequence[float], *, normalised: bool =
         raise ValueError(
             f"expected two or more ascending rates and as many values, got {list(rates)} and {len(values)}"
         )
-    heights = np.asarray(values, dtype=np.float64)
-    area = float((np.diff(rates) * (heights[1:] + heights[:-1]) / 2).sum())
+    area = float(np.trapezoid(np.asarray(values, dtype=np.float64), np.asarray(rates, dtype=np.float64)))
     return area / (rates[-1] - rates[0]) if normalised else area

@@ -197,6 +197,6 @@ def _names(rng: np.random.Generator, base: IntArray, base_size: int, noise: floa
     words = _SYLLABLES[numbers % count]
     for _ in range(length - 1):
         numbers //= count
-        words = np.char.add(words, _SYLLABLES[numbers % count])
+        words = np.strings.add(words, _SYLLABLES[numbers % count])
     found: list[str] = words.tolist()
     return found

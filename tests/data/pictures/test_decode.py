@@ -75,7 +75,7 @@ def test_a_bad_picture_is_refused_with_its_reason(name):
     content, kind, reason = BAD[name]
     with pytest.raises(PictureError) as caught:
         decode(content)
-    assert reason in str(caught.value)
+    assert reason.lower() in str(caught.value).lower()  # Pillow 10 writes capitals
     assert caught.value.kind == kind
     assert isinstance(caught.value, InputError)
 
