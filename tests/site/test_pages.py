@@ -5,6 +5,9 @@ import re
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
+from mmkg.cli.app import app
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -47,6 +50,8 @@ def test_the_examples_of_a_page_run(path, tmp_path, monkeypatch, capsys):
         exec(compile(block, str(path), "exec"), names)
     if path.name == "first.md":
         found = set(map(tuple, names["result"].to_frame()[["left", "right"]].to_numpy().tolist()))
+        described = CliRunner().invoke(app, ["describe", "museums.csv", "sights.csv"]).stdout
+        assert blocks(path, "text")[2] in described
         explained = str(names["result"].explain(("m3", "s9"))).splitlines()
         summary = names["result"].summary().text()
         assert summary in path.read_text(encoding="utf-8") and explained[1] in path.read_text(encoding="utf-8")
@@ -71,8 +76,6 @@ def test_the_settings_page_names_every_setting_with_its_meaning(pages):
 
 
 def test_the_page_of_commands_names_every_command_and_option(pages):
-    from mmkg.cli.app import app
-
     text = pages.commands_page()
     for info in app.registered_commands:
         assert f"## mmkg {info.name or info.callback.__name__}\n" in text
@@ -111,10 +114,6 @@ def shown_commands():
 
 
 def test_commands_of_the_pages_exist_with_their_options():
-    from typer.testing import CliRunner
-
-    from mmkg.cli.app import app
-
     usage = {}
     assert len(shown_commands()) > 50
     for page, line in shown_commands():

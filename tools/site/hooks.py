@@ -27,7 +27,8 @@ def on_files(files: Files, config: Any) -> Files:
         files.append(File.generated(config, path, content=text))
     for name, text in curves().items():
         files.append(File.generated(config, f"pictures/{name}.svg", content=text))
-    files.append(File.generated(config, "search.js", content=(Path(__file__).parent / "search.js").read_text("utf-8")))
+    for name in ("search.js", "site.css"):
+        files.append(File.generated(config, name, content=(Path(__file__).parent / name).read_text("utf-8")))
     return files
 
 

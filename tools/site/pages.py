@@ -119,7 +119,7 @@ def summary(kind: type) -> str:
 
 def rows(kind: type, section: str, only: set[str] | None = None) -> Iterator[str]:
     """A table of the fields of a configuration class."""
-    yield "| setting | values | default | |"
+    yield "| setting | values | default | meaning |"
     yield "|---|---|---|---|"
     meanings = arguments(kind)
     hints = typing.get_type_hints(kind, include_extras=True) if section else {}
@@ -185,7 +185,7 @@ def commands_page() -> str:
         lines += ["```", " ".join([*path, *pieces]), "```", ""]
         options = [each_option for each_option in each.params if each_option.name != "help"]
         if options:
-            lines += ["| | |", "|---|---|"]
+            lines += ["| option | meaning |", "|---|---|"]
         for option in options:
             record = option.get_help_record(context)
             if record is None:
