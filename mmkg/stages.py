@@ -230,6 +230,7 @@ def _protocol(fitted: Fitted, given: LinkSplit, num_test: int) -> Protocol:
         iterative=experiment.bootstrap.rounds > 0,
         pseudo_rounds=learned.course.get("best_round", 0) if experiment.bootstrap.rounds else None,
         refined=learned.course.get("refined_by", {}).get("round", 0),
+        compared=bool(learned.course.get("compared_by")),
         seeds_from=experiment.data.seeds_from,
         surface_names=bool(surface) or use_names((*learned.widths, *experiment.data.seeds_from)),
         surface_values=surface,

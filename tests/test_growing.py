@@ -18,6 +18,7 @@ SETTINGS = {
     "propagation": {},
     "refined": {"refinement.rounds": 2},
     "neighbors": {"refinement.neighbors": True},
+    "compared": {"refinement.compare": True},
     "narrow": {"search.width": 150},
     "meaformer": {"training.epochs": 60},
     "dual-amn": {"training.epochs": 20},
@@ -74,7 +75,7 @@ def runs(world):
 
     def run(name):
         if name not in found:
-            model = "propagation" if name in ("refined", "neighbors", "narrow") else name
+            model = "propagation" if name in ("refined", "neighbors", "compared", "narrow") else name
             found[name] = mmkg.align(world[0], model, settings=SETTINGS[name], device="cpu")
         return found[name]
 
@@ -105,7 +106,8 @@ def test_new_entities_find_their_counterparts(world, runs, name):
 
 
 @pytest.mark.parametrize(
-    "name", ["propagation", "refined", "neighbors", "narrow", pytest.param("meaformer", marks=pytest.mark.slow)]
+    "name",
+    ["propagation", "refined", "neighbors", "compared", "narrow", pytest.param("meaformer", marks=pytest.mark.slow)],
 )
 def test_known_entities_come_out_as_they_were(world, runs, name):
     """The grown graph adds a single triple, so that nearly nothing changes for the others."""

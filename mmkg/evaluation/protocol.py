@@ -29,6 +29,7 @@ class Protocol:
         pseudo_rounds: rounds of pseudo-links that were kept, 0 if the seed links alone were better; ``None`` in records
             of older versions.
         refined: rounds that were kept in which embeddings were refined by their own soft matches, without training.
+        compared: whether the neighbours of candidate pairs were compared, weighed by validation links.
         seeds_from: modalities from which training links were derived, beside known links or without any.
         surface_names: whether a model used entity names ("w/ SF" in published tables), as names, as seeds, or as values
             of attributes.
@@ -66,6 +67,7 @@ class Protocol:
     iterative: bool = False
     pseudo_rounds: int | None = None
     refined: int = 0
+    compared: bool = False
     seeds_from: tuple[str, ...] = ()
     surface_names: bool = False
     surface_values: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
@@ -128,6 +130,7 @@ class Protocol:
             f"CSLS k={self.csls_k}" if self.csls_k > 0 else "no CSLS",
             self._iterated(),
             *([f"refined by soft matches, {_counted(self.refined, 'round')}"] if self.refined else []),
+            *(["neighbours of candidate pairs compared"] if self.compared else []),
             *(["transductive: test entities took part, their links did not"] if self.transductive else []),
             self._named(),
             "selected on " + self._selected_on() + (", then learnt from these, too" if self.refit else ""),

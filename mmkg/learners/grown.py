@@ -25,6 +25,7 @@ from ..models.refinement import REFINED
 from ..models.registry import RULE_PARTS
 from ..typing import FloatArray, IntArray
 from .combined import PROPAGATION
+from .compared import DIM, WEIGHT, home_of
 from .compress import projected
 from .grown_weights import grown_state
 from .neighbors import appended
@@ -102,7 +103,7 @@ def embed_new(before: Before, task: AlignmentTask, device: torch.device) -> tupl
     chosen = [np.sort(draw.permutation(then.num_entities)[:PROBES]) for then, _ in graphs]
     probes = [rows + shift for rows, shift in zip(chosen, shifts, strict=True)]
     with torch.no_grad():
-        found = _refined(before.wide, task, np.concatenate([*new, *probes]), device, GROWN[entry.learner])
+        found = _compared(before.wide, task, np.concatenate([*new, *probes]), device, GROWN[entry.learner])
         if before.projection:
             found = projected(found, before.projection)
     left, right, *again = found.cpu().split([*map(len, new), *map(len, probes)])
@@ -112,6 +113,8 @@ def embed_new(before: Before, task: AlignmentTask, device: torch.device) -> tupl
     stored = [torch.from_numpy(side[rows]) for side, rows in zip((before.left, before.right), chosen, strict=True)]
     pairs = zip(again, stored, strict=True)
     likeness = torch.cat([(mine.float() * theirs.float()).sum(dim=1) for mine, theirs in pairs])
+    if before.course.get("compared_by"):
+        likeness *= (1 + WEIGHT**2) ** 0.5  # the part that they come out without
     there = torch.cat(stored).float().norm(dim=1) > 0
     if bool(there.any()) and (mean := float(likeness[there].mean())) < LEAST_LIKENESS:
         raise UsageError(
@@ -122,6 +125,16 @@ def embed_new(before: Before, task: AlignmentTask, device: torch.device) -> tupl
 
 
 Rows = Callable[[Before, AlignmentTask, IntArray, torch.device], Tensor]
+
+
+def _compared(before: Before, task: AlignmentTask, rows: IntArray, device: torch.device, base: Rows) -> Tensor:
+    """Rows with an empty part for compared pairs where the run has them: new entities are in none."""
+    if not before.course.get("compared_by"):
+        return _refined(before, task, rows, device, base)
+    home = home_of(before.widths)
+    widths = {**before.widths, home: before.widths[home] - DIM}
+    block = _refined(replace(before, widths=widths), task, rows, device, base).cpu()
+    return appended(widths, block, {home: block.new_zeros(len(block), DIM)}, {home: WEIGHT})
 
 
 def _refined(before: Before, task: AlignmentTask, rows: IntArray, device: torch.device, base: Rows) -> Tensor:

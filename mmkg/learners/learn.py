@@ -13,6 +13,7 @@ from ..models import MODELS, AlignmentModel
 from ..progress import show_round
 from ..training.bootstrap import bootstrap, propose
 from ..typing import IntArray
+from .compared import Compared
 from .compress import compressed
 from .memory import check_learning
 from .neighbors import WithNeighbors
@@ -78,6 +79,8 @@ def _learned(setting: Setting, model: AlignmentModel | None) -> Learned:
         learner = Refined(setting.known(), learner)
     elif experiment.refinement.neighbors:
         learner = WithNeighbors(setting, learner)
+    if experiment.refinement.compare:
+        learner = Compared(setting, learner)
     config = experiment.bootstrap
     if setting.chosen is not None:
         config = replace(config, rounds=len(setting.chosen.calls) - 1)

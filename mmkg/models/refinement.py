@@ -46,6 +46,8 @@ class RefinementConfig:
             MRR, and keeps the round before.
         neighbors: whether embeddings that are not refined are given parts by those of their neighbours, see
             ``spread_vectors``, without any match; with validation links, not if these are ranked worse.
+        compare: whether embeddings, refined or not, are given a part that compares the neighbours of candidate pairs,
+            see ``compare_neighbors``, weighed by validation links; not if these are ranked worse.
         candidates: number of nearest entities of either side that an entity may be matched with.
         temperature: temperature of the transport that turns cosines into scores of matches in 0 to 1, see
             ``mmkg.matching.sinkhorn``. They are no probabilities: after a few iterations those of an entity need not
@@ -69,6 +71,7 @@ class RefinementConfig:
     weigh: Literal["matches", "validation"] = "validation"
     rounds: CountOrNone = 0
     neighbors: bool = False
+    compare: bool = False
     candidates: Count = 20
     temperature: Positive = 0.02
     iterations: Count = 15

@@ -2,13 +2,11 @@
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ..data.tensors.incidence import Incidence
-from ..data.tensors.sparse import few_rows, random_projection, sparse_entries
 from ..typing import IntArray
-from .label_parts import row_blocks
+from .pair_part import pair_part
 from .rules import Facts, Rules
 
 
@@ -25,9 +23,7 @@ def rule_part(
 ) -> Tensor:
     """Rows whose products are the evidence of rules for pairs of entities, see ``Rules``.
 
-    With evidence e = -log(1 - P) for a pair, the product of its rows is e / (1 + e), with an error of standard
-    deviation ``dim ** -0.5`` at most: every right entity has a random code, and a left one the sum of the codes of its
-    candidates. Where that sum is longer than 1, it is scaled to this length.
+    With evidence e = -log(1 - P) for a pair, the product of its rows is e / (1 + e), see ``pair_part``.
 
     Args:
         rules: from facts of both graphs and probable matches, whose scores in [0, 1] are taken for probabilities.
@@ -45,18 +41,9 @@ def rule_part(
     evidence = rules.evidence(*candidates)
     some = evidence > 0
     rows, cols = (torch.from_numpy(side[some]).to(device) for side in candidates)
-    value = torch.from_numpy(evidence[some] / (1 + evidence[some])).to(device, torch.float32)
-    out = torch.zeros(sum(sizes), dim, device=device, dtype=dtype)
+    value = torch.from_numpy(evidence[some] / (1 + evidence[some])).to(device)
+    out = pair_part(rows, cols, value, sizes, dim=dim, purpose=purpose, seed=seed, dtype=dtype)
     left, right = out.split(sizes)
-    codes = random_projection(len(right), dim - 1, seed, purpose, device)
-    F.normalize(codes, dim=1, out=codes)
-    right[:, :-1] = codes
-    weights = sparse_entries(rows, cols, value, (len(left), len(right)))
-    for block, own in row_blocks(len(left), None, out.device):
-        sums = few_rows(weights, own) @ codes
-        lengths = sums.norm(dim=1, keepdim=True)
-        left[block, :-1] = sums / lengths.clamp(min=1)
-        left[block, -1:] = (1 - lengths.square()).clamp(min=0).sqrt()  # a column that no right entity has
     for side, facts in ((left, rules.left), (right, rules.right)):
         lonely = np.bincount(facts.entity, minlength=len(side))[: len(side)] == 0
         side[torch.from_numpy(lonely).to(device)] = 0
