@@ -83,7 +83,7 @@ def test_every_error_of_the_library_has_a_text_unless_it_passes_another_on(page,
 
 def test_every_message_is_on_the_page_below_what_it_means_and_what_to_do(page):
     text = page.with_messages((REFERENCE / "messages.md").read_text(encoding="utf-8"))
-    lines = set(text.splitlines())
+    lines = set(text.replace("\n  {", " {").splitlines())
     for each in page.library_messages():
         kind = "" if each.error == "InputError" else f" (`{each.error}`)"
         assert f"- {page.escaped(each.text)}{kind} {{#{page.anchor(each)}}}" in lines

@@ -94,7 +94,11 @@ def test_links_to_files_outside_of_the_site_become_text(pages):
 
 @pytest.mark.parametrize(
     "path",
-    [ROOT / "README.md", *(path for folder in READ_FIRST for path in sorted((DOCS / folder).glob("*.md")))],
+    [
+        ROOT / "README.md",
+        DOCS / "sentiment.md",
+        *(path for folder in READ_FIRST for path in sorted((DOCS / folder).glob("*.md"))),
+    ],
     ids=lambda path: path.name,
 )
 def test_sentences_of_pages_that_are_read_first_are_short(path):

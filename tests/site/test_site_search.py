@@ -111,6 +111,14 @@ def test_a_message_finds_the_page_that_explains_it(found, messages):
     assert len(messages) >= 20 and missed == {}
 
 
+def test_a_message_that_is_found_has_a_place_on_its_page(site):
+    index = json.loads((site / "search" / "search_index.json").read_text(encoding="utf-8"))
+    page = (site / "reference" / "messages.html").read_text(encoding="utf-8")
+    places = [each["location"].partition("#")[2] for each in index["docs"] if each["title"] == "InputError"]
+    assert len(places) > 500 and all(f'<li id="{place}">' in page for place in places)
+    assert "{#" not in page
+
+
 def test_a_question_finds_the_page_that_answers_it(found):
     first = {query: places[0].partition("#")[0] for query, places in zip(QUESTIONS, found([*QUESTIONS]), strict=True)}
     assert {query: page for query, page in first.items() if page not in QUESTIONS[query]} == {}

@@ -18,11 +18,11 @@ def with_messages(text: str) -> str:
     for each in library_messages():
         lines = folders.setdefault(folder_of(each), {}).setdefault(each.about, [])
         kind = "" if each.error == "InputError" else f" (`{each.error}`)"
-        lines.append(f"- {escaped(each.text)}{kind} {{#{anchor(each)}}}")
+        lines.append(f"- {escaped(each.text)}{kind}\n  {{#{anchor(each)}}}")
 
     def listed(found: re.Match[str]) -> str:
         files = folders.pop(found[1])
-        return "\n\n".join(f"**{escaped(about)}**\n\n" + "\n".join(lines) for about, lines in files.items())
+        return "\n\n".join(f"**{about}**\n\n" + "\n".join(lines) for about, lines in files.items())
 
     filled = re.sub(r"<!-- messages of (\S+) -->", listed, text)
     if folders:

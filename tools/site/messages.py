@@ -73,7 +73,7 @@ class Source:
         found = {}
         for path, call, inside in self.raised:
             for pieces in itertools.product(self.texts(call.args[0], inside), self.advice(call, path)):
-                text = "".join(pieces).replace("{}", VARIES)
+                text = re.sub(f"{VARIES}+", VARIES, "".join(pieces).replace("{}", VARIES))
                 if re.search(r"\w{3}", pieces[0]):
                     found[path, text] = Message(ERRORS[called(call)], text, path, self.about[path])
         return sorted(found.values(), key=lambda each: (each.path, each.text))
