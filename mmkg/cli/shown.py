@@ -98,14 +98,7 @@ def promise_of(result: "Answers", min_precision: float | None, kept: int) -> dic
     """
     if min_precision is None or result.counterparts is None:
         return None
-    chosen = result.counterparts.threshold(min_precision)
-    return {
-        "wanted": min_precision,
-        "promised": chosen.bound >= min_precision,
-        "lower_bound": chosen.bound,
-        "expected": chosen.precision,
-        "text": result.counterparts.promise(min_precision, kept),
-    }
+    return result.counterparts.promise(min_precision, kept)._asdict()
 
 
 def print_found(result: "AlignmentResult", out: Path | None) -> None:

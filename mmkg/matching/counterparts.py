@@ -36,6 +36,24 @@ class Threshold(NamedTuple):
     bound: float = 0.0
 
 
+class Promise(NamedTuple):
+    """What held-out links say of the links above the threshold of a least precision.
+
+    Args:
+        wanted: that precision.
+        promised: whether the lower bound reaches it.
+        lower_bound: the precision that held-out links promise with 95 % certainty.
+        expected: the expected precision.
+        text: all of this in one line.
+    """
+
+    wanted: float
+    promised: bool
+    lower_bound: float
+    expected: float
+    text: str
+
+
 class _Thresholds(NamedTuple):
     """Thresholds in descending order, and the fields of ``Threshold`` of each, all ``[T]``."""
 
@@ -194,6 +212,10 @@ class Counterparts(Record):
         most = np.flatnonzero(found.bound >= found.bound.max() - NEAR_MOST)  # without links all of them
         return found.at(int(min(reached[-1], most[-1])))
 
+    @property
+    def _least_share(self) -> float:
+        return self.share if self.interval is None else self.interval[0]
+
     @cached_property
     def _thresholds(self) -> "_Thresholds":
         """All thresholds, and the figures of the answers at or above each."""
@@ -209,23 +231,26 @@ class Counterparts(Record):
         ends = np.flatnonzero(np.diff(confidence[order], append=-1.0))  # equal confidences are accepted together
         kept, right = (np.cumsum(each[order])[ends] for each in (weights, expected))
         values = confidence[order][ends]
-        least = self.share if self.interval is None else self.interval[0]
         return _Thresholds(
             values,
             precision=np.divide(right, kept, out=np.zeros_like(right), where=kept > 0),
             recall=right / max(share, 1e-12),
             f1=2 * right / (kept + share),
-            bound=bounds(self.sample, least, self.calibration.predict(self.sample.margins), values),
+            bound=bounds(self.sample, self._least_share, self.calibration.predict(self.sample.margins), values),
         )
 
-    def promise(self, min_precision: float, kept: int) -> str:
-        """What is promised of the links above the threshold of a least precision, in one line.
+    def promise(self, min_precision: float, kept: int) -> Promise:
+        """What is promised of the links above the threshold of a least precision.
 
         Args:
             min_precision: the precision, in [0, 1].
             kept: number of links that are kept.
         """
         chosen = self.threshold(min_precision)
+        promised, text = chosen.bound >= min_precision, self._promise_text(chosen, min_precision, kept)
+        return Promise(min_precision, promised, chosen.bound, chosen.precision, text)
+
+    def _promise_text(self, chosen: Threshold, min_precision: float, kept: int) -> str:
         expected = f"expected precision {chosen.precision:.3f}"
         certainty = f"with {CERTAINTY:.0%} certainty"
         held = f"{self.num_links:,} {SOURCES[self.source]}"
@@ -234,7 +259,7 @@ class Counterparts(Record):
             return f"precision {min_precision:g} is promised {certainty} by {held}: {least}, {expected}"
         if self.num_links == 0:
             return f"precision {min_precision:g} is expected and not promised, no known link judges it: {expected}"
-        needed = f"; it needs {links_for(min_precision)} or more" if 0 < min_precision < 1 else ""
+        needed = f"; it needs {links_for(min_precision, self._least_share):,} or more" if 0 < min_precision < 1 else ""
         most = f"{held} promise at most {self._thresholds.bound.max():.3f}{needed}"
         kept_links = f"keeping the {kept:,} surest links, {expected}, {least}"
         return f"precision {min_precision:g} cannot be promised {certainty}: {most}; {kept_links}"

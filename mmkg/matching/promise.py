@@ -9,17 +9,25 @@ from .held_out import HeldOut
 from .share import SHARE_RANGE
 
 CERTAINTY = 0.95  # of a promise
+MOST = 3  # removed counterparts that a wrong answer stands for; all wrong ones stand for half of them at most
+TAIL = (1 - CERTAINTY) / 2  # probability that a bound is too high; the other half is for the choice among thresholds
 
 
 def bounds(sample: HeldOut, share: float, confidence: FloatArray, thresholds: FloatArray) -> FloatArray:
     """Lower bound of the precision of the answers at or above each threshold, ``[T]``, in [0, 1]; 0 without links.
 
-    The held-out entities at or above a threshold are a sample of the answers there: those with their counterpart among
-    the candidates are right or wrong, those without it are wrong, weighted as ``share`` has it. The bound is the lower
-    end of a one-sided exact interval at 95 %. The lowest threshold whose bound reaches a wanted precision breaks its
-    promise in fewer than 5 % of draws (``tests/matching/test_promise.py``): below the true threshold precision falls,
-    so that only its neighbours can pass by chance. What it rests on: held-out entities answer like entities in
-    question, and no less than ``share`` of these have a counterpart.
+    The held-out entities at or above a threshold are a sample of the answers there, weighted as ``share`` has it: those
+    with their counterpart among the candidates are right or wrong, those without it are wrong. But a model that learns
+    from its own matches confirms its errors. A removed counterpart does not show this, since the model matched the
+    entity to it. A wrong answer of an entity whose counterpart is there does, and so also stands for entities without
+    one.
+
+    The bound is the lower end of a one-sided exact interval at 97.5 %. An answer that stands for several entities is
+    one observation: the numbers are divided by the mean weight of wrong answers where it is above 1. The lowest
+    threshold whose bound reaches a wanted precision breaks its promise in about 5 % of draws at most
+    (``tests/matching/test_promise.py``). Where precision falls with the threshold, only neighbours of the true
+    threshold pass by chance; where it hardly falls, a broken promise is a small one. What all of this rests on:
+    held-out entities answer like entities in question, and no less than ``share`` of these have a counterpart.
 
     Args:
         sample: held-out entities.
@@ -31,7 +39,7 @@ def bounds(sample: HeldOut, share: float, confidence: FloatArray, thresholds: Fl
         Clopper and Pearson, Biometrika 26(4), 1934; thresholds that keep a promised risk: Angelopoulos, Bates, Candès,
         Jordan and Lei, Learn then Test, 2021 (there with a correction for several thresholds).
     """
-    return _lower(*_answers(sample, share, confidence, thresholds), 1 - CERTAINTY)
+    return _lower(*_answers(sample, share, confidence, thresholds))
 
 
 def precision_interval(
@@ -50,38 +58,56 @@ def precision_interval(
     """
     from scipy.special import betaincinv
 
-    at, tail = np.array([threshold], np.float32), (1 - CERTAINTY) / 2
-    low = float(_lower(*_answers(sample, shares[0], confidence, at), tail)[0])
-    right, wrong = (float(number[0]) for number in _answers(sample, shares[1], confidence, at))
+    at = np.array([threshold], np.float32)
+    low = float(bounds(sample, shares[0], confidence, at)[0])
+    found = _answers(sample, shares[1], confidence, at, confirmed=False)
+    right, wrong = (float(number[0]) for number in found)
     if right + wrong == 0:
         return None
-    return low, 1.0 if wrong == 0 else float(betaincinv(right + 1, wrong, 1 - tail))
+    return low, 1.0 if wrong == 0 else float(betaincinv(right + 1, wrong, 1 - TAIL))
 
 
 def _answers(
-    sample: HeldOut, share: float, confidence: FloatArray, thresholds: FloatArray
+    sample: HeldOut, share: float, confidence: FloatArray, thresholds: FloatArray, *, confirmed: bool = True
 ) -> tuple[FloatArray, FloatArray]:
-    """Number of right answers at or above each threshold, and weighted number of wrong ones, ``[T]`` each."""
-
-    def above(chosen: np.ndarray) -> FloatArray:
-        held = np.sort(confidence[chosen])
-        number: FloatArray = (len(held) - np.searchsorted(held, thresholds, side="left")).astype(np.float64)
-        return number
-
-    right, present, absent = above(sample.right), above(sample.present), above(~sample.present)
+    """Numbers of right and of wrong answers at or above each threshold that say as much as weighted ones, ``[T]``."""
     share = max(share, SHARE_RANGE[0])
-    weight = (1 - share) / share * sample.present.sum() / max(int((~sample.present).sum()), 1)
-    return right, present - right + weight * absent
+    weights = sample.weights(share) * sample.present.sum() / share  # entities that an answer stands for; a right one: 1
+    least = max(1.0, float(weights[~sample.present].max(initial=0)))
+    if confirmed:
+        wrong = sample.present & ~sample.right
+        number = int(wrong.sum())
+        moved = number / (2 * number + max(int(sample.present.sum()), 1) / MOST)
+        absent = np.where(sample.present, 0.0, weights)
+        weights = weights - moved * absent + wrong * (moved * absent.sum() / max(number, 1))
+    weights = np.where(sample.right, 0.0, weights)
+    order = np.argsort(confidence, kind="stable")
+    first = np.searchsorted(confidence[order], thresholds, side="left")
+
+    def above(values: FloatArray) -> FloatArray:
+        sums: FloatArray = np.concatenate([np.cumsum(values[order][::-1])[::-1], [0.0]])[first]
+        return sums
+
+    total, squares = above(weights), above(weights**2)
+    mean = np.divide(squares, total, out=np.zeros_like(total), where=total > 0)  # each weighted by itself
+    each = np.maximum(mean, least)
+    return above(sample.right.astype(np.float64)) / each, total / each
 
 
-def _lower(right: FloatArray, wrong: FloatArray, tail: float) -> FloatArray:
-    """Lower end of the exact interval of the share of right answers, whose tail has this probability."""
+def _lower(right: FloatArray, wrong: FloatArray) -> FloatArray:
+    """Lower end of the exact interval of the share of right answers."""
     from scipy.special import betaincinv
 
-    found: FloatArray = np.where(right > 0, betaincinv(np.maximum(right, 1), wrong + 1, tail), 0.0)
+    found: FloatArray = np.where(right > 0, betaincinv(np.maximum(right, 1e-9), wrong + 1, TAIL), 0.0)
     return found
 
 
-def links_for(precision: float) -> int:
-    """Number of held-out links that promise a precision in (0, 1) if all of them are right."""
-    return math.ceil(math.log(1 - CERTAINTY) / math.log(precision))
+def links_for(precision: float, share: float = 1.0) -> int:
+    """Number of held-out links that promise a precision in (0, 1) if all answers above a threshold are right.
+
+    Args:
+        precision: the precision.
+        share: share of entities with a counterpart.
+    """
+    share = max(share, SHARE_RANGE[0])
+    return math.ceil(max(1.0, (1 - share) / share) * math.log(TAIL) / math.log(precision))

@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+from scipy.stats import beta
 
 from mmkg.errors import InputError, UsageError
 from mmkg.matching.confidence import Calibration
@@ -134,15 +135,15 @@ def test_the_threshold_has_the_best_f1_of_all():
 
 def test_a_wanted_precision_is_promised_as_low_as_can_be_or_expected():
     learnt = Counterparts(HAND, 0.5, estimated=False)
-    # right and wrong, one without counterpart counting as two: from 0.5 on 2 and 0, P(X = 2) = p^2 = .05 at .2236;
-    # from 0.3 on 3 and 2, 10 p^3 (1 - p)^2 + 5 p^4 (1 - p) + p^5 = .05 at .1893; of all 3 and 5, at .1111
-    place = dict(zip((0.2, 0.18, 0.11), (1, 2, 3), strict=True))
-    for wanted, last in place.items():
-        assert learnt.threshold(wanted).value == pytest.approx(float(learnt.calibration.predict(HAND.margins)[last]))
-    assert learnt.threshold(0.18).bound == pytest.approx(0.1893, abs=1e-4)
-    assert learnt.threshold(0.18).precision == pytest.approx(3 / 5)
-    # 0.6 is expected from 0.3 on, but the links promise most from 0.5 on
-    assert learnt.threshold(0.6).precision == 1 and learnt.threshold(0.6).bound == pytest.approx(0.05**0.5)
+    # one without counterpart stands for two entities, of which the wrong answer takes 1 / (2 + 4 / 3) = .3 over: wrong
+    # are 1.4, 1.4 and 1 + .3 * 4. Two entities are one observation: from 0.3 on 3 / 2 are right and 1.4 / 2 wrong, of
+    # all 3 / 2 and 5 / 2
+    counts = {0.05: (2, 1.5, 0.7), 0.026: (3, 1.5, 2.5)}
+    for wanted, (last, right, wrong) in counts.items():
+        chosen = learnt.threshold(wanted)
+        assert chosen.value == pytest.approx(float(learnt.calibration.predict(HAND.margins)[last]))
+        assert chosen.bound == pytest.approx(beta.ppf(0.025, right, wrong + 1))
+    assert learnt.threshold(0.05).precision == pytest.approx(3 / 5)
     assert learnt.threshold(0.0).value == pytest.approx(float(learnt.calibration.predict(HAND.margins).min()))
     assert learnt.threshold(1.0).recall == pytest.approx(0.5)
     with pytest.raises(UsageError, match="least precision must be in 0..1"):
@@ -151,6 +152,16 @@ def test_a_wanted_precision_is_promised_as_low_as_can_be_or_expected():
     worse = HeldOut(margins, np.array([False, True, True, False, False, False]), HAND.present)
     with pytest.raises(UsageError, match=r"no confidence reaches a precision of 0\.99; the highest is 0\.667, from"):
         Counterparts(worse, 0.5, estimated=False).threshold(0.99)
+
+
+def test_what_is_expected_alone_is_not_below_what_links_promise_most():
+    """Ten right links at .5 promise .69, ten wrong ones below make it less; .75 is expected of all answers."""
+    margins, right = np.repeat([0.5, 0.1], 10).astype(np.float32), np.arange(20) < 10
+    answers = np.repeat([0.5, 0.1], [90, 10]).astype(np.float32)
+    learnt = Counterparts(HeldOut(margins, right, np.full(20, True)), 1.0, False, Calibration(8.0, -0.8), answers)
+    chosen, confidence = learnt.threshold(0.75), learnt.calibration.predict(answers)
+    assert confidence.mean() > 0.75 > chosen.bound and chosen.bound == pytest.approx(0.025**0.1)
+    assert chosen.value == pytest.approx(float(confidence[0]))
 
 
 def test_equal_confidences_stand_or_fall_together():

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy.stats import beta
 
 from mmkg.errors import UsageError
 from mmkg.matching.confidence import Calibration
@@ -24,27 +25,35 @@ def confidence(held):
     return PRIOR.predict(held.margins)
 
 
-@pytest.mark.parametrize(("links", "most"), [(1, 0.05), (18, 0.8467), (59, 0.9505)])
+@pytest.mark.parametrize(("links", "most"), [(1, 0.025), (18, 0.8147), (72, 0.9501)])
 def test_links_that_are_all_right_promise_the_root_of_the_uncertainty(links, most):
     held = sample(links)
     assert bounds(held, 1.0, confidence(held), np.array([0.0, 1.0])) == pytest.approx([most, 0], abs=1e-4)
-    assert 0.05 ** (1 / links) == pytest.approx(most, abs=1e-4)
+    assert 0.025 ** (1 / links) == pytest.approx(most, abs=1e-4)
 
 
 def test_links_that_a_promise_needs():
-    assert [links_for(precision) for precision in (0.5, 0.8, 0.9, 0.95)] == [5, 14, 29, 59]  # log .05 / log P
-    assert bounds(sample(59), 1.0, confidence(sample(59)), np.zeros(1))[0] >= 0.95
-    assert bounds(sample(58), 1.0, confidence(sample(58)), np.zeros(1))[0] < 0.95
+    assert [links_for(precision) for precision in (0.5, 0.8, 0.9, 0.95)] == [6, 17, 36, 72]  # log .025 / log P
+    assert links_for(0.8, 0.25) == 50  # three entities without a counterpart for each that has one
+    for links, share in ((72, 1.0), (50, 0.25)):
+        wanted = 0.95 if share == 1 else 0.8
+        held, fewer = sample(links, links, 0.5), sample(links - 1, links - 1, 0.5)
+        # those without counterpart are below the threshold
+        found = [
+            bounds(each, share, np.where(each.present, 0.9, 0.1).astype(np.float32), np.array([0.5]))[0]
+            for each in (held, fewer)
+        ]
+        assert found[0] >= wanted > found[1]
 
 
 def test_a_wrong_answer_and_one_without_counterpart_count_alike_at_a_share_of_one_half():
-    """One of eight is wrong: P(X >= 7) = 8 p^7 (1 - p) + p^8 = .05 at p = .5293."""
+    """One of eight is wrong: P(X >= 7) = 8 p^7 (1 - p) + p^8 = .025 at p = .4735."""
     held = sample(7, absent=7)
     held = HeldOut(held.margins, held.right, held.present)
     margins = np.where(held.present | (np.arange(14) == 7), 0.5, -0.5).astype(np.float32)
     found = bounds(HeldOut(margins, held.right, held.present), 0.5, PRIOR.predict(margins), np.array([0.5]))
-    p = 0.52932
-    assert 8 * p**7 * (1 - p) + p**8 == pytest.approx(0.05, abs=1e-4)
+    p = 0.47349
+    assert 8 * p**7 * (1 - p) + p**8 == pytest.approx(0.025, abs=1e-4)
     assert found == pytest.approx([p], abs=1e-4)
 
 
@@ -58,20 +67,48 @@ def test_the_interval_of_a_precision_is_that_of_clopper_and_pearson():
     assert precision_interval(ten, whole, confidence(ten), 1.0) is None  # none is so sure
 
 
-SHARE, HITS = 0.5, 0.97  # entities with a counterpart, and how many of them find it
+def naive_bound(held, share, confidence, least):
+    """Each answer one after the other, as the docstring of ``bounds`` has it."""
+    per_right = sum(held.present) / share
+    absent = len(held.present) - sum(held.present)
+    wrong_ones = sum(held.present & ~held.right)
+    moved = wrong_ones / (2 * wrong_ones + sum(held.present) / 3)
+    right, weights = 0, []
+    for number, above in enumerate(confidence >= least):
+        if above and held.right[number]:
+            right += 1
+        elif above and held.present[number]:
+            weights.append((share / sum(held.present) + (1 - share) * moved / wrong_ones) * per_right)
+        elif above:
+            weights.append((1 - share) * (1 - moved) / absent * per_right)
+    each = max(1, (1 - share) / absent * per_right, sum(w * w for w in weights) / sum(weights) if weights else 0)
+    return beta.ppf(0.025, right / each, sum(weights) / each + 1) if right else 0.0
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.9])
+def test_bounds_are_those_of_the_loop_over_answers(share):
+    rng = np.random.default_rng(8)
+    present = np.arange(50) < 25
+    held = HeldOut(rng.normal(0.2, 0.3, 50).astype(np.float32), present & (rng.random(50) < 0.6), present)
+    confidence, thresholds = PRIOR.predict(held.margins), np.array([0.05, 0.3, 0.5, 0.8, 0.99], np.float32)
+    expected = [naive_bound(held, share, confidence, least) for least in thresholds]
+    assert bounds(held, share, confidence, thresholds) == pytest.approx(expected)
+
+
+SHARE, HITS = 0.5, 0.85  # entities with a counterpart, and how many of them find it
 
 
 def drawn(rng, links):
-    """Held-out entities: margins of normal distributions around .3 with the counterpart and -.1 without."""
-    margins = np.concatenate([rng.normal(0.3, 0.2, links), rng.normal(-0.1, 0.2, links)]).astype(np.float32)
+    """Held-out entities: margins of normal distributions around .3 of right answers and -.1 of wrong ones."""
     present = np.arange(2 * links) < links
-    return HeldOut(margins, present & (rng.random(2 * links) < HITS), present)
+    right = present & (rng.random(2 * links) < HITS)
+    return HeldOut(rng.normal(np.where(right, 0.3, -0.1), 0.2).astype(np.float32), right, present)
 
 
 def true_precision(margin):
     """Of all answers of that margin or a larger one."""
-    with_it, without = (math.erfc((margin - mean) / 0.2 / math.sqrt(2)) for mean in (0.3, -0.1))
-    return SHARE * HITS * with_it / (SHARE * with_it + (1 - SHARE) * without)
+    found, wrong = (math.erfc((margin - mean) / 0.2 / math.sqrt(2)) for mean in (0.3, -0.1))
+    return SHARE * HITS * found / (SHARE * HITS * found + (1 - SHARE * HITS) * wrong)
 
 
 @pytest.mark.parametrize(("links", "wanted"), [(48, 0.8), (300, 0.9)])
@@ -89,18 +126,30 @@ def test_promises_are_broken_by_chance_less_often_than_one_in_twenty(links, want
     assert promised >= 50 and broken <= 5
 
 
+def test_the_choice_among_thresholds_does_not_break_more_promises():
+    """Precision is .795 at all thresholds: a bound of 95 % at each would pass at some threshold in 11 % of draws."""
+    rng, broken = np.random.default_rng(5), 0
+    thresholds = np.arange(50, dtype=np.float32) / 50
+    for _ in range(400):
+        held = HeldOut(thresholds, rng.random(50) < 0.795, np.full(50, True))
+        broken += (bounds(held, 1.0, thresholds, thresholds) >= 0.8).any()
+    assert broken <= 28  # 5 % and two deviations
+
+
 def test_what_cannot_be_promised_is_said_in_one_line():
     answers = np.linspace(0, 1, 41).astype(np.float32)
     few = Counterparts(sample(18), 0.9, False, PRIOR, answers)
     chosen = few.threshold(0.95)
     assert chosen.precision >= 0.95 > chosen.bound
-    text = few.promise(0.95, 30)
-    assert "precision 0.95 cannot be promised with 95% certainty: 18 validation links promise at most 0.847; " in text
-    assert "it needs 59 or more; keeping the 30 surest links, expected precision 0.9" in text and "lower bound" in text
-    many = Counterparts(sample(60), 0.9, False, PRIOR, answers)
-    assert many.threshold(0.95).bound == pytest.approx(0.05 ** (1 / 60), abs=1e-6)
-    assert many.promise(0.95, 30).startswith(
-        "precision 0.95 is promised with 95% certainty by 60 validation links: lower bound 0.951"
+    text = few.promise(0.95, 30).text
+    assert "precision 0.95 cannot be promised with 95% certainty: 18 validation links promise at most 0.815; " in text
+    assert "it needs 72 or more; keeping the 30 surest links, expected precision 0.9" in text and "lower bound" in text
+    assert few.promise(0.95, 30)[:4] == (0.95, False, chosen.bound, chosen.precision)
+    many = Counterparts(sample(73), 0.9, False, PRIOR, answers)
+    assert many.threshold(0.95).bound == pytest.approx(0.025 ** (1 / 73), abs=1e-6)
+    promise = many.promise(0.95, 30)
+    assert promise.promised and promise.text.startswith(
+        "precision 0.95 is promised with 95% certainty by 73 validation links: lower bound 0.951"
     )
 
 
@@ -112,6 +161,6 @@ def test_without_links_a_precision_is_expected_and_never_promised():
     likely = np.sort(1 / (1 + np.exp(-(8.0 * answers.astype(float) - 0.8))))[::-1]
     means = np.cumsum(likely) / np.arange(1, 62)
     assert chosen.value == pytest.approx(likely[np.flatnonzero(means >= 0.9)[-1]]) and chosen.bound == 0
-    assert "expected and not promised, no known link judges it" in learnt.promise(0.9, 7)
+    assert "expected and not promised, no known link judges it" in learnt.promise(0.9, 7).text
     with pytest.raises(UsageError, match="no confidence reaches a precision of 1"):
         learnt.threshold(1.0)

@@ -37,8 +37,8 @@ def test_the_table_counts_runs_that_keep_what_is_wanted(promised):
     ]
     lines = promised.table(runs).splitlines()
     assert [line.split() for line in lines[-3:-1]] == [
-        ["0.8", "promised", "1", "0.900", "0.900", "1.000", "0.500"],
-        ["0.8", "all", "2", "0.800", "0.700", "0.500", "0.400"],
+        ["0.8", "promised", "1", "0.900", "0.900", "1.000", "0.000", "0.500"],
+        ["0.8", "all", "2", "0.800", "0.700", "0.500", "0.500", "0.400"],
     ]
     assert lines[-1] == "share: mean error +0.200, RMSE 0.224, covered 0.50"  # root of (.01 + .09) / 2
 
