@@ -3,10 +3,13 @@
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..typing import FloatArray
 from .held_out import HeldOut
 from .share import SHARE_RANGE
+
+Reals = NDArray[np.float64]
 
 CERTAINTY = 0.95  # of a promise
 MOST = 3  # removed counterparts that a wrong answer stands for; all wrong ones stand for half of them at most
@@ -69,7 +72,7 @@ def precision_interval(
 
 def _answers(
     sample: HeldOut, share: float, confidence: FloatArray, thresholds: FloatArray, *, confirmed: bool = True
-) -> tuple[FloatArray, FloatArray]:
+) -> tuple[Reals, Reals]:
     """Numbers of right and of wrong answers at or above each threshold that say as much as weighted ones, ``[T]``."""
     share = max(share, SHARE_RANGE[0])
     weights = sample.weights(share) * sample.present.sum() / share  # entities that an answer stands for; a right one: 1
@@ -84,8 +87,8 @@ def _answers(
     order = np.argsort(confidence, kind="stable")
     first = np.searchsorted(confidence[order], thresholds, side="left")
 
-    def above(values: FloatArray) -> FloatArray:
-        sums: FloatArray = np.concatenate([np.cumsum(values[order][::-1])[::-1], [0.0]])[first]
+    def above(values: Reals) -> Reals:
+        sums: Reals = np.concatenate([np.cumsum(values[order][::-1])[::-1], [0.0]])[first]
         return sums
 
     total, squares = above(weights), above(weights**2)
@@ -94,7 +97,7 @@ def _answers(
     return above(sample.right.astype(np.float64)) / each, total / each
 
 
-def _lower(right: FloatArray, wrong: FloatArray) -> FloatArray:
+def _lower(right: Reals, wrong: Reals) -> FloatArray:
     """Lower end of the exact interval of the share of right answers."""
     from scipy.special import betaincinv
 

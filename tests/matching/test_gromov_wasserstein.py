@@ -75,8 +75,10 @@ def test_only_neighbours_tell_two_entities_with_one_vector(alike):
 def test_without_steps_or_weight_it_is_sinkhorn():
     draw = torch.Generator().manual_seed(0)
     left, right = (torch.randn(30, 5, generator=draw) for _ in range(2))
-    edges = (np.array([[0, 1], [2, 3]]), np.array([[4, 5]]))
+    edges = tuple(np.random.default_rng(side).integers(30, size=(60, 2)) for side in (0, 1))
     expected = sinkhorn(left, right, csls_k=3, device="cpu")
+    other = gromov_wasserstein(left, right, edges=edges, csls_k=3, device="cpu")
+    assert other.pairs.tolist() != expected.pairs.tolist()
     for settings in ({"steps": 0}, {"structure": 0.0}):
         found = gromov_wasserstein(left, right, edges=edges, csls_k=3, device="cpu", **settings)
         assert found.pairs.tolist() == expected.pairs.tolist() and found.score.tolist() == expected.score.tolist()

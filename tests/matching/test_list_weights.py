@@ -45,6 +45,16 @@ def test_no_other_weights_make_the_matches_more_probable():
     assert list_weights(scores, cols, rows, matches) == pytest.approx(found, rel=1e-3)
 
 
+def test_matches_that_are_all_best_have_the_weight_that_the_penalty_allows():
+    """Scores 1 and 0, the match is 1; the deviation is 1/2, so that w = 2 v with 2 / (1 + e^2v) = 2 * 2 * .001 v."""
+    found = list_weights(np.array([[1.0], [0.0]]), np.zeros(2, int), np.arange(2), np.array([0]))
+    low, high = 0.0, 100.0  # v by bisection: the left side falls, the right one rises
+    while high - low > 1e-9:
+        middle = (low + high) / 2
+        low, high = (middle, high) if 2 / (1 + np.exp(2 * middle)) > 2 * 2 * 1e-3 * middle else (low, middle)
+    assert found == pytest.approx([2 * low], rel=1e-3)
+
+
 def test_a_score_that_says_nothing_or_speaks_against_the_matches_has_no_weight():
     draw = np.random.default_rng(1)
     rows, cols = (each.ravel() for each in np.meshgrid(np.arange(40), np.arange(40), indexing="ij"))

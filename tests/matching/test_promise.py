@@ -67,6 +67,15 @@ def test_the_interval_of_a_precision_is_that_of_clopper_and_pearson():
     assert precision_interval(ten, whole, confidence(ten), 1.0) is None  # none is so sure
 
 
+def test_wrong_answers_stand_for_others_in_the_lower_end_only():
+    """Nine of ten are right, those without counterpart are unsure: at most .9975 as above, and at least the bound."""
+    place = np.arange(20)
+    held = HeldOut(np.repeat([0.5, -0.5], 10).astype(np.float32), (place > 0) & (place < 10), place < 10)
+    low, high = precision_interval(held, (0.5, 0.5), confidence(held), 0.5)
+    assert high == pytest.approx(0.9975, abs=1e-4)
+    assert low == pytest.approx(naive_bound(held, 0.5, confidence(held), 0.5)) and low < 0.5550
+
+
 def naive_bound(held, share, confidence, least):
     """Each answer one after the other, as the docstring of ``bounds`` has it."""
     per_right = sum(held.present) / share

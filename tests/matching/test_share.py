@@ -39,6 +39,17 @@ def test_with_twenty_links_it_is_found_on_average_and_its_interval_covers_it(sha
     assert sum(each.low - 0.03 <= share <= each.high + 0.03 for each in found) >= 32
 
 
+def test_entities_that_answer_wrongly_have_a_counterpart_too():
+    rng = np.random.default_rng(7)
+    held = held_out(rng, 1000)
+    wrong = held.present & (rng.random(2000) < 0.4)
+    wrong_margins = np.where(wrong, margins(rng, np.zeros(2000, bool)), held.margins)
+    held = HeldOut(wrong_margins, held.right & ~wrong, held.present)
+    present = rng.random(3000) < 0.6
+    answers = margins(rng, present & (rng.random(3000) >= 0.4))
+    assert estimate_share(answers, held, CURVE).value == pytest.approx(0.6, abs=0.06)
+
+
 def test_without_links_it_is_the_mean_rough_confidence():
     rng = np.random.default_rng(3)
     answers = margins(rng, rng.random(3000) < 0.6)
