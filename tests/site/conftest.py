@@ -1,6 +1,7 @@
 """The built site, once for all tests of it."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,7 @@ def site(tmp_path_factory):
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
     assert "WARNING" not in done.stderr
+    assert re.search(r"^\d{3} messages of errors on reference/messages.md$", done.stdout, flags=re.MULTILINE)
     return folder
 
 
