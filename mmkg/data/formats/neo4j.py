@@ -13,6 +13,7 @@ from ...errors import InputError
 from ..kg import KnowledgeGraph
 from ..parsing.columns import ByteStream, Faults, decoded_lines, read_blocks, short_text, stem
 from ..parsing.delimited import CSV_SUFFIXES, TSV_SUFFIXES, first_row, read_unnamed
+from ..parsing.headers import first_fields
 from ..parsing.tables import TableBlock
 from .property_graph import LABEL, Property, PropertyGraph, properties_of
 
@@ -221,8 +222,7 @@ def _kinds(path: Path) -> list[str]:
 
 def _header(path: Path) -> tuple[list[Field], str]:
     """The fields of the first line, and their separator."""
-    line = first_row(path, "\n")
-    text = line[0] if line else ""
+    text = "".join(first_fields(path, "\n", lambda line, _: [line]) or ())
     separator = max(SEPARATORS, key=text.count)
     return [_parsed(column) for column in first_row(path, separator) or ()], separator
 
