@@ -56,6 +56,13 @@ def test_evidence_is_noisy_or_by_hand(rules, monkeypatch):
     assert found == pytest.approx([2 * capital, 2 * inside, capital + inside, 0, 0])
 
 
+def test_relations_that_share_no_statement_are_no_evidence():
+    sides = (Facts.of(np.array([[0, 0, 2], [1, 1, 2]]), 3, 2) for _ in range(2))
+    rules = Rules(*sides, matches((0, 0, 1.0), (2, 2, 1.0)))  # only relation 0 holds of matched entities
+    assert rules.evidence(np.array([0, 1, 0]), np.array([0, 1, 1])).tolist()[1:] == [0, 0]
+    assert rules.evidence(np.array([0]), np.array([0]))[0] > 0
+
+
 def naive(rules, left, right):
     """Eq. 13 with the strongest piece of each fact, by loops."""
     keys, in_right, in_left = rules.implied
