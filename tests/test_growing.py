@@ -128,7 +128,7 @@ def test_rows_of_narrow_parts_get_the_widths_that_the_run_had(world, monkeypatch
     monkeypatch.setattr("mmkg.models.refinement.MOST_VALUES", number * 1024)
     settings = SETTINGS["refined"] | {"search.width": 0}  # all columns are kept
     result = mmkg.align(task, "propagation", settings=settings, device="cpu")
-    assert result.widths["structure"] == 512 + (512 if result.record.protocol["refined_by"]["round"] else 0)
+    assert result.widths["structure"] == 512 + 256  # of 1,024, halved twice
     extended = result.extend(whole.left, whole.right)
     assert extended.left.shape == (MANY, result.left.shape[1])
     assert len(labels_of(extended, extended.matching.pairs) & set(held)) > len(held) / 2

@@ -96,7 +96,7 @@ def best_weights(
         weights, reached = _climbed(directions, begin, rounds=rounds, grid=grid)
         if reached.mean() > gained.mean():
             found, gained = weights, reached
-    found = found if _above_chance(gained - before) else dict(start)
+    found = found if above_chance(gained - before) else dict(start)
     return _scaled(found)
 
 
@@ -115,7 +115,7 @@ def _climbed(
             some = [largest * each for each in grid]
             scored = _mean([each.tried(weights, name, some) for each in directions])
             place = int(scored.mean(dim=1).argmax())
-            if _above_chance(scored[place] - best):
+            if above_chance(scored[place] - best):
                 best, moved = scored[place], True
                 weights[name] = some[place]
         if not moved:
@@ -145,7 +145,7 @@ def _mean(found: Sequence[Tensor]) -> Tensor:
     return torch.stack(list(found)).mean(dim=0)
 
 
-def _above_chance(gains: Tensor) -> bool:
+def above_chance(gains: Tensor) -> bool:
     """Whether the mean of the gains, one per link, is above its standard error and ``LEAST_GAIN``."""
     error = float(gains.std() / math.sqrt(len(gains))) if len(gains) > 1 else math.inf
     return float(gains.mean()) > max(error, LEAST_GAIN)

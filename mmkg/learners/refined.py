@@ -1,14 +1,16 @@
 """The learner that refines the embeddings of another learner by soft matches."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ..data.features.incidence import build_incidence
 from ..data.tensors.incidence import Incidence
+from ..evaluation.reweigh import above_chance
 from ..modalities import VALUE
 from ..models.refinement import REFINED, RefinementConfig
 from ..models.registry import RULE_PARTS
@@ -17,11 +19,12 @@ from ..typing import IntArray
 from .evidence import Evidence, Matched, Pairs
 from .setting import Learned, Learner, Setting
 from .sketches import BASE, Vectors, joined
-from .validation import ValidationScores
+from .validation import ValidationScores, free_entities
 from .weighers import LEAST_AGREEMENT, ByMatches, ByValidation, Weigher
 
 logger = logging.getLogger(__name__)
 
+ENTITIES_PER_WEIGHT = 10
 TOO_WRONG = (
     "structure and relations alone find only %.2f of the matches, so that many seed links are probably wrong: no "
     "refinement; give known links, or seed links from other modalities"
@@ -45,7 +48,8 @@ class Refined:
     def embed(self, links: IntArray) -> Learned:
         """Refine the embeddings that the base learns from the links.
 
-        The result is that of the last round that improved validation; without validation links, of the last round.
+        A round that ranks the validation links worse, by more than the standard error, is the last, and the round
+        before it is kept. So a few links alone do not end the rounds.
         """
         setting, call = self.setting, self.calls
         earlier, self.calls = setting.earlier(call).get("refined_by"), call + 1
@@ -61,13 +65,13 @@ class Refined:
         known = setting.validation_scores()
         weigher = weigher_of(setting, self.config, base.widths, known)
         found = Vectors(({BASE: sides[0]}, {BASE: sides[1]}), weigher.start)
-        valid: list[float] = []
+        ranks: list[Tensor] = []  # reciprocal ranks of the validation links, of each round from 0
         facts: dict[str, Any] = {"round": 0}
         if known is not None:
             with setting.watch.phase("weigh"):
                 for name, part in weigher.base(sides[0]).items():
                     known.add(name, part, weigher.base(sides[1])[name])
-                valid.append(known.mrr(found.weights))
+                ranks.append(known.ranks(found.weights))
         before: tuple[Matched, Pairs] | None = None  # what the evidence of ``found`` was made of
         made = before
         for number in range(1, (self.config.rounds if earlier is None else earlier["round"]) + 1):
@@ -87,10 +91,11 @@ class Refined:
                 weights = weigher.weights(found, parts) if earlier is None else earlier["weights"]
             if known is not None:
                 with setting.watch.phase("weigh"):
-                    valid.append(known.mrr(weights))
+                    ranks.append(known.ranks(weights))
                     known.keep(*weigher.start)
-                self._tell(number, valid)
-                if valid[-1] <= valid[-2]:
+                worse = above_chance(ranks[-2] - ranks[-1])
+                self._tell(number, ranks, worse=worse)
+                if worse:
                     del parts
                     if before is not None and dtype == torch.float16:
                         found = found.beside(evidence.of(*before, dtype), found.weights)
@@ -99,7 +104,7 @@ class Refined:
             del parts  # kept by the vectors alone, so that those of the round before are freed
             facts = {"round": number, "weights": weights}
         if known is not None:
-            facts["valid"] = [round(score, 4) for score in valid]
+            facts["valid"] = [round(float(each.mean()), 4) for each in ranks]
         del evidence, weigher, known, before, made  # large, and the result takes as much as what it is made of
         course = {**base.course, "refined_by": facts}
         if not facts["round"]:
@@ -113,11 +118,11 @@ class Refined:
         )
         return replace(base, left=left, right=right, widths=widths, course=course)
 
-    def _tell(self, number: int, valid: list[float]) -> None:
-        """Say how round ``number`` was judged; ``valid`` has the MRR of each round so far, from 0."""
-        last, before = valid[-1], valid[-2]
-        better = "" if last > before else f", not better than {before:.4f}: round {number - 1} is kept"
-        show_step(f"refinement, round {number} of {self.config.rounds}: validation MRR {last:.4f}{better}")
+    def _tell(self, number: int, ranks: Sequence[Tensor], *, worse: bool) -> None:
+        """Say how round ``number`` was judged, by the reciprocal ranks of each round so far."""
+        before, last = (float(each.mean()) for each in ranks[-2:])
+        kept = f", worse than {before:.4f}: round {number - 1} is kept" if worse else ""
+        show_step(f"refinement, round {number} of {self.config.rounds}: validation MRR {last:.4f}{kept}")
         self.setting.callbacks.on_round({"step": number, "refined": True, "valid": last})
 
     def _incidence(self, names: tuple[str, ...]) -> Incidence:
@@ -135,7 +140,12 @@ class Refined:
 def weigher_of(
     setting: Setting, config: RefinementConfig, widths: Mapping[str, int], known: ValidationScores | None
 ) -> Weigher:
-    """What weighs the parts of a refinement, by its configuration."""
-    if config.weigh == "matches" or setting.certain is not None:
+    """What weighs the parts of a refinement, by its configuration.
+
+    Fewer entities than ten for each weight cannot tell the weights (Peduzzi et al., J. Clinical Epidemiology 49, 1996).
+    """
+    number = min(int(free.sum()) for free in free_entities(setting.task))
+    enough = number >= ENTITIES_PER_WEIGHT * (len(widths) + len(REFINED) + len(RULE_PARTS))
+    if setting.certain is not None or (config.weigh == "matches" and enough):
         return ByMatches(setting, config, widths)
     return ByValidation(setting, config, widths, known)

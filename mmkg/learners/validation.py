@@ -147,9 +147,10 @@ class ValidationScores:
         for direction in self.directions:
             direction.keep(*names)
 
-    def mrr(self, weights: Mapping[str, float]) -> float:
-        """Mean MRR of both directions, as ``judge_of`` gives it for the weighted concatenation."""
-        return float(np.mean([float(each.reciprocal_ranks(weights).mean()) for each in self.directions]))
+    def ranks(self, weights: Mapping[str, float]) -> Tensor:
+        """Reciprocal rank of each link, the mean of both directions, ``[L]``; by the weighted concatenation."""
+        there, back = (each.reciprocal_ranks(weights) for each in self.directions)
+        return (there + back) / 2
 
     def weights(self, start: Mapping[str, float]) -> dict[str, float]:
         """Weights that rank the links best, as ``weights_of`` chooses them, but none of them 0.

@@ -32,7 +32,7 @@ HALVINGS = 2
 class PropagationConfig:
     """How far labels spread, and the weight of each modality; the same defaults for all pairs.
 
-    The weights were chosen on links held out of the seed links of DBP15K zh-en and of two embedded pairs. A weight
+    The weights were chosen on three pairs without published figures, see ``tools/studies/defaults.py``. A weight
     is the length of a modality's part before the joint vector is scaled to unit length, so its square is the share
     of the cosine that the modality can contribute. The part of attributes or values is shorter for an entity whose
     attributes or values are shared by many.
@@ -63,11 +63,11 @@ class PropagationConfig:
     name_dim: Size = 1024
     image_dim: Size = 1024
     structure_weight: Weight = 1.0
-    relation_weight: Weight = 0.65
-    attribute_weight: Weight = 0.6
-    value_weight: Weight = 0.8
-    image_weight: Weight = 1.0
-    name_weight: Weight = 0.8
+    relation_weight: Weight = 0.85
+    attribute_weight: Weight = 0.35
+    value_weight: Weight = 1.2
+    image_weight: Weight = 1.2
+    name_weight: Weight = 1.4
     text_weight: Weight = 0.8
     neighbor_weight: Weight = 0.5
     other_weight: Weight = 0.8

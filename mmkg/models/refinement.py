@@ -37,13 +37,13 @@ class RefinementConfig:
     """How embeddings are refined by their own soft matches; nothing is trained.
 
     Args:
-        weigh: what weighs the parts. ``validation``: the weights below or, with validation links, those that rank these
-            links best. ``matches``: each modality of the embeddings and each part has a weight by which the matches of
-            the round are most probable, see ``mmkg.matching.list_weights``; no link is read, and the weights below have
-            no effect, except that there are no rules with a weight of 0. It is so in any case where no link is known
-            and seed links were found.
-        rounds: number of rounds; 0 = no refinement. It stops at the first round that does not improve the validation
-            MRR, and keeps the round before.
+        weigh: what weighs the parts. ``matches``: each modality of the embeddings and each part has a weight by which
+            the matches of the round are most probable, see ``mmkg.matching.list_weights``; no link is read, and the
+            weights below have no effect, except that there are no rules with a weight of 0. ``validation``: the weights
+            below or, with validation links, those that rank these links best; so also where fewer than ten entities per
+            weight may be matched. Where no link is known and seed links were found, the matches weigh in any case.
+        rounds: number of rounds; 0 = no refinement. A round that ranks the validation links worse, by more than the
+            standard error, is the last, and the round before it is kept.
         neighbors: whether embeddings that are not refined are given parts by those of their neighbours, see
             ``spread_vectors``, without any match; with validation links, not if these are ranked worse.
         compare: whether embeddings, refined or not, are given a part that compares the neighbours of candidate pairs,
@@ -68,7 +68,7 @@ class RefinementConfig:
         UsageError: a value out of range.
     """
 
-    weigh: Literal["matches", "validation"] = "validation"
+    weigh: Literal["matches", "validation"] = "matches"
     rounds: CountOrNone = 0
     neighbors: bool = False
     compare: bool = False

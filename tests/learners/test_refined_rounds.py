@@ -1,4 +1,4 @@
-"""Rounds of a refinement end where validation no longer gains, and match only what may match."""
+"""Rounds of a refinement end where validation links are ranked worse, and match only what may match."""
 
 from dataclasses import replace
 
@@ -19,21 +19,24 @@ WIDTHS = {f"{name}_dim": 32 for name in ("structure", "relation", "attribute")}
 
 
 class Planned:
-    """Validation scores that are known before: of the base, then of each round."""
+    """Reciprocal ranks of validation links that are known before: of the base, then of each round.
+
+    A number stands for four links of that reciprocal rank.
+    """
 
     def __init__(self, *scores):
-        self.scores = list(scores)
+        self.scores = [torch.as_tensor(score).expand(4) for score in scores]
 
     def add(self, name, left, right):
         pass
 
     def keep(self, *names):
-        assert names == (BASE,)
+        assert set(names) <= {BASE, "structure of base", "relation of base"}
 
     def weights(self, start):
         return start
 
-    def mrr(self, weights):
+    def ranks(self, weights):
         return self.scores.pop(0)
 
 
@@ -48,27 +51,36 @@ def setting_of(task, **refinement):
     return Setting(task, experiment, torch.device("cpu"), Stopwatch())
 
 
+LINKS = [1.0, 1.0, 0.5, 0.5]
+ONE_WORSE = [1.0, 0.5, 0.5, 0.5]  # by .125 on average, which is the standard error of (0, .5, 0, 0)
+TWO_WORSE = [0.5, 0.5, 0.5, 0.5]  # by .25; the standard error of (.5, .5, 0, 0) is .144
+
+
 @pytest.mark.parametrize(
     ("scores", "kept"),
     [
-        ((0.5, 0.5), 0),
         ((0.5, 0.4), 0),
         ((0.5, 0.6, 0.55), 1),  # better than the base, but not than the round before
-        ((0.5, 0.6, 0.7, 0.7), 2),
+        ((0.5, 0.6, 0.7, 0.6), 2),
         ((0.1, 0.2, 0.3, 0.4, 0.5), 4),
+        ((0.1, 0.2, 0.2, 0.2, 0.5), 4),  # no worse
+        ((0.1, LINKS, ONE_WORSE, 0.9, 0.9), 4),  # no more than chance
+        ((0.1, LINKS, TWO_WORSE), 1),
     ],
 )
-def test_the_round_before_the_first_without_a_gain_is_kept(task, monkeypatch, scores, kept):
+@pytest.mark.parametrize("weigh", ["matches", "validation"])
+def test_the_round_before_the_first_that_is_worse_is_kept(task, monkeypatch, scores, kept, weigh):
     planned = Planned(*scores)
+    expected = [round(float(each.mean()), 4) for each in planned.scores]
     monkeypatch.setattr(Setting, "validation_scores", lambda self: planned)
-    setting = setting_of(task)
+    setting = setting_of(task, weigh=weigh)
     found = Refined(setting, Propagated(setting)).embed(task.links.train)
     assert found.course["refined_by"]["round"] == kept and planned.scores == []
-    assert found.course["refined_by"]["valid"] == list(scores)
+    assert found.course["refined_by"]["valid"] == expected
     assert (found.left.shape[1] == 2 * 32) == (kept == 0)  # nothing is appended to what stays as it was
 
 
-@pytest.mark.parametrize(("scores", "kept"), [((0.5, 0.4), 0), ((0.5, 0.6, 0.55), 1), ((0.5, 0.6, 0.7, 0.7), 2)])
+@pytest.mark.parametrize(("scores", "kept"), [((0.5, 0.4), 0), ((0.5, 0.6, 0.55), 1), ((0.5, 0.6, 0.7, 0.6), 2)])
 def test_evidence_of_many_values_is_made_again_where_a_round_is_no_better(task, monkeypatch, scores, kept):
     monkeypatch.setattr("mmkg.learners.setting.MOST_FULL", 1)
     monkeypatch.setattr(Setting, "validation_scores", lambda self: Planned(*scores))

@@ -11,7 +11,7 @@ CHANGES = [
     ("propagation", {}, "options", {"attribute_weight": 0.1}),
     ("propagation", {}, "options", {"image_weight": 0.1}),
     ("propagation", {}, "options", {"neighbor_weight": 0.1}),
-    ("propagation", {"refinement": {"rounds": 1}}, "refinement", {"attribute_weight": 3.0}),
+    ("propagation", {"refinement": {"rounds": 1, "weigh": "validation"}}, "refinement", {"attribute_weight": 3.0}),
     ("dual-amn", EPOCHS, "options", {"negatives": 20}),
     ("eva", EPOCHS, "options", {"structure_alpha": 1.0}),
     ("mclea", EPOCHS | {"options": {"fill": "generator"}}, "options", {"fill_weight": 9.0}),
