@@ -53,7 +53,7 @@ class SearchConfig:
         width: largest number of columns of the embeddings; wider ones are projected, modality by modality, see
             ``mmkg.learners.compress``. 0 = as they are; ``None`` = 1,024, and of fewer than 35,157 entities in all up
             to 2,048, so many that there are 36 million values; all columns, if fewer lower the MRR of the validation
-            links by more than 0.01.
+            links by more than 0.01 and its standard error.
         store: type of the embeddings in memory and in the run folder; ``float16`` halves the size and changes a cosine
             by less than 0.001. ``int8`` takes a quarter in the run folder, and 16 bits in memory, where the whole
             embeddings are then read instead of the rows that are used.

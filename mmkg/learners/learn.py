@@ -8,6 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from ..compute.host import isolated
+from ..evaluation.reweigh import above_chance
 from ..matching import MATCHERS, Matching, among
 from ..models import MODELS, AlignmentModel
 from ..progress import show_round
@@ -30,7 +31,8 @@ def learn(setting: Setting, model: AlignmentModel | None = None) -> Learned:
     """Learn the embeddings of a run, in rounds with pseudo-links if the experiment has them.
 
     They have at most ``search.width`` columns, see ``compressed``. What validation links choose is chosen before, by
-    all columns. If no width is set and validation links are ranked worse by fewer columns, all columns stay.
+    all columns. If no width is set and fewer columns rank the validation links worse, by more than 0.01 of the MRR and
+    its standard error, all columns stay.
 
     Args:
         setting: the run.
@@ -45,11 +47,14 @@ def learn(setting: Setting, model: AlignmentModel | None = None) -> Learned:
     with setting.watch.phase("compress"):
         search, seed = setting.experiment.search, setting.experiment.seed
         narrow = compressed(learned, width, store=search.held, seed=seed)
-        judge = setting.judge() if search.width is None else None
-        if judge is None:
+        known = setting.validation_scores() if search.width is None else None
+        if known is None:
             return narrow
-        lost = judge(learned.left, learned.right) - judge(narrow.left, narrow.right)
-        return replace(learned if lost > MOST_LOST else narrow, selected=True)
+        for each, name in ((learned, "all columns"), (narrow, "fewer")):
+            known.add(name, each.left, each.right)
+        lost = known.ranks({"all columns": 1.0}) - known.ranks({"fewer": 1.0})
+        stay = above_chance(lost) and float(lost.mean()) > MOST_LOST
+        return replace(learned if stay else narrow, selected=True)
 
 
 def check_budget(setting: Setting, width: int) -> None:

@@ -127,7 +127,30 @@ def test_swapping_the_sides_swaps_the_answer():
     np.testing.assert_allclose(there.left @ there.right.T, (back.left @ back.right.T).T, atol=2e-3)
 
 
-@pytest.mark.parametrize(("lost", "columns"), [(0.02, 20), (0.005, 9), (-0.1, 9)])
+class Planned:
+    """Reciprocal ranks of four validation links: .5 by all columns, less by fewer."""
+
+    def __init__(self, lost):
+        self.widths, self.lost = {}, torch.tensor(lost)
+
+    def add(self, name, left, right):
+        self.widths[name] = left.shape[1]
+
+    def ranks(self, weights):
+        (name,) = weights
+        return 0.5 - self.lost * (self.widths[name] == 9)
+
+
+@pytest.mark.parametrize(
+    ("lost", "columns"),
+    [
+        ([0.02] * 4, 20),
+        ([0.005] * 4, 9),
+        ([-0.1] * 4, 9),
+        ([0.3, 0, 0, 0], 9),  # .075 on average, which is the standard error
+        ([0.3, 0.3, 0, 0], 20),  # .15; the standard error is .087
+    ],
+)
 def test_columns_that_validation_links_need_stay_unless_a_width_is_set(monkeypatch, small_task, lost, columns):
     from mmkg.config.experiment import Experiment
     from mmkg.config.search import SearchConfig
@@ -137,7 +160,7 @@ def test_columns_that_validation_links_need_stay_unless_a_width_is_set(monkeypat
 
     monkeypatch.setattr(module, "_learned", lambda setting, model: learned(rank=8))
     monkeypatch.setattr(SearchConfig, "columns", lambda config, number: 9)
-    monkeypatch.setattr(Setting, "judge", lambda setting: lambda left, right: 0.5 - lost * (left.shape[1] == 9))
+    monkeypatch.setattr(Setting, "validation_scores", lambda setting: Planned(lost))
     for values, width in (({}, columns), ({"search": {"width": 9}}, 9)):
         setting = Setting(small_task, Experiment.of(values), torch.device("cpu"), Stopwatch())
         assert module.learn(setting).left.shape[1] == width
