@@ -18,6 +18,7 @@ from .learners import LIGHT
 from .learners.choice import ENOUGH_JUDGED, FOLDS
 from .learners.learn import learn
 from .learners.setting import Chosen, Learned, Setting
+from .learners.sketches import BASE
 from .matching import is_in
 from .matching.held_out import HeldOut
 from .models import MODELS, AlignmentModel
@@ -208,16 +209,19 @@ def _chosen(experiment: Experiment, courses: Sequence[Mapping[str, Any]]) -> tup
     gains = valid[:, rounds] - valid[:, 0]
     if len(gains) > 1 and gains.mean() <= gains.std(ddof=1) / math.sqrt(len(gains)):
         rounds = 0
-    weights: Any = _mean_weights(refined) if experiment.refinement.weigh == "validation" else {}
-    config = replace(experiment.refinement, rounds=rounds, **weights)
+    config = replace(experiment.refinement, rounds=rounds, **_weighed(refined))
     return replace(experiment, refinement=config), {"refinement_rounds": rounds}
 
 
-def _mean_weights(refined: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """Mean weight of each part of a refinement relative to the base, over the folds that were refined."""
+def _weighed(refined: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """How most folds were weighed; if by links, with the mean weight of each part relative to the base."""
     weights = [each["weights"] for each in refined if each.get("weights")]
-    names = dict.fromkeys(name for each in weights for name in each if name != "base")
-    return {f"{name}_weight": float(np.mean([each[name] / each["base"] for each in weights])) for name in names}
+    by_links = [each for each in weights if BASE in each]
+    if not weights or len(by_links) * 2 < len(weights):
+        return {"weigh": "matches"} if weights else {}
+    names = dict.fromkeys(name for each in by_links for name in each if name != BASE)
+    means = {f"{name}_weight": float(np.mean([each[name] / each[BASE] for each in by_links])) for name in names}
+    return {"weigh": "validation", **means}
 
 
 def _pooled(samples: Sequence[HeldOut]) -> HeldOut:

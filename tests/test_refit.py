@@ -32,7 +32,7 @@ def noisy():
     return mmkg.twin_graphs(150, noise=0.4, overlap=0.9, train_ratio=0.3, valid_ratio=0.4, seed=1)
 
 
-REFINED = {"refinement.rounds": 3, "search.width": 0}
+REFINED = {"refinement.rounds": 3, "refinement.weigh": "validation", "search.width": 0}
 CONSTANT = {**SETTINGS, "training.schedule": "constant", "training.epochs": 4, "training.eval_every": 2}
 
 
@@ -50,6 +50,16 @@ def test_a_refinement_is_learnt_from_all_links_with_the_rounds_and_weights_that_
     )
     np.testing.assert_allclose(again.left @ again.right.T, direct.left @ direct.right.T, atol=1e-3)
     assert not same(again, first)
+
+
+@pytest.mark.parametrize("least", [10, 13, 30])  # 126 and then 110 entities for nine weights: both, one, none enough
+def test_all_links_are_weighed_as_the_first_fit_was_though_fewer_entities_may_be_matched(noisy, monkeypatch, least):
+    monkeypatch.setattr("mmkg.learners.refined.ENTITIES_PER_WEIGHT", least)
+    settings = {**REFINED, "refinement.weigh": "matches", "refit": True}
+    names = ("structure", "relation", "attribute", "name")
+    result = mmkg.align(noisy, "propagation", modalities=names, settings=settings)
+    assert ("base" in result.record.protocol["refined_by"]["weights"]) == (least == 30)
+    assert result.metrics["left_to_right"]["hits@1"] > 0.3
 
 
 def test_a_trained_model_is_trained_from_the_start_up_to_the_chosen_epoch(small_task):

@@ -37,11 +37,13 @@ class RefinementConfig:
     """How embeddings are refined by their own soft matches; nothing is trained.
 
     Args:
-        weigh: what weighs the parts. ``matches``: each modality of the embeddings and each part has a weight by which
-            the matches of the round are most probable, see ``mmkg.matching.list_weights``; no link is read, and the
-            weights below have no effect, except that there are no rules with a weight of 0. ``validation``: the weights
-            below or, with validation links, those that rank these links best; so also where fewer than ten entities per
-            weight may be matched. Where no link is known and seed links were found, the matches weigh in any case.
+        weigh: what weighs the parts. ``validation``: the weights below or, with validation links, those that rank these
+            links best. ``matches``: each modality of the embeddings and each part has a weight by which the matches of
+            the round are most probable, see ``mmkg.matching.list_weights``; no link is read, and the weights below have
+            no effect, except that there are no rules with a weight of 0. ``auto``: ``matches``, unless the first round
+            of ``validation`` ranks the validation links better by more than the standard error; ``validation`` without
+            such links, and for embeddings of more than 2 ** 29 values. Fewer than ten entities per weight are always
+            weighed by ``validation``. Where no link is known and seed links were found, the matches weigh in any case.
         rounds: number of rounds; 0 = no refinement. A round that ranks the validation links worse, by more than the
             standard error, is the last, and the round before it is kept.
         neighbors: whether embeddings that are not refined are given parts by those of their neighbours, see
@@ -68,7 +70,7 @@ class RefinementConfig:
         UsageError: a value out of range.
     """
 
-    weigh: Literal["matches", "validation"] = "matches"
+    weigh: Literal["auto", "matches", "validation"] = "auto"
     rounds: CountOrNone = 0
     neighbors: bool = False
     compare: bool = False

@@ -91,7 +91,7 @@ def test_a_run_of_narrow_evidence_has_its_widths(monkeypatch, task):
 @pytest.mark.parametrize("most", [1, 1 << 29], ids=["many values", "few values"])
 def test_a_refinement_in_half_precision_is_that_in_full(task, monkeypatch, most):
     monkeypatch.setattr("mmkg.learners.setting.MOST_FULL", most)
-    settings = {"refinement": {"rounds": 2}, "search": {"csls_k": 0}}
+    settings = {"refinement": {"rounds": 2, "weigh": "matches"}, "search": {"csls_k": 0}}
     names = ("structure", "relation", "attribute")
     full, half = (
         mmkg.align(

@@ -9,7 +9,7 @@ import torch
 import mmkg
 from mmkg.data.task import LinkSplit
 from mmkg.learners.propagated import Propagated
-from mmkg.learners.refined import Refined, weigher_of
+from mmkg.learners.refined import Refined, weighers_of
 from mmkg.learners.setting import Setting
 from mmkg.learners.sketches import BASE, Vectors
 from mmkg.learners.weighers import ByMatches, ByValidation
@@ -122,5 +122,45 @@ def test_ten_entities_for_each_weight_are_weighed_by_their_matches(number, by):
     setting = setting_of(replace(task, links=LinkSplit(links[:0], links[:0], links)))
     widths = {"structure": 4, "relation": 4}
     for certain, expected in ((None, by), (np.empty((0, 2), np.int64), ByMatches)):
-        found = weigher_of(replace(setting, certain=certain), setting.experiment.refinement, widths, None)
-        assert type(found) is expected
+        found = weighers_of(replace(setting, certain=certain), setting.experiment.refinement, widths, None)
+        assert list(map(type, found)) == [expected]
+
+
+@pytest.mark.parametrize(("gain", "by_links"), [([0.1] * 4, True), ([0.4, 0, 0, 0], False), ([-0.1] * 4, False)])
+def test_links_weigh_where_they_rank_themselves_better_beyond_chance(task, monkeypatch, gain, by_links):
+    """Of (.4, 0, 0, 0) the mean is the standard error."""
+
+    class Planned:
+        def add(self, name, left, right):
+            pass
+
+        def keep(self, *names):
+            assert (BASE in names) == by_links
+
+        def weights(self, start):
+            return start
+
+        def ranks(self, weights):
+            return torch.full((4,), 0.5) + torch.tensor(gain) * (BASE in weights and len(weights) > 1)
+
+    monkeypatch.setattr(Setting, "validation_scores", lambda self: Planned())
+    setting = setting_of(task, {"refinement": {"rounds": 1}, "search": {"width": 0}})
+    found = Refined(setting, Propagated(setting)).embed(task.links.train)
+    assert (BASE in found.course["refined_by"]["weights"]) == by_links
+    assert len(found.course["refined_by"]["valid"]) == 2
+
+
+def test_one_way_is_tried_without_validation_links_and_with_what_was_chosen(task):
+    none = replace(task, links=replace(task.links, valid=task.links.valid[:0]))
+    for each, earlier, many, expected in (
+        (none, None, False, [ByValidation]),
+        (task, None, True, [ByValidation]),
+        (task, {"weights": {BASE: 1.0}}, False, [ByValidation]),
+        (task, {"weights": {"structure of base": 1.0}}, False, [ByMatches]),
+        (task, {"round": 0}, False, [ByValidation]),
+        (task, None, False, [ByMatches, ByValidation]),
+    ):
+        setting = setting_of(each, {"refinement": {"rounds": 1}})
+        known = setting.validation_scores()
+        found = weighers_of(setting, setting.experiment.refinement, {"structure": 4}, known, earlier, many=many)
+        assert list(map(type, found)) == expected
