@@ -101,10 +101,10 @@ class Refined:
                 worse = above_chance(ranks[-2] - ranks[-1])
                 self._tell(number, ranks, worse=worse)
                 if worse:
-                    weights = this.found.weights
-                    del this
+                    found = this.found
+                    del this  # with its evidence, before that of the round before is made again
                     if before is not None and dtype == torch.float16:
-                        trials = [(weigher, trials[0][1].beside(evidence.of(*before, dtype), weights))]
+                        trials = [(weigher, found.beside(evidence.of(*before, dtype), found.weights))]
                     break
             trials, before = [(this.weigher, this.found.beside(this.parts, this.weights))], this.made
             facts = {"round": number, "weights": this.weights}
