@@ -12,7 +12,7 @@ from .share import SHARE_RANGE
 Reals = NDArray[np.float64]
 
 CERTAINTY = 0.95  # of a promise
-MOST = 3  # removed counterparts that a wrong answer stands for; all wrong ones stand for half of them at most
+FEW, MANY = 15, 10  # all removed counterparts count as 15 wrong answers, of over 150 ten as one; chosen on twins
 TAIL = (1 - CERTAINTY) / 2  # probability that a bound is too high; the other half is for the choice among thresholds
 
 
@@ -22,15 +22,18 @@ def bounds(sample: HeldOut, share: float, confidence: FloatArray, thresholds: Fl
     The held-out entities at or above a threshold are a sample of the answers there, weighted as ``share`` has it: those
     with their counterpart among the candidates are right or wrong, those without it are wrong. But a model that learns
     from its own matches confirms its errors. A removed counterpart does not show this, since the model matched the
-    entity to it. A wrong answer of an entity whose counterpart is there does, and so also stands for entities without
-    one.
+    entity to it. A wrong answer of an entity whose counterpart is there does: such entities answer about as those that
+    have no counterpart. So wrong answers also stand for entities without a counterpart, and all removed counterparts
+    count as 15 wrong answers, or as one for ten where they are more than 150.
 
     The bound is the lower end of a one-sided exact interval at 97.5 %. An answer that stands for several entities is
-    one observation: the numbers are divided by the mean weight of wrong answers where it is above 1. The lowest
-    threshold whose bound reaches a wanted precision breaks its promise in about 5 % of draws at most
-    (``tests/matching/test_promise.py``). Where precision falls with the threshold, only neighbours of the true
-    threshold pass by chance; where it hardly falls, a broken promise is a small one. What all of this rests on:
-    held-out entities answer like entities in question, and no less than ``share`` of these have a counterpart.
+    one observation: the numbers are divided by the mean weight of wrong answers. It is not below 1, nor below the
+    number of entities without a counterpart for each answer that shows how these answer. The lowest threshold whose
+    bound reaches a wanted precision breaks its promise in about 5 % of draws at most, see
+    ``tests/matching/test_promise.py``. Where precision falls with the threshold, only neighbours of the true threshold
+    pass by chance; where it hardly falls, a broken promise is a small one. What all of this rests on: held-out entities
+    answer like entities in question, no less than ``share`` of these have a counterpart, and errors are confirmed about
+    as much where a counterpart is there as where there is none.
 
     Args:
         sample: held-out entities.
@@ -76,13 +79,16 @@ def _answers(
     """Numbers of right and of wrong answers at or above each threshold that say as much as weighted ones, ``[T]``."""
     share = max(share, SHARE_RANGE[0])
     weights = sample.weights(share) * sample.present.sum() / share  # entities that an answer stands for; a right one: 1
-    least = max(1.0, float(weights[~sample.present].max(initial=0)))
+    absent = np.where(sample.present, 0.0, weights)
+    removed = float((~sample.present).sum())
+    seen = removed  # answers that show how entities without a counterpart answer
     if confirmed:
         wrong = sample.present & ~sample.right
         number = int(wrong.sum())
-        moved = number / (2 * number + max(int(sample.present.sum()), 1) / MOST)
-        absent = np.where(sample.present, 0.0, weights)
+        seen = number + min(removed, max(FEW, removed / MANY))
+        moved = number / max(seen, 1.0)
         weights = weights - moved * absent + wrong * (moved * absent.sum() / max(number, 1))
+    least = max(1.0, float(absent.sum()) / max(min(seen, removed), 1.0))
     weights = np.where(sample.right, 0.0, weights)
     order = np.argsort(confidence, kind="stable")
     first = np.searchsorted(confidence[order], thresholds, side="left")
@@ -113,4 +119,5 @@ def links_for(precision: float, share: float = 1.0) -> int:
         share: share of entities with a counterpart.
     """
     share = max(share, SHARE_RANGE[0])
-    return math.ceil(max(1.0, (1 - share) / share) * math.log(TAIL) / math.log(precision))
+    links, others = math.log(TAIL) / math.log(precision), (1 - share) / share
+    return math.ceil(links * max(1.0, others if links * others <= FEW else MANY * others))

@@ -135,10 +135,10 @@ def test_the_threshold_has_the_best_f1_of_all():
 
 def test_a_wanted_precision_is_promised_as_low_as_can_be_or_expected():
     learnt = Counterparts(HAND, 0.5, estimated=False)
-    # one without counterpart stands for two entities, of which the wrong answer takes 1 / (2 + 4 / 3) = .3 over: wrong
-    # are 1.4, 1.4 and 1 + .3 * 4. Two entities are one observation: from 0.3 on 3 / 2 are right and 1.4 / 2 wrong, of
-    # all 3 / 2 and 5 / 2
-    counts = {0.05: (2, 1.5, 0.7), 0.026: (3, 1.5, 2.5)}
+    # one without counterpart stands for two entities, of which the wrong answer, one of three that show how these
+    # answer, takes a third over: wrong are 4 / 3, 4 / 3 and 1 + 4 / 3. Two entities are one observation: from 0.3 on
+    # 3 / 2 are right and 2 / 3 wrong, of all 3 / 2 and 5 / 2
+    counts = {0.05: (2, 1.5, 2 / 3), 0.026: (3, 1.5, 2.5)}
     for wanted, (last, right, wrong) in counts.items():
         chosen = learnt.threshold(wanted)
         assert chosen.value == pytest.approx(float(learnt.calibration.predict(HAND.margins)[last]))

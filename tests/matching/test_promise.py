@@ -1,6 +1,7 @@
 """The precision that held-out links promise, and how often a promise is broken."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -34,9 +35,9 @@ def test_links_that_are_all_right_promise_the_root_of_the_uncertainty(links, mos
 
 def test_links_that_a_promise_needs():
     assert [links_for(precision) for precision in (0.5, 0.8, 0.9, 0.95)] == [6, 17, 36, 72]  # log .025 / log P
-    assert links_for(0.8, 0.25) == 50  # three entities without a counterpart for each that has one
-    for links, share in ((72, 1.0), (50, 0.25)):
-        wanted = 0.95 if share == 1 else 0.8
+    assert links_for(0.7, 0.5) == 11  # as many entities without a counterpart, 11 removed ones for 11 of them
+    assert links_for(0.8, 0.25) == 496  # 16.53 * 3 are more than 15, so that ten removed ones are one of 30 * 16.53
+    for links, share, wanted in ((72, 1.0, 0.95), (11, 0.5, 0.7), (496, 0.25, 0.8)):
         held, fewer = sample(links, links, 0.5), sample(links - 1, links - 1, 0.5)
         # those without counterpart are below the threshold
         found = [
@@ -46,15 +47,15 @@ def test_links_that_a_promise_needs():
         assert found[0] >= wanted > found[1]
 
 
-def test_a_wrong_answer_and_one_without_counterpart_count_alike_at_a_share_of_one_half():
-    """One of eight is wrong: P(X >= 7) = 8 p^7 (1 - p) + p^8 = .025 at p = .4735."""
-    held = sample(7, absent=7)
-    held = HeldOut(held.margins, held.right, held.present)
-    margins = np.where(held.present | (np.arange(14) == 7), 0.5, -0.5).astype(np.float32)
+@pytest.mark.parametrize(("right", "removed", "p"), [(7, 1, 0.47349), (70, 10, 0.62785), (400, 20, 0.83836)])
+def test_a_wrong_answer_and_one_without_counterpart_count_alike_at_a_share_of_one_half(right, removed, p):
+    """One of eight is wrong: P(X >= 7) = 8 p^7 (1 - p) + p^8 = .025 at p = .4735; 400 and 20 count as 40 and 2."""
+    held = sample(right, absent=right)
+    margins = np.where(held.present | (np.arange(2 * right) < right + removed), 0.5, -0.5).astype(np.float32)
     found = bounds(HeldOut(margins, held.right, held.present), 0.5, PRIOR.predict(margins), np.array([0.5]))
-    p = 0.47349
-    assert 8 * p**7 * (1 - p) + p**8 == pytest.approx(0.025, abs=1e-4)
     assert found == pytest.approx([p], abs=1e-4)
+    for_one = {7: 1, 400: 10}.get(right, 70 / 15)  # removed ones that count as one
+    assert beta.cdf(p, right / for_one, removed / for_one + 1) == pytest.approx(0.025, abs=1e-4)
 
 
 def test_the_interval_of_a_precision_is_that_of_clopper_and_pearson():
@@ -81,7 +82,8 @@ def naive_bound(held, share, confidence, least):
     per_right = sum(held.present) / share
     absent = len(held.present) - sum(held.present)
     wrong_ones = sum(held.present & ~held.right)
-    moved = wrong_ones / (2 * wrong_ones + sum(held.present) / 3)
+    like_wrong = min(absent, max(15, absent / 10))  # so many wrong answers all removed counterparts count as
+    moved = wrong_ones / (wrong_ones + like_wrong)
     right, weights = 0, []
     for number, above in enumerate(confidence >= least):
         if above and held.right[number]:
@@ -90,48 +92,64 @@ def naive_bound(held, share, confidence, least):
             weights.append((share / sum(held.present) + (1 - share) * moved / wrong_ones) * per_right)
         elif above:
             weights.append((1 - share) * (1 - moved) / absent * per_right)
-    each = max(1, (1 - share) / absent * per_right, sum(w * w for w in weights) / sum(weights) if weights else 0)
+    each = max(
+        1,
+        (1 - share) / min(absent, wrong_ones + like_wrong) * per_right,
+        sum(w * w for w in weights) / sum(weights) if weights else 0,
+    )
     return beta.ppf(0.025, right / each, sum(weights) / each + 1) if right else 0.0
 
 
-@pytest.mark.parametrize("share", [0.3, 0.5, 0.9])
-def test_bounds_are_those_of_the_loop_over_answers(share):
+@pytest.mark.parametrize("links", [8, 25, 200])
+@pytest.mark.parametrize("share", [0.3, 0.9])
+def test_bounds_are_those_of_the_loop_over_answers(share, links):
     rng = np.random.default_rng(8)
-    present = np.arange(50) < 25
-    held = HeldOut(rng.normal(0.2, 0.3, 50).astype(np.float32), present & (rng.random(50) < 0.6), present)
+    present = np.arange(2 * links) < links
+    right = present & (rng.random(2 * links) < 0.6)
+    held = HeldOut(rng.normal(0.2, 0.3, 2 * links).astype(np.float32), right, present)
     confidence, thresholds = PRIOR.predict(held.margins), np.array([0.05, 0.3, 0.5, 0.8, 0.99], np.float32)
     expected = [naive_bound(held, share, confidence, least) for least in thresholds]
     assert bounds(held, share, confidence, thresholds) == pytest.approx(expected)
 
 
-SHARE, HITS = 0.5, 0.85  # entities with a counterpart, and how many of them find it
+class Margins(NamedTuple):
+    """Means of normal distributions of margins, with deviation .2."""
+
+    right: float
+    wrong: float  # of entities with a counterpart and of those without one
+    removed: float
 
 
-def drawn(rng, links):
-    """Held-out entities: margins of normal distributions around .3 of right answers and -.1 of wrong ones."""
-    present = np.arange(2 * links) < links
-    right = present & (rng.random(2 * links) < HITS)
-    return HeldOut(rng.normal(np.where(right, 0.3, -0.1), 0.2).astype(np.float32), right, present)
+def true_precision(margin, means, found):
+    """Of all answers of that margin or a larger one, of which a share ``found`` is right."""
+    right, wrong = (math.erfc((margin - mean) / 0.2 / math.sqrt(2)) for mean in means[:2])
+    return found * right / (found * right + (1 - found) * wrong)
 
 
-def true_precision(margin):
-    """Of all answers of that margin or a larger one."""
-    found, wrong = (math.erfc((margin - mean) / 0.2 / math.sqrt(2)) for mean in (0.3, -0.1))
-    return SHARE * HITS * found / (SHARE * HITS * found + (1 - SHARE * HITS) * wrong)
-
-
-@pytest.mark.parametrize(("links", "wanted"), [(48, 0.8), (300, 0.9)])
-def test_promises_are_broken_by_chance_less_often_than_one_in_twenty(links, wanted):
+@pytest.mark.parametrize(
+    ("links", "wanted", "share", "hits", "means"),
+    [
+        (48, 0.8, 0.85, 0.85, Margins(0.3, -0.1, -0.1)),
+        (300, 0.9, 0.85, 0.85, Margins(0.3, -0.1, -0.1)),
+        (120, 0.9, 0.8, 0.8, Margins(0.5, 0.15, -0.1)),  # errors are confirmed, which removed counterparts do not show
+    ],
+)
+def test_promises_are_broken_by_chance_less_often_than_one_in_twenty(links, wanted, share, hits, means):
     rng = np.random.default_rng(4)
     answers = np.linspace(-0.5, 0.8, 300).astype(np.float32)
+    present = np.arange(2 * links) < links
     broken = promised = 0
     for _ in range(100):
-        learnt = Counterparts(drawn(rng, links), SHARE, False, PRIOR, answers)
+        right = present & (rng.random(2 * links) < hits)
+        centre = np.where(right, means.right, np.where(present, means.wrong, means.removed))
+        held = HeldOut(rng.normal(centre, 0.2).astype(np.float32), right, present)
+        learnt = Counterparts(held, share, False, PRIOR, answers)
         chosen = learnt.threshold(wanted)
         if chosen.bound >= wanted:
             promised += 1
             logit = math.log(chosen.value / (1 - chosen.value))
-            broken += true_precision((logit - learnt.calibration.intercept) / learnt.calibration.slope) < wanted
+            margin = (logit - learnt.calibration.intercept) / learnt.calibration.slope
+            broken += true_precision(margin, means, share * hits) < wanted
     assert promised >= 50 and broken <= 5
 
 

@@ -1,11 +1,14 @@
 """The study of promised precision."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from mmkg.matching.confidence import Calibration
 from mmkg.matching.counterparts import Counterparts
 from mmkg.matching.held_out import HeldOut
+from mmkg.pipeline import align
 
 
 @pytest.fixture
@@ -37,8 +40,8 @@ def test_the_table_counts_runs_that_keep_what_is_wanted(promised):
     ]
     lines = promised.table(runs).splitlines()
     assert [line.split() for line in lines[-3:-1]] == [
-        ["0.8", "promised", "1", "0.900", "0.900", "1.000", "0.000", "0.500"],
-        ["0.8", "all", "2", "0.800", "0.700", "0.500", "0.500", "0.400"],
+        ["0.8", "promised", "1", "0.900", "0.900", "1.000", "0.000", "0.000-0.842", "0.500"],  # 1 - .025 ** (1 / 2)
+        ["0.8", "all", "2", "0.800", "0.700", "0.500", "0.500", "0.013-0.987", "0.400"],  # 1 - .975 ** (1 / 2)
     ]
     assert lines[-1] == "share: mean error +0.200, RMSE 0.224, covered 0.50"  # root of (.01 + .09) / 2
 
@@ -49,3 +52,15 @@ def test_a_small_study_prints_a_row_for_each_wanted_precision(promised, capsys):
     assert (
         out.startswith("3 pairs of 100 twins, 12 validation links, seeds 0 to 2") and "0.8" in out and "share:" in out
     )
+
+
+def test_other_links_are_test_links_and_as_many_as_were_held_out(promised):
+    task = promised.pair(100, 0.8, 0.1, 12, own=False, seed=1)
+    given = replace(task, links=replace(task.links, test=task.links.test[:0]), candidates="all")
+    result = align(given, "propagation", progress=False, device="cpu")
+    sample = promised.by_others(result, task).sample
+    assert int(sample.present.sum()) == 12 and len(sample.margins) == 24
+    known = result.calibration.sample_of(task.links.test)
+    for present in (True, False):
+        drawn, there = (each.margins[each.present == present].tolist() for each in (sample, known))
+        assert set(drawn) <= set(there)

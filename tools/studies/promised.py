@@ -5,7 +5,9 @@ links (``--links``), or so many links in all that are held out in folds (``--own
 answers of all left entities outside the known links; the truth is complete. A row is about one wanted precision:
 
 - ``promised`` runs, whose held-out links promise it: their mean and least precision, how many keep the promise, how
-  many of all runs promise it and break the promise (5 % at most are to), recall;
+  many of all runs promise it and break the promise (5 % at most are to) with an exact 95 % interval, recall;
+- ``others``: the same, promised by as many test links, drawn with replacement, which chose nothing in the run. If the
+  choices of a run were why promises break, these would be kept;
 - ``all``: the same of all runs, by the threshold of ``--min-precision``, promised or not;
 - ``expected``: the same by the threshold at which the mean confidence is the wanted precision, without a bound.
 
@@ -23,11 +25,13 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from scipy.stats import beta
 
 from mmkg.compute.seeding import numpy_generator
 from mmkg.data.task import AlignmentTask, LinkSplit
 from mmkg.errors import UsageError
 from mmkg.matching.counterparts import Counterparts
+from mmkg.matching.held_out import HeldOut, best_margins
 from mmkg.pipeline import align
 from mmkg.report.tables import text_table
 from mmkg.result.result import AlignmentResult
@@ -37,7 +41,7 @@ from mmkg.typing import BoolArray, FloatArray
 WANTED = (0.8, 0.9, 0.95)
 OVERLAPS, NOISES = (0.4, 0.6, 0.8, 0.95), (0.1, 0.25, 0.4)
 TRAINING = 0.3  # share of the links that are training links beside the validation links
-HEADER = ("wanted", "rows", "runs", "precision", "least", "kept", "broken", "recall")
+HEADER = ("wanted", "rows", "runs", "precision", "least", "kept", "broken", "interval", "recall")
 
 
 def pair(size: int, overlap: float, noise: float, links: int, *, own: bool, seed: int) -> AlignmentTask:
@@ -55,20 +59,35 @@ def measured(task: AlignmentTask, rounds: int) -> dict[str, Any]:
     result = align(given, "propagation", progress=False, device="cpu", settings={"refinement.rounds": rounds})
     learnt = result.counterparts
     assert learnt is not None
-    confidence, right, present = answers(result, task)
+    margins, right, present = answers(result, task)
     found: dict[str, Any] = {"share": learnt.share, "true": float(present.mean()), "interval": learnt.interval}
-    for wanted in WANTED:
-        rows = {"expected": expected(learnt, wanted)}
+    for wanted, (by, counterparts) in itertools.product(
+        WANTED, {"promised": learnt, "others": by_others(result, task)}.items()
+    ):
+        rows = {"expected": expected(counterparts, wanted)} if by == "promised" else {}
         try:
-            chosen = learnt.threshold(wanted)
+            chosen = counterparts.threshold(wanted)
         except UsageError:  # it is not expected either
             continue
-        rows |= {"all": chosen.value, **({"promised": chosen.value} if chosen.bound >= wanted else {})}
+        rows |= {"all": chosen.value} if by == "promised" else {}
+        rows |= {by: chosen.value} if chosen.bound >= wanted else {}
         for name, least in rows.items():
-            kept = confidence >= least
+            kept = counterparts.calibration.predict(margins) >= least
             figures = ((right & kept).sum() / max(int(kept.sum()), 1), (right & kept).sum() / present.sum())
             found[f"{wanted} {name}"] = tuple(map(float, figures))
     return found
+
+
+def by_others(result: AlignmentResult, task: AlignmentTask) -> Counterparts:
+    """What as many test links say as were held out, drawn with replacement."""
+    learnt, links = result.counterparts, task.links.test
+    assert learnt is not None and learnt.prior is not None
+    drawn = numpy_generator(result.experiment.seed, "other links").integers(len(links), size=learnt.num_links)
+    # each of the links by itself, so that one that is drawn twice counts twice
+    held = result.calibration.sample_of(links)
+    ends = np.concatenate([drawn, len(links) + drawn])
+    sample = HeldOut(held.margins[ends], held.right[ends], held.present[ends])
+    return Counterparts.of(sample, learnt.prior, learnt.answers, source=learnt.source)
 
 
 def expected(learnt: Counterparts, wanted: float) -> float:
@@ -80,26 +99,34 @@ def expected(learnt: Counterparts, wanted: float) -> float:
 
 
 def answers(result: AlignmentResult, task: AlignmentTask) -> tuple[FloatArray, BoolArray, BoolArray]:
-    """Confidence of the best answer of each left entity outside the known links, whether it is right, and whether the
+    """Margin of the best answer of each left entity outside the known links, whether it is right, and whether the
     entity has a counterpart."""
-    links, confidences = task.links, result.calibration
+    links, nearest = task.links, result.calibration.searcher.nearest
     rows = np.setdiff1d(np.arange(task.left.num_entities), np.concatenate([links.train, links.valid])[:, 0])
     gold = np.full(task.left.num_entities, -2)
     gold[links.test[:, 0]] = links.test[:, 1]
-    found = confidences.searcher.nearest(rows, 1, "left")
-    return confidences.best_confidences(rows, "left"), found.ids[:, 0] == gold[rows], gold[rows] >= 0
+    found = nearest(rows, 2, "left")
+    return best_margins(rows, found, nearest), found.ids[:, 0] == gold[rows], gold[rows] >= 0
+
+
+def share_interval(number: int, of: int) -> tuple[float, float]:
+    """Exact 95 % interval of a share."""
+    low = beta.ppf(0.025, number, of - number + 1) if number else 0.0
+    return float(low), float(beta.ppf(0.975, number + 1, of - number)) if number < of else 1.0
 
 
 def table(runs: Sequence[dict[str, Any]]) -> str:
     """Rows of all wanted precisions, and a line about the share."""
     rows = []
-    for wanted, name in itertools.product(WANTED, ("promised", "all", "expected")):
+    for wanted, name in itertools.product(WANTED, ("promised", "others", "all", "expected")):
         figures = np.array([run[f"{wanted} {name}"] for run in runs if f"{wanted} {name}" in run]).reshape(-1, 2)
         if len(figures):
             precision, recall = figures.T
-            broken = (precision < wanted).sum() / len(runs)
-            numbers = (precision.mean(), precision.min(), (precision >= wanted).mean(), broken, recall.mean())
-            rows.append([f"{wanted:g}", name, str(len(figures)), *(f"{number:.3f}" for number in numbers)])
+            broken = int((precision < wanted).sum())
+            numbers = (precision.mean(), precision.min(), (precision >= wanted).mean(), broken / len(runs))
+            between = "-".join(f"{end:.3f}" for end in share_interval(broken, len(runs)))
+            shown = [f"{number:.3f}" for number in numbers]
+            rows.append([f"{wanted:g}", name, str(len(figures)), *shown, between, f"{recall.mean():.3f}"])
     errors = np.array([run["share"] - run["true"] for run in runs])
     covered = np.mean([run["interval"][0] <= run["true"] <= run["interval"][1] for run in runs])
     share = f"share: mean error {errors.mean():+.3f}, RMSE {np.sqrt((errors**2).mean()):.3f}, covered {covered:.2f}\n"
