@@ -12,7 +12,7 @@ from .share import SHARE_RANGE
 Reals = NDArray[np.float64]
 
 CERTAINTY = 0.95  # of a promise
-FEW, MANY = 15, 10  # all removed counterparts count as 15 wrong answers, of over 150 ten as one; chosen on twins
+FEW, MANY = 20, 5  # all removed counterparts count as 20 wrong answers, of over 100 five as one; chosen on twins
 TAIL = (1 - CERTAINTY) / 2  # probability that a bound is too high; the other half is for the choice among thresholds
 
 
@@ -24,7 +24,7 @@ def bounds(sample: HeldOut, share: float, confidence: FloatArray, thresholds: Fl
     from its own matches confirms its errors. A removed counterpart does not show this, since the model matched the
     entity to it. A wrong answer of an entity whose counterpart is there does: such entities answer about as those that
     have no counterpart. So wrong answers also stand for entities without a counterpart, and all removed counterparts
-    count as 15 wrong answers, or as one for ten where they are more than 150.
+    count as 20 wrong answers, or as one for five where they are more than 100.
 
     The bound is the lower end of a one-sided exact interval at 97.5 %. An answer that stands for several entities is
     one observation: the numbers are divided by the mean weight of wrong answers. It is not below 1, nor below the

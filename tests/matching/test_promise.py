@@ -36,8 +36,8 @@ def test_links_that_are_all_right_promise_the_root_of_the_uncertainty(links, mos
 def test_links_that_a_promise_needs():
     assert [links_for(precision) for precision in (0.5, 0.8, 0.9, 0.95)] == [6, 17, 36, 72]  # log .025 / log P
     assert links_for(0.7, 0.5) == 11  # as many entities without a counterpart, 11 removed ones for 11 of them
-    assert links_for(0.8, 0.25) == 496  # 16.53 * 3 are more than 15, so that ten removed ones are one of 30 * 16.53
-    for links, share, wanted in ((72, 1.0, 0.95), (11, 0.5, 0.7), (496, 0.25, 0.8)):
+    assert links_for(0.8, 0.25) == 248  # 16.53 * 3 are more than 20, so that five removed ones are one of 15 * 16.53
+    for links, share, wanted in ((72, 1.0, 0.95), (11, 0.5, 0.7), (248, 0.25, 0.8)):
         held, fewer = sample(links, links, 0.5), sample(links - 1, links - 1, 0.5)
         # those without counterpart are below the threshold
         found = [
@@ -47,14 +47,14 @@ def test_links_that_a_promise_needs():
         assert found[0] >= wanted > found[1]
 
 
-@pytest.mark.parametrize(("right", "removed", "p"), [(7, 1, 0.47349), (70, 10, 0.62785), (400, 20, 0.83836)])
+@pytest.mark.parametrize(("right", "removed", "p"), [(7, 1, 0.47349), (70, 7, 0.70839), (200, 10, 0.83836)])
 def test_a_wrong_answer_and_one_without_counterpart_count_alike_at_a_share_of_one_half(right, removed, p):
-    """One of eight is wrong: P(X >= 7) = 8 p^7 (1 - p) + p^8 = .025 at p = .4735; 400 and 20 count as 40 and 2."""
+    """One of eight is wrong: P(X >= 7) = 8 p^7 (1 - p) + p^8 = .025 at p = .4735; 200 and 10 count as 40 and 2."""
     held = sample(right, absent=right)
     margins = np.where(held.present | (np.arange(2 * right) < right + removed), 0.5, -0.5).astype(np.float32)
     found = bounds(HeldOut(margins, held.right, held.present), 0.5, PRIOR.predict(margins), np.array([0.5]))
     assert found == pytest.approx([p], abs=1e-4)
-    for_one = {7: 1, 400: 10}.get(right, 70 / 15)  # removed ones that count as one
+    for_one = {7: 1, 70: 3.5, 200: 5}[right]  # removed ones that count as one
     assert beta.cdf(p, right / for_one, removed / for_one + 1) == pytest.approx(0.025, abs=1e-4)
 
 
@@ -82,7 +82,7 @@ def naive_bound(held, share, confidence, least):
     per_right = sum(held.present) / share
     absent = len(held.present) - sum(held.present)
     wrong_ones = sum(held.present & ~held.right)
-    like_wrong = min(absent, max(15, absent / 10))  # so many wrong answers all removed counterparts count as
+    like_wrong = min(absent, max(20, absent / 5))  # so many wrong answers all removed counterparts count as
     moved = wrong_ones / (wrong_ones + like_wrong)
     right, weights = 0, []
     for number, above in enumerate(confidence >= least):
