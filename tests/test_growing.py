@@ -17,8 +17,8 @@ from mmkg.models import Propagation
 SETTINGS = {
     "propagation": {},
     "refined": {"refinement.rounds": 2},
-    "neighbors": {"refinement.neighbors": True},
     "compared": {"refinement.compare": True},
+    "both": {"refinement.rounds": 2, "refinement.compare": True},
     "narrow": {"search.width": 150},
     "meaformer": {"training.epochs": 60},
     "dual-amn": {"training.epochs": 20},
@@ -75,7 +75,7 @@ def runs(world):
 
     def run(name):
         if name not in found:
-            model = "propagation" if name in ("refined", "neighbors", "compared", "narrow") else name
+            model = "propagation" if name in ("refined", "compared", "both", "narrow") else name
             found[name] = mmkg.align(world[0], model, settings=SETTINGS[name], device="cpu")
         return found[name]
 
@@ -107,7 +107,7 @@ def test_new_entities_find_their_counterparts(world, runs, name):
 
 @pytest.mark.parametrize(
     "name",
-    ["propagation", "refined", "neighbors", "compared", "narrow", pytest.param("meaformer", marks=pytest.mark.slow)],
+    ["propagation", "refined", "compared", "both", "narrow", pytest.param("meaformer", marks=pytest.mark.slow)],
 )
 def test_known_entities_come_out_as_they_were(world, runs, name):
     """The grown graph adds a single triple, so that nearly nothing changes for the others."""

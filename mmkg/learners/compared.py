@@ -1,4 +1,4 @@
-"""The learner that compares the neighbours of candidate pairs, weighed by validation links."""
+"""The learner that compares the neighbours of candidate pairs."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -6,28 +6,26 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from ..compute.products import pair_products
 from ..compute.seeding import numpy_generator
 from ..data.features.incidence import build_incidence
 from ..data.features.registry import chosen_modalities
 from ..data.tensors.incidence import Incidence
-from ..errors import UsageError
-from ..evaluation import evaluate_sample
-from ..matching import among
-from ..matching.candidates import Scorer, listed_both_ways
+from ..evaluation.reweigh import above_chance
+from ..matching import SinkhornConfig
 from ..matching.list_weights import list_weights
 from ..matching.sinkhorn import transport
 from ..modalities import RELATION
 from ..models.comparison import COMPARED, compare_neighbors
 from ..models.pair_part import pair_part
 from ..models.rule_part import triple_facts
+from ..progress import show_step
 from ..typing import FloatArray, IntArray
-from .neighbors import appended
-from .setting import Learned, Learner, Setting
+from .evidence import Pairs
+from .setting import Learned, Learner, Setting, appended
 from .sketches import BASE, Sketches, Vectors
-from .validation import MOST_WEIGHED, known_among, validation
+from .weighers import NO_MATCHES, fitted, transported
 
 CANDIDATES = 20  # nearest entities of either side that are compared
 DIM = 512  # columns of the part
@@ -35,22 +33,26 @@ WEIGHT = 0.85  # of the part, relative to the embeddings
 FOLDS = 5  # of the validation links: each is scored by weights of the others
 LEAST_LINKS = 20  # on candidate lists, from which weights are fitted
 
-Pairs = tuple[IntArray, IntArray]
-
 
 class Compared:
     """Appends to embeddings a part that says how well the neighbours of two entities are found among each other.
 
     The candidates of an entity are its nearest ones by the embeddings. Of each candidate pair there are the cosine of
     the embeddings and of each modality, and the scores of ``compare_neighbors``, all of them less the mean of the best
-    candidates of both entities, as by CSLS. A conditional logit weighs them (``list_weights``), such that validation
-    links are most probable among the candidates of their entities. The score of a pair is then
+    candidates of both entities, as by CSLS. A conditional logit weighs them (``list_weights``). The score of a pair is
+    then
 
         sqrt(p(j | i) p(i | j)) = exp(s_ij - (log sum_j' exp(s_ij') + log sum_i' exp(s_i'j)) / 2),
 
-    which is CSLS with another mean of the best candidates, and between 0 and 1. No entity is matched: only the weights
-    are learnt, from validation links. The entities of a validation link are scored by weights fitted without this link,
-    so that it can judge the result and calibrate confidence.
+    which is CSLS with another mean of the best candidates, and between 0 and 1.
+
+    Where the embeddings are refined, the matches of their transport are what the weights make most probable, and no
+    link is read. Otherwise it is the validation links, at least ``LEAST_LINKS``, and no entity is matched: only the
+    weights are learnt. The entities of a validation link are then scored by weights fitted without this link, so that
+    it can judge the result and calibrate confidence.
+
+    The embeddings stay as they are without relations, and where there are neither matches nor enough links to fit
+    weights to; a line of progress says so.
 
     Args:
         setting: the run.
@@ -61,59 +63,76 @@ class Compared:
         self.setting, self.base, self.calls = setting, base, 0
 
     def embed(self, links: IntArray) -> Learned:
-        """Embed by the base learner, and append the part unless validation links are ranked worse with it.
+        """Embed by the base learner, and append the part.
 
-        Raises:
-            UsageError: no relations, or too few validation links.
+        It is left out where validation links are ranked worse with it, by more than the standard error.
         """
         setting = self.setting
         earlier, self.calls = setting.earlier(self.calls).get("compared_by"), self.calls + 1
         base = self.base.embed(links)
         if earlier == {}:
             return base
+        if RELATION not in chosen_modalities(setting.task, setting.experiment.features):
+            return _plain(base, f"{RELATION} is none of the modalities")
         with setting.watch.phase("compare"), torch.no_grad():
             inputs = self._incidence()
-            pairs = self._candidates(base)
-            scores = self._scores(base, inputs, pairs, links)
-            odds, weights = self._odds(scores, pairs, (len(base.left), len(base.right)), earlier)
-            found = self._with_part(base, pairs, odds, links)
+            pairs, cosines, logs = self._candidates(base)
+            if not len(logs):
+                return _plain(base, "no entity has a candidate")
+            scores = self._scores(base, inputs, pairs, cosines, links)
+            odds, weights = self._odds(base, scores, pairs, logs, earlier)
+            if not weights:
+                few = f"fewer than {LEAST_LINKS} validation links are among the candidates of their entities"
+                return _plain(base, few)
+            sizes = len(base.left), len(base.right)
+            likely = np.exp(transport(*pairs, odds, sizes, temperature=1.0, iterations=1, device=setting.device))
+            if earlier is None and self._is_worse(pairs, cosines, likely, sizes):
+                return _plain(base, "validation links are ranked worse with it")
+            found = self._with_part(base, pairs, likely, links)
             facts: Mapping[str, Any] = {name: round(weight, 4) for name, weight in weights.items()}
-            if earlier is None and self._mrr(found) <= self._mrr(base):
-                found, facts = base, {}
-        return replace(found, course={**base.course, "compared_by": facts}, selected=True)
+        selected = base.selected or bool(len(setting.task.links.valid))
+        return replace(found, course={**base.course, "compared_by": facts}, selected=selected)
 
-    def _candidates(self, base: Learned) -> Pairs:
-        """Pairs of entities outside the training links, by left entity."""
-        setting = self.setting
+    def _candidates(self, base: Learned) -> tuple[Pairs, FloatArray, np.ndarray]:
+        """Pairs of entities outside the training links, by left entity, their cosines and transport weights."""
+        setting, config = self.setting, self.setting.experiment.refinement
         sketches = Sketches(setting, base.widths)
-        sides = base.left.to(setting.device), base.right.to(setting.device)
-        left, right = sketches.of(Vectors(({BASE: sides[0]}, {BASE: sides[1]}), {BASE: 1.0}))
-        if not min(len(left), len(right)):
-            return np.empty(0, np.int64), np.empty(0, np.int64)
-        scorer = Scorer.of(
-            left,
-            right,
-            CANDIDATES,
-            csls_k=setting.experiment.search.csls_k,
-            device=setting.device,
-            kind="auto",
-            never=among(setting.task.never, *sketches.free),
-        )
-        rows, cols, _ = listed_both_ways(scorer, CANDIDATES)
-        return sketches.free[0][rows], sketches.free[1][cols]
+        if not min(map(len, sketches.free)):
+            return NO_MATCHES[1], np.empty(0, np.float32), np.empty(0)
+        free, found = sketches.free, np.empty(0, np.float32)
 
-    def _scores(self, base: Learned, inputs: Incidence, pairs: Pairs, links: IntArray) -> dict[str, FloatArray]:
+        def cosines(rows: IntArray, cols: IntArray) -> FloatArray:
+            nonlocal found
+            found = vectors.cosines(free[0][rows], free[1][cols])
+            return found
+
+        sides = base.left.to(setting.device), base.right.to(setting.device)
+        vectors = Vectors(({BASE: sides[0]}, {BASE: sides[1]}), {BASE: 1.0})
+        rows, cols, logs = transported(
+            setting,
+            sketches,
+            vectors,
+            SinkhornConfig(CANDIDATES, config.temperature, config.iterations),
+            cosines,
+        )
+        return (free[0][rows], free[1][cols]), found, logs
+
+    def _scores(
+        self, base: Learned, inputs: Incidence, pairs: Pairs, cosines: FloatArray, links: IntArray
+    ) -> dict[str, FloatArray]:
         """Scores of the pairs by name, ``[P]`` each, less the mean of the best candidates."""
         device, sizes = self.setting.device, (len(base.left), len(base.right))
         sides = base.left.to(device), base.right.to(device)
         ends = [torch.from_numpy(side).to(device) for side in pairs]
-        found = {"all": pair_products(sides[0].float(), sides[1].float(), *ends)}
+        found = {"all": torch.from_numpy(cosines)}
         if len(base.widths) > 1:
-            for name, left, right in zip(base.widths, *(_blocks(side, base.widths) for side in sides), strict=True):
+            blocks = zip(base.widths, *(side.split(list(base.widths.values()), dim=1) for side in sides), strict=True)
+            for name, left, right in blocks:
                 lengths = [
-                    part.norm(dim=1).clamp(min=1e-9)[some] for part, some in zip((left, right), ends, strict=True)
+                    part.float().norm(dim=1).clamp(min=1e-9)[some]
+                    for part, some in zip((left, right), ends, strict=True)
                 ]
-                found[name] = pair_products(left, right, *ends) / (lengths[0] * lengths[1])
+                found[name] = pair_products(left.contiguous(), right.contiguous(), *ends) / (lengths[0] * lengths[1])
         around = compare_neighbors(triple_facts(inputs), sides, links, *pairs, seed=self.setting.experiment.seed)
         found |= dict(zip(COMPARED, around.T, strict=True))
         k = self.setting.experiment.search.csls_k
@@ -122,36 +141,35 @@ class Compared:
     def _incidence(self) -> Incidence:
         """The triples; not built again if the base has them."""
         setting = self.setting
-        features = setting.experiment.features
-        names = chosen_modalities(setting.task, features)
-        if RELATION not in names:
-            raise UsageError(
-                "refinement.compare compares neighbours by their relations, but the modalities are "
-                f"{', '.join(names)}; add {RELATION} to features.modalities, or leave out refinement.compare"
-            )
         shared = getattr(self.base, "inputs", None)
         if isinstance(shared, Incidence) and shared.triples is not None:
             return shared
         with setting.watch.phase("features"):
-            return build_incidence(setting.task, replace(features, modalities=(RELATION,)))
+            return build_incidence(setting.task, replace(setting.experiment.features, modalities=(RELATION,)))
 
     def _odds(
-        self, named: Mapping[str, FloatArray], pairs: Pairs, sizes: tuple[int, int], earlier: Mapping[str, float] | None
+        self,
+        base: Learned,
+        named: Mapping[str, FloatArray],
+        pairs: Pairs,
+        logs: np.ndarray,
+        earlier: Mapping[str, float] | None,
     ) -> tuple[FloatArray, Mapping[str, float]]:
-        """Log-odds of the pairs, ``[P]``, and the weights of the scores, from all validation links."""
+        """Log-odds of the pairs, ``[P]``, and the weights of the scores; none if there is nothing to fit them to."""
         scores = np.stack([each.astype(np.float32) for each in named.values()], axis=1)
         if earlier is not None:
             return scores @ np.array([earlier.get(name, 0.0) for name in named], np.float32), earlier
+        sizes = len(base.left), len(base.right)
+        if base.course.get("refined_by", {}).get("round"):
+            iterations = self.setting.experiment.refinement.iterations
+            weights, _ = fitted(self.setting, scores, pairs, logs, sizes, iterations=iterations)
+            return scores @ weights.astype(np.float32), dict(zip(named, weights.tolist(), strict=True))
         (rows, cols), valid, seed = pairs, self.setting.task.links.valid, self.setting.experiment.seed
         keys, wanted = rows * sizes[1] + cols, valid[:, 0] * sizes[1] + valid[:, 1]
-        place = np.searchsorted(keys, wanted).clip(max=max(len(keys) - 1, 0))
-        listed = np.flatnonzero(keys[place] == wanted) if len(keys) else place[:0]
+        place = np.searchsorted(keys, wanted).clip(max=len(keys) - 1)
+        listed = np.flatnonzero(keys[place] == wanted)
         if len(listed) < LEAST_LINKS:
-            raise UsageError(
-                f"refinement.compare weighs its scores by at least {LEAST_LINKS} validation links that are among the "
-                f"candidates of their entities, got {len(listed)} of {len(valid)}; give more links, raise "
-                "data.valid_ratio, or leave out refinement.compare"
-            )
+            return scores[:, 0], {}
         fold = numpy_generator(seed, "folds of comparison").permutation(len(valid)) % FOLDS
         weights = list_weights(scores, rows, cols, place[listed], seed=seed)
         odds = scores @ weights.astype(np.float32)
@@ -162,12 +180,24 @@ class Compared:
             odds[mine] = scores[mine] @ own.astype(np.float32)
         return odds, dict(zip(named, weights.tolist(), strict=True))
 
-    def _with_part(self, base: Learned, pairs: Pairs, odds: FloatArray, links: IntArray) -> Learned:
+    def _is_worse(self, pairs: Pairs, cosines: FloatArray, likely: FloatArray, sizes: tuple[int, int]) -> bool:
+        """Whether the part ranks validation links worse on the candidate lists, by more than the standard error."""
+        valid, k = self.setting.task.links.valid, self.setting.experiment.search.csls_k
+        keys = pairs[0] * sizes[1] + pairs[1]
+        links = np.flatnonzero(np.isin(keys, valid[:, 0] * sizes[1] + valid[:, 1]))
+        ranks = []
+        for scores in (cosines, cosines + WEIGHT**2 * likely):
+            final = listed_csls(scores.astype(np.float32), *pairs, sizes, k)
+            ranks.append(sum(1 / listed_ranks(final, side, links) for side in pairs) / 2)
+        lost = np.zeros(max(len(valid), 1))  # 0 for links that are no candidates
+        lost[: len(links)] = ranks[0] - ranks[1]
+        return above_chance(torch.from_numpy(lost))
+
+    def _with_part(self, base: Learned, pairs: Pairs, likely: FloatArray, links: IntArray) -> Learned:
         device, sizes = self.setting.device, (len(base.left), len(base.right))
-        scores = np.exp(transport(*pairs, odds, sizes, temperature=1.0, iterations=1, device=device))
         rows, cols, scores = (
             torch.from_numpy(np.concatenate(both)).to(device)
-            for both in ((pairs[0], links[:, 0]), (pairs[1], links[:, 1]), (scores, np.ones(len(links))))
+            for both in ((pairs[0], links[:, 0]), (pairs[1], links[:, 1]), (likely, np.ones(len(links))))
         )
         part = pair_part(
             rows,
@@ -187,35 +217,16 @@ class Compared:
         )
         return replace(base, left=left, right=right, widths={**widths, home: widths[home] + DIM})
 
-    def _mrr(self, learned: Learned) -> float:
-        """MRR of the validation links by CSLS as in the run, mean of both directions."""
-        task, experiment = self.setting.task, self.setting.experiment
-        search = replace(experiment.search, valid_candidates=MOST_WEIGHED)
-        chosen, pairs = validation(task, search, seed=experiment.seed)
-        left, right = (
-            side.cpu()[torch.from_numpy(rows)] for side, rows in zip((learned.left, learned.right), chosen, strict=True)
-        )
-        metrics = evaluate_sample(
-            left,
-            right,
-            pairs,
-            pairs,
-            candidates="all",
-            csls_k=search.csls_k,
-            device=self.setting.device,
-            known=known_among(task, chosen),
-        )
-        return sum(each["mrr"] for each in metrics.values()) / len(metrics)
+
+def _plain(base: Learned, reason: str) -> Learned:
+    """The embeddings as they are, with a line that says why."""
+    show_step(f"neighbours of candidates are not compared: {reason}")
+    return replace(base, course={**base.course, "compared_by": {}})
 
 
 def home_of(widths: Mapping[str, int]) -> str:
     """The modality whose columns the part is added to."""
     return RELATION if RELATION in widths else next(iter(widths))
-
-
-def _blocks(rows: Tensor, widths: Mapping[str, int]) -> list[Tensor]:
-    """The columns of each modality."""
-    return [block.float().contiguous() for block in rows.split(list(widths.values()), dim=1)]
 
 
 def listed_csls(scores: FloatArray, rows: IntArray, cols: IntArray, sizes: tuple[int, int], k: int) -> FloatArray:
@@ -240,3 +251,19 @@ def listed_csls(scores: FloatArray, rows: IntArray, cols: IntArray, sizes: tuple
         means = np.bincount(owners[first], scores[first], minlength=size) / number.clip(1, k)
         found -= means[owners].astype(found.dtype)
     return found
+
+
+def listed_ranks(scores: FloatArray, owners: IntArray, places: IntArray) -> FloatArray:
+    """Rank of some pairs among the pairs of their owner, from 1; ties at their mean rank.
+
+    Args:
+        scores: of the listed pairs, ``[P]``, larger is better.
+        owners: row or column of each pair, int64 ``[P]``.
+        places: the pairs that are ranked, int64 ``[L]``; of several with one owner, the best is ranked in place of all.
+    """
+    size = int(owners.max(initial=-1)) + 1
+    best = np.full(size, -np.inf)
+    np.maximum.at(best, owners[places], scores[places])
+    before = np.bincount(owners, (scores > best[owners]) + 0.5 * (scores == best[owners]), minlength=size)
+    ranks: FloatArray = before[owners[places]] + 0.5
+    return ranks

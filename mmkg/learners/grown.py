@@ -19,7 +19,6 @@ from ..data.task import AlignmentTask
 from ..errors import UsageError
 from ..modalities import IMAGE
 from ..models import MODELS, spread_matches
-from ..models.neighborhood import spread_vectors
 from ..models.neutral import COLUMNS, neutral
 from ..models.refinement import REFINED
 from ..models.registry import RULE_PARTS
@@ -28,8 +27,7 @@ from .combined import PROPAGATION
 from .compared import DIM, WEIGHT, home_of
 from .compress import projected
 from .grown_weights import grown_state
-from .neighbors import appended
-from .setting import concatenated
+from .setting import appended, concatenated
 from .sketches import base_weight, of_base
 from .trained import build_model
 
@@ -141,7 +139,7 @@ def _refined(before: Before, task: AlignmentTask, rows: IntArray, device: torch.
     """Rows of the base learner, with the evidence of the matches of the run appended where the run was refined."""
     facts = before.course.get("refined_by", {})
     if not facts.get("round"):
-        return _with_neighbors(before, task, rows, device, base)
+        return base(before, task, rows, device)
     config, seed = before.experiment.refinement, before.experiment.seed
     config = config.narrowed(before.task.left.num_entities + before.task.right.num_entities)
     names = tuple(name for name in REFINED if name in before.widths)
@@ -164,25 +162,6 @@ def _refined(before: Before, task: AlignmentTask, rows: IntArray, device: torch.
             if RULE_PARTS[rule] == name:
                 columns[rule] = weights[rule], torch.zeros(len(rows), config.dim(rule), device=device)
     return concatenated(columns)
-
-
-def _with_neighbors(before: Before, task: AlignmentTask, rows: IntArray, device: torch.device, base: Rows) -> Tensor:
-    """Rows of the base learner, with the parts of the neighbours appended where the run has them."""
-    factor = before.course.get("neighbors", 0)
-    if not factor:
-        return base(before, task, rows, device)
-    config, seed = before.experiment.refinement, before.experiment.seed
-    config = config.narrowed(before.task.left.num_entities + before.task.right.num_entities)
-    names = tuple(name for name in REFINED if name in before.widths)
-    widths = {name: width - (config.dim(name) if name in names else 0) for name, width in before.widths.items()}
-    everything = np.arange(task.left.num_entities + task.right.num_entities)
-    vectors = base(replace(before, widths=widths), task, everything, device)
-    features = replace(before.experiment.features, modalities=names)
-    inputs = build_incidence(task, features, before=before.task).to(device)
-    parts = spread_vectors(inputs, vectors, config, seed=seed)
-    some = torch.from_numpy(rows)
-    weights = {name: factor * config.weight(name) for name in parts}
-    return appended(widths, vectors.cpu()[some], {name: part.cpu()[some] for name, part in parts.items()}, weights)
 
 
 def _propagated(before: Before, task: AlignmentTask, rows: IntArray, device: torch.device) -> Tensor:

@@ -17,7 +17,6 @@ from ..typing import IntArray
 from .compared import Compared
 from .compress import compressed
 from .memory import check_learning
-from .neighbors import WithNeighbors
 from .refined import Refined
 from .registry import LEARNERS
 from .setting import Learned, Setting
@@ -82,10 +81,8 @@ def _learned(setting: Setting, model: AlignmentModel | None) -> Learned:
     check_budget(setting, getattr(learner, "least_width", 1))
     if experiment.refinement.rounds:
         learner = Refined(setting.known(), learner)
-    elif experiment.refinement.neighbors:
-        learner = WithNeighbors(setting, learner)
-    if experiment.refinement.compare:
-        learner = Compared(setting, learner)
+    if experiment.refinement.compares:
+        learner = Compared(setting.known() if experiment.refinement.rounds else setting, learner)
     config = experiment.bootstrap
     if setting.chosen is not None:
         config = replace(config, rounds=len(setting.chosen.calls) - 1)

@@ -176,3 +176,28 @@ def concatenated(parts: Mapping[str, tuple[float, Tensor]], *, store: str = "flo
         columns = [weight * (F.normalize(each, dim=1) if unit else each) for weight, each in rows]
         joint[some] = F.normalize(torch.cat(columns, dim=1), dim=1)
     return joint
+
+
+def appended(
+    widths: Mapping[str, int],
+    vectors: Tensor,
+    parts: Mapping[str, Tensor],
+    weights: Mapping[str, float],
+    *,
+    store: str = "float32",
+) -> Tensor:
+    """Embeddings with parts appended to the columns of the modality that each belongs to, as unit rows.
+
+    Args:
+        widths: columns of each modality in ``vectors``.
+        vectors: unit rows or zeros, ``[n, D]``.
+        parts: unit rows or zeros by modality, ``[n, d_m]``.
+        weights: of each part, relative to ``vectors``.
+        store: type of the result.
+    """
+    columns: dict[str, tuple[float, Tensor]] = {}
+    for name, block in zip(widths, vectors.split(list(widths.values()), dim=1), strict=True):
+        columns[f"own {name}"] = 1.0, block
+        if name in parts:
+            columns[name] = weights[name], parts[name]
+    return concatenated(columns, store=store)

@@ -1,6 +1,6 @@
 """Two ways to weigh the parts of a refinement: by validation links, or by the matches of the refinement itself."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..compute.products import pair_products
 from ..matching import SinkhornConfig, among
-from ..matching.list_weights import list_weights
+from ..matching.list_weights import Reals, list_weights
 from ..matching.sinkhorn import Cosines, mutual_best, transport, transported_pairs
 from ..modalities import RELATION, STRUCTURE
 from ..models.refinement import RefinementConfig
@@ -76,7 +76,7 @@ class ByValidation:
         config, free = self.config, self.sketches.free
         if min(map(len, free)) == 0:
             return NO_MATCHES
-        rows, cols, logs = _transported(
+        rows, cols, logs = transported(
             self.setting,
             self.sketches,
             found,
@@ -133,9 +133,9 @@ class ByMatches:
         def summed(rows: IntArray, cols: IntArray) -> FloatArray:
             self.pairs = rows, cols
             self.scores = self._scores(found.sides, self.pairs)
-            return self._total()
+            return _summed(self.scores.values(), self.odds.values())
 
-        _, _, self.logs = _transported(
+        _, _, self.logs = transported(
             self.setting,
             self.sketches,
             found,
@@ -182,35 +182,66 @@ class ByMatches:
     def _parts(self, name: str, vectors: Tensor) -> dict[str, Tensor]:
         return self.base(vectors) if name == BASE else {name: vectors}
 
-    def _total(self) -> FloatArray:
-        total = np.zeros(len(self.pairs[0]), np.float32)
-        for name, each in self.scores.items():
-            total += np.float32(self.odds[name]) * each
-        return total
-
     def _fit(self) -> None:
         """Fit the weights to the matches, and transport again."""
-        shape = len(self.sketches.free[0]), len(self.sketches.free[1])
-        names, (rows, cols) = list(self.scores), self.pairs
-        scores = np.stack([self.scores[name] for name in names], axis=1)
+        names = list(self.scores)
+        start = [self.odds[name] for name in names] if self.temperature == 1 else None
         with self.setting.watch.phase("weigh"):
-            for _ in range(FITS):
-                chosen = mutual_best(rows, cols, self.logs, shape)
-                start = [self.odds[name] for name in names] if self.temperature == 1 else None
-                found = list_weights(scores, rows, cols, chosen, start=start, seed=self.setting.experiment.seed)
-                self.odds, self.temperature = dict(zip(names, found.tolist(), strict=True)), 1.0
-                self.logs = transport(
-                    rows,
-                    cols,
-                    self._total(),
-                    shape,
-                    temperature=1.0,
-                    iterations=self.config.iterations,
-                    device=self.setting.device,
-                )
+            found, self.logs = fitted(
+                self.setting,
+                np.stack([self.scores[name] for name in names], axis=1),
+                self.pairs,
+                self.logs,
+                (len(self.sketches.free[0]), len(self.sketches.free[1])),
+                iterations=self.config.iterations,
+                start=start,
+            )
+        self.odds, self.temperature = dict(zip(names, found.tolist(), strict=True)), 1.0
 
 
-def _transported(
+def fitted(
+    setting: Setting,
+    scores: FloatArray,
+    pairs: Pairs,
+    logs: np.ndarray,
+    shape: tuple[int, int],
+    *,
+    iterations: int,
+    start: Sequence[float] | None = None,
+) -> tuple[Reals, np.ndarray]:
+    """Weights by which the matches of a transport are most probable, fitted twice, each time with another transport.
+
+    Args:
+        setting: the run.
+        scores: of the candidate pairs, ``[P, M]``.
+        pairs: the candidates, int64 ``[P]`` each.
+        logs: their transport weights; a match has the largest of both its entities. There is at least one.
+        shape: number of left and of right entities.
+        iterations: of the transport.
+        start: weights to start with, ``[M]``.
+
+    Returns:
+        The weights ``[M]`` and the transport weights ``[P]`` of the last scores.
+    """
+    weights = np.array([] if start is None else start)
+    for _ in range(FITS):
+        chosen = mutual_best(*pairs, logs, shape)
+        first = weights.tolist() if len(weights) else None
+        weights = list_weights(scores, *pairs, chosen, start=first, seed=setting.experiment.seed)
+        odds = _summed(scores.T, weights)
+        logs = transport(*pairs, odds, shape, temperature=1.0, iterations=iterations, device=setting.device)
+    return weights, logs
+
+
+def _summed(scores: Iterable[FloatArray], weights: Iterable[float]) -> FloatArray:
+    """The weighted sum of scores of pairs, ``[P]``; there is at least one."""
+    total: FloatArray = np.zeros(1, np.float32)
+    for each, weight in zip(scores, weights, strict=True):
+        total = total + np.float32(weight) * each
+    return total
+
+
+def transported(
     setting: Setting, sketches: Sketches, found: Vectors, config: SinkhornConfig, scores: Cosines
 ) -> tuple[IntArray, IntArray, np.ndarray]:
     """Candidates by the sketches, as positions among the free entities, and their transport weights."""

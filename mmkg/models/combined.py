@@ -34,5 +34,5 @@ ENTRY = ModelEntry(
     CombinedConfig,
     learner="combined",
     training={**TRAINING, "epochs": 100},
-    refinement={"rounds": 4},
+    refinement={"rounds": 4, "compare": True},
 )

@@ -100,6 +100,9 @@ def compare_neighbors(
         neighbour: Tang et al., IJCAI 2020 (BERT-INT), Sec. 3.3. Here nothing of it is trained.
     """
     device, sizes = vectors[0].device, [len(side) for side in vectors]
+    out = torch.zeros(len(left), len(COMPARED), device=device)
+    if not min(side.num_relations for side in facts):
+        return out
     sketches = _sketched(vectors, seed)
     relations = [_described(side, vectors, seed) for side, vectors in zip(facts, sketches, strict=True)]
     around = [Surroundings(*(column.to(device) for column in Surroundings.of(side))) for side in facts]
@@ -107,7 +110,6 @@ def compare_neighbors(
     for side, ends in zip(known, links.T, strict=True):
         side[torch.from_numpy(np.ascontiguousarray(ends)).to(device)] = torch.arange(len(links), device=device)
     rows, cols = (torch.from_numpy(side).to(device) for side in (left, right))
-    out = torch.empty(len(rows), len(COMPARED), device=device)
     for start in range(0, len(rows), BLOCK_PAIRS):
         block = slice(start, start + BLOCK_PAIRS)
         mine, theirs = around[0].take(rows[block]), around[1].take(cols[block])

@@ -46,10 +46,10 @@ class RefinementConfig:
             weighed by ``validation``. Where no link is known and seed links were found, the matches weigh in any case.
         rounds: number of rounds; 0 = no refinement. A round that ranks the validation links worse, by more than the
             standard error, is the last, and the round before it is kept.
-        neighbors: whether embeddings that are not refined are given parts by those of their neighbours, see
-            ``spread_vectors``, without any match; with validation links, not if these are ranked worse.
-        compare: whether embeddings, refined or not, are given a part that compares the neighbours of candidate pairs,
-            see ``compare_neighbors``, weighed by validation links; not if these are ranked worse.
+        compare: whether embeddings are given a part that compares the neighbours of candidate pairs, see
+            ``compare_neighbors``; not if validation links are ranked worse. The matches of refined embeddings weigh it,
+            otherwise at least 20 validation links. Nothing is compared with fewer, or without the modality
+            ``relation``. ``None`` = where there are rounds.
         candidates: number of nearest entities of either side that an entity may be matched with.
         temperature: temperature of the transport that turns cosines into scores of matches in 0 to 1, see
             ``mmkg.matching.sinkhorn``. They are no probabilities: after a few iterations those of an entity need not
@@ -72,8 +72,7 @@ class RefinementConfig:
 
     weigh: Literal["auto", "matches", "validation"] = "auto"
     rounds: CountOrNone = 0
-    neighbors: bool = False
-    compare: bool = False
+    compare: bool | None = None
     candidates: Count = 20
     temperature: Positive = 0.02
     iterations: Count = 15
@@ -90,6 +89,11 @@ class RefinementConfig:
     attribute_weight: Weight = 0.5
     rules_weight: Weight = 0.5
     values_weight: Weight = 0.5
+
+    @property
+    def compares(self) -> bool:
+        """Whether the neighbours of candidate pairs are compared."""
+        return self.rounds > 0 if self.compare is None else self.compare
 
     def dim(self, modality: str) -> int:
         """Width of a modality's part by its name."""

@@ -234,8 +234,12 @@ def read_neighbors(path: Path, sizes: tuple[int, int]) -> tuple[Neighbors, Neigh
 
 def read_experiment(path: Path) -> Experiment:
     """The configuration of a run."""
+    values = read_toml(path)
+    refinement = values.get("refinement")
+    if isinstance(refinement, dict) and refinement.get("neighbors") is False:
+        del refinement["neighbors"]  # a setting that is gone, in runs that did not use it
     try:
-        return Experiment.of(read_toml(path))
+        return Experiment.of(values)
     except InputError:
         raise
     except MmkgError as error:

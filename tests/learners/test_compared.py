@@ -1,15 +1,13 @@
-"""Compared neighbours: weighed by validation links, without a match, and dropped where these lose by them."""
+"""Compared neighbours: weighed by validation links or by matches, and dropped where validation links lose by them."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
 import mmkg
-from mmkg.errors import UsageError
 from mmkg.learners import compared
-from mmkg.learners.compared import DIM, listed_csls
+from mmkg.learners.compared import DIM, listed_csls, listed_ranks
 
 SETTINGS = {"refinement.compare": True, "search.width": 0}
 
@@ -37,6 +35,15 @@ def test_scores_of_lists_are_those_of_a_loop():
         expected.append(2 * score - sum(means))
     np.testing.assert_allclose(listed_csls(scores, rows, cols, (4, 3), 2), expected, atol=1e-6)
     assert listed_csls(scores, rows, cols, (4, 3), 0) is scores
+
+
+def test_ranks_on_lists_are_those_of_a_loop():
+    owners = np.array([4, 0, 4, 0, 4, 0, 2])
+    scores = np.array([0.3, 0.9, 0.7, 0.9, 0.5, 0.1, 0.2], np.float32)
+    for place, rank in ((0, 3), (1, 1.5), (2, 1), (3, 1.5), (4, 2), (5, 3), (6, 1)):
+        assert listed_ranks(scores, owners, np.array([place])) == [rank]
+    np.testing.assert_array_equal(listed_ranks(scores, owners, np.array([0, 5, 6])), [3, 3, 1])
+    np.testing.assert_array_equal(listed_ranks(scores, owners, np.array([0, 4])), [2, 2])
 
 
 def test_it_finds_more_counterparts_by_their_neighbours(pair, result):
@@ -81,25 +88,45 @@ def test_entities_of_a_validation_link_are_scored_without_it(pair, monkeypatch):
 
 def test_a_part_by_which_validation_links_are_ranked_worse_is_dropped(pair, monkeypatch):
     plain = run(pair, **{"refinement.compare": False})
-    monkeypatch.setattr(compared, "pair_part", lambda rows, cols, scores, sizes, **options: noise(sum(sizes)))
-    monkeypatch.setattr(compared, "WEIGHT", 5.0)
+    monkeypatch.setattr(compared, "list_weights", lambda scores, *lists, **options: -np.ones(scores.shape[1]))
     found = run(pair)
     assert found.record.protocol["compared_by"] == {} and np.array_equal(found.left, plain.left)
-
-
-def noise(number):
-    rows = torch.randn(number, DIM, generator=torch.Generator().manual_seed(0))
-    return torch.nn.functional.normalize(rows, dim=1)
 
 
 @pytest.mark.parametrize(
     ("settings", "few", "message"),
     [
-        ({"features.modalities": ["structure", "attribute"]}, False, "add relation to features.modalities"),
-        ({}, True, "at least 20 validation links"),
+        ({"features.modalities": ["structure", "attribute"]}, False, "relation is none of the modalities"),
+        ({}, True, "fewer than 20 validation links are among the candidates"),
     ],
 )
-def test_what_cannot_be_compared_is_refused(pair, settings, few, message):
+def test_where_nothing_can_be_compared_the_embeddings_stay_and_a_line_says_so(pair, settings, few, message, capsys):
     links = replace(pair.links, valid=pair.links.valid[:5]) if few else pair.links
-    with pytest.raises(UsageError, match=message):
-        run(replace(pair, links=links), **settings)
+    task = replace(pair, links=links)
+    found = mmkg.align(task, "propagation", settings={**SETTINGS, **settings}, progress=True)
+    assert message in capsys.readouterr().err
+    assert found.record.protocol["compared_by"] == {}
+    plain = run(task, **settings, **{"refinement.compare": False})
+    assert np.array_equal(found.left, plain.left) and np.array_equal(found.right, plain.right)
+
+
+REFINED = {"refinement.rounds": 1, "refinement.weigh": "matches"}
+
+
+def test_after_a_refinement_its_matches_weigh_and_no_link_is_read(pair):
+    found = run(pair, **REFINED)
+    assert found.protocol.transductive
+    weights = found.record.protocol["compared_by"]
+    assert min(weights.values()) >= 0 < max(weights.values())
+    plain = run(pair, **REFINED, **{"refinement.compare": False})
+    assert found.metrics["left_to_right"]["mrr"] > plain.metrics["left_to_right"]["mrr"]
+    bare = run(replace(pair, links=replace(pair.links, valid=pair.links.valid[:0])), **REFINED)
+    assert np.array_equal(found.left, bare.left) and np.array_equal(found.right, bare.right)
+
+
+def test_a_refinement_of_which_no_round_is_kept_gives_no_matches(pair, monkeypatch):
+    """Its matches would take part in embeddings of which the protocol says that no entity is matched."""
+    monkeypatch.setattr("mmkg.learners.refined.above_chance", lambda gains: True)  # every round is worse
+    few = replace(pair, links=replace(pair.links, valid=pair.links.valid[:5]))
+    found = run(few, **REFINED)
+    assert found.record.protocol["compared_by"] == {} and not found.protocol.transductive

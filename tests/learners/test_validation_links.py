@@ -117,7 +117,7 @@ def test_combined_embeddings_are_their_parts_at_the_recorded_weights(task, monke
     settings = {
         "training": SHORT,
         "options": {"trained": "mclea"},
-        "refinement": {"rounds": 0},
+        "refinement": {"rounds": 0, "compare": False},
         "search": {"width": 0, "store": "float32"},
     }
     result = mmkg.align(task, "combined", modalities=NAMES, settings=settings, device="cpu", seed=0)
