@@ -32,7 +32,7 @@ def noisy():
     return mmkg.twin_graphs(150, noise=0.4, overlap=0.9, train_ratio=0.3, valid_ratio=0.4, seed=1)
 
 
-REFINED = {"refinement.rounds": 3, "refinement.weigh": "validation", "search.width": 0}
+REFINED = {"refinement.rounds": 3, "refinement.weigh": "validation", "refinement.compare": False, "search.width": 0}
 CONSTANT = {**SETTINGS, "training.schedule": "constant", "training.epochs": 4, "training.eval_every": 2}
 
 

@@ -82,7 +82,7 @@ def test_a_run_of_narrow_evidence_has_its_widths(monkeypatch, task):
     monkeypatch.setattr("mmkg.models.refinement.MOST_VALUES", 1)
     monkeypatch.setattr("mmkg.models.propagation.MOST_VALUES", 1)
     task = replace(task, links=replace(task.links, valid=task.links.valid[:0]))
-    settings = {"refinement": {"rounds": 2}, "search": {"csls_k": 0}}
+    settings = {"refinement": {"rounds": 2, "compare": False}, "search": {"csls_k": 0}}
     result = mmkg.align(task, "propagation", modalities=("structure", "relation"), settings=settings, device="cpu")
     assert result.widths == {"structure": 256 + 256, "relation": 192 + 128 + 128}
     assert result.metrics["left_to_right"]["hits@1"] > 0.5

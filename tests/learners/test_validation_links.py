@@ -91,7 +91,10 @@ def test_refined_embeddings_are_their_parts_at_the_recorded_weights(monkeypatch)
     task = twin_graphs(90, noise=0.2, train_ratio=0.6, valid_ratio=0.5, seed=2)
     weights = {"base": 0.7, "structure": 1.0, "relation": 0.3, "attribute": 0.5, "rules": 0.4}
     monkeypatch.setattr("mmkg.learners.validation.ValidationScores.weights", lambda self, start: weights)
-    settings = {"refinement": {"rounds": 1, "weigh": "validation"}, "search": {"width": 0, "store": "float32"}}
+    settings = {
+        "refinement": {"rounds": 1, "weigh": "validation", "compare": False},
+        "search": {"width": 0, "store": "float32"},
+    }
     result = mmkg.align(task, "propagation", modalities=NAMES, settings=settings, device="cpu", seed=0)
     assert result.record.protocol["refined_by"]["weights"] == weights
     base = propagated(task)
