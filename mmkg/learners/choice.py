@@ -19,7 +19,7 @@ LEAST_LINKS = 400  # known links from which training gains more than it costs, s
 PATIENCE = 3600.0  # seconds of one core that a run may take
 ROUNDS = 4  # of refinement
 # seconds of one core, fitted to runs on emoji-fr-en, DBP15K zh-en and twins of up to 1M + 1M, see ``estimate``
-REFINE_ENTITY, REFINE_TRIPLE, REFINE_PAIR, REFINE_LISTED, COMBINED_REFINE = 1e-3, 2e-5, 3e-8, 5e-7, 1.3
+REFINE_ENTITY, REFINE_TRIPLE, REFINE_PAIR, REFINE_LISTED, COMBINED_REFINE = 1.5e-3, 2e-5, 3e-8, 5e-7, 1.3
 STEP_ENTITY, STEP_PAIR = 1.5e-5, 1e-8
 FOLDS = 5  # of cross-fitting, see ``mmkg.crossfit``
 ENOUGH_JUDGED = 100  # no further fold is held out once so many links have been

@@ -28,7 +28,6 @@ from .sketches import BASE, Sketches, Vectors
 from .weighers import NO_MATCHES, fitted, transported
 
 CANDIDATES = 20  # nearest entities of either side that are compared
-DIM = 512  # columns of the part
 WEIGHT = 0.85  # of the part, relative to the embeddings
 FOLDS = 5  # of the validation links: each is scored by weights of the others
 LEAST_LINKS = 20  # on candidate lists, from which weights are fitted
@@ -79,14 +78,14 @@ class Compared:
             pairs, cosines, logs = self._candidates(base)
             if not len(logs):
                 return _plain(base, "no entity has a candidate")
-            scores = self._scores(base, inputs, pairs, cosines, links)
-            odds, weights = self._odds(base, scores, pairs, logs, earlier)
+            names, scores = self._scores(base, inputs, pairs, cosines, links)
+            odds, weights = self._odds(base, names, scores, pairs, logs, earlier)
             if not weights:
                 few = f"fewer than {LEAST_LINKS} validation links are among the candidates of their entities"
                 return _plain(base, few)
             sizes = len(base.left), len(base.right)
             likely = np.exp(transport(*pairs, odds, sizes, temperature=1.0, iterations=1, device=setting.device))
-            if earlier is None and self._is_worse(pairs, cosines, likely, sizes):
+            if earlier is None and self._is_worse(pairs, (cosines, scores[:, 0]), likely, sizes):
                 return _plain(base, "validation links are ranked worse with it")
             found = self._with_part(base, pairs, likely, links)
             facts: Mapping[str, Any] = {name: round(weight, 4) for name, weight in weights.items()}
@@ -119,24 +118,25 @@ class Compared:
 
     def _scores(
         self, base: Learned, inputs: Incidence, pairs: Pairs, cosines: FloatArray, links: IntArray
-    ) -> dict[str, FloatArray]:
-        """Scores of the pairs by name, ``[P]`` each, less the mean of the best candidates."""
-        device, sizes = self.setting.device, (len(base.left), len(base.right))
+    ) -> tuple[tuple[str, ...], FloatArray]:
+        """Names of the scores and the scores of the pairs, ``[P, M]``, less the mean of the best candidates."""
+        device, sizes, k = self.setting.device, (len(base.left), len(base.right)), self.setting.experiment.search.csls_k
         sides = base.left.to(device), base.right.to(device)
         ends = [torch.from_numpy(side).to(device) for side in pairs]
-        found = {"all": torch.from_numpy(cosines)}
-        if len(base.widths) > 1:
-            blocks = zip(base.widths, *(side.split(list(base.widths.values()), dim=1) for side in sides), strict=True)
-            for name, left, right in blocks:
-                lengths = [
-                    part.float().norm(dim=1).clamp(min=1e-9)[some]
-                    for part, some in zip((left, right), ends, strict=True)
-                ]
-                found[name] = pair_products(left.contiguous(), right.contiguous(), *ends) / (lengths[0] * lengths[1])
+        modalities = tuple(base.widths) if len(base.widths) > 1 else ()
+        names = ("all", *modalities, *COMPARED)
+        out = np.empty((len(names), len(cosines)), np.float32)
+        out[0] = listed_csls(cosines, *pairs, sizes, k)
+        blocks = [side.split(list(base.widths.values()), dim=1) for side in sides]
+        for place in range(len(modalities)):
+            left, right = (each[place].contiguous() for each in blocks)
+            lengths = [part.float().norm(dim=1).clamp(min=1e-9) for part in (left, right)]
+            products = pair_products(left, right, *ends) / (lengths[0][ends[0]] * lengths[1][ends[1]])
+            out[place + 1] = listed_csls(products.cpu().numpy(), *pairs, sizes, k)
         around = compare_neighbors(triple_facts(inputs), sides, links, *pairs, seed=self.setting.experiment.seed)
-        found |= dict(zip(COMPARED, around.T, strict=True))
-        k = self.setting.experiment.search.csls_k
-        return {name: listed_csls(each.cpu().numpy(), *pairs, sizes, k) for name, each in found.items()}
+        for place, each in enumerate(around.T, len(names) - len(COMPARED)):
+            out[place] = listed_csls(each.cpu().numpy(), *pairs, sizes, k)
+        return names, out.T
 
     def _incidence(self) -> Incidence:
         """The triples; not built again if the base has them."""
@@ -150,20 +150,20 @@ class Compared:
     def _odds(
         self,
         base: Learned,
-        named: Mapping[str, FloatArray],
+        names: tuple[str, ...],
+        scores: FloatArray,
         pairs: Pairs,
         logs: np.ndarray,
         earlier: Mapping[str, float] | None,
     ) -> tuple[FloatArray, Mapping[str, float]]:
         """Log-odds of the pairs, ``[P]``, and the weights of the scores; none if there is nothing to fit them to."""
-        scores = np.stack([each.astype(np.float32) for each in named.values()], axis=1)
         if earlier is not None:
-            return scores @ np.array([earlier.get(name, 0.0) for name in named], np.float32), earlier
+            return scores @ np.array([earlier.get(name, 0.0) for name in names], np.float32), earlier
         sizes = len(base.left), len(base.right)
         if base.course.get("refined_by", {}).get("round"):
             iterations = self.setting.experiment.refinement.iterations
             weights, _ = fitted(self.setting, scores, pairs, logs, sizes, iterations=iterations)
-            return scores @ weights.astype(np.float32), dict(zip(named, weights.tolist(), strict=True))
+            return scores @ weights.astype(np.float32), dict(zip(names, weights.tolist(), strict=True))
         (rows, cols), valid, seed = pairs, self.setting.task.links.valid, self.setting.experiment.seed
         keys, wanted = rows * sizes[1] + cols, valid[:, 0] * sizes[1] + valid[:, 1]
         place = np.searchsorted(keys, wanted).clip(max=len(keys) - 1)
@@ -178,23 +178,24 @@ class Compared:
             mine = np.isin(rows, valid[fold == number, 0]) | np.isin(cols, valid[fold == number, 1])
             own = list_weights(scores, rows, cols, place[others], seed=seed)
             odds[mine] = scores[mine] @ own.astype(np.float32)
-        return odds, dict(zip(named, weights.tolist(), strict=True))
+        return odds, dict(zip(names, weights.tolist(), strict=True))
 
-    def _is_worse(self, pairs: Pairs, cosines: FloatArray, likely: FloatArray, sizes: tuple[int, int]) -> bool:
+    def _is_worse(
+        self, pairs: Pairs, before: tuple[FloatArray, FloatArray], likely: FloatArray, sizes: tuple[int, int]
+    ) -> bool:
         """Whether the part ranks validation links worse on the candidate lists, by more than the standard error."""
         valid, k = self.setting.task.links.valid, self.setting.experiment.search.csls_k
         keys = pairs[0] * sizes[1] + pairs[1]
         links = np.flatnonzero(np.isin(keys, valid[:, 0] * sizes[1] + valid[:, 1]))
-        ranks = []
-        for scores in (cosines, cosines + WEIGHT**2 * likely):
-            final = listed_csls(scores.astype(np.float32), *pairs, sizes, k)
-            ranks.append(sum(1 / listed_ranks(final, side, links) for side in pairs) / 2)
+        after = listed_csls(before[0] + np.float32(WEIGHT**2) * likely, *pairs, sizes, k)
+        ranks = [sum(1 / listed_ranks(scores, side, links) for side in pairs) / 2 for scores in (before[1], after)]
         lost = np.zeros(max(len(valid), 1))  # 0 for links that are no candidates
         lost[: len(links)] = ranks[0] - ranks[1]
         return above_chance(torch.from_numpy(lost))
 
     def _with_part(self, base: Learned, pairs: Pairs, likely: FloatArray, links: IntArray) -> Learned:
         device, sizes = self.setting.device, (len(base.left), len(base.right))
+        dim = self.setting.experiment.refinement.narrowed(sum(sizes)).rules_dim
         rows, cols, scores = (
             torch.from_numpy(np.concatenate(both)).to(device)
             for both in ((pairs[0], links[:, 0]), (pairs[1], links[:, 1]), (likely, np.ones(len(links))))
@@ -204,10 +205,10 @@ class Compared:
             cols,
             scores,
             sizes,
-            dim=DIM,
+            dim=dim,
             purpose="codes of compared pairs",
             seed=self.setting.experiment.seed,
-            dtype=self.setting.held_in(sum(sizes) * (base.left.shape[1] + DIM)),
+            dtype=self.setting.held_in(sum(sizes) * (base.left.shape[1] + dim)),
         ).cpu()
         store, widths = self.setting.experiment.search.held, base.widths
         home = home_of(widths)
@@ -215,7 +216,7 @@ class Compared:
             appended(widths, side.cpu(), {home: own}, {home: WEIGHT}, store=store)
             for side, own in zip((base.left, base.right), part.split(sizes), strict=True)
         )
-        return replace(base, left=left, right=right, widths={**widths, home: widths[home] + DIM})
+        return replace(base, left=left, right=right, widths={**widths, home: widths[home] + dim})
 
 
 def _plain(base: Learned, reason: str) -> Learned:

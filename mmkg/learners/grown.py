@@ -24,7 +24,7 @@ from ..models.refinement import REFINED
 from ..models.registry import RULE_PARTS
 from ..typing import FloatArray, IntArray
 from .combined import PROPAGATION
-from .compared import DIM, WEIGHT, home_of
+from .compared import WEIGHT, home_of
 from .compress import projected
 from .grown_weights import grown_state
 from .setting import appended, concatenated
@@ -130,9 +130,11 @@ def _compared(before: Before, task: AlignmentTask, rows: IntArray, device: torch
     if not before.course.get("compared_by"):
         return _refined(before, task, rows, device, base)
     home = home_of(before.widths)
-    widths = {**before.widths, home: before.widths[home] - DIM}
+    number = before.task.left.num_entities + before.task.right.num_entities
+    dim = before.experiment.refinement.narrowed(number).rules_dim
+    widths = {**before.widths, home: before.widths[home] - dim}
     block = _refined(replace(before, widths=widths), task, rows, device, base).cpu()
-    return appended(widths, block, {home: block.new_zeros(len(block), DIM)}, {home: WEIGHT})
+    return appended(widths, block, {home: block.new_zeros(len(block), dim)}, {home: WEIGHT})
 
 
 def _refined(before: Before, task: AlignmentTask, rows: IntArray, device: torch.device, base: Rows) -> Tensor:

@@ -17,6 +17,7 @@ from .setting import MOST_FULL
 IMPORTED = 0.3e9
 TRIPLE, FACT, ENTITY = 220, 30, 150  # the graphs, their sparse matrices, and what rules read
 WALK, LISTS, PAIRS = 512, 1500, 400  # per entity: a block of labels; lists of candidates; those of the transport
+COMPARED = 5500  # per entity: pairs whose neighbours are compared, and their scores
 SKETCH = 256  # columns
 
 
@@ -49,7 +50,8 @@ def learning_bytes(task: AlignmentTask, experiment: Experiment, *, refined: bool
     held = _bytes_of(number * (base + config.width), experiment)
     searched = held * (base + evidence + 2 * SKETCH) + LISTS
     spread = held * (base + evidence - config.structure_dim + SKETCH) + 8 * config.structure_dim + PAIRS
-    joined = (held + 2) * (base + evidence)
+    width = base + evidence + config.compares * config.rules_dim
+    joined = max((held + 2) * width, config.compares * (held * width + COMPARED))
     if held == 4:  # the evidence of the round before, in half precision; of more values it is made again if need be
         spread += 2 * evidence
     links, search = len(task.links.valid), experiment.search

@@ -15,7 +15,7 @@ from .rules import MOST_WEIGHT, RARITY, Facts
 MOST_NEIGHBORS = 24  # of an entity that are compared, the rarest ones
 SKETCH = 256  # columns of the vectors that are compared
 RELATION_SKETCH = 64
-BLOCK_PAIRS, BLOCK_ROWS = 1024, 4096
+BLOCK_PAIRS, BLOCK_ROWS = 256, 4096
 COMPARED = ("neighbors, left", "neighbors, right", "facts, left", "facts, right", "rules, left", "rules, right")
 
 
@@ -58,9 +58,9 @@ class Surroundings(NamedTuple):
             table(weight, torch.float32),
         )
 
-    def take(self, rows: Tensor) -> "Surroundings":
-        """The facts of some entities."""
-        return Surroundings(*(column[rows] for column in self))
+    def take(self, rows: Tensor, most: int) -> "Surroundings":
+        """The first facts of some entities, ``[R, most]``, one at least."""
+        return Surroundings(*(column[:, : max(most, 1)][rows] for column in self))
 
 
 @torch.no_grad()
@@ -109,10 +109,15 @@ def compare_neighbors(
     known = [torch.full((size,), -1, device=device) for size in sizes]
     for side, ends in zip(known, links.T, strict=True):
         side[torch.from_numpy(np.ascontiguousarray(ends)).to(device)] = torch.arange(len(links), device=device)
-    rows, cols = (torch.from_numpy(side).to(device) for side in (left, right))
-    for start in range(0, len(rows), BLOCK_PAIRS):
-        block = slice(start, start + BLOCK_PAIRS)
-        mine, theirs = around[0].take(rows[block]), around[1].take(cols[block])
+    number = [(side.weight > 0).sum(dim=1) for side in around]
+    pairs = [torch.from_numpy(side).to(device) for side in (left, right)]
+    most = [each[some] for each, some in zip(number, pairs, strict=True)]
+    order = (most[0] * (MOST_NEIGHBORS + 1) + most[1]).argsort()  # so that pairs of a block have as many facts
+    for start in range(0, len(order), BLOCK_PAIRS):
+        block = order[start : start + BLOCK_PAIRS]
+        mine, theirs = (
+            each.take(some[block], int(own[block].max())) for each, some, own in zip(around, pairs, most, strict=True)
+        )
         alike = torch.bmm(sketches[0][mine.other], sketches[1][theirs.other].transpose(1, 2))
         ends = known[0][mine.other][:, :, None], known[1][theirs.other][:, None]
         alike = torch.where(torch.maximum(*ends) >= 0, (ends[0] == ends[1]).float(), alike.clamp_(min=0))

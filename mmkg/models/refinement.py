@@ -61,7 +61,7 @@ class RefinementConfig:
         hub_damping: as for ``PropagationConfig``.
         structure_dim, relation_dim, attribute_dim, rules_dim, values_dim: width of each part; the columns of rule
             evidence from triples, see ``rule_part``, belong to the modality ``relation``, from attribute values to
-            ``value``.
+            ``value``. Compared neighbours have as many columns as rules from triples, of ``relation``, too.
         structure_weight, relation_weight, attribute_weight, rules_weight, values_weight: weight of each part, relative
             to the embeddings; with validation links, they stay if no others are better. With a weight of 0 there is no
             rule evidence, or none from values.

@@ -7,7 +7,8 @@ import pytest
 
 import mmkg
 from mmkg.learners import compared
-from mmkg.learners.compared import DIM, listed_csls, listed_ranks
+from mmkg.learners.compared import listed_csls, listed_ranks
+from mmkg.models.refinement import RefinementConfig
 
 SETTINGS = {"refinement.compare": True, "search.width": 0}
 
@@ -49,7 +50,7 @@ def test_ranks_on_lists_are_those_of_a_loop():
 def test_it_finds_more_counterparts_by_their_neighbours(pair, result):
     before = run(pair, **{"refinement.compare": False})
     assert result.metrics["left_to_right"]["mrr"] > before.metrics["left_to_right"]["mrr"] + 0.02
-    assert result.widths == {**before.widths, "relation": before.widths["relation"] + DIM}
+    assert result.widths == {**before.widths, "relation": before.widths["relation"] + RefinementConfig().rules_dim}
     weights = result.record.protocol["compared_by"]
     assert min(weights.values()) >= 0 < max(weights.values())
 
