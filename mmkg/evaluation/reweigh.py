@@ -16,6 +16,7 @@ from .filtered import known_pairs, other_answers
 
 GRID = (0.0, 0.15, 0.25, 0.35, 0.5, 0.7, 0.85, 1.0, 1.2, 1.4, 2.0)  # that are tried; 1 = the largest other weight
 LEAST_GAIN = 1e-4  # smallest gain in MRR for which a weight is changed
+LEAST_LINKS = 10  # from which a gain may be above chance
 ROUNDS = 3
 BLOCK_ROWS = 4096
 ROUNDED = 2e-3  # error of the squared length of a unit row in half precision, at most
@@ -35,11 +36,11 @@ def choose_weights(
 
     In turn, each weight takes the value of a grid, from 0 to 2 times the largest other one, that gives the largest mean
     MRR over both directions, by cosine. The weight changes only if the mean gain per link is above its standard error,
-    so that a few links alone do not change it. This is done from the weights in ``start``, from equal weights, and from
-    weights that are the MRR of each part alone; of the three ends, that with the largest mean MRR is taken if it is
-    above that of ``start`` by more than its standard error. So a weight of 0 can come back, and where the links tell,
-    it does not matter where the search starts. A part without information ends at or near 0. A row of zeros in a part
-    means that the part is missing; it is scored by the other parts.
+    so that a few links alone do not change it, and fewer than ten never. This is done from the weights in ``start``,
+    from equal weights, and from weights that are the MRR of each part alone; of the three ends, that with the largest
+    mean MRR is taken if it is above that of ``start`` by more than its standard error. So a weight of 0 can come back,
+    and where the links tell, it does not matter where the search starts. A part without information ends at or near 0.
+    A row of zeros in a part means that the part is missing; it is scored by the other parts.
 
     Args:
         left: unit rows or zeros by name of the part, ``[n1, d_m]``: queries and candidates of the left graph.
@@ -146,8 +147,13 @@ def _mean(found: Sequence[Tensor]) -> Tensor:
 
 
 def above_chance(gains: Tensor) -> bool:
-    """Whether the mean of the gains, one per link, is above its standard error and ``LEAST_GAIN``."""
-    error = float(gains.std() / math.sqrt(len(gains))) if len(gains) > 1 else math.inf
+    """Whether the mean of the gains, one per link, is above its standard error and ``LEAST_GAIN``.
+
+    Fewer than ten links cannot say: their standard error is itself a matter of chance.
+    """
+    if len(gains) < LEAST_LINKS:
+        return False
+    error = float(gains.std() / math.sqrt(len(gains)))
     return float(gains.mean()) > max(error, LEAST_GAIN)
 
 

@@ -45,7 +45,7 @@ class RefinementConfig:
             such links, and for embeddings of more than 2 ** 29 values. Fewer than ten entities per weight are always
             weighed by ``validation``. Where no link is known and seed links were found, the matches weigh in any case.
         rounds: number of rounds; 0 = no refinement. A round that ranks the validation links worse, by more than the
-            standard error, is the last, and the round before it is kept.
+            standard error, is the last, and the round before it is kept. Fewer than ten links do not tell.
         compare: whether embeddings are given a part that compares the neighbours of candidate pairs, see
             ``compare_neighbors``; not if validation links are ranked worse. The matches of refined embeddings weigh it,
             otherwise at least 20 validation links. Nothing is compared with fewer, or without the modality

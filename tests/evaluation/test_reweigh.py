@@ -5,7 +5,7 @@ import torch.nn.functional as F
 
 from mmkg.errors import InputError
 from mmkg.evaluation import choose_weights
-from mmkg.evaluation.reweigh import LinkScores
+from mmkg.evaluation.reweigh import LinkScores, above_chance
 
 
 def unit(*shape, seed):
@@ -136,3 +136,18 @@ def test_no_pairs_and_other_names_are_refused():
         choose_weights(left, right, pairs[:0])
     with pytest.raises(InputError, match="at least one pair and the same parts"):
         choose_weights(left, {"structure": right["structure"]}, pairs)
+
+
+@pytest.mark.parametrize(
+    ("gains", "above"),
+    [
+        ([0.1] * 10, True),
+        ([0.1] * 9, False),  # too few to tell
+        ([0.0] * 20, False),
+        ([0.4, -0.4] * 6, False),
+        ([0.4, 0.4, 0.4] + [0.0] * 9, True),  # mean .1; its standard error .18 / sqrt(12) = .052
+        ([0.4] + [0.0] * 11, False),  # the mean of one gain is its standard error
+    ],
+)
+def test_a_gain_is_above_chance_if_it_is_above_its_standard_error(gains, above):
+    assert above_chance(torch.tensor(gains)) == above

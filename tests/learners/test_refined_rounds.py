@@ -21,11 +21,11 @@ WIDTHS = {f"{name}_dim": 32 for name in ("structure", "relation", "attribute")}
 class Planned:
     """Reciprocal ranks of validation links that are known before: of the base, then of each round.
 
-    A number stands for four links of that reciprocal rank.
+    A number stands for twelve links of that reciprocal rank.
     """
 
     def __init__(self, *scores):
-        self.scores = [torch.as_tensor(score).expand(4) for score in scores]
+        self.scores = [torch.as_tensor(score).expand(-1 if np.ndim(score) else 12) for score in scores]
 
     def add(self, name, left, right):
         pass
@@ -51,9 +51,9 @@ def setting_of(task, **refinement):
     return Setting(task, experiment, torch.device("cpu"), Stopwatch())
 
 
-LINKS = [1.0, 1.0, 0.5, 0.5]
-ONE_WORSE = [1.0, 0.5, 0.5, 0.5]  # by .125 on average, which is the standard error of (0, .5, 0, 0)
-TWO_WORSE = [0.5, 0.5, 0.5, 0.5]  # by .25; the standard error of (.5, .5, 0, 0) is .144
+LINKS = [1.0, 1.0, *[0.5] * 10]
+ONE_WORSE = [1.0, *[0.5] * 11]  # by .042 on average, which is the standard error of (0, .5, 0, ..., 0)
+TWO_WORSE = [0.5] * 12  # by .083; the standard error of (.5, .5, 0, ..., 0) is .056
 
 
 @pytest.mark.parametrize(
@@ -66,6 +66,7 @@ TWO_WORSE = [0.5, 0.5, 0.5, 0.5]  # by .25; the standard error of (.5, .5, 0, 0)
         ((0.1, 0.2, 0.2, 0.2, 0.5), 4),  # no worse
         ((0.1, LINKS, ONE_WORSE, 0.9, 0.9), 4),  # no more than chance
         ((0.1, LINKS, TWO_WORSE), 1),
+        (([0.5] * 9, [0.4] * 9, [0.3] * 9, [0.2] * 9, [0.1] * 9), 4),  # too few links to say so
     ],
 )
 @pytest.mark.parametrize("weigh", ["matches", "validation"])

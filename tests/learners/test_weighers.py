@@ -126,9 +126,9 @@ def test_ten_entities_for_each_weight_are_weighed_by_their_matches(number, by):
         assert list(map(type, found)) == [expected]
 
 
-@pytest.mark.parametrize(("gain", "by_links"), [([0.1] * 4, True), ([0.4, 0, 0, 0], False), ([-0.1] * 4, False)])
+@pytest.mark.parametrize(("gain", "by_links"), [([0.1] * 12, True), ([0.4, *[0] * 11], False), ([-0.1] * 12, False)])
 def test_links_weigh_where_they_rank_themselves_better_beyond_chance(task, monkeypatch, gain, by_links):
-    """Of (.4, 0, 0, 0) the mean is the standard error."""
+    """Of (.4, 0, ..., 0) the mean is the standard error."""
 
     class Planned:
         def add(self, name, left, right):
@@ -141,7 +141,7 @@ def test_links_weigh_where_they_rank_themselves_better_beyond_chance(task, monke
             return start
 
         def ranks(self, weights):
-            return torch.full((4,), 0.5) + torch.tensor(gain) * (BASE in weights and len(weights) > 1)
+            return torch.full((12,), 0.5) + torch.tensor(gain) * (BASE in weights and len(weights) > 1)
 
     monkeypatch.setattr(Setting, "validation_scores", lambda self: Planned())
     setting = setting_of(task, {"refinement": {"rounds": 1}, "search": {"width": 0}})
