@@ -144,11 +144,12 @@ class Planned:
 @pytest.mark.parametrize(
     ("lost", "columns"),
     [
-        ([0.02] * 4, 20),
-        ([0.005] * 4, 9),
-        ([-0.1] * 4, 9),
-        ([0.3, 0, 0, 0], 9),  # .075 on average, which is the standard error
-        ([0.3, 0.3, 0, 0], 20),  # .15; the standard error is .087
+        ([0.02] * 12, 20),
+        ([0.02] * 9, 9),  # too few links to say so
+        ([0.005] * 12, 9),
+        ([-0.1] * 12, 9),
+        ([0.3, *[0] * 11], 9),  # .025 on average, which is the standard error
+        ([0.3, 0.3, *[0] * 10], 20),  # .05; the standard error is .034
     ],
 )
 def test_columns_that_validation_links_need_stay_unless_a_width_is_set(monkeypatch, small_task, lost, columns):
