@@ -131,3 +131,16 @@ def test_a_refinement_of_which_no_round_is_kept_gives_no_matches(pair, monkeypat
     few = replace(pair, links=replace(pair.links, valid=pair.links.valid[:5]))
     found = run(few, **REFINED)
     assert found.record.protocol["compared_by"] == {} and not found.protocol.transductive
+
+
+def test_seed_links_that_were_found_are_candidates_like_all_others(monkeypatch):
+    known, original = [], compared.compare_neighbors
+
+    def counted(facts, vectors, links, left, right, **options):
+        known.append((len(links), len(np.unique(left))))
+        return original(facts, vectors, links, left, right, **options)
+
+    monkeypatch.setattr(compared, "compare_neighbors", counted)
+    task = mmkg.twin_graphs(60, seed=0)
+    found = mmkg.align(task.left, task.right, seeds_from="name", model="propagation", settings={"refinement.rounds": 1})
+    assert found.record.protocol["num_train"] > 0 and known == [(0, 60)]
