@@ -62,7 +62,7 @@ class Compared:
         self.setting, self.base, self.calls = setting, base, 0
 
     def embed(self, links: IntArray) -> Learned:
-        """Embed by the base learner, and append the part.
+        """Embed by the base learner, and append the part; pseudo-links are candidates like all other pairs.
 
         It is left out where validation links are ranked worse with it, by more than the standard error.
         """
@@ -78,7 +78,7 @@ class Compared:
             pairs, cosines, logs = self._candidates(base)
             if not len(logs):
                 return _plain(base, "no entity has a candidate")
-            names, scores = self._scores(base, inputs, pairs, cosines, links)
+            names, scores = self._scores(base, inputs, pairs, cosines)
             odds, weights = self._odds(base, names, scores, pairs, logs, earlier)
             if not weights:
                 few = f"fewer than {LEAST_LINKS} validation links are among the candidates of their entities"
@@ -87,7 +87,7 @@ class Compared:
             likely = np.exp(transport(*pairs, odds, sizes, temperature=1.0, iterations=1, device=setting.device))
             if earlier is None and self._is_worse(pairs, (cosines, scores[:, 0]), likely, sizes):
                 return _plain(base, "validation links are ranked worse with it")
-            found = self._with_part(base, pairs, likely, links)
+            found = self._with_part(base, pairs, likely)
             facts: Mapping[str, Any] = {name: round(weight, 4) for name, weight in weights.items()}
         selected = base.selected or bool(len(setting.task.links.valid))
         return replace(found, course={**base.course, "compared_by": facts}, selected=selected)
@@ -117,7 +117,7 @@ class Compared:
         return (free[0][rows], free[1][cols]), found, logs
 
     def _scores(
-        self, base: Learned, inputs: Incidence, pairs: Pairs, cosines: FloatArray, links: IntArray
+        self, base: Learned, inputs: Incidence, pairs: Pairs, cosines: FloatArray
     ) -> tuple[tuple[str, ...], FloatArray]:
         """Names of the scores and the scores of the pairs, ``[P, M]``, less the mean of the best candidates."""
         device, sizes, k = self.setting.device, (len(base.left), len(base.right)), self.setting.experiment.search.csls_k
@@ -133,7 +133,8 @@ class Compared:
             lengths = [part.float().norm(dim=1).clamp(min=1e-9) for part in (left, right)]
             products = pair_products(left, right, *ends) / (lengths[0][ends[0]] * lengths[1][ends[1]])
             out[place + 1] = listed_csls(products.cpu().numpy(), *pairs, sizes, k)
-        around = compare_neighbors(triple_facts(inputs), sides, links, *pairs, seed=self.setting.experiment.seed)
+        known, seed = self.setting.task.links.train, self.setting.experiment.seed
+        around = compare_neighbors(triple_facts(inputs), sides, known, *pairs, seed=seed)
         for place, each in enumerate(around.T, len(names) - len(COMPARED)):
             out[place] = listed_csls(each.cpu().numpy(), *pairs, sizes, k)
         return names, out.T
@@ -193,12 +194,12 @@ class Compared:
         lost[: len(links)] = ranks[0] - ranks[1]
         return above_chance(torch.from_numpy(lost))
 
-    def _with_part(self, base: Learned, pairs: Pairs, likely: FloatArray, links: IntArray) -> Learned:
+    def _with_part(self, base: Learned, pairs: Pairs, likely: FloatArray) -> Learned:
         device, sizes = self.setting.device, (len(base.left), len(base.right))
-        dim = self.setting.experiment.refinement.narrowed(sum(sizes)).rules_dim
+        dim, known = self.setting.experiment.refinement.narrowed(sum(sizes)).rules_dim, self.setting.task.links.train
         rows, cols, scores = (
             torch.from_numpy(np.concatenate(both)).to(device)
-            for both in ((pairs[0], links[:, 0]), (pairs[1], links[:, 1]), (likely, np.ones(len(links))))
+            for both in ((pairs[0], known[:, 0]), (pairs[1], known[:, 1]), (likely, np.ones(len(known))))
         )
         part = pair_part(
             rows,
