@@ -87,6 +87,27 @@ def test_entities_of_a_validation_link_are_scored_without_it(pair, monkeypatch):
     assert set().union(*left_out) == every and sum(map(len, left_out)) == len(every)
 
 
+def test_pairs_with_an_entity_of_a_validation_link_have_the_scores_of_its_fold(pair, monkeypatch):
+    """All validation links give weights of 1, and each fold weights of 0."""
+    fits, found, original = [], [], compared.transport
+
+    def fitted(scores, *lists, **options):
+        fits.append(len(fits) == 0)
+        return np.full(scores.shape[1], float(fits[-1]))
+
+    def transported(rows, cols, scores, shape, **options):
+        found.append((rows, cols, scores))
+        return original(rows, cols, scores, shape, **options)
+
+    monkeypatch.setattr(compared, "list_weights", fitted)
+    monkeypatch.setattr(compared, "transport", transported)
+    run(pair)
+    ((rows, cols, scores),) = found
+    judged = np.isin(rows, pair.links.valid[:, 0]) | np.isin(cols, pair.links.valid[:, 1])
+    assert 0 < judged.sum() < len(judged)
+    np.testing.assert_array_equal(scores == 0, judged)
+
+
 def test_a_part_by_which_validation_links_are_ranked_worse_is_dropped(pair, monkeypatch):
     plain = run(pair, **{"refinement.compare": False})
     monkeypatch.setattr(compared, "list_weights", lambda scores, *lists, **options: -np.ones(scores.shape[1]))
