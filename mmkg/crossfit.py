@@ -12,7 +12,7 @@ from .callbacks import Callbacks
 from .compute.seeding import numpy_generator
 from .config.experiment import Experiment
 from .data.entities import EntityTable
-from .data.split import link_groups
+from .data.split import link_groups, sample_links
 from .data.task import LinkSplit
 from .learners import LIGHT
 from .learners.choice import ENOUGH_JUDGED, FOLDS
@@ -77,7 +77,12 @@ def fit(setting: Setting, model: AlignmentModel | None, given: IntArray) -> Fitt
         held = given[numpy_generator(setting.experiment.seed, "held-out links").permutation(len(given))[:number]]
         links = LinkSplit(train[~is_in(train, held)], held, held[:0])
         setting = replace(setting, task=replace(setting.task, links=links))
-    return Fitted(setting, learn(setting, model))
+    return held_by(setting, learn(setting, model))
+
+
+def held_by(setting: Setting, learned: Learned) -> Fitted:
+    """What was learnt, without the rows that only validation links need, but with what these say."""
+    return Fitted(setting, replace(learned, without=None), sample_without(setting, learned))
 
 
 def cross_fit(setting: Setting, given: IntArray) -> Fitted:
@@ -180,19 +185,63 @@ def _judged(
     most: int = UNLABELLED,
 ) -> tuple[HeldOut | None, Metrics]:
     """The held-out sample, with at most ``most`` entities in question, and the metrics of the fold ``links.valid``."""
-    experiment, sides = setting.experiment, (learned.left, learned.right)
-    embeddings = embeddings_of(*sides, learned.widths, entities, links, experiment.search.store, setting.task.never)
-    searcher = EmbeddingSearch(embeddings, experiment.search.csls_k, experiment.search, str(setting.device))
-    confidences = Confidences(searcher, links, experiment.search, experiment.seed)
-    compared = confidences.compared(links.valid)
-    sample = (
-        replace(confidences.sample_of(compared), others=confidences.margins_in_question(most))
-        if len(compared)
-        else None
-    )
-    judge = Judge(searcher, experiment.search, experiment.seed, links.valid)
+    experiment = setting.experiment
+    confidences = _confidences(setting, learned, (learned.left, learned.right), entities, links)
+    sample = _sample(setting, learned, confidences, entities, links)
+    if sample is not None:
+        sample = replace(sample, others=confidences.margins_in_question(most))
+    judge = Judge(confidences.searcher, experiment.search, experiment.seed, links.valid)
     with setting.watch.phase("evaluate"):
         return sample, judge.ranks(links.valid, candidates="all", csls_k=experiment.search.csls_k)
+
+
+def sample_without(setting: Setting, learned: Learned) -> HeldOut | None:
+    """Answers of the entities of validation links with and without their counterpart, see ``Learned.without``.
+
+    ``None`` if a run's embeddings say both: then it finds them itself.
+    """
+    if learned.without is None:
+        return None
+    links, entities = setting.task.links, (EntityTable.of(setting.task.left), EntityTable.of(setting.task.right))
+    confidences = _confidences(setting, learned, (learned.left, learned.right), entities, links)
+    return _sample(setting, learned, confidences, entities, links)
+
+
+def _sample(
+    setting: Setting,
+    learned: Learned,
+    confidences: Confidences,
+    entities: tuple[EntityTable, EntityTable],
+    links: LinkSplit,
+) -> HeldOut | None:
+    """The held-out sample of the validation links; ``None`` if they tell nothing of scores."""
+    valid, search = confidences.compared(links.valid), setting.experiment.search
+    if not len(valid):
+        return None
+    valid = sample_links(valid, search.valid_queries, seed=setting.experiment.seed, label="validation links")
+    sample = confidences.sample_of(valid)
+    if learned.without is None:
+        return sample
+    other = _confidences(setting, learned, learned.without, entities, links).sample_of(valid)
+    there, gone = sample.present, ~other.present
+    return HeldOut(
+        np.concatenate([sample.margins[there], other.margins[gone]]),
+        np.concatenate([sample.right[there], other.right[gone]]),
+        np.concatenate([sample.present[there], other.present[gone]]),
+    )
+
+
+def _confidences(
+    setting: Setting,
+    learned: Learned,
+    sides: tuple[Tensor, Tensor],
+    entities: tuple[EntityTable, EntityTable],
+    links: LinkSplit,
+) -> Confidences:
+    experiment = setting.experiment
+    embeddings = embeddings_of(*sides, learned.widths, entities, links, experiment.search.store, setting.task.never)
+    searcher = EmbeddingSearch(embeddings, experiment.search.csls_k, experiment.search, str(setting.device))
+    return Confidences(searcher, links, experiment.search, experiment.seed)
 
 
 def _chosen(experiment: Experiment, courses: Sequence[Mapping[str, Any]]) -> tuple[Experiment, dict[str, Any]]:

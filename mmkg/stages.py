@@ -10,7 +10,7 @@ import torch
 from .callbacks import Callbacks
 from .compute.ranks import ranks
 from .config.experiment import Experiment
-from .crossfit import Fitted, fit, refit
+from .crossfit import Fitted, fit, held_by, refit
 from .data.describe import describe
 from .data.entities import EntityTable, is_among
 from .data.features.registry import surface_values, use_names
@@ -122,7 +122,8 @@ def _learnt(
     if len(given.train) and not len(given.valid) and not len(test) and experiment.data.valid_ratio != 0:
         fitted = fit(setting, model, given.train)
     else:
-        fitted = Fitted(setting, learn(setting, model))
+        learned = learn(setting, model)
+        fitted = Fitted(setting, learned) if guessed or experiment.refit else held_by(setting, learned)
     if experiment.refit:
         fitted = refit(fitted, model, start, given=given)
     return Learnt(fitted, given, test, graphs, choice, kept)

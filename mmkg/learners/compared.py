@@ -1,11 +1,12 @@
 """The learner that compares the neighbours of candidate pairs."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ..compute.products import pair_products
 from ..compute.seeding import numpy_generator
@@ -21,7 +22,7 @@ from ..models.comparison import COMPARED, compare_neighbors
 from ..models.pair_part import pair_part
 from ..models.rule_part import triple_facts
 from ..progress import show_step
-from ..typing import FloatArray, IntArray
+from ..typing import BoolArray, FloatArray, IntArray
 from .evidence import Pairs
 from .setting import Learned, Learner, Setting, appended
 from .sketches import BASE, Sketches, Vectors
@@ -79,18 +80,21 @@ class Compared:
             if not len(logs):
                 return _plain(base, "no entity has a candidate")
             names, scores = self._scores(base, inputs, pairs, cosines)
-            odds, weights = self._odds(base, names, scores, pairs, logs, earlier)
-            if not weights:
+            listed = self._listed(scores, pairs)
+            fit = self._fitted(base, listed, pairs, logs) if earlier is None else _Fit.of(earlier, names, len(logs))
+            if fit is None:
                 few = f"fewer than {LEAST_LINKS} validation links are among the candidates of their entities"
                 return _plain(base, few)
-            sizes = len(base.left), len(base.right)
-            likely = np.exp(transport(*pairs, odds, sizes, temperature=1.0, iterations=1, device=setting.device))
-            if earlier is None and self._is_worse(pairs, (cosines, scores[:, 0]), likely, sizes):
+            likely = self._likely(fit.odds(listed), pairs)
+            if earlier is None and self._is_worse(pairs, (cosines, listed[:, 0]), likely):
                 return _plain(base, "validation links are ranked worse with it")
             found = self._with_part(base, pairs, likely)
-            facts: Mapping[str, Any] = {name: round(weight, 4) for name, weight in weights.items()}
+            weights = zip(names, fit.weights[0].tolist(), strict=True)
+            facts: Mapping[str, Any] = {name: round(weight, 4) for name, weight in weights}
+            without = self._without(base, pairs, scores, fit)
         selected = base.selected or bool(len(setting.task.links.valid))
-        return replace(found, course={**base.course, "compared_by": facts}, selected=selected)
+        course = {**base.course, "compared_by": facts}
+        return replace(found, course=course, selected=selected, without=without)
 
     def _candidates(self, base: Learned) -> tuple[Pairs, FloatArray, np.ndarray]:
         """Pairs of entities outside the training links, by left entity, their cosines and transport weights."""
@@ -119,25 +123,56 @@ class Compared:
     def _scores(
         self, base: Learned, inputs: Incidence, pairs: Pairs, cosines: FloatArray
     ) -> tuple[tuple[str, ...], FloatArray]:
-        """Names of the scores and the scores of the pairs, ``[P, M]``, less the mean of the best candidates."""
-        device, sizes, k = self.setting.device, (len(base.left), len(base.right)), self.setting.experiment.search.csls_k
+        """Names of the scores and the scores of the pairs, ``[M, P]``."""
+        device = self.setting.device
         sides = base.left.to(device), base.right.to(device)
         ends = [torch.from_numpy(side).to(device) for side in pairs]
         modalities = tuple(base.widths) if len(base.widths) > 1 else ()
         names = ("all", *modalities, *COMPARED)
         out = np.empty((len(names), len(cosines)), np.float32)
-        out[0] = listed_csls(cosines, *pairs, sizes, k)
+        out[0] = cosines
         blocks = [side.split(list(base.widths.values()), dim=1) for side in sides]
         for place in range(len(modalities)):
             left, right = (each[place].contiguous() for each in blocks)
             lengths = [part.float().norm(dim=1).clamp(min=1e-9) for part in (left, right)]
             products = pair_products(left, right, *ends) / (lengths[0][ends[0]] * lengths[1][ends[1]])
-            out[place + 1] = listed_csls(products.cpu().numpy(), *pairs, sizes, k)
+            out[place + 1] = products.cpu().numpy()
         known, seed = self.setting.task.links.train, self.setting.experiment.seed
         around = compare_neighbors(triple_facts(inputs), sides, known, *pairs, seed=seed)
-        for place, each in enumerate(around.T, len(names) - len(COMPARED)):
-            out[place] = listed_csls(each.cpu().numpy(), *pairs, sizes, k)
-        return names, out.T
+        out[-len(COMPARED) :] = around.T.cpu().numpy()
+        return names, out
+
+    def _listed(self, scores: FloatArray, pairs: Pairs) -> FloatArray:
+        """The scores less the mean of the best candidates of both entities, ``[P, M]``."""
+        k = self.setting.experiment.search.csls_k
+        listed: FloatArray = np.stack([listed_csls(each, *pairs, self.sizes, k) for each in scores]).T
+        return listed
+
+    def _likely(self, odds: FloatArray, pairs: Pairs) -> FloatArray:
+        """Scores in [0, 1] from log-odds, ``[P]``."""
+        logs = transport(*pairs, odds, self.sizes, temperature=1.0, iterations=1, device=self.setting.device)
+        likely: FloatArray = np.exp(logs).astype(np.float32)
+        return likely
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Numbers of entities."""
+        return self.setting.task.left.num_entities, self.setting.task.right.num_entities
+
+    def _gold(self, pairs: Pairs) -> BoolArray:
+        """Which pairs are validation links."""
+        valid, size = self.setting.task.links.valid, self.sizes[1]
+        return np.isin(pairs[0] * size + pairs[1], valid[:, 0] * size + valid[:, 1])
+
+    def _without(self, base: Learned, pairs: Pairs, scores: FloatArray, fit: "_Fit") -> tuple[Tensor, Tensor] | None:
+        """The rows if no validation link is a candidate; ``None`` if none is anyway, or of very many rows."""
+        kept = ~self._gold(pairs)
+        if kept.all() or self.setting.held_in(sum(self.sizes) * base.left.shape[1]) == torch.float16:
+            return None
+        others = pairs[0][kept], pairs[1][kept]
+        odds = replace(fit, which=fit.which[kept]).odds(self._listed(scores[:, kept], others))
+        found = self._with_part(base, others, self._likely(odds, others))
+        return found.left, found.right
 
     def _incidence(self) -> Incidence:
         """The triples; not built again if the base has them."""
@@ -148,54 +183,40 @@ class Compared:
         with setting.watch.phase("features"):
             return build_incidence(setting.task, replace(setting.experiment.features, modalities=(RELATION,)))
 
-    def _odds(
-        self,
-        base: Learned,
-        names: tuple[str, ...],
-        scores: FloatArray,
-        pairs: Pairs,
-        logs: np.ndarray,
-        earlier: Mapping[str, float] | None,
-    ) -> tuple[FloatArray, Mapping[str, float]]:
-        """Log-odds of the pairs, ``[P]``, and the weights of the scores; none if there is nothing to fit them to."""
-        if earlier is not None:
-            return scores @ np.array([earlier.get(name, 0.0) for name in names], np.float32), earlier
-        sizes = len(base.left), len(base.right)
+    def _fitted(self, base: Learned, listed: FloatArray, pairs: Pairs, logs: np.ndarray) -> "_Fit | None":
+        """The weights of the scores; ``None`` if there is nothing to fit them to."""
+        setting, which = self.setting, np.zeros(len(logs), np.int64)
         if base.course.get("refined_by", {}).get("round"):
-            iterations = self.setting.experiment.refinement.iterations
-            weights, _ = fitted(self.setting, scores, pairs, logs, sizes, iterations=iterations)
-            return scores @ weights.astype(np.float32), dict(zip(names, weights.tolist(), strict=True))
-        (rows, cols), valid, seed = pairs, self.setting.task.links.valid, self.setting.experiment.seed
-        keys, wanted = rows * sizes[1] + cols, valid[:, 0] * sizes[1] + valid[:, 1]
+            iterations = setting.experiment.refinement.iterations
+            weights, _ = fitted(setting, listed, pairs, logs, self.sizes, iterations=iterations)
+            return _Fit(weights[None], which)
+        (rows, cols), valid, seed = pairs, setting.task.links.valid, setting.experiment.seed
+        keys, wanted = rows * self.sizes[1] + cols, valid[:, 0] * self.sizes[1] + valid[:, 1]
         place = np.searchsorted(keys, wanted).clip(max=len(keys) - 1)
-        listed = np.flatnonzero(keys[place] == wanted)
-        if len(listed) < LEAST_LINKS:
-            return scores[:, 0], {}
+        known = np.flatnonzero(keys[place] == wanted)
+        if len(known) < LEAST_LINKS:
+            return None
         fold = numpy_generator(seed, "folds of comparison").permutation(len(valid)) % FOLDS
-        weights = list_weights(scores, rows, cols, place[listed], seed=seed)
-        odds = scores @ weights.astype(np.float32)
+        found = [list_weights(listed, rows, cols, place[known], seed=seed)]
         for number in range(FOLDS):
-            others = listed[fold[listed] != number]
+            others = known[fold[known] != number]
             mine = np.isin(rows, valid[fold == number, 0]) | np.isin(cols, valid[fold == number, 1])
-            own = list_weights(scores, rows, cols, place[others], seed=seed)
-            odds[mine] = scores[mine] @ own.astype(np.float32)
-        return odds, dict(zip(names, weights.tolist(), strict=True))
+            found.append(list_weights(listed, rows, cols, place[others], seed=seed))
+            which[mine] = number + 1
+        return _Fit(np.stack(found), which)
 
-    def _is_worse(
-        self, pairs: Pairs, before: tuple[FloatArray, FloatArray], likely: FloatArray, sizes: tuple[int, int]
-    ) -> bool:
+    def _is_worse(self, pairs: Pairs, before: tuple[FloatArray, FloatArray], likely: FloatArray) -> bool:
         """Whether the part ranks validation links worse on the candidate lists, by more than the standard error."""
-        valid, k = self.setting.task.links.valid, self.setting.experiment.search.csls_k
-        keys = pairs[0] * sizes[1] + pairs[1]
-        links = np.flatnonzero(np.isin(keys, valid[:, 0] * sizes[1] + valid[:, 1]))
-        after = listed_csls(before[0] + np.float32(WEIGHT**2) * likely, *pairs, sizes, k)
+        links = np.flatnonzero(self._gold(pairs))
+        k = self.setting.experiment.search.csls_k
+        after = listed_csls(before[0] + np.float32(WEIGHT**2) * likely, *pairs, self.sizes, k)
         ranks = [sum(1 / listed_ranks(scores, side, links) for side in pairs) / 2 for scores in (before[1], after)]
-        lost = np.zeros(max(len(valid), 1))  # 0 for links that are no candidates
+        lost = np.zeros(max(len(self.setting.task.links.valid), len(links), 1))  # 0 for links that are no candidates
         lost[: len(links)] = ranks[0] - ranks[1]
         return above_chance(torch.from_numpy(lost))
 
     def _with_part(self, base: Learned, pairs: Pairs, likely: FloatArray) -> Learned:
-        device, sizes = self.setting.device, (len(base.left), len(base.right))
+        device, sizes = self.setting.device, self.sizes
         dim, known = self.setting.experiment.refinement.narrowed(sum(sizes)).rules_dim, self.setting.task.links.train
         rows, cols, scores = (
             torch.from_numpy(np.concatenate(both)).to(device)
@@ -218,6 +239,32 @@ class Compared:
             for side, own in zip((base.left, base.right), part.split(sizes), strict=True)
         )
         return replace(base, left=left, right=right, widths={**widths, home: widths[home] + dim})
+
+
+@dataclass(frozen=True, eq=False)
+class _Fit:
+    """Weights of scores: row 0 for most pairs, further rows for those that a fold of the validation links is about.
+
+    Args:
+        weights: ``[F, M]``.
+        which: row of each pair, ``[P]``.
+    """
+
+    weights: np.ndarray
+    which: IntArray
+
+    @staticmethod
+    def of(earlier: Mapping[str, float], names: Sequence[str], number: int) -> "_Fit":
+        """The weights that a run has chosen before."""
+        return _Fit(np.array([[earlier.get(name, 0.0) for name in names]]), np.zeros(number, np.int64))
+
+    def odds(self, listed: FloatArray) -> FloatArray:
+        """Log-odds of the pairs, ``[P]``."""
+        found: FloatArray = listed @ self.weights[0].astype(np.float32)
+        for row, weights in enumerate(self.weights[1:], 1):
+            some = self.which == row
+            found[some] = listed[some] @ weights.astype(np.float32)
+        return found
 
 
 def _plain(base: Learned, reason: str) -> Learned:

@@ -48,8 +48,14 @@ def compressed(learned: Learned, width: int, *, store: str | None = None, seed: 
     matrices = _directions(_spectra(learned, seed), width)
     projection = dict(zip(learned.widths, matrices, strict=True))
     left, right = (projected(side, projection, store=store) for side in (learned.left, learned.right))
+    without = None
+    if learned.without is not None:
+        without = (
+            projected(learned.without[0], projection, store=store),
+            projected(learned.without[1], projection, store=store),
+        )
     widths = {name: matrix.shape[1] for name, matrix in projection.items()}
-    return replace(learned, left=left, right=right, widths=widths, projection=projection)
+    return replace(learned, left=left, right=right, widths=widths, projection=projection, without=without)
 
 
 def projected(rows: Tensor, projection: Mapping[str, Tensor], *, store: str | None = None) -> Tensor:

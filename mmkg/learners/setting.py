@@ -38,6 +38,8 @@ class Learned:
         selected: whether validation links chose anything.
         projection: matrices by modality that made the parts narrower, see ``compressed``; empty if they were not.
         calls: the course of each round up to this one, if there were rounds with pseudo-links.
+        without: left and right rows for which no validation link was a candidate, by which an entity answers as if its
+            counterpart were missing; ``None`` = the same rows.
     """
 
     left: Tensor
@@ -49,6 +51,7 @@ class Learned:
     selected: bool = True
     projection: Mapping[str, Tensor] = field(default_factory=dict)
     calls: Sequence[Mapping[str, Any]] = ()
+    without: tuple[Tensor, Tensor] | None = None
 
     def parts(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Columns of each modality's part of the left and of the right rows, on the CPU; not copied, of any length."""

@@ -50,7 +50,8 @@ class Confidences(Shown):
         links: the split of the run.
         search: settings of the run.
         seed: random seed of the run.
-        held_out: links that were held out in folds, see ``mmkg.crossfit``; ``None`` = the validation links calibrate.
+        held_out: answers to links that were held out, in folds or by other embeddings, see ``mmkg.crossfit``; ``None``
+            = the validation links calibrate by the embeddings of the run.
         guessed: whether the validation links were found by names or images, and are no known links.
         judged: best candidates that people decided about; ``None`` = none.
     """
@@ -256,7 +257,7 @@ class Confidences(Shown):
 
     @property
     def _source(self) -> str:
-        return "validation" if self.held_out is None else "folds"
+        return "validation" if self.held_out is None or len(self.links.valid) else "folds"
 
     def _known_sample(self) -> HeldOut:
         """Held-out entities of known links; perhaps none."""

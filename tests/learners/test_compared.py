@@ -4,11 +4,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 import mmkg
+from mmkg.crossfit import sample_without
+from mmkg.data.task import LinkSplit
 from mmkg.learners import compared
 from mmkg.learners.compared import listed_csls, listed_ranks
+from mmkg.learners.learn import learn
+from mmkg.learners.setting import Learned, Setting
 from mmkg.models.refinement import RefinementConfig
+from mmkg.report import Stopwatch
 
 SETTINGS = {"refinement.compare": True, "search.width": 0}
 
@@ -165,3 +171,33 @@ def test_seed_links_that_were_found_are_candidates_like_all_others(monkeypatch):
     task = mmkg.twin_graphs(60, seed=0)
     found = mmkg.align(task.left, task.right, seeds_from="name", model="propagation", settings={"refinement.rounds": 1})
     assert found.record.protocol["num_train"] > 0 and known == [(0, 60)]
+
+
+def test_without_its_counterpart_an_entity_answers_as_if_it_were_no_candidate(pair):
+    experiment = mmkg.Experiment.of({"model": "propagation", "refinement": {"compare": True}, "search": {"width": 0}})
+    learned = learn(Setting(pair, experiment, torch.device("cpu"), Stopwatch()))
+    rows, cols = pair.links.valid.T
+    scores, without = (left @ right.T for left, right in ((learned.left, learned.right), learned.without))
+    gained = (without - scores)[rows].numpy()
+    likely = learned.course["compared_by"] and scores[rows, cols].numpy() > 0.6
+    assert likely.sum() > 20 and gained[likely, cols[likely]].max() < -0.2  # the counterpart is behind
+    gained[np.arange(len(rows)), cols] = -1
+    lists = np.sort(gained[likely], axis=1)
+    assert lists[:, -1].max() > 0.3 and lists[:, 0].mean() < 0.1  # and another one is ahead, where there is one
+    others = np.setdiff1d(np.arange(len(scores)), rows)
+    assert (without - scores)[others].abs().mean() < 0.05
+
+
+def test_a_calibration_takes_removed_counterparts_from_rows_without_them(pair):
+    left, right = torch.eye(4)[[0, 1, 2]], torch.eye(4)[[0, 1, 2]]
+    absent = torch.nn.functional.normalize(torch.tensor([[0.0, 1, 0, 1], [0, 1, 0, 0], [0, 0, 1, 0]]), dim=1)
+    learned = Learned(left, right, {"name": 4}, without=(absent, right))
+    graph = mmkg.as_graph([("a", "r", "b"), ("b", "r", "c")])
+    links = LinkSplit(np.array([[2, 2]]), np.array([[0, 0]]), np.empty((0, 2), np.int64))
+    experiment = mmkg.Experiment.of({"model": "propagation", "search": {"csls_k": 0}})
+    setting = Setting(mmkg.AlignmentTask(graph, graph, links), experiment, torch.device("cpu"), Stopwatch())
+    sample = sample_without(setting, learned)
+    # with it: 1, and the next best of both 0; without it: .71 for b, which is nearer, by 1, to another
+    assert sample.present.tolist() == [True, False] and sample.right.tolist() == [True, False]
+    np.testing.assert_allclose(sample.margins, [1.0, 2**-0.5 - 1], atol=1e-3)
+    assert sample_without(setting, replace(learned, without=None)) is None
