@@ -223,11 +223,10 @@ def fitted(
     Returns:
         The weights ``[M]`` and the transport weights ``[P]`` of the last scores.
     """
-    weights = np.array([] if start is None else start)
     for _ in range(FITS):
         chosen = mutual_best(*pairs, logs, shape)
-        first = weights.tolist() if len(weights) else None
-        weights = list_weights(scores, *pairs, chosen, start=first, seed=setting.experiment.seed)
+        weights = list_weights(scores, *pairs, chosen, start=start, seed=setting.experiment.seed)
+        start = weights.tolist()
         odds = _summed(scores.T, weights)
         logs = transport(*pairs, odds, shape, temperature=1.0, iterations=iterations, device=setting.device)
     return weights, logs

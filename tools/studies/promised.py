@@ -7,7 +7,8 @@ answers of all left entities outside the known links; the truth is complete. A r
 - ``promised`` runs, whose held-out links promise it: their mean and least precision, how many keep the promise, how
   many of all runs promise it and break the promise (5 % at most are to) with an exact 95 % interval, recall;
 - ``others``: the same, promised by as many test links, drawn with replacement, which chose nothing in the run. If the
-  choices of a run were why promises break, these would be kept;
+  choices of a run were why promises break, these would be kept. It is no check of runs whose neighbours are compared:
+  these links were candidates there;
 - ``all``: the same of all runs, by the threshold of ``--min-precision``, promised or not;
 - ``expected``: the same by the threshold at which the mean confidence is the wanted precision, without a bound.
 
