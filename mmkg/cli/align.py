@@ -124,11 +124,13 @@ def align(
         if cluster:
             raise UsageError("--cluster is for two graphs")
         experiment = experiment_of(options.values(before=short, after=[*source.image_settings, *named]))
+        _check_training(options, experiment)
         align_several(source, experiment, options, out=out, overwrite=overwrite, many=many)
         return
     if many:
         raise UsageError("--many is for more than two graphs; of two, --set data.one_to_one=false allows several links")
     experiment = experiment_of(options.values(before=short, after=[*source.settings, *named]))
+    _check_training(options, experiment)
     first = launched_rank() == 0  # torchrun may have started more; they print nothing
 
     def notes(task: "AlignmentTask") -> None:
@@ -155,6 +157,15 @@ def align(
         print_result(result, options.as_json)
         if not options.as_json:
             print_found(result, out)
+
+
+def _check_training(options: PairOptions, experiment: "Experiment") -> None:
+    """Refuse a ``--set training.KEY`` for a model that is not trained; a file of settings may hold it."""
+    for each in options.settings or []:
+        key = each.partition("=")[0].strip()
+        if key.partition(".")[0] == "training" and not experiment.trains:
+            name = experiment.model
+            raise UsageError(f"{key} has no effect: {name} is not trained; leave it out, or take --model combined")
 
 
 def _align_on(

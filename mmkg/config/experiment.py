@@ -67,6 +67,12 @@ class Experiment:
             elif self.model == AUTO:
                 object.__setattr__(self, name, _given(getattr(self, name), name))
 
+    @property
+    def trains(self) -> bool:
+        """Whether ``training`` has an effect: the model is trained, has a part that is, or is chosen later."""
+        entry = MODELS.get(self.model)
+        return entry is None or entry.learner != "propagated"
+
     def to_dict(self) -> dict[str, Any]:
         """Nested plain values without those that are ``None``; ``Experiment.of`` reads them back."""
         sections = {

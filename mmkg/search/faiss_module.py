@@ -10,20 +10,29 @@ from ..compute.blas import fast_blas
 from ..compute.process import PROCESS, quiet
 from ..errors import InputError, MissingPackageError
 
+BROKEN = (
+    "FAISS is installed but cannot be imported ({}); see `mmkg doctor`, "
+    "or install it again: pip install --force-reinstall faiss-cpu"
+)
+
 
 def import_faiss() -> Any:
     """Import the faiss module, with a fast BLAS kernel.
 
     Raises:
-        MissingPackageError: it is not installed.
+        MissingPackageError: it is not installed, or cannot be imported.
     """
     if (loaded := sys.modules.get("faiss")) is not None:  # called once per list; its BLAS kernel is chosen already
         return loaded
     with fast_blas(), quiet():  # its wrapper warns of missing module names
         try:
             import faiss
-        except ImportError as error:
+        except ModuleNotFoundError as error:
+            if error.name != "faiss":
+                raise MissingPackageError(BROKEN.format(error)) from error
             raise MissingPackageError("this index needs FAISS: pip install faiss-cpu") from error
+        except (ImportError, OSError) as error:
+            raise MissingPackageError(BROKEN.format(error)) from error
     return faiss
 
 

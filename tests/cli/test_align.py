@@ -3,7 +3,7 @@ import re
 
 import numpy as np
 import pytest
-from commands import check_figures, example, python
+from commands import check_figures, example, one_line, python
 from small import FLAGS
 
 import mmkg
@@ -139,6 +139,14 @@ def test_settings_go_over_the_file_and_options_over_both(run, pair, tmp_path):
     assert (experiment.model, experiment.seed, experiment.training.epochs) == ("mclea", 5, 1)
     assert (experiment.options.hidden_dim, experiment.options.num_layers) == (4, 1)
     assert experiment.features.modalities == ("attribute",) and experiment.training.eval_every == 5
+
+
+def test_training_is_not_set_for_a_model_that_is_not_trained(run, pair, tmp_path):
+    small = ["--modalities", "attribute", "--json"]
+    said = one_line(run("align", pair, "--model", "propagation", "--set", "training.epochs=5", *small), 2)
+    assert "training.epochs has no effect: propagation is not trained" in said and "combined" in said
+    (tmp_path / "run.toml").write_text("[training]\nepochs = 5\n")
+    assert run("align", pair, "--model", "propagation", "--config", tmp_path / "run.toml", *small).code == 0
 
 
 def test_the_configuration_of_a_run_makes_the_run_again(run, aligned, pair):
