@@ -59,6 +59,39 @@ def test_the_table_is_mean_and_deviation_beside_the_published_figures(reproduce,
     assert "Protocol of short: candidates: entities of the test links; CSLS k=3" in out
 
 
+def test_runs_of_an_earlier_call_are_taken_if_they_have_the_same_settings(reproduce, tmp_path, capsys, monkeypatch):
+    (tmp_path / "own.toml").write_text(FILE)
+    own, kept = str(tmp_path / "own.toml"), str(tmp_path / "kept.json")
+    reproduce.main([own, "--seeds", "1", "--json", kept])
+    capsys.readouterr()
+    made = []
+
+    def counting(task, *, experiment, **others):
+        made.append((experiment.seed, experiment.training.epochs))
+        return align(task, experiment=experiment, **others)
+
+    align = reproduce.align
+    monkeypatch.setattr(reproduce, "align", counting)
+    both = str(tmp_path / "both.json")
+    reproduce.main([own, "--from", kept, "--json", both])
+    assert made == [(0, 1)]
+    first, second = json.loads((tmp_path / "both.json").read_text())[0]["runs"]
+    assert second == json.loads((tmp_path / "kept.json").read_text())[0]["runs"][0] != first
+    table = capsys.readouterr().out
+    reproduce.main([own, "--from", both])
+    assert made == [(0, 1)] and capsys.readouterr().out == table
+    reproduce.main([own, "--from", both, "--seeds", "1", "--set", "training.epochs=2"])
+    assert made == [(0, 1), (1, 2)]
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]]", '[{"runs": [{"metrics": {}}]}]', '[{"title": "short"}]'])
+def test_a_file_that_is_no_earlier_call_is_refused(reproduce, tmp_path, monkeypatch, text):
+    (tmp_path / "kept.json").write_text(text)
+    monkeypatch.setattr(reproduce, "run", None)
+    with pytest.raises(SystemExit, match="kept.json: expected a file that --json wrote"):
+        reproduce.main(["--from", str(tmp_path / "kept.json"), "mclea_zh_en"])
+
+
 @pytest.mark.parametrize(
     "change, message",
     [

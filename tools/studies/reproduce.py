@@ -10,6 +10,9 @@ python tools/studies/reproduce.py                                   # lists the 
 python tools/studies/reproduce.py mclea_zh_en_epoch50 --seeds 0     # runs one of them, or your own file
 python tools/studies/reproduce.py --group zh_en_by_itself           # the rows of one group
 python tools/studies/reproduce.py --all --json build/reproduce.json # the whole page
+
+The page can be made in pieces, also on several machines: ``--from FILE`` takes the runs of an earlier ``--json`` that
+have the same pair, settings and seed, and only the others are made.
 """
 
 import argparse
@@ -76,24 +79,56 @@ def checked(path: Path, beside: Sequence[Mapping[str, Any]]) -> None:
             )
 
 
-def run(values: Mapping[str, Any], seeds: Sequence[int], data: Path, settings: Sequence[str] = ()) -> dict[str, Any]:
-    """Figures of every seed among both kinds of candidates, its CPU-seconds, and the protocol of the last run."""
+def run(
+    values: Mapping[str, Any],
+    seeds: Sequence[int],
+    data: Path,
+    settings: Sequence[str] = (),
+    earlier: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
+    """Figures of every seed among both kinds of candidates, its CPU-seconds, and the protocol of the last run.
+
+    Args:
+        values: of the experiment file.
+        seeds: of the runs.
+        data: folder with the pairs.
+        settings: that override those of the file.
+        earlier: runs of an earlier call; one with the same pair, settings and seed is taken.
+    """
     source = values["pair"] if values["pair"] in EMBEDDED else data / values["pair"]
     found: dict[str, Any] = {"title": values["title"], "seeds": list(seeds), "runs": []}
     for seed in seeds:
         began = time.process_time()
         experiment = Experiment.of(with_settings({**values["experiment"], "seed": seed}, settings))
-        if experiment.data.names:
-            names = str(Path(source) / experiment.data.names)
-            experiment = replace(experiment, data=replace(experiment.data, names=names))
-        task = load(source, experiment.data, seed=seed)
-        result = align(task, experiment=experiment, ranks_only=True, progress=None)
-        each = {"metrics": result.metrics, "cpu_s": time.process_time() - began}
-        each["all"] = result.evaluate(candidates="all")
+        what = {"pair": values["pair"], "experiment": json.loads(json.dumps(experiment.to_dict()))}
+        each = next((dict(one) for one in earlier if {key: one[key] for key in what} == what), None)
+        if each is None:
+            if experiment.data.names:
+                names = str(Path(source) / experiment.data.names)
+                experiment = replace(experiment, data=replace(experiment.data, names=names))
+            task = load(source, experiment.data, seed=seed)
+            result = align(task, experiment=experiment, ranks_only=True, progress=None)
+            each = {"metrics": result.metrics, "cpu_s": time.process_time() - began}
+            each |= {"all": result.evaluate(candidates="all"), "protocol": result.protocol.describe(), **what}
+            print(f"{values['title']}, seed {seed}: {result.metrics['left_to_right']}", file=sys.stderr, flush=True)
         found["runs"].append(each)
-        found["protocol"] = result.protocol.describe()
-        print(f"{values['title']}, seed {seed}: {result.metrics['left_to_right']}", file=sys.stderr, flush=True)
+        found["protocol"] = each["protocol"]
     return found
+
+
+def made(path: Path) -> list[dict[str, Any]]:
+    """The runs in a file that ``--json`` wrote."""
+    wanted = {"pair", "experiment", "metrics", "all", "cpu_s", "protocol"}
+    try:
+        runs = [each for found in json.loads(path.read_text(encoding="utf-8")) for each in found["runs"]]
+        lacking = [", ".join(sorted(wanted - set(each))) for each in runs if not wanted <= set(each)]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SystemExit(f"{path}: expected a file that --json wrote: {error}") from None
+    if lacking or not runs:
+        raise SystemExit(
+            f"{path}: expected a file that --json wrote, got {f'runs without {lacking[0]}' if runs else 'no run'}"
+        )
+    return runs
 
 
 def figures(found: Mapping[str, Any], metrics: str, direction: str, column: str) -> str:
@@ -148,7 +183,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, default=DATA, help="folder with the pairs; default: $MMKG_DATA")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting, as in `mmkg align`")
     parser.add_argument("--json", type=Path, help="also write the figures of every seed to this file")
+    parser.add_argument(
+        "--from",
+        type=Path,
+        action="append",
+        default=[],
+        dest="earlier",
+        metavar="FILE",
+        help="runs of an earlier --json",
+    )
     args = parser.parse_args(argv)
+    earlier = [each for path in args.earlier for each in made(path)]
     known = {path.stem: path for path in sorted(FOLDER.glob("*.toml"))}
     if not (args.experiments or args.all or args.group):
         for name, path in known.items():
@@ -166,7 +211,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         rows = []
         for values in experiments:
             seeds = [int(text) for text in args.seeds.split(",")] if args.seeds else values["seeds"]
-            rows.append(run(values, seeds, args.data, args.set))
+            rows.append(run(values, seeds, args.data, args.set, earlier))
             results.append(rows[-1])
             if args.json:
                 args.json.parent.mkdir(parents=True, exist_ok=True)
