@@ -1,3 +1,4 @@
+import gc
 import importlib
 import os
 import sys
@@ -14,6 +15,12 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # spinning threads make sma
 
 def pytest_addoption(parser):
     parser.addoption("--slow", action="store_true", help="run the tests marked slow too")
+
+
+def pytest_collection_finish(session):
+    """Keep the tests themselves out of every garbage collection: these are many, and some tests collect often."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(config, items):

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..data.tensors.sparse import few_rows, random_projection, sparse_entries
+from ..data.tensors.sparse import few_rows, random_codes, sparse_entries
 from .label_parts import row_blocks
 
 
@@ -39,7 +39,7 @@ def pair_part(
     """
     out = torch.zeros(sum(sizes), dim, device=scores.device, dtype=dtype)
     left, right = out.split(sizes)
-    codes = random_projection(len(right), dim - 1, seed, purpose, scores.device)
+    codes = random_codes(len(right), dim - 1, seed, purpose, scores.device)
     F.normalize(codes, dim=1, out=codes)
     right[:, :-1] = codes
     weights = sparse_entries(rows, cols, scores.float(), (len(left), len(right)))

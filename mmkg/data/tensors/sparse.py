@@ -1,5 +1,7 @@
 """Sparse CSR tensors."""
 
+from functools import lru_cache
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -7,6 +9,9 @@ from torch import Tensor
 
 from ...compute.process import quiet
 from ...compute.seeding import numpy_generator
+from ...typing import FloatArray
+
+KEPT_VALUES = 1 << 20  # of a random projection: 4 MB
 
 
 def sparse_rows(offsets: Tensor, columns: Tensor, values: Tensor, shape: tuple[int, int]) -> Tensor:
@@ -57,10 +62,26 @@ def walk_steps(neighbors: Tensor, hub_damping: float) -> Tensor:
 
 
 def random_projection(rows: int, cols: int, seed: int, purpose: str, device: str | torch.device) -> Tensor:
-    """Gaussian random projection ``[rows, cols]`` that preserves lengths on average; a function of seed and purpose."""
+    """Gaussian random projection ``[rows, cols]`` that preserves lengths on average; a function of seed and purpose.
+
+    Not to be written to: a small one is kept, because the rounds and folds of a run ask for it again and again.
+    """
+    drawn = _drawn_once if rows * cols <= KEPT_VALUES else _drawn
+    return torch.from_numpy(drawn(rows, cols, seed, purpose)).to(device)
+
+
+def random_codes(rows: int, cols: int, seed: int, purpose: str, device: str | torch.device) -> Tensor:
+    """The same values as ``random_projection``, to be written to."""
+    return torch.from_numpy(_drawn(rows, cols, seed, purpose)).to(device)
+
+
+def _drawn(rows: int, cols: int, seed: int, purpose: str) -> FloatArray:
     values = numpy_generator(seed, purpose).standard_normal((rows, cols), dtype=np.float32)
     values /= np.float32(cols**0.5)
-    return torch.from_numpy(values).to(device)
+    return values
+
+
+_drawn_once = lru_cache(maxsize=16)(_drawn)
 
 
 def centred(rows: Tensor, num_left: int) -> Tensor:
