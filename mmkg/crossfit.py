@@ -24,7 +24,7 @@ from .matching.held_out import HeldOut
 from .models import MODELS, AlignmentModel
 from .progress import show_step
 from .result.calibrate import UNLABELLED, Confidences
-from .result.embeddings import embeddings_of
+from .result.embeddings import Embeddings, embeddings_of
 from .result.judge import Judge, Metrics
 from .result.searcher import EmbeddingSearch
 from .typing import IntArray
@@ -46,6 +46,7 @@ class Fitted:
         folds: number of folds that were held out, one after the other.
         judged: number of links in them.
         refit: number of validation links that were learnt from at the end.
+        embeddings: those of the run, with neighbours and means that were found in them; ``None`` = none were.
     """
 
     setting: Setting
@@ -55,6 +56,7 @@ class Fitted:
     folds: int = 0
     judged: int = 0
     refit: int = 0
+    embeddings: Embeddings | None = None
 
 
 def fit(setting: Setting, model: AlignmentModel | None, given: IntArray) -> Fitted:
@@ -81,8 +83,17 @@ def fit(setting: Setting, model: AlignmentModel | None, given: IntArray) -> Fitt
 
 
 def held_by(setting: Setting, learned: Learned) -> Fitted:
-    """What was learnt, without the rows that only validation links need, but with what these say."""
-    return Fitted(setting, replace(learned, without=None), sample_without(setting, learned))
+    """What was learnt, without the rows that only validation links need, but with what these say.
+
+    Where a run's embeddings say all that validation links can, the run reads it from them itself. Otherwise the sample
+    holds answers of the entities of validation links with and without their counterpart, see ``Learned.without``.
+    """
+    if learned.without is None:
+        return Fitted(setting, learned)
+    links, entities = setting.task.links, (EntityTable.of(setting.task.left), EntityTable.of(setting.task.right))
+    confidences = _confidences(setting, learned, (learned.left, learned.right), entities, links)
+    sample = _sample(setting, learned, confidences, entities, links)
+    return Fitted(setting, replace(learned, without=None), sample, embeddings=confidences.searcher.embeddings)
 
 
 def cross_fit(setting: Setting, given: IntArray) -> Fitted:
@@ -193,18 +204,6 @@ def _judged(
     judge = Judge(confidences.searcher, experiment.search, experiment.seed, links.valid)
     with setting.watch.phase("evaluate"):
         return sample, judge.ranks(links.valid, candidates="all", csls_k=experiment.search.csls_k)
-
-
-def sample_without(setting: Setting, learned: Learned) -> HeldOut | None:
-    """Answers of the entities of validation links with and without their counterpart, see ``Learned.without``.
-
-    ``None`` if a run's embeddings say both: then it finds them itself.
-    """
-    if learned.without is None:
-        return None
-    links, entities = setting.task.links, (EntityTable.of(setting.task.left), EntityTable.of(setting.task.right))
-    confidences = _confidences(setting, learned, (learned.left, learned.right), entities, links)
-    return _sample(setting, learned, confidences, entities, links)
 
 
 def _sample(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from .callbacks import Callbacks
@@ -148,10 +149,12 @@ def answer_run(
     learned, task, watch, where = fitted.learned, fitted.setting.task, fitted.setting.watch, fitted.setting.device
     entities = (EntityTable.of(task.left), EntityTable.of(task.right))
     links = replace(task.links, test=learnt.test)  # a seed link may be a test link: it was found, not given
+    embeddings = fitted.embeddings if np.array_equal(learnt.test, task.links.test) else None
+    if embeddings is None:
+        store = experiment.search.store
+        embeddings = embeddings_of(learned.left, learned.right, learned.widths, entities, links, store, task.never)
     result = AlignmentResult(
-        embeddings=embeddings_of(
-            learned.left, learned.right, learned.widths, entities, links, experiment.search.store, task.never
-        ),
+        embeddings=embeddings,
         entities=entities,
         links=links,
         experiment=experiment,

@@ -130,7 +130,8 @@ def _work(config: dict[str, Any]) -> Any:
     left, right = (cast(Any, side.cpu().numpy()) for side in (fitted.learned.left, fitted.learned.right))
     learned = replace(fitted.learned, left=left, right=right)
     setting = replace(fitted.setting, task=cast(Any, None), out=None)
-    return replace(learnt, fitted=replace(fitted, learned=learned, setting=setting)), fitted.setting.task.links
+    fitted = replace(fitted, learned=learned, setting=setting, embeddings=None)
+    return replace(learnt, fitted=fitted), learnt.fitted.setting.task.links
 
 
 def _storage(place: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import mmkg
-from mmkg.crossfit import sample_without
+from mmkg.crossfit import held_by
 from mmkg.data.task import LinkSplit
 from mmkg.learners import compared
 from mmkg.learners.compared import listed_csls, listed_ranks
@@ -15,6 +15,8 @@ from mmkg.learners.learn import learn
 from mmkg.learners.setting import Learned, Setting
 from mmkg.models.refinement import RefinementConfig
 from mmkg.report import Stopwatch
+from mmkg.result.embeddings import Embeddings
+from mmkg.search import both_ways
 
 SETTINGS = {"refinement.compare": True, "search.width": 0}
 
@@ -196,8 +198,24 @@ def test_a_calibration_takes_removed_counterparts_from_rows_without_them(pair):
     links = LinkSplit(np.array([[2, 2]]), np.array([[0, 0]]), np.empty((0, 2), np.int64))
     experiment = mmkg.Experiment.of({"model": "propagation", "search": {"csls_k": 0}})
     setting = Setting(mmkg.AlignmentTask(graph, graph, links), experiment, torch.device("cpu"), Stopwatch())
-    sample = sample_without(setting, learned)
+    sample = held_by(setting, learned).sample
     # with it: 1, and the next best of both 0; without it: .71 for b, which is nearer, by 1, to another
     assert sample.present.tolist() == [True, False] and sample.right.tolist() == [True, False]
     np.testing.assert_allclose(sample.margins, [1.0, 2**-0.5 - 1], atol=1e-3)
-    assert sample_without(setting, replace(learned, without=None)) is None
+    assert held_by(setting, replace(learned, without=None)).sample is None
+
+
+def test_what_a_calibration_has_searched_is_not_searched_again(pair, monkeypatch):
+    searched, original = [], both_ways.nearest_both_ways
+
+    def counted(left, right, k, **options):
+        searched.append(left)
+        return original(left, right, k, **options)
+
+    monkeypatch.setattr(both_ways, "nearest_both_ways", counted)
+    found = run(pair)
+    assert len(searched) == 2  # with and without the validation links
+    again = replace(found, embeddings=Embeddings(found.left, found.right, found.widths)).searcher
+    for kept, fresh in zip(found.searcher.lists(), again.lists(), strict=True):
+        assert np.array_equal(kept.ids, fresh.ids) and np.array_equal(kept.scores, fresh.scores)
+    assert len(searched) == 3 and np.array_equal(searched[0], found.left)
