@@ -703,7 +703,8 @@ def test_rounds_that_were_killed_go_on_with_the_same_bits(small_task, tmp_path, 
     assert same_bits(whole, again) and fits == [0, 1]  # the last round alone is trained
 
 
-def test_a_combined_model_iterates_and_reads_no_test_link(small_task):
+def test_a_combined_model_iterates_and_reads_no_test_link(small_task, monkeypatch):
+    monkeypatch.setattr("mmkg.learners.combined.LEAST_LINKS", 10)
     settings = merged(COMBINED, {"bootstrap": {"rounds": 1, "epochs": 2}})
     result, other = (
         mmkg.align(task, "combined", settings=settings) for task in (small_task, with_other_test_links(small_task))

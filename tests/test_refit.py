@@ -87,7 +87,8 @@ def test_a_model_object_is_trained_from_the_weights_that_it_had(small_task):
     assert same(found, again) and same(found, direct)
 
 
-def test_the_weights_and_modalities_of_combined_are_those_that_were_chosen(noisy):
+def test_the_weights_and_modalities_of_combined_are_those_that_were_chosen(noisy, monkeypatch):
+    monkeypatch.setattr("mmkg.learners.combined.LEAST_LINKS", 10)
     settings = {"training": SETTINGS["training"], "refinement.rounds": 2, "bootstrap.rounds": 1}
     first, again = (mmkg.align(noisy, "combined", settings={**settings, "refit": refit}) for refit in (False, True))
     was, now = (result.record.protocol for result in (first, again))

@@ -15,7 +15,7 @@ from ..matching.sinkhorn import LARGEST_EXACT
 from ..models.registry import AUTO, MODELS, REFINED
 from ..settings import merged, shown_bytes
 
-LEAST_LINKS = 400  # known links from which training gains more than it costs, see tools/FIGURES.md
+LEAST_LINKS = 100  # known links from which training gains more than it costs, see tools/FIGURES.md
 PATIENCE = 3600.0  # seconds of one core that a run may take
 ROUNDS = 4  # of refinement
 # seconds of one core, fitted to runs on emoji-fr-en, DBP15K zh-en and twins of up to 1M + 1M, see ``estimate``
@@ -55,7 +55,7 @@ class Choice:
 def choose_model(task: AlignmentTask, experiment: Experiment, device: str, *, known: int) -> Choice:
     """The model for a run, by a rule that reads no link and measures no time, so that it is the same each time.
 
-    - ``combined`` with 400 known links or more: fewer are too few to train on. It is refined by default.
+    - ``combined`` with 100 known links or more: fewer are too few to train on. It is refined by default.
     - ``propagation``, refined in 4 rounds, otherwise; the rounds are those that help on links that were held out.
     - Neither is taken if it would need more than an hour of one core, see ``estimate``, and ``propagation`` is not
       refined if that needs more memory than the machine has, see ``learning_bytes``, or if there is nothing to refine,

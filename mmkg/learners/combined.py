@@ -17,6 +17,7 @@ from .propagated import Propagated
 from .setting import Learned, Setting, concatenated
 from .trained import Trained
 
+LEAST_LINKS = 30  # of validation, by which parts are weighed; ten left out what was needed, see tools/FIGURES.md
 LEAST_WEIGHT = 0.3  # relative to the largest weight; a cosine counts by its square
 PROPAGATION = "propagation"
 
@@ -99,8 +100,8 @@ class Combined:
 
     def _weights(self, left: dict[str, Tensor], right: dict[str, Tensor]) -> dict[str, float]:
         even = dict.fromkeys(left, 1.0)
-        weigh = self.setting.experiment.options.weigh and self.setting.certain is None
-        return self.setting.weights(left, right, even) if weigh else even
+        enough = len(self.setting.task.links.valid) >= LEAST_LINKS and self.setting.certain is None
+        return self.setting.weights(left, right, even) if enough and self.setting.experiment.options.weigh else even
 
 
 def _part(modality: str, member: str) -> str:

@@ -17,7 +17,8 @@ class CombinedConfig:
 
     Args:
         trained: name of the trained model. It has its own default options; the experiment's ``training`` applies to it.
-        weigh: choose the weights on validation links (``choose_weights``), again in every round; otherwise all are 1.
+        weigh: choose the weights on validation links (``choose_weights``), again in every round, if there are at least
+            30; otherwise all are 1.
 
     Raises:
         UsageError: no trained model has that name.

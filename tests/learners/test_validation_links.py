@@ -116,6 +116,7 @@ def test_refined_embeddings_are_their_parts_at_the_recorded_weights(monkeypatch)
 
 def test_combined_embeddings_are_their_parts_at_the_recorded_weights(task, monkeypatch):
     uneven = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
+    monkeypatch.setattr("mmkg.learners.combined.LEAST_LINKS", 1)
     monkeypatch.setattr(Setting, "weights", lambda self, left, right, start: dict(zip(left, uneven, strict=False)))
     settings = {
         "training": SHORT,
