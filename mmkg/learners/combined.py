@@ -100,8 +100,9 @@ class Combined:
 
     def _weights(self, left: dict[str, Tensor], right: dict[str, Tensor]) -> dict[str, float]:
         even = dict.fromkeys(left, 1.0)
-        enough = len(self.setting.task.links.valid) >= LEAST_LINKS and self.setting.certain is None
-        return self.setting.weights(left, right, even) if enough and self.setting.experiment.options.weigh else even
+        weigh = self.setting.experiment.options.weigh and self.setting.certain is None
+        enough = len(self.setting.task.links.valid) >= LEAST_LINKS
+        return self.setting.weights(left, right, even) if weigh and enough else even
 
 
 def _part(modality: str, member: str) -> str:
