@@ -32,6 +32,7 @@ CANDIDATES = 20  # nearest entities of either side that are compared
 WEIGHT = 0.85  # of the part, relative to the embeddings
 FOLDS = 5  # of the validation links: each is scored by weights of the others
 LEAST_LINKS = 20  # on candidate lists, from which weights are fitted
+NONE = -2.0  # log-odds that none of an entity's candidates is its counterpart; chosen on emoji-ja-en
 
 
 class Compared:
@@ -44,12 +45,14 @@ class Compared:
 
         sqrt(p(j | i) p(i | j)) = exp(s_ij - (log sum_j' exp(s_ij') + log sum_i' exp(s_i'j)) / 2),
 
-    which is CSLS with another mean of the best candidates, and between 0 and 1.
+    which is CSLS with another mean of the best candidates, and between 0 and 1. Both sums have one term more,
+    exp(``NONE``): none of the candidates. Without it, the best candidate of an entity that has no counterpart would
+    score as high as a right one.
 
-    Where the embeddings are refined, the matches of their transport are what the weights make most probable, and no
-    link is read. Otherwise it is the validation links, at least ``LEAST_LINKS``, and no entity is matched: only the
-    weights are learnt. The entities of a validation link are then scored by weights fitted without this link, so that
-    it can judge the result and calibrate confidence.
+    The weights make the validation links on the candidate lists most probable, if they are at least ``LEAST_LINKS``.
+    No entity is matched for that: only the weights are learnt. The entities of a validation link are scored by weights
+    fitted without this link, so that it can judge the result and calibrate confidence. With fewer links, or by
+    ``refinement.weigh=matches``, the matches of refined embeddings take their place, and no link is read.
 
     The embeddings stay as they are without relations, and where there are neither matches nor enough links to fit
     weights to; a line of progress says so.
@@ -149,9 +152,19 @@ class Compared:
         return listed
 
     def _likely(self, odds: FloatArray, pairs: Pairs) -> FloatArray:
-        """Scores in [0, 1] from log-odds, ``[P]``."""
-        logs = transport(*pairs, odds, self.sizes, temperature=1.0, iterations=1, device=self.setting.device)
-        likely: FloatArray = np.exp(logs).astype(np.float32)
+        """Scores in [0, 1] from log-odds, ``[P]``; a column and a row of its own stand for none of the candidates."""
+        sizes, total = self.sizes, sum(self.sizes)
+        left, right = (np.arange(size) for size in sizes)
+        logs = transport(
+            np.concatenate([pairs[0], left, sizes[0] + right]),
+            np.concatenate([pairs[1], sizes[1] + left, right]),
+            np.concatenate([odds, np.full(total, NONE, np.float32)]),
+            (total, total),
+            temperature=1.0,
+            iterations=1,
+            device=self.setting.device,
+        )
+        likely: FloatArray = np.exp(logs[: len(odds)]).astype(np.float32)
         return likely
 
     @property
@@ -185,15 +198,15 @@ class Compared:
 
     def _fitted(self, base: Learned, listed: FloatArray, pairs: Pairs, logs: np.ndarray) -> "_Fit | None":
         """The weights of the scores; ``None`` if there is nothing to fit them to."""
-        setting, which = self.setting, np.zeros(len(logs), np.int64)
-        if base.course.get("refined_by", {}).get("round"):
-            iterations = setting.experiment.refinement.iterations
-            weights, _ = fitted(setting, listed, pairs, logs, self.sizes, iterations=iterations)
-            return _Fit(weights[None], which)
-        (rows, cols), valid, seed = pairs, setting.task.links.valid, setting.experiment.seed
+        (rows, cols), valid, seed = pairs, self.setting.task.links.valid, self.setting.experiment.seed
+        config, which = self.setting.experiment.refinement, np.zeros(len(logs), np.int64)
         keys, wanted = rows * self.sizes[1] + cols, valid[:, 0] * self.sizes[1] + valid[:, 1]
         place = np.searchsorted(keys, wanted).clip(max=len(keys) - 1)
         known = np.flatnonzero(keys[place] == wanted)
+        refined = bool(base.course.get("refined_by", {}).get("round"))
+        if refined and (len(known) < LEAST_LINKS or config.weigh == "matches"):
+            weights, _ = fitted(self.setting, listed, pairs, logs, self.sizes, iterations=config.iterations)
+            return _Fit(weights[None], which)
         if len(known) < LEAST_LINKS:
             return None
         fold = numpy_generator(seed, "folds of comparison").permutation(len(valid)) % FOLDS

@@ -47,9 +47,9 @@ class RefinementConfig:
         rounds: number of rounds; 0 = no refinement. A round that ranks the validation links worse, by more than the
             standard error, is the last, and the round before it is kept. Fewer than ten links do not tell.
         compare: whether embeddings are given a part that compares the neighbours of candidate pairs, see
-            ``compare_neighbors``; not if validation links are ranked worse. The matches of refined embeddings weigh it,
-            otherwise at least 20 validation links. Nothing is compared with fewer, or without the modality
-            ``relation``. ``None`` = where there are rounds.
+            ``compare_neighbors``; not if validation links are ranked worse. At least 20 validation links weigh it; with
+            fewer, or with ``weigh="matches"``, the matches of refined embeddings. Nothing is compared with neither, or
+            without the modality ``relation``. ``None`` = where there are rounds.
         candidates: number of nearest entities of either side that an entity may be matched with.
         temperature: temperature of the transport that turns cosines into scores of matches in 0 to 1, see
             ``mmkg.matching.sinkhorn``. They are no probabilities: after a few iterations those of an entity need not

@@ -103,6 +103,8 @@ def test_pairs_with_an_entity_of_a_validation_link_have_the_scores_of_its_fold(p
         fits.append(len(fits) == 0)
         return np.full(scores.shape[1], float(fits[-1]))
 
+    sizes = pair.left.num_entities, pair.right.num_entities
+
     def transported(rows, cols, scores, shape, **options):
         found.append((rows, cols, scores))
         return original(rows, cols, scores, shape, **options)
@@ -110,7 +112,7 @@ def test_pairs_with_an_entity_of_a_validation_link_have_the_scores_of_its_fold(p
     monkeypatch.setattr(compared, "list_weights", fitted)
     monkeypatch.setattr(compared, "transport", transported)
     run(pair)
-    ((rows, cols, scores),) = found
+    rows, cols, scores = (each[: -sum(sizes)] for each in found[0])  # the last ones stand for "none of them"
     judged = np.isin(rows, pair.links.valid[:, 0]) | np.isin(cols, pair.links.valid[:, 1])
     assert 0 < judged.sum() < len(judged)
     np.testing.assert_array_equal(scores == 0, judged)
@@ -140,7 +142,41 @@ def test_where_nothing_can_be_compared_the_embeddings_stay_and_a_line_says_so(pa
     assert np.array_equal(found.left, plain.left) and np.array_equal(found.right, plain.right)
 
 
+def test_scores_are_those_of_a_loop_in_which_none_of_the_candidates_is_one_more(pair):
+    setting = Setting(pair, mmkg.Experiment.of({"model": "propagation"}), torch.device("cpu"), Stopwatch())
+    rows, cols = np.array([0, 0, 2, 2, 5]), np.array([1, 3, 1, 0, 4])
+    odds = np.array([1.5, -0.5, 0.3, 2.0, -4.0], np.float32)
+    expected = []
+    for i, j, score in zip(rows, cols, odds, strict=True):
+        of_row, of_col = (np.exp(-2.0) + np.exp(odds[side == own]).sum() for side, own in ((rows, i), (cols, j)))
+        expected.append(np.exp(score) / np.sqrt(of_row * of_col))
+    found = compared.Compared(setting, None)._likely(odds, (rows, cols))
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    assert found[4] < 0.2  # although it is the only candidate of both its entities
+
+
 REFINED = {"refinement.rounds": 1, "refinement.weigh": "matches"}
+
+
+@pytest.mark.parametrize(
+    ("number", "weigh", "linked"),
+    [(None, "auto", True), (None, "validation", True), (None, "matches", False), (5, "auto", False)],
+)
+def test_after_a_refinement_links_weigh_unless_they_are_few_or_matches_are_wanted(
+    pair, number, weigh, linked, monkeypatch
+):
+    fits, original = [], compared.list_weights
+
+    def fitted(scores, rows, cols, matches, **options):
+        fits.append(set(zip(rows[matches].tolist(), cols[matches].tolist(), strict=True)))
+        return original(scores, rows, cols, matches, **options)
+
+    monkeypatch.setattr(compared, "list_weights", fitted)
+    task = replace(pair, links=replace(pair.links, valid=pair.links.valid[:number]))
+    found = run(task, **REFINED | {"refinement.weigh": weigh})
+    assert found.record.protocol["compared_by"]
+    assert len(fits) == (1 + compared.FOLDS if linked else 0)  # matches are fitted elsewhere
+    assert all(fit <= set(map(tuple, task.links.valid.tolist())) for fit in fits)
 
 
 def test_after_a_refinement_its_matches_weigh_and_no_link_is_read(pair):
