@@ -50,7 +50,9 @@ def test_a_small_study_prints_a_row_for_each_wanted_precision(promised, capsys):
     promised.main(["--small", "--links", "12"])
     out = capsys.readouterr().out
     assert (
-        out.startswith("3 pairs of 100 twins, 12 validation links, seeds 0 to 2") and "0.8" in out and "share:" in out
+        out.startswith("propagation, 3 pairs of 100 twins, 12 validation links, seeds 0 to 2")
+        and "0.8" in out
+        and "share:" in out
     )
 
 

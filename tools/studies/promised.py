@@ -1,8 +1,9 @@
 """How often the precision that a run promises is kept: repetitions of synthetic twins with few known links.
 
-Twins of several overlaps and noises are aligned by propagation, refined in four rounds, each with so many validation
-links (``--links``), or so many links in all that are held out in folds (``--own``). Precision is that of the best
-answers of all left entities outside the known links; the truth is complete. A row is about one wanted precision:
+Twins of several overlaps and noises are aligned by propagation or another model (``--model``), refined in four rounds,
+each with so many validation links (``--links``), or so many links in all that are held out (``--own``). Precision is
+that of the best answers of all left entities outside the known links; the truth is complete. A row is about one wanted
+precision:
 
 - ``promised`` runs, whose held-out links promise it: their mean and least precision, how many keep the promise, how
   many of all runs promise it and break the promise (5 % at most are to) with an exact 95 % interval, recall;
@@ -17,6 +18,7 @@ and how often the 95 % interval contains the truth. Examples::
 
     python tools/studies/promised.py --links 18,32,48
     python tools/studies/promised.py --own 18,48 --size 300 --repeat 12
+    python tools/studies/promised.py --own 100,200 --model combined --repeat 24
 """
 
 import argparse
@@ -54,10 +56,10 @@ def pair(size: int, overlap: float, noise: float, links: int, *, own: bool, seed
     return replace(task, links=LinkSplit(drawn[:train], drawn[train:valid], drawn[valid:]))
 
 
-def measured(task: AlignmentTask, rounds: int) -> dict[str, Any]:
+def measured(task: AlignmentTask, model: str, rounds: int) -> dict[str, Any]:
     """Thresholds of a run and its true precision above them, and its share of entities with a counterpart."""
     given = replace(task, links=replace(task.links, test=task.links.test[:0]), candidates="all")
-    result = align(given, "propagation", progress=False, device="cpu", settings={"refinement.rounds": rounds})
+    result = align(given, model, progress=False, device="cpu", settings={"refinement.rounds": rounds})
     learnt = result.counterparts
     assert learnt is not None
     margins, right, present = answers(result, task)
@@ -141,6 +143,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--own", help="numbers of links in all, comma-separated, instead of validation links")
     parser.add_argument("--size", type=int, default=500, help="entities of each side")
     parser.add_argument("--repeat", type=int, default=36, help="runs")
+    parser.add_argument("--model", default="propagation", help="propagation (default), combined or another model")
     parser.add_argument("--rounds", type=int, default=4, help="of refinement")
     parser.add_argument("--seed", type=int, default=0, help="of the first run")
     parser.add_argument("--small", action="store_true", help="three runs of 100 entities, not refined")
@@ -148,11 +151,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     size, repeat, rounds = (100, 3, 0) if args.small else (args.size, args.repeat, args.rounds)
     cases = itertools.product(OVERLAPS, NOISES, map(int, (args.own or args.links).split(",")))
     runs = [
-        measured(pair(size, overlap, noise, links, own=bool(args.own), seed=args.seed + number), rounds)
+        measured(pair(size, overlap, noise, links, own=bool(args.own), seed=args.seed + number), args.model, rounds)
         for number, (overlap, noise, links) in enumerate(itertools.islice(itertools.cycle(list(cases)), repeat))
     ]
     known = f"{args.own} links of one's own" if args.own else f"{args.links} validation links"
-    print(f"{len(runs)} pairs of {size} twins, {known}, seeds {args.seed} to {args.seed + len(runs) - 1}")
+    print(f"{args.model}, {len(runs)} pairs of {size} twins, {known}, seeds {args.seed} to {args.seed + len(runs) - 1}")
     print(table(runs), end="")
 
 
