@@ -128,3 +128,11 @@ def test_two_graphs_take_no_option_of_several(run, files):
     paths, links = files
     done = run("align", *paths[:2], "--links", links, "--many")
     assert done.code == 2 and "--many" in done.err
+
+
+def test_training_of_several_is_not_set_for_a_model_that_is_not_trained(run, files, tmp_path):
+    paths, links = files
+    model = ["--model", "propagation", "--set", "training.epochs=5"]
+    done = run("align", *paths, "--links", links, *model, "--out", tmp_path / "x")
+    assert done.code == 2 and "training.epochs has no effect: propagation is not trained" in done.err
+    assert not (tmp_path / "x").exists()
