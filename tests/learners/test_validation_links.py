@@ -45,6 +45,7 @@ def fixed(monkeypatch):
     monkeypatch.setattr(Setting, "validation_scores", lambda self: None)
     monkeypatch.setattr(Setting, "weights", lambda self, left, right, start: start)
     monkeypatch.setattr("mmkg.learners.trained.validator", lambda *args, **options: None)
+    monkeypatch.setattr("mmkg.learners.compared.LEAST_LINKS", 1000)
 
 
 def setting_of(task, model, settings):
