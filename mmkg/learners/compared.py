@@ -152,14 +152,13 @@ class Compared:
         return listed
 
     def _likely(self, odds: FloatArray, pairs: Pairs) -> FloatArray:
-        """Scores in [0, 1] from log-odds, ``[P]``; a column and a row of its own stand for none of the candidates."""
-        sizes, total = self.sizes, sum(self.sizes)
-        left, right = (np.arange(size) for size in sizes)
+        """Scores in [0, 1] from log-odds, ``[P]``; a further row and column stand for none of the candidates."""
+        left, right = (np.arange(size) for size in self.sizes)
         logs = transport(
-            np.concatenate([pairs[0], left, sizes[0] + right]),
-            np.concatenate([pairs[1], sizes[1] + left, right]),
-            np.concatenate([odds, np.full(total, NONE, np.float32)]),
-            (total, total),
+            np.concatenate([pairs[0], left, np.full(len(right), len(left))]),
+            np.concatenate([pairs[1], np.full(len(left), len(right)), right]),
+            np.concatenate([odds, np.full(len(left) + len(right), NONE, np.float32)]),
+            (len(left) + 1, len(right) + 1),
             temperature=1.0,
             iterations=1,
             device=self.setting.device,
