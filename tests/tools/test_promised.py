@@ -66,3 +66,9 @@ def test_other_links_are_test_links_and_as_many_as_were_held_out(promised):
     for present in (True, False):
         drawn, there = (each.margins[each.present == present].tolist() for each in (sample, known))
         assert set(drawn) <= set(there)
+
+
+def test_more_links_than_twins_have_are_refused(promised, capsys):
+    with pytest.raises(SystemExit):
+        promised.main(["--own", "20,200"])
+    assert "twins of 500 entities have 200 links at least" in capsys.readouterr().err

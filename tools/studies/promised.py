@@ -18,7 +18,7 @@ and how often the 95 % interval contains the truth. Examples::
 
     python tools/studies/promised.py --links 18,32,48
     python tools/studies/promised.py --own 18,48 --size 300 --repeat 12
-    python tools/studies/promised.py --own 100,200 --model combined --repeat 24
+    python tools/studies/promised.py --own 50,100 --model combined --repeat 24
 """
 
 import argparse
@@ -149,6 +149,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--small", action="store_true", help="three runs of 100 entities, not refined")
     args = parser.parse_args(arguments)
     size, repeat, rounds = (100, 3, 0) if args.small else (args.size, args.repeat, args.rounds)
+    if args.own and max(map(int, args.own.split(","))) >= (least := round(min(OVERLAPS) * size)):
+        parser.error(
+            f"twins of {size} entities have {least} links at least, and some must be left to judge; see --size"
+        )
     cases = itertools.product(OVERLAPS, NOISES, map(int, (args.own or args.links).split(",")))
     runs = [
         measured(pair(size, overlap, noise, links, own=bool(args.own), seed=args.seed + number), args.model, rounds)
