@@ -78,15 +78,21 @@ def test_a_run_that_learns_again_from_all_links_keeps_the_weights(pair, result):
     assert again.left.shape == result.left.shape
 
 
-def test_entities_of_a_validation_link_are_scored_without_it(pair, monkeypatch):
-    """Each fit for a fold lacks the pairs of the fold; the first fit, for all other entities, has all pairs."""
-    fits, original = [], compared.list_weights
+@pytest.fixture
+def fits(monkeypatch):
+    """The links that weights of scores are fitted to, fit by fit."""
+    found, original = [], compared.list_weights
 
     def fitted(scores, rows, cols, matches, **options):
-        fits.append(set(zip(rows[matches].tolist(), cols[matches].tolist(), strict=True)))
+        found.append(set(zip(rows[matches].tolist(), cols[matches].tolist(), strict=True)))
         return original(scores, rows, cols, matches, **options)
 
     monkeypatch.setattr(compared, "list_weights", fitted)
+    return found
+
+
+def test_entities_of_a_validation_link_are_scored_without_it(pair, fits):
+    """Each fit for a fold lacks the pairs of the fold; the first fit, for all other entities, has all pairs."""
     run(pair)
     every, *folds = fits
     assert every <= set(map(tuple, pair.links.valid.tolist()))
@@ -162,16 +168,7 @@ REFINED = {"refinement.rounds": 1, "refinement.weigh": "matches"}
     ("number", "weigh", "linked"),
     [(None, "auto", True), (None, "validation", True), (None, "matches", False), (5, "auto", False)],
 )
-def test_after_a_refinement_links_weigh_unless_they_are_few_or_matches_are_wanted(
-    pair, number, weigh, linked, monkeypatch
-):
-    fits, original = [], compared.list_weights
-
-    def fitted(scores, rows, cols, matches, **options):
-        fits.append(set(zip(rows[matches].tolist(), cols[matches].tolist(), strict=True)))
-        return original(scores, rows, cols, matches, **options)
-
-    monkeypatch.setattr(compared, "list_weights", fitted)
+def test_after_a_refinement_links_weigh_unless_they_are_few_or_matches_are_wanted(pair, number, weigh, linked, fits):
     task = replace(pair, links=replace(pair.links, valid=pair.links.valid[:number]))
     found = run(task, **REFINED | {"refinement.weigh": weigh})
     assert found.record.protocol["compared_by"]
