@@ -11,6 +11,8 @@ from hypothesis import settings
 settings.register_profile("steady", deadline=None)  # a busy machine is no fault
 settings.load_profile("steady")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # spinning threads make small runs six times slower
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # each process of several has a core
 
 
 def pytest_addoption(parser):
