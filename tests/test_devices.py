@@ -148,7 +148,7 @@ def fresh(result, device, **search):
     return replace(result, embeddings=embeddings, device=device, experiment=experiment)
 
 
-USED = {"build_index", "csls_pair_means", "evaluate", "evaluate_sample", "transported_pairs", *MATCHERS}
+USED = {"build_index", "nearest_both_ways", "evaluate", "evaluate_sample", "transported_pairs", *MATCHERS}
 
 
 @pytest.mark.slow
