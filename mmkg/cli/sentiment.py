@@ -191,26 +191,22 @@ def read_sample(path: Path) -> dict[str, Any]:
         InputError: no such file, another kind of file, or a damaged one.
     """
     import numpy as np
-    from safetensors.numpy import load_file
+
+    from ..data.arrays.by_id import read_arrays
 
     if not path.is_file():
         raise InputError("no such file; check the path", path)
+    if path.suffix in (".npz", ".safetensors"):
+        return read_arrays(path)
+    if path.suffix != ".json":
+        raise InputError("expected a .json, .npz or .safetensors file", path)
     try:
-        if path.suffix == ".json":
-            values = json.loads(path.read_text(encoding="utf-8"))
-            if not isinstance(values, dict):
-                raise InputError("expected a JSON object of arrays by modality", path)
+        values = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(values, dict):
             return {name: np.asarray(value, dtype=np.float32) for name, value in values.items() if value is not None}
-        if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as file:
-                return {name: file[name] for name in file.files}
-        if path.suffix == ".safetensors":
-            return dict(load_file(path))
-    except (InputError, MemoryError):
-        raise
-    except Exception as error:  # NumPy, zipfile and safetensors each have their own
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise InputError(f"cannot be read: {error}", path) from None
-    raise InputError("expected a .json, .npz or .safetensors file", path)
+    raise InputError("expected a JSON object of arrays by modality", path)
 
 
 def _read(path: str, experiment: "SentimentExperiment") -> "SentimentData":

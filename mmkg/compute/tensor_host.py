@@ -39,7 +39,7 @@ class _Float32(TorchFunctionMode):
             return found
         if func in READ:
             return func(*args, **{**kwargs, "dtype": torch.float32})
-        if any(map(_is_whole, given)):  # e.g. whole numbers times a Python float
+        if any(isinstance(each, Tensor) for each in given):  # whole numbers or truth values, times a Python float
             return func(*map(_as_float, args), **{name: _as_float(value) for name, value in kwargs.items()})
         return found.float()
 
@@ -53,12 +53,8 @@ def _has_type(value: Any) -> bool:
     return isinstance(value, np.ndarray | torch.dtype)
 
 
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, Tensor) and value.dtype != torch.bool
-
-
 def _as_float(value: Any) -> Any:
-    return value.float() if _is_whole(value) else value
+    return value.float() if isinstance(value, Tensor) else value
 
 
 @contextmanager

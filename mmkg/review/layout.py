@@ -2,12 +2,12 @@
 
 import hashlib
 import io
-import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..data.arrays.by_id import ZIP_FAULTS
 from ..data.split import sample_links
 from ..files import atomic_path
 from ..typing import FloatArray, IntArray
@@ -172,5 +172,5 @@ def _read(path: Path, key: str) -> Layout | None:
             left, right, points, about = (found[name] for name in ("left", "right", "points", "about"))
             fine = about[0] == key and points.shape == (len(left) + len(right), 2) and np.isfinite(points).all()
             return Layout(left, right, points, int(about[1]), str(about[2])) if fine else None
-    except (OSError, ValueError, KeyError, IndexError, EOFError, zipfile.BadZipFile):
+    except (OSError, KeyError, IndexError, *ZIP_FAULTS):
         return None

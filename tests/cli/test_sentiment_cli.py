@@ -3,6 +3,7 @@ import shlex
 
 import numpy as np
 import pytest
+from small import newer_zip
 from typer.testing import CliRunner
 
 from mmkg.cli import app as cli
@@ -103,8 +104,8 @@ def test_a_sample_that_cannot_be_read_is_an_error(tmp_path, text):
     path.write_text(text)
     with pytest.raises(InputError, match=r"sample.json"):
         read_sample(path)
-    for name in ("sample.txt", "other.npz"):
-        (tmp_path / name).write_text("x")
+    for name, content in (("sample.txt", b"x"), ("other.npz", b"x"), ("newer.npz", newer_zip())):
+        (tmp_path / name).write_bytes(content)
         with pytest.raises(InputError):
             read_sample(tmp_path / name)
 

@@ -23,6 +23,8 @@ MADE = {
     "quotient": lambda: torch.arange(5) / 3,
     "product": lambda: torch.arange(5) * 0.1,
     "product from the right": lambda: 0.1 * torch.arange(5),
+    "product of truth values": lambda: torch.tensor([True, False]) * 0.1,
+    "sum of products of truth values": lambda: 0.1 * torch.tensor([True, False]) + 0.7 * torch.tensor([True, True]),
     "root": lambda: torch.arange(5).sqrt(),
     "where": lambda: torch.where(torch.tensor([True, False]), 0.1, 0.2),
     "stated": lambda: torch.zeros(2, dtype=torch.float64),

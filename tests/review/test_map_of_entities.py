@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+from small import newer_zip
 
 from mmkg.review import RunView
 from mmkg.review.layout import COMPONENTS, FILE, TSNE, WITHOUT, _components
@@ -60,7 +61,7 @@ def test_the_map_is_made_once_and_kept_in_the_run_folder(people, tmp_path):
     assert (tmp_path / FILE).stat().st_mtime_ns == stamp
 
 
-@pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04"])
+@pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04", newer_zip()])
 def test_a_damaged_map_is_made_again(small_result, tmp_path, monkeypatch, content):
     monkeypatch.setitem(sys.modules, "sklearn.manifold", None)
     (tmp_path / FILE).write_bytes(content)

@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from small import newer_zip
 
 from mmkg.errors import InputError, UsageError
 from mmkg.sentiment import SentimentDataConfig, load, read_mmsa, synthetic, write_mmsa
@@ -158,9 +159,10 @@ def test_npz_and_safetensors_hold_the_same(tmp_path):
 @pytest.mark.parametrize("suffix", ["pkl", "npz", "safetensors"])
 def test_garbage_is_an_error(tmp_path, suffix):
     path = tmp_path / f"x.{suffix}"
-    path.write_bytes(b"garbage")
-    with pytest.raises(InputError):
-        read_mmsa(path)
+    for content in (b"garbage", newer_zip()):
+        path.write_bytes(content)
+        with pytest.raises(InputError):
+            read_mmsa(path)
 
 
 def test_statistics_are_of_valid_steps_alone():

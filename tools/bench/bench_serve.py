@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -186,7 +186,8 @@ def server(size: int, args: argparse.Namespace) -> Iterator[tuple[dict[str, Any]
     assert process.stdout is not None
     try:
         facts = json.loads(process.stdout.readline())
-        yield facts, http.client.HTTPConnection("127.0.0.1", facts["port"], timeout=120)
+        with closing(http.client.HTTPConnection("127.0.0.1", facts["port"], timeout=120)) as connection:
+            yield facts, connection
     finally:
         process.terminate()
         process.wait()

@@ -33,6 +33,7 @@ from mmkg.config.experiment import Experiment
 from mmkg.data.task import AlignmentTask
 from mmkg.evaluation import evaluate_sample
 from mmkg.learners.combined import Combined
+from mmkg.learners.compared import Compared
 from mmkg.learners.refined import Refined
 from mmkg.learners.setting import Learned, Learner, Setting
 from mmkg.learners.validation import free_entities
@@ -49,13 +50,16 @@ SOURCES = ("joint", *MATCHER, "two", "both", "right")
 
 
 class Rounds:
-    """``combined``, refined, and what each of its two models embedded last."""
+    """``combined``, refined and compared as in a run, and what each of its two models embedded last."""
 
     def __init__(self, task: AlignmentTask, experiment: Experiment) -> None:
         self.task, self.experiment = task, experiment
         self.setting = Setting(task, experiment, torch.device("cpu"), Stopwatch())
         self.base = Combined(self.setting)
-        self.learner = Refined(self.setting, self.base)
+        self.refined = Refined(self.setting, self.base)
+        self.learner: Learner = self.refined
+        if experiment.refinement.compares:
+            self.learner = Compared(self.setting, self.refined)
         self.judge = self.setting.judge()
         self.last: dict[str, Learned] = {}
         models: tuple[Learner, ...] = (self.base.propagated, self.base.trained)
@@ -77,7 +81,7 @@ class Rounds:
         """Learn from training links and pseudo-links, from the state after the first embedding."""
         weights, self.base.calls, self.base.trained.calls = self.state
         self.base.trained.model.load_state_dict(weights)
-        self.learner.calls = 1
+        self.refined.calls = 1
         return self.learner.embed(np.concatenate([self.task.links.train, pairs]))
 
     def matched(self, found: Learned, matcher: str = "sinkhorn") -> IntArray:

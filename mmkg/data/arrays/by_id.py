@@ -1,5 +1,6 @@
 """Image features by entity id, from pickle (read without unpickling), npz or safetensors files."""
 
+import errno
 import math
 import zipfile
 import zlib
@@ -15,6 +16,9 @@ from ...typing import FloatArray, IntArray
 from ..kg import rows_not_finite
 from ..parsing.limits import most_bytes, too_large
 from .safe_pickle import read_vectors
+
+ZIP_FAULTS = (ValueError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError)
+"""Errors of ``zipfile`` and NumPy for damaged files; unknown versions and passwords are a ``RuntimeError``."""
 
 
 class ImageFeatures(NamedTuple):
@@ -104,17 +108,13 @@ def _npz_arrays(path: Path, max_bytes: int) -> dict[str, np.ndarray]:
                 _check_declared_size(archive, member)
         with np.load(path, allow_pickle=False) as archive:
             return dict(archive)
-    except (
-        ValueError,
-        EOFError,
-        zipfile.BadZipFile,
-        zlib.error,
-        NotImplementedError,
-        RuntimeError,
-        MemoryError,
-    ) as error:
-        if isinstance(error, InputError):
+    except InputError:
+        raise
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # it is that of an offset outside the file
             raise
+        raise InputError("expected an npz file of plain arrays, got a damaged one", path) from None
+    except (*ZIP_FAULTS, MemoryError) as error:
         raise InputError(f"expected an npz file of plain arrays, got {error}", path) from None
 
 

@@ -12,7 +12,7 @@ from ...files import MAX_BYTES, atomic_path
 from ...typing import FloatArray
 from ..kg import rows_not_finite
 from ..parsing.integers import parse_id
-from .by_id import read_arrays
+from .by_id import ZIP_FAULTS, read_arrays
 from .hdf5 import open_h5py, read_hdf5_vectors
 
 SUFFIXES = (".safetensors", ".npz", ".h5", ".hdf5")
@@ -40,7 +40,7 @@ def holds_ids(path: Path) -> bool:
                     return "names" not in file.keys()
             except SafetensorError:
                 return True
-    except (OSError, zipfile.BadZipFile):
+    except (OSError, *ZIP_FAULTS):
         return True
     return kind in (".pkl", ".pickle")
 

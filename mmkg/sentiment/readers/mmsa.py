@@ -1,14 +1,12 @@
 """Feature files in the format of MMSA: dictionaries of arrays per split; pickle, npz or safetensors."""
 
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load_file
 
+from ...data.arrays.by_id import read_arrays
 from ...data.arrays.safe_pickle import read_nested
 from ...errors import InputError
 from ...files import atomic_path
@@ -141,16 +139,8 @@ def _content(path: Path) -> dict[str, Any]:
             return read_nested(path.read_bytes())
         except InputError as error:
             raise InputError(f"{error}; if you trust the file, convert it to .npz", path) from None
-    try:
-        if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as file:
-                flat = {key: file[key] for key in file.files}
-        else:
-            flat = dict(load_file(path))
-    except (SafetensorError, ValueError, OSError, zipfile.BadZipFile, KeyError) as error:
-        raise InputError(f"cannot be read ({error}); the file is damaged or no {path.suffix} file", path) from None
     nested: dict[str, Any] = {}
-    for key, value in flat.items():
+    for key, value in read_arrays(path).items():
         split, sign, rest = key.partition("/")
         if not sign:
             raise InputError(f"expected keys such as train/audio, got {key!r}", path)

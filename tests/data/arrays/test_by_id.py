@@ -14,7 +14,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
-from mmkg.data.arrays.by_id import read_images
+from mmkg.data.arrays.by_id import read_arrays, read_images
+from mmkg.data.arrays.by_name import holds_ids
 from mmkg.data.arrays.safe_pickle import read_vectors
 from mmkg.errors import InputError, UsageError
 
@@ -301,6 +302,22 @@ def test_an_npz_never_unpickles(tmp_path):
     with pytest.raises(InputError):
         read_images(tmp_path / "b.npz")
     assert not marker.exists()
+
+
+@pytest.mark.parametrize("write", [np.savez, np.savez_compressed])
+def test_an_npz_with_any_changed_byte_is_read_or_refused(tmp_path, write):
+    path, refused = tmp_path / "a.npz", 0
+    write(path, ids=np.arange(5), features=np.ones((5, 3), np.float32))
+    whole = path.read_bytes()
+    for place, byte in enumerate(whole):
+        for changed in {0, 255, byte ^ 1} - {byte}:
+            path.write_bytes(whole[:place] + bytes([changed]) + whole[place + 1 :])
+            holds_ids(path)
+            try:
+                read_arrays(path)
+            except InputError:
+                refused += 1
+    assert refused > len(whole) / 3
 
 
 def test_broken_and_oversized_files_are_refused(tmp_path):
