@@ -22,7 +22,7 @@ demo: setup
 	$(bin)/mmkg align emoji-fr-en --out runs/demo --overwrite $(ARGS)
 
 test: setup
-	$(bin)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
+	$(bin)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile $(ARGS)
 
 # one test after another: some of the slow ones need much memory
 test-all: setup
