@@ -197,7 +197,7 @@ def read_sample(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise InputError("no such file; check the path", path)
     if path.suffix in (".npz", ".safetensors"):
-        return read_arrays(path)
+        return read_arrays(path, sys.maxsize)
     if path.suffix != ".json":
         raise InputError("expected a .json, .npz or .safetensors file", path)
     try:

@@ -1,5 +1,6 @@
 """Feature files in the format of MMSA: dictionaries of arrays per split; pickle, npz or safetensors."""
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -140,7 +141,7 @@ def _content(path: Path) -> dict[str, Any]:
         except InputError as error:
             raise InputError(f"{error}; if you trust the file, convert it to .npz", path) from None
     nested: dict[str, Any] = {}
-    for key, value in read_arrays(path).items():
+    for key, value in read_arrays(path, sys.maxsize).items():
         split, sign, rest = key.partition("/")
         if not sign:
             raise InputError(f"expected keys such as train/audio, got {key!r}", path)
