@@ -19,7 +19,7 @@ from .compress import compressed
 from .memory import check_learning
 from .refined import Refined
 from .registry import LEARNERS
-from .setting import Learned, Setting
+from .setting import Learned, Learner, Setting
 from .validation import free_entities
 
 MOST_LOST = 0.01  # of the MRR of validation links that fewer columns may cost
@@ -71,18 +71,29 @@ def check_budget(setting: Setting, width: int) -> None:
     search.check_memory(max(sizes), min(width, search.columns(sum(sizes)) or width))
 
 
+def refined(setting: Setting, learner: Learner) -> Learner:
+    """A learner with what ``refinement`` adds to it: rounds of soft matches, then compared neighbours.
+
+    Args:
+        setting: the run.
+        learner: of the embeddings.
+    """
+    config = setting.experiment.refinement
+    if config.rounds:
+        setting = setting.known()
+        learner = Refined(setting, learner)
+    return Compared(setting, learner) if config.compares else learner
+
+
 def _learned(setting: Setting, model: AlignmentModel | None) -> Learned:
     experiment, links = setting.experiment, setting.task.links
     entry = MODELS.get(experiment.model)
     chosen = LEARNERS["trained" if model is not None or entry is None else entry.learner]
     if getattr(chosen, "spreads", False) and setting.device.type == "cpu":
         check_learning(setting.task, experiment, refined=bool(experiment.refinement.rounds))
-    learner = chosen(setting, model)
-    check_budget(setting, getattr(learner, "least_width", 1))
-    if experiment.refinement.rounds:
-        learner = Refined(setting.known(), learner)
-    if experiment.refinement.compares:
-        learner = Compared(setting.known() if experiment.refinement.rounds else setting, learner)
+    base = chosen(setting, model)
+    check_budget(setting, getattr(base, "least_width", 1))
+    learner = refined(setting, base)
     config = experiment.bootstrap
     if setting.chosen is not None:
         config = replace(config, rounds=len(setting.chosen.calls) - 1)

@@ -33,8 +33,7 @@ from mmkg.config.experiment import Experiment
 from mmkg.data.task import AlignmentTask
 from mmkg.evaluation import evaluate_sample
 from mmkg.learners.combined import Combined
-from mmkg.learners.compared import Compared
-from mmkg.learners.refined import Refined
+from mmkg.learners.learn import refined
 from mmkg.learners.setting import Learned, Learner, Setting
 from mmkg.learners.validation import free_entities
 from mmkg.loading import load
@@ -56,10 +55,7 @@ class Rounds:
         self.task, self.experiment = task, experiment
         self.setting = Setting(task, experiment, torch.device("cpu"), Stopwatch())
         self.base = Combined(self.setting)
-        self.refined = Refined(self.setting, self.base)
-        self.learner: Learner = self.refined
-        if experiment.refinement.compares:
-            self.learner = Compared(self.setting, self.refined)
+        self.learner = refined(self.setting, self.base)
         self.judge = self.setting.judge()
         self.last: dict[str, Learned] = {}
         models: tuple[Learner, ...] = (self.base.propagated, self.base.trained)
@@ -81,7 +77,6 @@ class Rounds:
         """Learn from training links and pseudo-links, from the state after the first embedding."""
         weights, self.base.calls, self.base.trained.calls = self.state
         self.base.trained.model.load_state_dict(weights)
-        self.refined.calls = 1
         return self.learner.embed(np.concatenate([self.task.links.train, pairs]))
 
     def matched(self, found: Learned, matcher: str = "sinkhorn") -> IntArray:

@@ -1,6 +1,5 @@
 """Image features by entity id, from pickle (read without unpickling), npz or safetensors files."""
 
-import errno
 import math
 import zipfile
 import zlib
@@ -86,9 +85,15 @@ def read_arrays(path: Path, max_bytes: int = MAX_BYTES) -> dict[str, np.ndarray]
     """Read the arrays of a ``.npz`` or ``.safetensors`` file by name; the latter are memory-mapped.
 
     Raises:
-        InputError: the file is damaged or too large, or holds other objects than plain arrays.
+        FileNotFoundError: no such file.
+        InputError: the file cannot be read, is damaged or too large, or holds other objects than plain arrays.
     """
-    return _npz_arrays(path, max_bytes) if path.suffix.lower() == ".npz" else _safetensors_arrays(path)
+    try:
+        return _npz_arrays(path, max_bytes) if path.suffix.lower() == ".npz" else _safetensors_arrays(path)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror or error}", path) from error
 
 
 def _read_arrays(path: Path, max_bytes: int) -> tuple[IntArray, FloatArray]:
@@ -110,10 +115,6 @@ def _npz_arrays(path: Path, max_bytes: int) -> dict[str, np.ndarray]:
             return dict(archive)
     except InputError:
         raise
-    except OSError as error:
-        if error.errno != errno.EINVAL:  # it is that of an offset outside the file
-            raise
-        raise InputError("expected an npz file of plain arrays, got a damaged one", path) from None
     except (*ZIP_FAULTS, MemoryError) as error:
         raise InputError(f"expected an npz file of plain arrays, got {error}", path) from None
 

@@ -124,10 +124,7 @@ def read_named(path: str | Path, max_bytes: int = MAX_BYTES) -> NamedFeatures:
             raise InputError("expected vectors of one length, got none", path)
         names, features = list(vectors), np.stack(list(vectors.values()))
     else:
-        try:
-            arrays = read_arrays(path, max_bytes)
-        except OSError as error:
-            raise InputError(f"cannot be read: {error.strerror or error}", path) from error
+        arrays = read_arrays(path, max_bytes)
         features = arrays.get("features", np.empty(0))
         if "ids" in arrays:
             names = [str(number) for number in arrays["ids"].ravel().tolist()]

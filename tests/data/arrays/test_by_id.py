@@ -326,6 +326,11 @@ def test_broken_and_oversized_files_are_refused(tmp_path):
             read_images(save(tmp_path, b"not that at all", name))
     with pytest.raises(InputError, match="no such file"):
         read_images(tmp_path / "none.pkl")
+    (tmp_path / "folder.npz").mkdir()
+    with pytest.raises(InputError, match="cannot be read: Is a directory"):
+        read_arrays(tmp_path / "folder.npz")
+    with pytest.raises(FileNotFoundError):
+        read_arrays(tmp_path / "none.npz")
     with pytest.raises(InputError, match="at most 100 bytes"):
         read_images(save(tmp_path, pickle.dumps(vectors())), max_bytes=100)
     np.savez_compressed(tmp_path / "bomb.npz", ids=np.arange(100), features=np.zeros((100, 1000), np.float32))
